@@ -1,5 +1,6 @@
 //! What a solve answers. That there is no solution is an answer, and none is merged with another.
 
+use crate::milp::{ColumnKind, Milp};
 use serde::{Deserialize, Serialize};
 
 /// Why a search ended before its proof was complete.
@@ -131,6 +132,15 @@ impl Outcome {
     pub fn gap(&self) -> Option<f64> {
         let (objective, bound) = (self.objective?, self.dual_bound?);
         Some((objective - bound).abs() / objective.abs().max(bound.abs()).max(1.0))
+    }
+}
+
+/// Makes the values of integer columns exactly whole. This is the one place where a solver's floats are rounded.
+pub fn round_integers(model: &Milp, values: &mut [f64]) {
+    for (column, value) in model.columns.iter().zip(values) {
+        if column.kind == ColumnKind::Integer {
+            *value = value.round() + 0.0; // no negative zero
+        }
     }
 }
 

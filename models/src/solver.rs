@@ -226,6 +226,14 @@ pub enum SolverError {
         /// Everything that is wrong with it.
         faults: Vec<ModelFault>,
     },
+    /// The start of the limits does not fit the model.
+    #[error("the start has {given} values for {expected} columns")]
+    StartLength {
+        /// How many values there are.
+        given: usize,
+        /// How many columns there are.
+        expected: usize,
+    },
     /// The backend cannot express the model.
     #[error("{backend} cannot take this model: {message}")]
     Unsupported {

@@ -1,0 +1,292 @@
+//! The immutable picture of a cluster that one plan is made from.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::index::{
+    AgentIdx, DomainIdx, FrameworkIdx, GroupIdx, JobIdx, LevelIdx, RoleIdx, TaskIdx,
+};
+use crate::quantities::Quantities;
+
+/// A validated snapshot: every name resolved to a position, every list in canonical (name) order.
+///
+/// Guarantees: ids are unique, references resolve, amounts lie in `0..=MAX_QUANTITY`. Two snapshots
+/// that differ only in the order of lists whose order means nothing give equal clusters and digests.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Cluster {
+    /// The cluster's name, for people.
+    pub name: String,
+    /// SHA-256 of the canonical form, in hexadecimal.
+    pub digest: String,
+    /// How shares are computed.
+    pub fairness: Fairness,
+    /// Resource names in ascending order; every [`Quantities`] has this shape.
+    pub resources: Vec<String>,
+    /// Failure-domain levels: first the declared ones in the snapshot's order, then those that only a
+    /// rule names (an attribute used as a level), by name.
+    pub levels: Vec<Level>,
+    /// Agents by id.
+    pub agents: Vec<Agent>,
+    /// Roles by path, those that only a framework names included.
+    pub roles: Vec<Role>,
+    /// Frameworks by id.
+    pub frameworks: Vec<Framework>,
+    /// Jobs by id.
+    pub jobs: Vec<Job>,
+    /// Tasks by (job, id).
+    pub tasks: Vec<Task>,
+    /// Names of task groups, ascending.
+    pub groups: Vec<String>,
+    /// What runs now, by (task, agent), one entry per pair.
+    pub running: Vec<Running>,
+}
+
+/// How the broker computes shares.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fairness {
+    /// Weighted Nash welfare with floors.
+    #[default]
+    Nash,
+}
+
+/// A level of the failure-domain topology: zone, power circuit, rack, agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Level {
+    /// The level's name.
+    pub name: String,
+    /// Whether the snapshot's `levels` names it. Only declared levels enter a policy's spread objective.
+    pub declared: bool,
+    /// Names of its domains. An agent that names none at this level is a domain of its own, named
+    /// `agent:<id>`: it shares this level's fate with nobody.
+    pub domains: Vec<String>,
+}
+
+/// A machine that offers resources.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Agent {
+    /// Unique id.
+    pub id: String,
+    /// Total amounts, running instances included.
+    pub capacity: Quantities,
+    /// Its domain at each level of [`Cluster::levels`].
+    pub domains: Vec<DomainIdx>,
+    /// Attributes, by key. `agent` is not stored; a rule on it means the id.
+    pub attributes: BTreeMap<String, String>,
+    /// Only tasks that tolerate this word may be placed here.
+    pub dedicated: Option<String>,
+    /// Takes nothing new; what runs here stays.
+    pub cordoned: bool,
+    /// Relative speed in thousandths.
+    pub speed: i64,
+}
+
+/// A weighted account; frameworks are the leaves below it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Role {
+    /// Path, components separated by `/`.
+    pub path: String,
+    /// Weight among its siblings.
+    pub weight: f64,
+}
+
+/// A tenant with one policy.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Framework {
+    /// Unique id.
+    pub id: String,
+    /// Name of its policy in the registry.
+    pub policy: String,
+    /// The role it belongs to.
+    pub role: RoleIdx,
+    /// Weight among the frameworks of its role.
+    pub weight: f64,
+    /// Parameters of the policy, as the snapshot states them.
+    pub parameters: BTreeMap<String, serde_json::Value>,
+    /// Its jobs, ascending.
+    pub jobs: Vec<JobIdx>,
+}
+
+/// Tasks that are submitted together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Job {
+    /// Unique id.
+    pub id: String,
+    /// The framework that submitted it.
+    pub framework: FrameworkIdx,
+    /// Higher is placed first within the framework.
+    pub priority: i64,
+    /// All or nothing: either no instance is placed, or at least this many.
+    pub gang_min: Option<i64>,
+    /// Instances that must survive the loss of any one domain of a level.
+    pub min_available: Option<MinAvailable>,
+    /// At most this many of its running instances may move.
+    pub max_moves: Option<i64>,
+    /// Its tasks, ascending.
+    pub tasks: Vec<TaskIdx>,
+}
+
+/// `instances` of a job must survive the loss of any one domain of `level`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct MinAvailable {
+    /// The level whose domains may be lost, one at a time.
+    pub level: LevelIdx,
+    /// How many instances must be left.
+    pub instances: i64,
+}
+
+/// One shape in a job: resources, rules, and how many instances are wanted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Task {
+    /// Id, unique within its job.
+    pub id: String,
+    /// The job it belongs to.
+    pub job: JobIdx,
+    /// Instances wanted, running ones included.
+    pub instances: i64,
+    /// Worth of one placed instance, at least 1.
+    pub value: i64,
+    /// What one instance needs.
+    pub demand: Quantities,
+    /// Rules on the agent's attributes; all must hold.
+    pub attributes: Vec<AttributeRule>,
+    /// If present, only these agents, ascending.
+    pub agents: Option<Vec<AgentIdx>>,
+    /// The `dedicated` words that it tolerates, ascending.
+    pub tolerates: Vec<String>,
+    /// Groups that its instances belong to, ascending.
+    pub groups: Vec<GroupIdx>,
+    /// At most so many instances per domain.
+    pub limits: Vec<LimitRule>,
+    /// Even counts over domains.
+    pub spreads: Vec<SpreadRule>,
+}
+
+/// A rule on one attribute of an agent.
+///
+/// Written as a list: `"ssd"` any of these, `"!slow"` none of these, `"*"` present, `"!*"` absent.
+/// An agent without the attribute passes the negated values and fails the others. The key `agent`
+/// means the agent's id, and a declared level's name means its domain there.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct AttributeRule {
+    /// Attribute key.
+    pub key: String,
+    /// Not empty: the value must be one of these.
+    pub any_of: Vec<String>,
+    /// The value must be none of these.
+    pub none_of: Vec<String>,
+    /// `Some(true)`: must be present; `Some(false)`: must be absent.
+    pub present: Option<bool>,
+}
+
+/// At most `max` instances per domain of `level`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct LimitRule {
+    /// The level whose domains are limited.
+    pub level: LevelIdx,
+    /// Most instances in one domain.
+    pub max: i64,
+    /// Counts the instances of every task in this group; without it, those of the task alone.
+    /// A group lies within one framework.
+    pub group: Option<GroupIdx>,
+}
+
+/// The count in every domain of `level` is within `max_skew` of the least.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct SpreadRule {
+    /// The level whose domains are compared: those with at least one agent that the task may use.
+    pub level: LevelIdx,
+    /// Largest difference between two domains' counts.
+    pub max_skew: i64,
+    /// Hard rules bind; soft ones are served by the policy's spread objective.
+    pub hard: bool,
+    /// As in [`LimitRule::group`].
+    pub group: Option<GroupIdx>,
+}
+
+/// Instances of a task that run on an agent now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Running {
+    /// The task.
+    pub task: TaskIdx,
+    /// Where.
+    pub agent: AgentIdx,
+    /// How many, at least 1.
+    pub instances: i64,
+}
+
+impl Cluster {
+    /// The agent at `agent`.
+    #[must_use]
+    pub fn agent(&self, agent: AgentIdx) -> &Agent {
+        &self.agents[agent.at()]
+    }
+
+    /// The task at `task`.
+    #[must_use]
+    pub fn task(&self, task: TaskIdx) -> &Task {
+        &self.tasks[task.at()]
+    }
+
+    /// The job at `job`.
+    #[must_use]
+    pub fn job(&self, job: JobIdx) -> &Job {
+        &self.jobs[job.at()]
+    }
+
+    /// The framework at `framework`.
+    #[must_use]
+    pub fn framework(&self, framework: FrameworkIdx) -> &Framework {
+        &self.frameworks[framework.at()]
+    }
+
+    /// The framework that submitted `task`.
+    #[must_use]
+    pub fn framework_of(&self, task: TaskIdx) -> FrameworkIdx {
+        self.job(self.task(task).job).framework
+    }
+
+    /// `job/task`, as messages name a task.
+    #[must_use]
+    pub fn task_name(&self, task: TaskIdx) -> String {
+        let task = self.task(task);
+        format!("{}/{}", self.job(task.job).id, task.id)
+    }
+
+    /// All task positions.
+    pub fn task_indices(&self) -> impl Iterator<Item = TaskIdx> + use<> {
+        (0..self.tasks.len()).map(TaskIdx::of)
+    }
+
+    /// All agent positions.
+    pub fn agent_indices(&self) -> impl Iterator<Item = AgentIdx> + use<> {
+        (0..self.agents.len()).map(AgentIdx::of)
+    }
+
+    /// The domain of `agent` at `level`.
+    #[must_use]
+    pub fn domain(&self, agent: AgentIdx, level: LevelIdx) -> DomainIdx {
+        self.agent(agent).domains[level.at()]
+    }
+
+    /// What each agent has free beside what runs there; negative where it is overcommitted.
+    #[must_use]
+    pub fn free(&self) -> Vec<Quantities> {
+        let mut free: Vec<Quantities> = self.agents.iter().map(|a| a.capacity.clone()).collect();
+        for running in &self.running {
+            free[running.agent.at()].subtract(&self.task(running.task).demand, running.instances);
+        }
+        free
+    }
+
+    /// Instances of each task that run now.
+    #[must_use]
+    pub fn running_counts(&self) -> Vec<i64> {
+        let mut counts = vec![0; self.tasks.len()];
+        for running in &self.running {
+            counts[running.task.at()] += running.instances;
+        }
+        counts
+    }
+}

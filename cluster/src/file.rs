@@ -1,0 +1,292 @@
+//! The snapshot file, as serde sees it: what people write, importers produce and `apply` rewrites.
+//!
+//! Each type mirrors one object of the file; unknown keys are refused. Reading bytes into these types
+//! and these types into a [`Cluster`](crate::Cluster) is the engine's `snapshot` module.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The version that every file of this format states.
+pub const VERSION: &str = "apportion/v1";
+
+/// Amounts by resource name; a missing resource is 0.
+pub type Amounts = BTreeMap<String, i64>;
+
+/// A cluster, what is asked of it, and what runs on it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SnapshotFile {
+    /// Must be `apportion/v1`.
+    pub version: String,
+    /// The cluster's name.
+    #[serde(default)]
+    pub cluster: String,
+    /// Fairness rule; `nash` if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fairness: Option<String>,
+    /// Failure-domain levels that agents name in `domains`; they need not nest. `agent` is always a
+    /// level; listing it here makes the spread objective count the loss of a single agent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub levels: Vec<String>,
+    /// The machines.
+    #[serde(default)]
+    pub agents: Vec<AgentFile>,
+    /// Weighted accounts. A role that only a framework names has weight 1.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<RoleFile>,
+    /// The tenants.
+    #[serde(default)]
+    pub frameworks: Vec<FrameworkFile>,
+    /// What the frameworks want.
+    #[serde(default)]
+    pub jobs: Vec<JobFile>,
+    /// What runs now.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub placements: Vec<PlacementFile>,
+}
+
+/// A machine that offers resources.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AgentFile {
+    /// Unique id.
+    pub id: String,
+    /// Its domain per level.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub domains: BTreeMap<String, String>,
+    /// Attributes that rules may ask for.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<String, String>,
+    /// Total amounts, what running instances use included.
+    #[serde(default)]
+    pub resources: Amounts,
+    /// Only tasks that tolerate this word may be placed here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dedicated: Option<String>,
+    /// Takes nothing new.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cordoned: bool,
+    /// Relative speed in thousandths; 1000 if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speed: Option<i64>,
+}
+
+/// A weighted account.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RoleFile {
+    /// Path; components are separated by `/`.
+    pub path: String,
+    /// Weight among its siblings, above 0; 1 if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<f64>,
+    /// Amounts promised to the role; together at most the cluster's capacity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guarantee: Option<Amounts>,
+    /// Most that the role may hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<Amounts>,
+    /// `hold` or `lend`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle_guarantee: Option<String>,
+}
+
+/// A tenant with one policy.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FrameworkFile {
+    /// Unique id.
+    pub id: String,
+    /// Name of a registered policy.
+    pub policy: String,
+    /// Role path; the framework's own id if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// Weight among the frameworks of its role, above 0; 1 if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<f64>,
+    /// Parameters of the policy.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parameters: BTreeMap<String, serde_json::Value>,
+}
+
+/// Tasks that are submitted together.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct JobFile {
+    /// Unique id.
+    pub id: String,
+    /// The framework that submits it.
+    pub framework: String,
+    /// Higher is placed first within the framework; 0 if absent.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub priority: i64,
+    /// Instances that must survive the loss of any one domain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_available: Option<MinAvailableFile>,
+    /// At most this many running instances may move.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_moves: Option<i64>,
+    /// All or nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gang: Option<GangFile>,
+    /// Its shapes.
+    pub tasks: Vec<TaskFile>,
+}
+
+/// `instances` must be left after the loss of any one domain of `level`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MinAvailableFile {
+    /// A level, or an attribute used as one.
+    pub level: String,
+    /// Instances left.
+    pub instances: i64,
+}
+
+/// All or nothing: no instance of the job, or at least `min_instances`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GangFile {
+    /// Least number of instances that is of any use.
+    pub min_instances: i64,
+}
+
+/// One shape in a job.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TaskFile {
+    /// Id, unique within the job.
+    pub id: String,
+    /// Instances wanted, running ones included; 1 if absent.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub instances: i64,
+    /// Worth of one placed instance; 1 if absent.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub value: i64,
+    /// What one instance needs.
+    #[serde(default)]
+    pub resources: Amounts,
+    /// Names of groups that its instances belong to, for rules that count over several tasks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<String>,
+    /// Rules on where it may go.
+    #[serde(default, skip_serializing_if = "ConstraintsFile::is_empty")]
+    pub constraints: ConstraintsFile,
+}
+
+/// Rules on where a task's instances may go; all must hold.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConstraintsFile {
+    /// Allowed values by attribute: `"ssd"`, `"!slow"`, `"*"` (present), `"!*"` (absent).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<String, Vec<String>>,
+    /// At most so many instances per domain.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limit: Vec<LimitFile>,
+    /// Even counts over domains.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub spread: Vec<SpreadFile>,
+    /// Only these agents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agents: Option<Vec<String>>,
+    /// The `dedicated` words that it tolerates.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tolerates: Vec<String>,
+}
+
+/// At most `max` instances per domain of `level`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LimitFile {
+    /// A level, or an attribute used as one.
+    pub level: String,
+    /// Most instances in one domain.
+    pub max: i64,
+    /// Count the instances of every task in this group instead of this task's alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+}
+
+/// Counts over the domains of `level` differ by at most `max_skew`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SpreadFile {
+    /// A level, or an attribute used as one.
+    pub level: String,
+    /// Largest difference from the least.
+    pub max_skew: i64,
+    /// Binding or best effort; binding if absent.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub hard: bool,
+    /// Count the instances of every task in this group instead of this task's alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+}
+
+/// Instances of a task on an agent.
+#[derive(
+    Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(deny_unknown_fields)]
+pub struct PlacementFile {
+    /// Job id.
+    pub job: String,
+    /// Task id.
+    pub task: String,
+    /// Agent id.
+    pub agent: String,
+    /// How many.
+    pub instances: i64,
+    /// Devices held; always empty in this version.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub devices: Vec<DeviceFile>,
+}
+
+/// A part of one device that an instance holds.
+#[derive(
+    Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(deny_unknown_fields)]
+pub struct DeviceFile {
+    /// Device name.
+    pub name: String,
+    /// Position on the agent.
+    pub index: i64,
+    /// Thousandths of the device.
+    pub milli: i64,
+}
+
+impl ConstraintsFile {
+    /// Whether no rule is stated.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+fn one() -> i64 {
+    1
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_one(value: &i64) -> bool {
+    *value == 1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_zero(value: &i64) -> bool {
+    *value == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_yes(value: &bool) -> bool {
+    *value
+}

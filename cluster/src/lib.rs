@@ -1,0 +1,26 @@
+//! The nouns of `apportion`: what a cluster is, what is asked of it, and what is answered.
+//!
+//! - [`file`]: the snapshot file as people write it; [`plan`]: the plan file.
+//! - [`Cluster`]: the validated, immutable picture that everything else reads.
+//! - [`Slice`] and [`Proposal`]: a policy's whole input, and its wish.
+//!
+//! No mathematics and no solver here: see `apportion-models`. No wishes: see `apportion-policies`.
+
+mod cluster;
+mod eligibility;
+pub mod file;
+mod index;
+pub mod plan;
+mod quantities;
+mod slice;
+
+pub use cluster::{
+    Agent, AttributeRule, Cluster, Fairness, Framework, Job, Level, LimitRule, MinAvailable, Role,
+    Running, SpreadRule, Task,
+};
+pub use eligibility::Refusal;
+pub use index::{
+    AgentIdx, DomainIdx, FrameworkIdx, GroupIdx, JobIdx, LevelIdx, ResourceIdx, RoleIdx, TaskIdx,
+};
+pub use quantities::{MAX_INSTANCES, MAX_QUANTITY, Quantities};
+pub use slice::{Offer, Proposal, Slice};

@@ -1,0 +1,342 @@
+//! The plan file: the answer, with the numbers that let anyone check it.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::file::{Amounts, PlacementFile};
+
+/// What should run where, why the rest does not, how far from the best it is, and how fair.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlanFile {
+    /// `apportion/v1`.
+    pub version: String,
+    /// Digest of the snapshot that this plan answers.
+    pub snapshot_digest: String,
+    /// What influenced the result.
+    pub options: PlanOptions,
+    /// How the run ended.
+    pub status: PlanStatus,
+    /// The whole final state, running instances included; by (job, task, agent).
+    pub placements: Vec<PlacementFile>,
+    /// Instances with demand that have no place.
+    pub unplaced: Vec<Unplaced>,
+    /// Running instances that change agent.
+    pub moves: Vec<Move>,
+    /// One entry per framework, by id.
+    pub frameworks: Vec<FrameworkResult>,
+    /// Everything that each framework was offered over all rounds, what it holds included.
+    pub offers: Vec<OfferFile>,
+    /// The fairness certificate; absent in a plan without shares (`--mode greedy`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fairness: Option<FairnessCertificate>,
+    /// What the user should know: a solver's failure, a rule that the running state breaks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Warning>,
+    /// Milliseconds per phase: `read`, `broker`, `formulate`, `solve`, `verify`, `total`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timings_ms: Option<BTreeMap<String, f64>>,
+}
+
+/// Options that influence the result.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlanOptions {
+    /// `brokered` or `greedy`.
+    pub mode: String,
+    /// Fairness rule.
+    pub fairness: String,
+    /// Wall-clock limit of the whole run, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline_ms: Option<u64>,
+    /// Stop improving a stage at this gap.
+    pub gap: f64,
+    /// Seed of everything that draws.
+    pub seed: u64,
+    /// `keep`.
+    pub replan: String,
+    /// Solver backend.
+    pub solver: String,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PlanStatus {
+    /// Everything with demand is placed.
+    Complete,
+    /// Something with demand is not.
+    Partial,
+    /// A wall-clock limit cut something short.
+    Deadline,
+}
+
+/// Instances without a place, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Unplaced {
+    /// Job id.
+    pub job: String,
+    /// Task id.
+    pub task: String,
+    /// How many.
+    pub instances: i64,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// Why instances have no place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Reason {
+    /// `never_fits`, `no_eligible_agent`, `no_room`, `limit`, `spread`, `gang`, ...
+    pub code: String,
+    /// A sentence with the numbers needed and available.
+    pub text: String,
+    /// Name of the rule (row) that binds.
+    pub rule: String,
+}
+
+/// Running instances that change agent.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Move {
+    /// Job id.
+    pub job: String,
+    /// Task id.
+    pub task: String,
+    /// Where they run.
+    pub from: String,
+    /// Where they go.
+    pub to: String,
+    /// How many.
+    pub instances: i64,
+}
+
+/// What one framework got, how good it is, and why.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FrameworkResult {
+    /// Framework id.
+    pub id: String,
+    /// Policy name.
+    pub policy: String,
+    /// Instances placed, running ones included.
+    pub placed: i64,
+    /// Instances wanted, running ones included.
+    pub demand: i64,
+    /// The objective's stages, in order.
+    pub stages: Vec<StageResult>,
+    /// The largest gap over `placed` and the policy's own quality.
+    #[serde(default)]
+    pub gap: Option<f64>,
+    /// The policy's quality metrics.
+    pub metrics: BTreeMap<String, f64>,
+    /// Its share; absent where no shares were computed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<Share>,
+}
+
+/// One stage of a lexicographic objective.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StageResult {
+    /// Name, as the policy's documentation has it.
+    pub name: String,
+    /// `maximize` or `minimize`.
+    pub sense: StageSense,
+    /// The plan's value.
+    pub objective: f64,
+    /// No plan on the same offers that is at least as good in the earlier stages is better than this.
+    pub bound: Option<f64>,
+    /// |objective - bound| / max(|objective|, |bound|, one unit).
+    pub gap: Option<f64>,
+    /// How the bound is proved.
+    pub proof: Option<Proof>,
+    /// The prices behind a bound proved by `multipliers`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub multipliers: Option<Vec<Multiplier>>,
+    /// What the constructive baseline reached on the same offers.
+    pub greedy: Option<f64>,
+}
+
+/// Direction of an objective.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StageSense {
+    /// More is better.
+    Maximize,
+    /// Less is better.
+    Minimize,
+}
+
+/// How a bound is proved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Proof {
+    /// By prices in the plan: anyone recomputes it.
+    Multipliers,
+    /// By counting: anyone recomputes it from the snapshot and the offers.
+    Combinatorial,
+    /// By branch and bound: claimed by the solver.
+    Search,
+}
+
+/// A price of one resource on a set of agents.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Multiplier {
+    /// Agents that share the price.
+    pub agents: Vec<String>,
+    /// Resource name.
+    pub resource: String,
+    /// Price of one unit, at least 0.
+    pub price: f64,
+}
+
+/// A framework's share: what it deserves, was offered, took, and lent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Share {
+    /// Fraction of the cluster that its weight stands for, among frameworks with demand.
+    pub weight: f64,
+    /// Value placed.
+    pub utility: f64,
+    /// Value of the fair fractional share.
+    pub deserved: f64,
+    /// Value of the instances that its offers could hold, one task at a time.
+    pub offered: f64,
+    /// Value placed out of these offers.
+    pub accepted: f64,
+    /// Value above the deserved share.
+    pub borrowed: f64,
+    /// Value below the deserved share.
+    pub lent: f64,
+    /// The most value that it alone could place in its fraction of every agent (fractional).
+    pub floor: f64,
+    /// Money that it cannot spend because it is satiated.
+    pub rent: f64,
+    /// One sentence.
+    pub text: String,
+}
+
+/// Everything a framework was offered on one agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OfferFile {
+    /// Framework id.
+    pub framework: String,
+    /// Agent id.
+    pub agent: String,
+    /// Amounts offered, what its running instances hold there excluded.
+    pub resources: Amounts,
+}
+
+/// The fairness certificate. See the broker's documentation for what each number proves.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FairnessCertificate {
+    /// Fairness rule.
+    pub rule: String,
+    /// For the integer plan: no feasible allocation has a weighted average relative gain above it.
+    /// Absent if a framework with placeable demand holds nothing (see `epsilon_one_unit`).
+    pub epsilon: Option<f64>,
+    /// The same for the fractional share.
+    pub epsilon_fractional: f64,
+    /// The same for the integer plan with one more unit each: the part that is not granularity.
+    pub epsilon_one_unit: Option<f64>,
+    /// Prices per agent class and resource that prove `epsilon` (`epsilon_one_unit` where it is absent).
+    pub prices: Vec<ClassPrice>,
+    /// Duals of the rows that are not capacities.
+    pub duals: Vec<RowDual>,
+    /// Prices that prove `epsilon_fractional`.
+    pub prices_fractional: Vec<ClassPrice>,
+    /// Duals that prove `epsilon_fractional`.
+    pub duals_fractional: Vec<RowDual>,
+    /// Fractional allocations that prove each floor from below.
+    pub floor_witness: Vec<FloorWitness>,
+    /// Frameworks left out of the certificate because nothing of theirs can ever be placed, with the reason.
+    pub excluded: Vec<Excluded>,
+    /// Envy bounds between frameworks, up to 50 frameworks.
+    pub envy: Vec<Envy>,
+    /// Loss of weighted relative value of the fair fractional share against its maximum.
+    pub price_of_fairness: Option<f64>,
+}
+
+/// The price of one unit of a resource on the agents of a class.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClassPrice {
+    /// Class name.
+    pub class: String,
+    /// Agents of the class.
+    pub agents: Vec<String>,
+    /// Resource name.
+    pub resource: String,
+    /// Price, at least 0.
+    pub price: f64,
+}
+
+/// The dual value of a row that is not a capacity.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RowDual {
+    /// `demand[job/task]`, `fit[job/task,class]`, `half[class]...`, `floor[framework]`.
+    pub row: String,
+    /// Frameworks that own the row.
+    pub owners: Vec<String>,
+    /// Dual value, at least 0.
+    pub value: f64,
+    /// Right-hand side.
+    pub rhs: f64,
+}
+
+/// Part of a fractional allocation that shows that a framework could reach its floor alone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FloorWitness {
+    /// Job id.
+    pub job: String,
+    /// Task id.
+    pub task: String,
+    /// Class name.
+    pub class: String,
+    /// Instances, fractional.
+    pub instances: f64,
+}
+
+/// A framework outside the certificate.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Excluded {
+    /// Framework id.
+    pub framework: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// A bound on how much `framework` could value the holdings of `other`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Envy {
+    /// Who might envy.
+    pub framework: String,
+    /// Whose bundle.
+    pub other: String,
+    /// Price of the other's bundle per weight: the bound is utility x (this + rent / weight).
+    pub priced_bundle: f64,
+}
+
+/// Something that the user should know about this plan.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Warning {
+    /// A short stable code.
+    pub code: String,
+    /// What it is about (a framework, task or agent).
+    pub subject: String,
+    /// One sentence.
+    pub text: String,
+}

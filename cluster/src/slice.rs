@@ -1,0 +1,43 @@
+//! One framework's part of one round: what it is offered, what it holds, what it wants.
+
+use serde::Serialize;
+
+use crate::cluster::{Cluster, Running};
+use crate::index::{AgentIdx, FrameworkIdx, TaskIdx};
+use crate::quantities::Quantities;
+
+/// Resources on one agent that are promised to one framework for one round.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Offer {
+    /// The agent.
+    pub agent: AgentIdx,
+    /// What is offered there, beside what stays running.
+    pub resources: Quantities,
+}
+
+/// A policy's whole input: the offers of one framework in one round with its pending tasks.
+///
+/// Rules count what stays running (`kept`, this framework's own): the policy adds it to its rows as
+/// constants. No rule looks across frameworks, so slices are independent of each other.
+#[derive(Clone, Debug)]
+pub struct Slice<'a> {
+    /// The cluster: names, rules, topology.
+    pub cluster: &'a Cluster,
+    /// Whose slice.
+    pub framework: FrameworkIdx,
+    /// Disjoint offers by agent, ascending.
+    pub offers: Vec<Offer>,
+    /// Instances that stay where they run, by (task, agent).
+    pub kept: Vec<Running>,
+    /// Instances still to be placed, by task; never 0.
+    pub pending: Vec<(TaskIdx, i64)>,
+    /// Agents on which something stays running already, by position: using them opens nothing.
+    pub occupied: Vec<bool>,
+}
+
+/// One framework's wish: new placements inside its offers, by (task, agent).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Proposal {
+    /// What should be added to what stays running.
+    pub placements: Vec<Running>,
+}

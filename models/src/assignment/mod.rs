@@ -1,0 +1,25 @@
+//! The assignment problem with counts: classes of alike items go into bins with vector capacity, under
+//! caps over groups of bins, gangs and hard balance, by lexicographic stages.
+//!
+//! # Model
+//! Sets: items `i` (each with `count` alike copies), bins `b`, resources `r`.
+//! Columns: `x[i,b]`, a whole number of copies of item `i` in bin `b`, only where `b` is eligible.
+//!
+//! | row | meaning |
+//! |---|---|
+//! | `capacity[b,r]` | `sum_i demand[i,r] x[i,b] <= capacity[b,r]` |
+//! | `once[i]` | `sum_b x[i,b] <= count[i]` |
+//! | a cap's own name | `sum over its items and bins of x <= max` |
+//! | a gang's own name | the copies placed of its items, `base` included, are 0 or at least `min` |
+//! | a balance's own name | `base_g + x_g` over its groups differ by at most `max_skew` |
+//!
+//! Objective: the stages in order; a later stage only chooses among the best of the earlier ones.
+//!
+//! An [`Assignment`] becomes a [`Milp`](crate::milp::Milp) exactly ([`to_milp`]): that is its meaning.
+//! Everything faster is held against it.
+
+mod types;
+
+pub use types::{
+    Assignment, Balance, Bin, Cap, Gang, Item, Loss, Objective, Packing, Stage, Survival, Term,
+};

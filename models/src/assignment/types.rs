@@ -1,0 +1,163 @@
+//! The parts of an [`Assignment`].
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::milp::Sense;
+
+/// Items, bins, rules and stages; see the [module](crate::assignment).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Assignment {
+    /// Names of the resources; every demand and capacity has this length.
+    pub resources: Vec<String>,
+    /// Classes of alike copies.
+    pub items: Vec<Item>,
+    /// Places.
+    pub bins: Vec<Bin>,
+    /// Upper limits on counts over groups of bins.
+    pub caps: Vec<Cap>,
+    /// All or nothing.
+    pub gangs: Vec<Gang>,
+    /// Even counts.
+    pub balances: Vec<Balance>,
+    /// Lexicographic objective, the most important first.
+    pub stages: Vec<Stage>,
+}
+
+/// A class of alike copies.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Item {
+    /// Unique name.
+    pub name: String,
+    /// How many copies want a place.
+    pub count: i64,
+    /// What one copy needs, by resource.
+    pub demand: Vec<i64>,
+    /// Bins that it may go to, ascending. Shared: many items have the same set.
+    pub eligible: Arc<Vec<u32>>,
+}
+
+/// A place with vector capacity.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bin {
+    /// Unique name.
+    pub name: String,
+    /// What it holds, by resource; never negative.
+    pub capacity: Vec<i64>,
+}
+
+/// At most `max` copies of `items` in `bins` together (what is there already is subtracted by whoever builds it).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cap {
+    /// Unique row name.
+    pub name: String,
+    /// Item positions, ascending.
+    pub items: Arc<Vec<u32>>,
+    /// Bin positions, ascending.
+    pub bins: Arc<Vec<u32>>,
+    /// Most copies; never negative.
+    pub max: i64,
+}
+
+/// `base` plus the copies placed of `items` is 0 or at least `min`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gang {
+    /// Unique row name.
+    pub name: String,
+    /// Item positions, ascending; an item is in at most one gang.
+    pub items: Vec<u32>,
+    /// Least useful number.
+    pub min: i64,
+    /// Copies in place already. If positive, the gang exists: at least `min` is wanted only as far as
+    /// `base < min` allows (the row then reads: placed is 0 or at least `min - base`).
+    pub base: i64,
+}
+
+/// Counts over groups: `max_g (base_g + x_g) - min_g (base_g + x_g) <= max_skew`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Balance {
+    /// Unique row name.
+    pub name: String,
+    /// What is counted, and where.
+    pub packing: Packing,
+    /// Largest difference allowed; builders raise it to what `base` already breaks.
+    pub max_skew: i64,
+}
+
+/// Counts of some items over disjoint groups of bins.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Packing {
+    /// Item positions, ascending.
+    pub items: Arc<Vec<u32>>,
+    /// Group of each bin (shape: bins); `u32::MAX` for bins in no group. Shared between packings.
+    pub group_of: Arc<Vec<u32>>,
+    /// Copies in each group already (shape: groups); groups without any bin count too.
+    pub base: Vec<i64>,
+}
+
+/// One stage of a lexicographic objective.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Stage {
+    /// Unique name.
+    pub name: String,
+    /// What is optimized; its sense follows from the kind.
+    pub objective: Objective,
+}
+
+/// The kinds of objective.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Objective {
+    /// Maximize `sum of value x copies placed`.
+    Value(Vec<Term>),
+    /// Minimize `sum over terms of max(0, need - (placed - max_g placed_g))`, `base` included in both.
+    Shortfall(Vec<Survival>),
+    /// Minimize `sum over terms of weight x max_g (base_g + x_g) / total`.
+    WorstShare(Vec<Loss>),
+    /// Minimize the sum of the costs of bins that hold at least one copy (shape: bins; 0 = open already).
+    Opened(Vec<i64>),
+}
+
+/// A value for each placed copy of an item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Term {
+    /// Item position.
+    pub item: u32,
+    /// Value of one copy, at least 0.
+    pub value: i64,
+}
+
+/// How many copies must survive the loss of any one group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Survival {
+    /// Name of the rule.
+    pub name: String,
+    /// What is counted, and over which groups.
+    pub packing: Packing,
+    /// Copies that must be left.
+    pub need: i64,
+}
+
+/// A weighted worst fraction lost with one group.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Loss {
+    /// Name of the rule.
+    pub name: String,
+    /// What is counted, and over which groups.
+    pub packing: Packing,
+    /// Denominator: copies wanted in all, at least 1.
+    pub total: i64,
+    /// Weight, at least 0.
+    pub weight: f64,
+}
+
+impl Objective {
+    /// Whether more or less is better.
+    #[must_use]
+    pub fn sense(&self) -> Sense {
+        match self {
+            Self::Value(_) => Sense::Maximize,
+            Self::Shortfall(_) | Self::WorstShare(_) | Self::Opened(_) => Sense::Minimize,
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! What a framework wants: the [`Policy`] contract, the policies, and their [`Registry`].
+//!
+//! A policy is the *specification* of one framework's problem. It says what it can use ([`Policy::bid`]),
+//! turns a slice into a model ([`Policy::formulate`]) and reads the answer back ([`Policy::decode`]). It
+//! never calls a solver, reads a clock or draws a random number: the engine solves the model.
+//!
+//! To add one, copy [`service`], register it, and add it to the conformance test; see
+//! `docs/add-a-policy.md`.
+
+mod contract;
+mod error;
+mod registry;
+pub mod service;
+
+pub use contract::{Bid, BidClass, Formulation, ParameterFault, Policy, Standing, StageRole, View};
+pub use error::PolicyError;
+pub use registry::Registry;
