@@ -1,0 +1,109 @@
+//! What a caller asks of a plan.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use apportion_models::{CancelToken, Milp, MilpSolver, default_solver};
+use apportion_policies::Registry;
+
+/// How a plan is made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Shares, offers, one model per framework, rounds.
+    #[default]
+    Brokered,
+    /// The baseline: frameworks in order of id, each takes the first good place. No shares, no bound.
+    Greedy,
+}
+
+impl Mode {
+    /// The word that options and plan files use.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Brokered => "brokered",
+            Self::Greedy => "greedy",
+        }
+    }
+}
+
+/// A phase of a plan, for progress.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Progress {
+    /// The broker computes shares.
+    Shares {
+        /// Frameworks with demand.
+        frameworks: usize,
+        /// Agent classes.
+        classes: usize,
+    },
+    /// A round begins.
+    Round {
+        /// From 1.
+        number: usize,
+        /// Frameworks with offers.
+        frameworks: usize,
+        /// Instances still to be placed.
+        pending: i64,
+    },
+    /// One framework's slice is solved.
+    Solved {
+        /// Framework id.
+        framework: String,
+        /// Instances placed of those pending.
+        placed: i64,
+        /// Instances that were pending.
+        pending: i64,
+    },
+    /// The certificate is computed.
+    Audit,
+}
+
+/// What influences a plan, and where to report.
+///
+/// The engine reads no file and no clock of its own making: the caller states the moment by which the
+/// answer must be there.
+#[derive(Clone)]
+pub struct Options {
+    /// How the plan is made.
+    pub mode: Mode,
+    /// When the answer must be back. Without it, effort is bounded by counts and equal input gives
+    /// byte-identical plans.
+    pub deadline: Option<Instant>,
+    /// The deadline as the caller stated it, in milliseconds, for the plan's `options`.
+    pub deadline_ms: Option<u64>,
+    /// Cancels the plan: it comes back soon with what it has.
+    pub cancel: CancelToken,
+    /// Stop improving a stage at this gap.
+    pub gap: f64,
+    /// Seed of everything that draws.
+    pub seed: u64,
+    /// Threads for slices; 0 means one per core.
+    pub threads: usize,
+    /// Backend for every model.
+    pub solver: Arc<dyn MilpSolver>,
+    /// Known policies.
+    pub policies: Registry,
+    /// Called from any thread as the plan proceeds.
+    pub progress: Arc<dyn Fn(Progress) + Send + Sync>,
+    /// Called with each first-round model (`<framework>.<stage>`), before it is solved.
+    pub dump: Option<Arc<dyn Fn(&str, &Milp) + Send + Sync>>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            mode: Mode::Brokered,
+            deadline: None,
+            deadline_ms: None,
+            cancel: CancelToken::default(),
+            gap: 0.0,
+            seed: 0,
+            threads: 0,
+            solver: default_solver(),
+            policies: Registry::default(),
+            progress: Arc::new(|_| {}),
+            dump: None,
+        }
+    }
+}
