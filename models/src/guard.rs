@@ -116,9 +116,9 @@ fn answer_of(solver: &dyn MilpSolver, model: &Milp, limits: &Limits) -> Answer {
 
 /// The answer, or `None` when the time and the grace are over.
 fn wait(receiver: &Receiver<Answer>, limits: &Limits, started: Instant) -> Option<Answer> {
-    let grace = limits
-        .time
-        .map_or(SMALLEST_GRACE, |time| (time / GRACE_DIVISOR).max(SMALLEST_GRACE));
+    let grace = limits.time.map_or(SMALLEST_GRACE, |time| {
+        (time / GRACE_DIVISOR).max(SMALLEST_GRACE)
+    });
     let mut give_up = limits
         .time
         .and_then(|time| started.checked_add(time)?.checked_add(grace));

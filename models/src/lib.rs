@@ -6,12 +6,31 @@
 //! - [`solve_guarded`] is how a backend is called: on a thread that can be abandoned, with every answer checked.
 //! - [`formats`] reads and writes LP and MPS files, and reads generalized assignment instances.
 //!
+//! ```
+//! use apportion_models::{ColumnKind, Limits, Milp, Sense, Status, default_solver, solve_guarded};
+//! use std::sync::Arc;
+//!
+//! let mut model = Milp::new("knapsack", Sense::Maximize);
+//! let tent = model.add_column("tent", 0.0, 1.0, ColumnKind::Integer, 9.0);
+//! let stove = model.add_column("stove", 0.0, 1.0, ColumnKind::Integer, 5.0);
+//! model.add_row("weight", f64::NEG_INFINITY, 4.0, [(tent, 4.0), (stove, 2.0)]);
+//! let outcome = solve_guarded(&default_solver(), &Arc::new(model), &Limits::default())?;
+//! assert_eq!(outcome.status, Status::Optimal);
+//! assert_eq!(outcome.solution.as_deref(), Some(&[1.0, 0.0][..]));
+//! # Ok::<(), apportion_models::SolverError>(())
+//! ```
+
+pub mod backends;
 pub mod check;
+pub mod formats;
+pub mod guard;
 pub mod milp;
 pub mod outcome;
 pub mod solver;
 
+pub use backends::default_solver;
 pub use check::{ModelFault, Violation};
+pub use guard::solve_guarded;
 pub use milp::{Column, ColumnKind, Milp, Row, Sense};
 pub use outcome::{Outcome, Status, StopReason};
 pub use solver::{AnswerFault, CancelToken, Capabilities, Limits, MilpSolver, SolverError};

@@ -67,7 +67,10 @@ fn integer_ranges(model: &Milp) -> Result<Vec<(i64, i64)>, SolverError> {
     let mut ranges = Vec::with_capacity(model.columns.len());
     for column in &model.columns {
         if column.kind != ColumnKind::Integer {
-            return Err(unsupported(format!("column `{}` is continuous", column.name)));
+            return Err(unsupported(format!(
+                "column `{}` is continuous",
+                column.name
+            )));
         }
         let (first, last) = (column.lower.ceil(), column.upper.floor());
         n_points *= (last - first + 1.0).max(1.0);
@@ -92,7 +95,9 @@ impl<'a> Search<'a> {
         Self {
             model,
             limits,
-            deadline: limits.time.and_then(|time| Instant::now().checked_add(time)),
+            deadline: limits
+                .time
+                .and_then(|time| Instant::now().checked_add(time)),
             n_points: 0,
             best: None,
         }
@@ -108,7 +113,9 @@ impl<'a> Search<'a> {
             if let Some(reason) = self.visit(&point) {
                 return Some(reason);
             }
-            let turning = (0..point.len()).rev().find(|&column| point[column] < ranges[column].1)?;
+            let turning = (0..point.len())
+                .rev()
+                .find(|&column| point[column] < ranges[column].1)?;
             point[turning] += 1;
             for column in turning + 1..point.len() {
                 point[column] = ranges[column].0;
@@ -118,7 +125,10 @@ impl<'a> Search<'a> {
 
     fn visit(&mut self, point: &[i64]) -> Option<StopReason> {
         if self.n_points.is_multiple_of(POINTS_PER_LOOK) {
-            if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            if self
+                .deadline
+                .is_some_and(|deadline| Instant::now() >= deadline)
+            {
                 return Some(StopReason::Deadline);
             }
             if self.limits.cancel.is_cancelled() {

@@ -9,7 +9,9 @@ use crate::check::Violation;
 use crate::milp::{ColumnKind, Milp, Sense};
 use crate::outcome::{Outcome, Status, StopReason, round_integers};
 use crate::solver::{CancelToken, Capabilities, Limits, MilpSolver, SolverError};
-use highs::{HighsModelStatus, HighsOptionValue, HighsSolutionStatus, Model, RowProblem, SolvedModel};
+use highs::{
+    HighsModelStatus, HighsOptionValue, HighsSolutionStatus, Model, RowProblem, SolvedModel,
+};
 use std::ffi::{c_char, c_int, c_void};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Instant;
@@ -17,9 +19,15 @@ use std::time::Instant;
 /// The absolute gap at which HiGHS calls a solution optimal: below any difference that two objectives of ours can have.
 const ABSOLUTE_GAP: f64 = 1e-9;
 /// How far HiGHS may miss rows and whole numbers at first, which are its own defaults.
-const USUAL_TOLERANCES: Tolerances = Tolerances { rows: 1e-7, integrality: 1e-6 };
+const USUAL_TOLERANCES: Tolerances = Tolerances {
+    rows: 1e-7,
+    integrality: 1e-6,
+};
 /// How far it may miss them in a second try, when the rounded solution of the first did not hold.
-const TIGHT_TOLERANCES: Tolerances = Tolerances { rows: 1e-9, integrality: 1e-9 };
+const TIGHT_TOLERANCES: Tolerances = Tolerances {
+    rows: 1e-9,
+    integrality: 1e-9,
+};
 /// What a rounded solution is held to before it is believed here; the guard holds it to the same.
 const ACCEPTED: f64 = 1e-6;
 
@@ -90,7 +98,12 @@ fn tell_infeasible_from_unbounded(
 }
 
 /// A solution that rounding has broken is tried again: the continuous columns beside the rounded integers, then all of it with less tolerance.
-fn mend(model: &Milp, limits: &Limits, watch: &Watch, outcome: Outcome) -> Result<Outcome, SolverError> {
+fn mend(
+    model: &Milp,
+    limits: &Limits,
+    watch: &Watch,
+    outcome: Outcome,
+) -> Result<Outcome, SolverError> {
     if let Some(solution) = &outcome.solution
         && model.is_mixed_integer()
     {
@@ -126,7 +139,12 @@ fn violations(model: &Milp, outcome: &Outcome) -> Vec<Violation> {
 }
 
 /// One run of HiGHS: build, set, run, read. The HiGHS object lives and dies in here, on one thread.
-fn run(model: &Milp, limits: &Limits, watch: &Watch, tolerances: Tolerances) -> Result<Outcome, SolverError> {
+fn run(
+    model: &Milp,
+    limits: &Limits,
+    watch: &Watch,
+    tolerances: Tolerances,
+) -> Result<Outcome, SolverError> {
     let mut highs = build(model)?;
     set_options(&mut highs, limits, watch, tolerances)?;
     if let Some(start) = &limits.start
@@ -173,10 +191,16 @@ fn build(model: &Milp) -> Result<Model, SolverError> {
         .map_err(|status| failure(format!("the model was refused with {status:?}")))
 }
 
-fn set_options(highs: &mut Model, limits: &Limits, watch: &Watch, tolerances: Tolerances) -> Result<(), SolverError> {
+fn set_options(
+    highs: &mut Model,
+    limits: &Limits,
+    watch: &Watch,
+    tolerances: Tolerances,
+) -> Result<(), SolverError> {
     set(highs, "threads", 1)?;
     set(highs, "parallel", "off")?;
-    let seed = i32::try_from(limits.seed % (i32::MAX as u64)).expect("a remainder is below its divisor");
+    let seed =
+        i32::try_from(limits.seed % (i32::MAX as u64)).expect("a remainder is below its divisor");
     set(highs, "random_seed", seed)?;
     set(highs, "mip_rel_gap", limits.relative_gap)?;
     set(highs, "mip_abs_gap", ABSOLUTE_GAP)?;
@@ -206,7 +230,12 @@ fn failure(message: String) -> SolverError {
     }
 }
 
-fn read(model: &Milp, limits: &Limits, watch: &Watch, solved: &SolvedModel) -> Result<Outcome, SolverError> {
+fn read(
+    model: &Milp,
+    limits: &Limits,
+    watch: &Watch,
+    solved: &SolvedModel,
+) -> Result<Outcome, SolverError> {
     let nodes = node_count(solved);
     let ending = ending(solved.status(), limits, watch, nodes)?;
     let mixed_integer = model.is_mixed_integer();
@@ -243,7 +272,12 @@ enum Ending {
 }
 
 /// What each of HiGHS's model statuses says. None is merged with another.
-fn ending(status: HighsModelStatus, limits: &Limits, watch: &Watch, nodes: i64) -> Result<Ending, SolverError> {
+fn ending(
+    status: HighsModelStatus,
+    limits: &Limits,
+    watch: &Watch,
+    nodes: i64,
+) -> Result<Ending, SolverError> {
     use HighsModelStatus as Highs;
     Ok(match status {
         Highs::Optimal | Highs::ModelEmpty => Ending::Proved(Status::Optimal),
@@ -261,7 +295,9 @@ fn ending(status: HighsModelStatus, limits: &Limits, watch: &Watch, nodes: i64) 
             Ending::Stopped(StopReason::NodeLimit)
         }
         Highs::ReachedSolutionLimit => Ending::Stopped(StopReason::SolutionLimit),
-        Highs::ObjectiveBound | Highs::ObjectiveTarget => Ending::Stopped(StopReason::ObjectiveLimit),
+        Highs::ObjectiveBound | Highs::ObjectiveTarget => {
+            Ending::Stopped(StopReason::ObjectiveLimit)
+        }
         Highs::Unknown => Ending::Stopped(StopReason::Other("HiGHS does not know".to_owned())),
         // Not set, or an error in load, model, presolve, solve or postsolve.
         error => return Err(failure(format!("the model status is {error:?}"))),
@@ -276,7 +312,8 @@ fn usable_solution(model: &Milp, solved: &SolvedModel) -> Option<Vec<f64>> {
         return None;
     }
     let values = solved.get_solution().columns().to_vec();
-    (optimal || model.is_mixed_integer() || model.check(&values, ACCEPTED).is_empty()).then_some(values)
+    (optimal || model.is_mixed_integer() || model.check(&values, ACCEPTED).is_empty())
+        .then_some(values)
 }
 
 fn dual_bound(model: &Milp, solved: &SolvedModel, outcome: &Outcome) -> Option<f64> {
@@ -294,9 +331,17 @@ fn node_count(solved: &SolvedModel) -> i64 {
     // SAFETY: the pointer belongs to `solved`, which lives throughout the call; the name is a C string; HiGHS writes
     // at most one 64-bit integer through the last pointer.
     let status = unsafe {
-        highs_sys::Highs_getInt64InfoValue(solved.as_ptr(), c"mip_node_count".as_ptr(), &raw mut nodes)
+        highs_sys::Highs_getInt64InfoValue(
+            solved.as_ptr(),
+            c"mip_node_count".as_ptr(),
+            &raw mut nodes,
+        )
     };
-    if status == highs_sys::STATUS_OK { nodes.max(0) } else { 0 }
+    if status == highs_sys::STATUS_OK {
+        nodes.max(0)
+    } else {
+        0
+    }
 }
 
 const RUNNING: u8 = 0;
@@ -314,14 +359,19 @@ impl Watch {
     fn new(limits: &Limits) -> Self {
         Self {
             // A limit too long to be an instant is no limit.
-            deadline: limits.time.and_then(|time| Instant::now().checked_add(time)),
+            deadline: limits
+                .time
+                .and_then(|time| Instant::now().checked_add(time)),
             cancel: limits.cancel.clone(),
             fired: AtomicU8::new(RUNNING),
         }
     }
 
     fn should_stop(&self) -> bool {
-        if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+        if self
+            .deadline
+            .is_some_and(|deadline| Instant::now() >= deadline)
+        {
             self.fired.store(DEADLINE, Ordering::Relaxed);
         } else if self.cancel.is_cancelled() {
             self.fired.store(CANCELLED, Ordering::Relaxed);
@@ -343,7 +393,11 @@ impl Watch {
         // SAFETY: the first pointer belongs to `highs`; `on_callback` has the signature that HiGHS declares; HiGHS passes the last
         // pointer on without looking behind it, and only during `Highs_run`, which `run` calls while it borrows the watch.
         let mut status = unsafe {
-            highs_sys::Highs_setCallback(highs.as_mut_ptr(), Some(on_callback), pointer.cast_mut().cast())
+            highs_sys::Highs_setCallback(
+                highs.as_mut_ptr(),
+                Some(on_callback),
+                pointer.cast_mut().cast(),
+            )
         };
         for kind in [
             highs_sys::kHighsCallbackSimplexInterrupt,

@@ -37,7 +37,11 @@ impl Start {
                 return outcome;
             }
             (Status::NoSolution(reason), _) => reason.clone(),
-            (Status::Feasible(reason), Some(found)) if model.sense.is_better(objective, found, 0.0) => reason.clone(),
+            (Status::Feasible(reason), Some(found))
+                if model.sense.is_better(objective, found, 0.0) =>
+            {
+                reason.clone()
+            }
             _ => return outcome,
         };
         outcome.status = Status::Feasible(reason);
@@ -65,7 +69,11 @@ pub(super) fn audit(
     if let Start(Some((_, objective))) = start {
         audit_against_start(model.sense, limits, *objective, outcome, &mut faults);
     }
-    if faults.is_empty() { Ok(()) } else { Err(faults) }
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(faults)
+    }
 }
 
 fn audit_solution(model: &Milp, outcome: &Outcome, faults: &mut Vec<AnswerFault>) {
@@ -80,7 +88,8 @@ fn audit_solution(model: &Milp, outcome: &Outcome, faults: &mut Vec<AnswerFault>
         }
     };
     let violations = model.check(solution, FEASIBILITY_TOLERANCE);
-    let sound_values = solution.len() == model.columns.len() && solution.iter().all(|value| value.is_finite());
+    let sound_values =
+        solution.len() == model.columns.len() && solution.iter().all(|value| value.is_finite());
     faults.extend(violations.into_iter().map(AnswerFault::Violation));
     if !sound_values {
         return;
@@ -103,7 +112,10 @@ fn audit_bound(sense: Sense, limits: &Limits, outcome: &Outcome, faults: &mut Ve
     };
     let Some(objective) = outcome.objective else {
         if bound.is_nan() {
-            faults.push(AnswerFault::Bound { bound, objective: f64::NAN });
+            faults.push(AnswerFault::Bound {
+                bound,
+                objective: f64::NAN,
+            });
         }
         return;
     };
@@ -121,7 +133,13 @@ fn audit_bound(sense: Sense, limits: &Limits, outcome: &Outcome, faults: &mut Ve
     }
 }
 
-fn audit_against_start(sense: Sense, limits: &Limits, start: f64, outcome: &Outcome, faults: &mut Vec<AnswerFault>) {
+fn audit_against_start(
+    sense: Sense,
+    limits: &Limits,
+    start: f64,
+    outcome: &Outcome,
+    faults: &mut Vec<AnswerFault>,
+) {
     let mut beaten = |stated: f64, margin: f64| {
         if sense.is_better(start, stated, margin) {
             faults.push(AnswerFault::StartIsBetter { start, stated });

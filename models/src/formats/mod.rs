@@ -1,0 +1,1 @@
+//! Files: models as LP and MPS, and instances of the generalized assignment problem.
