@@ -131,6 +131,9 @@ impl Outcome {
     #[must_use]
     pub fn gap(&self) -> Option<f64> {
         let (objective, bound) = (self.objective?, self.dual_bound?);
+        if bound.is_infinite() {
+            return Some(f64::INFINITY);
+        }
         Some((objective - bound).abs() / objective.abs().max(bound.abs()).max(1.0))
     }
 }
@@ -158,6 +161,8 @@ mod tests {
         outcome.objective = Some(0.0);
         outcome.dual_bound = Some(0.5);
         assert_eq!(outcome.gap(), Some(0.5));
+        outcome.dual_bound = Some(f64::INFINITY);
+        assert_eq!(outcome.gap(), Some(f64::INFINITY));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Every combination of whole numbers, one after the other: slow, and obviously right.
 
-use super::answer_without_columns;
+use super::{answer_without_columns, whole_bounds};
 use crate::milp::{ColumnKind, Milp};
 use crate::outcome::{Outcome, Status, StopReason};
 use crate::solver::{Capabilities, Limits, MilpSolver, SolverError};
@@ -72,7 +72,7 @@ fn integer_ranges(model: &Milp) -> Result<Vec<(i64, i64)>, SolverError> {
                 column.name
             )));
         }
-        let (first, last) = (column.lower.ceil(), column.upper.floor());
+        let (first, last) = whole_bounds(column);
         n_points *= (last - first + 1.0).max(1.0);
         if n_points > MOST_POINTS || first.abs() > 1e15 || last.abs() > 1e15 {
             return Err(unsupported("there are too many combinations".to_owned()));

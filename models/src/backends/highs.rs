@@ -4,7 +4,7 @@
     reason = "the Rust binding has no callbacks, no starts without row values and no 64-bit counters; each block says why it is sound"
 )]
 
-use super::{answer_without_columns, tidy_bound};
+use super::{answer_without_columns, tidy_bound, whole_bounds};
 use crate::check::Violation;
 use crate::milp::{ColumnKind, Milp, Sense};
 use crate::outcome::{Outcome, Status, StopReason, round_integers};
@@ -65,6 +65,13 @@ impl MilpSolver for Highs {
     fn solve(&self, model: &Milp, limits: &Limits) -> Result<Outcome, SolverError> {
         if model.columns.is_empty() {
             return Ok(answer_without_columns(model, self.name()));
+        }
+        let whole_number_missing = |column| {
+            let (lower, upper) = whole_bounds(column);
+            lower > upper
+        };
+        if model.columns.iter().any(whole_number_missing) {
+            return Ok(Outcome::without_solution(Status::Infeasible, self.name()));
         }
         let watch = Watch::new(limits);
         let outcome = run(model, limits, &watch, USUAL_TOLERANCES)?;
@@ -167,9 +174,10 @@ fn build(model: &Milp) -> Result<Model, SolverError> {
         .columns
         .iter()
         .map(|column| {
+            let (lower, upper) = whole_bounds(column);
             problem.add_column_with_integrality(
                 column.cost,
-                column.lower..=column.upper,
+                lower..=upper,
                 column.kind == ColumnKind::Integer,
             )
         })

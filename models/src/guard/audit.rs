@@ -6,7 +6,7 @@ use crate::solver::{AnswerFault, Limits};
 
 /// How far a solution may miss a bound, a row or a whole number.
 pub(super) const FEASIBILITY_TOLERANCE: f64 = 1e-6;
-/// How far two objective values may be apart and count as equal, relative to the larger (at least 1).
+/// How far two objective values may be apart and count as equal, relative to the smaller (at least 1).
 const OBJECTIVE_TOLERANCE: f64 = 1e-6;
 
 /// The start of the limits, if it is a feasible solution.
@@ -158,6 +158,7 @@ fn audit_against_start(
     }
 }
 
+/// Relative to the smaller of the two, so that a value that is infinite or far too large is not excused by its own size.
 fn tolerance(left: f64, right: f64) -> f64 {
-    OBJECTIVE_TOLERANCE * left.abs().max(right.abs()).max(1.0)
+    OBJECTIVE_TOLERANCE * left.abs().min(right.abs()).max(1.0)
 }

@@ -1,5 +1,6 @@
 //! Ranges of integer columns that fit into 32 bits, which is all that microlp takes.
 
+use crate::backends::whole_bounds;
 use crate::milp::{ColumnKind, Milp, Row};
 
 /// The largest magnitude that microlp searches.
@@ -22,14 +23,7 @@ pub(super) enum Ranges {
 }
 
 pub(super) fn within_32_bits(model: &Milp) -> Ranges {
-    let mut bounds: Vec<(f64, f64)> = model
-        .columns
-        .iter()
-        .map(|column| match column.kind {
-            ColumnKind::Continuous => (column.lower, column.upper),
-            ColumnKind::Integer => (column.lower.ceil(), column.upper.floor()),
-        })
-        .collect();
+    let mut bounds: Vec<(f64, f64)> = model.columns.iter().map(whole_bounds).collect();
     for _ in 0..ROUNDS {
         if !model
             .columns
