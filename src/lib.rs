@@ -2,3 +2,4 @@
 //! exact model, with a bound, a gap and a fairness certificate on every plan.
 
 pub mod engine;
+pub mod verify;

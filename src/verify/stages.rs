@@ -1,0 +1,360 @@
+//! Objectives stage by stage: names, values, bounds, gaps and the baseline.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use apportion_cluster::plan::{FrameworkResult, PlanStatus, Proof, StageResult, StageSense};
+
+use super::bounds::Reach;
+use super::report::Findings;
+use super::rule::Rule;
+use super::state::{Counts, State, total};
+use super::tolerance::{STAGE_TOLERANCE, close};
+
+/// What a stage of the policy `service` measures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Measure {
+    /// Value placed, of one priority or of all.
+    Placed(Option<i64>),
+    /// Instances missing from what must survive the loss of a domain.
+    MinAvailable,
+    /// Weighted worst fractions lost with one domain.
+    Spread,
+    /// Agents opened by new instances on which nothing stays running.
+    AgentsUsed,
+}
+
+pub(super) fn check(state: &State<'_>, findings: &mut Findings) {
+    for result in &state.plan.frameworks {
+        let Some(&framework) = state.names.frameworks.get(result.id.as_str()) else {
+            continue;
+        };
+        let known = if result.policy == "service" {
+            service_stages(state, framework)
+        } else {
+            Vec::new()
+        };
+        if result.policy == "service" {
+            names(state, result, &known, findings);
+        }
+        let reach = Reach::of(state, framework);
+        let mut greedy_comparable = true;
+        for stage in &result.stages {
+            let measure = known.iter().find(|(name, _)| *name == stage.name);
+            match measure {
+                Some(&(_, measure)) => {
+                    value(state, framework, result, stage, measure, findings);
+                    bound(&reach, result, stage, measure, findings);
+                }
+                None => {
+                    findings.claim(format!("{} {}: objective and bound", result.id, stage.name))
+                }
+            }
+            side(result, stage, findings);
+            gap(result, stage, findings);
+            greedy(result, stage, &mut greedy_comparable, findings);
+            let last = matches!(measure, None | Some((_, Measure::AgentsUsed)));
+            let excused = last || excused(state, result);
+            findings.check(Rule::Bound, stage.bound.is_some() || excused, || {
+                let text = "a stage that does not only break ties has a bound".to_owned();
+                (subject(result, stage), "a bound", "none", text)
+            });
+        }
+        framework_gap(result, &known, findings);
+    }
+}
+
+/// The stages of a `service` framework.
+fn service_stages(state: &State<'_>, framework: usize) -> Vec<(String, Measure)> {
+    let jobs = || {
+        let jobs = state.cluster.frameworks[framework].jobs.iter();
+        jobs.map(|job| &state.cluster.jobs[job.at()])
+    };
+    let priorities: BTreeSet<i64> = jobs().map(|job| job.priority).collect();
+    let mut stages = Vec::new();
+    if priorities.len() > 1 {
+        let by_priority = priorities.into_iter().rev();
+        stages.extend(by_priority.map(|it| (format!("placed:{it}"), Measure::Placed(Some(it)))));
+    }
+    stages.push(("placed".to_owned(), Measure::Placed(None)));
+    if jobs().any(|job| job.min_available.is_some()) {
+        stages.push(("min_available".to_owned(), Measure::MinAvailable));
+    }
+    if state.cluster.levels.iter().any(|level| level.declared) {
+        stages.push(("spread".to_owned(), Measure::Spread));
+    }
+    stages.push(("agents_used".to_owned(), Measure::AgentsUsed));
+    stages
+}
+
+/// A deadline, a failure that a warning tells, or the mode without bounds.
+fn excused(state: &State<'_>, result: &FrameworkResult) -> bool {
+    state.plan.options.mode == "greedy"
+        || state.plan.status == PlanStatus::Deadline
+        || state.plan.warnings.iter().any(|it| it.subject == result.id)
+}
+
+fn names(
+    state: &State<'_>,
+    result: &FrameworkResult,
+    known: &[(String, Measure)],
+    findings: &mut Findings,
+) {
+    let need: Vec<String> = known
+        .iter()
+        .map(|(name, measure)| match measure {
+            Measure::Placed(_) => format!("maximize {name}"),
+            _ => format!("minimize {name}"),
+        })
+        .collect();
+    let have = result.stages.iter().map(|stage| match stage.sense {
+        StageSense::Maximize => format!("maximize {}", stage.name),
+        StageSense::Minimize => format!("minimize {}", stage.name),
+    });
+    let have: Vec<String> = have.collect();
+    let absent = have.is_empty() && excused(state, result);
+    findings.check(Rule::Stages, need == have || absent, || {
+        let text = "the stages are not those of the policy".to_owned();
+        (result.id.clone(), need.join(", "), have.join(", "), text)
+    });
+}
+
+fn value(
+    state: &State<'_>,
+    framework: usize,
+    result: &FrameworkResult,
+    stage: &StageResult,
+    measure: Measure,
+    findings: &mut Findings,
+) {
+    let need = match measure {
+        Measure::Placed(priority) => placed_value(state, framework, priority, &state.placed) as f64,
+        Measure::MinAvailable => shortfall(state, framework) as f64,
+        Measure::Spread => worst_shares(state, framework),
+        Measure::AgentsUsed => agents_opened(state, framework) as f64,
+    };
+    let holds = close(need, stage.objective, STAGE_TOLERANCE);
+    findings.check(Rule::Objective, holds, || {
+        let text = "the plan's placements have another value".to_owned();
+        (subject(result, stage), need, stage.objective, text)
+    });
+}
+
+/// `sum of value x placed` over the framework's tasks (of one priority).
+pub(super) fn placed_value(
+    state: &State<'_>,
+    framework: usize,
+    priority: Option<i64>,
+    counts: &Counts,
+) -> i128 {
+    let mut sum = 0;
+    for task in state.tasks_of(framework) {
+        let job = &state.cluster.jobs[state.cluster.tasks[task].job.at()];
+        if priority.is_none_or(|it| it == job.priority) {
+            sum += state.value(task) * total(&counts[task]);
+        }
+    }
+    sum
+}
+
+/// A job's instances by domain of a level.
+pub(super) fn job_by_domain(
+    state: &State<'_>,
+    job: usize,
+    level: usize,
+    counts: &Counts,
+) -> BTreeMap<usize, i128> {
+    let tasks = state.cluster.jobs[job].tasks.iter().map(|task| task.at());
+    let tasks: Vec<usize> = tasks.collect();
+    super::domains::by_domain(state.cluster, counts, &tasks, level)
+}
+
+fn shortfall(state: &State<'_>, framework: usize) -> i128 {
+    let mut sum = 0;
+    for job in &state.cluster.frameworks[framework].jobs {
+        if let Some(rule) = state.cluster.jobs[job.at()].min_available {
+            let by_domain = job_by_domain(state, job.at(), rule.level.at(), &state.placed);
+            let placed: i128 = by_domain.values().sum();
+            let worst = by_domain.values().copied().max().unwrap_or_default();
+            sum += (i128::from(rule.instances) - (placed - worst)).max(0);
+        }
+    }
+    sum
+}
+
+fn worst_shares(state: &State<'_>, framework: usize) -> f64 {
+    let mut sum = 0.0;
+    for job in &state.cluster.frameworks[framework].jobs {
+        for (level, it) in state.cluster.levels.iter().enumerate() {
+            if it.declared {
+                let by_domain = job_by_domain(state, job.at(), level, &state.placed);
+                let worst = by_domain.values().copied().max().unwrap_or_default();
+                let wanted = job_size(state, job.at());
+                sum += level_weight(state, framework, level) * worst as f64 / wanted as f64;
+            }
+        }
+    }
+    sum
+}
+
+/// Instances that a job wants, at least 1.
+pub(super) fn job_size(state: &State<'_>, job: usize) -> i128 {
+    let tasks = state.cluster.jobs[job].tasks.iter();
+    let wanted: i128 = tasks.map(|task| state.wanted(task.at())).sum();
+    wanted.max(1)
+}
+
+/// The framework's parameter `level_weights`, 1 where it says nothing.
+pub(super) fn level_weight(state: &State<'_>, framework: usize, level: usize) -> f64 {
+    let parameters = &state.cluster.frameworks[framework].parameters;
+    let weights = parameters.get("level_weights");
+    let weight = weights.and_then(|it| it.get(&state.cluster.levels[level].name));
+    weight.and_then(serde_json::Value::as_f64).unwrap_or(1.0)
+}
+
+fn agents_opened(state: &State<'_>, framework: usize) -> usize {
+    let mut opened: BTreeSet<usize> = BTreeSet::new();
+    for task in state.tasks_of(framework) {
+        opened.extend(state.arriving[task].keys());
+    }
+    for by_agent in &state.kept {
+        for (agent, _) in by_agent.iter().filter(|(_, count)| **count > 0) {
+            opened.remove(agent);
+        }
+    }
+    opened.len()
+}
+
+/// A bound that can be recomputed is not tighter than what its proof gives.
+fn bound(
+    reach: &Reach<'_>,
+    result: &FrameworkResult,
+    stage: &StageResult,
+    measure: Measure,
+    findings: &mut Findings,
+) {
+    let Some(claimed) = stage.bound else { return };
+    let proved = match &stage.proof {
+        Some(Proof::Search) => {
+            let what = format!("{} {}: bound {claimed} by search", result.id, stage.name);
+            return findings.claim(what);
+        }
+        Some(Proof::Combinatorial) => Some(reach.combinatorial(measure)),
+        Some(Proof::Multipliers) => match (measure, &stage.multipliers) {
+            (Measure::Placed(priority), Some(prices)) => {
+                reach.multipliers(priority, prices, findings)
+            }
+            _ => None,
+        },
+        None => None,
+    };
+    let mut fail = |text: &str, need: f64, holds: bool| {
+        findings.check(Rule::Bound, holds, || {
+            (subject(result, stage), need, claimed, text.to_owned())
+        });
+    };
+    let Some(proved) = proved else {
+        return fail(
+            "the bound comes without a proof that can be recomputed",
+            claimed,
+            false,
+        );
+    };
+    let slack = STAGE_TOLERANCE * claimed.abs().max(proved.abs()).max(1.0);
+    let holds = match stage.sense {
+        StageSense::Maximize => claimed >= proved - slack,
+        StageSense::Minimize => claimed <= proved + slack,
+    };
+    fail("the claimed bound is tighter than its proof", proved, holds);
+}
+
+/// No bound contradicts the plan itself.
+fn side(result: &FrameworkResult, stage: &StageResult, findings: &mut Findings) {
+    let Some(bound) = stage.bound else { return };
+    let slack = STAGE_TOLERANCE * bound.abs().max(stage.objective.abs()).max(1.0);
+    let holds = match stage.sense {
+        StageSense::Maximize => bound >= stage.objective - slack,
+        StageSense::Minimize => bound <= stage.objective + slack,
+    };
+    findings.check(Rule::Bound, holds, || {
+        let text = "the plan is better than its bound".to_owned();
+        (subject(result, stage), stage.objective, bound, text)
+    });
+}
+
+/// `|objective - bound| / max(|objective|, |bound|, 1)`, and none without a bound.
+fn gap(result: &FrameworkResult, stage: &StageResult, findings: &mut Findings) {
+    let need = stage.bound.map(|bound| {
+        let scale = stage.objective.abs().max(bound.abs()).max(1.0);
+        (stage.objective / scale - bound / scale).abs()
+    });
+    let holds = match (need, stage.gap) {
+        (None, None) => true,
+        (Some(need), Some(have)) => close(need, have, STAGE_TOLERANCE),
+        _ => false,
+    };
+    findings.check(Rule::Gap, holds, || {
+        let text = "the gap does not follow from objective and bound".to_owned();
+        (subject(result, stage), words(need), words(stage.gap), text)
+    });
+}
+
+/// The constructive baseline is not better, as long as the stages before were equal.
+fn greedy(
+    result: &FrameworkResult,
+    stage: &StageResult,
+    comparable: &mut bool,
+    findings: &mut Findings,
+) {
+    let Some(baseline) = stage.greedy.filter(|_| *comparable) else {
+        return;
+    };
+    let slack = STAGE_TOLERANCE * baseline.abs().max(stage.objective.abs()).max(1.0);
+    let ahead = match stage.sense {
+        StageSense::Maximize => stage.objective - baseline,
+        StageSense::Minimize => baseline - stage.objective,
+    };
+    *comparable = ahead <= slack;
+    findings.check(Rule::Greedy, ahead >= -slack, || {
+        let text = "the constructive baseline is better than the plan".to_owned();
+        (subject(result, stage), baseline, stage.objective, text)
+    });
+}
+
+/// The largest gap over every stage but the one that breaks ties.
+fn framework_gap(result: &FrameworkResult, known: &[(String, Measure)], findings: &mut Findings) {
+    let tie_break = |stage: &StageResult| {
+        let measure = known.iter().find(|(name, _)| *name == stage.name);
+        measure.is_some_and(|(_, measure)| *measure == Measure::AgentsUsed)
+    };
+    let gaps = || {
+        result
+            .stages
+            .iter()
+            .filter(|stage| !tie_break(stage))
+            .map(|stage| stage.gap)
+    };
+    let largest = gaps().flatten().max_by(f64::total_cmp);
+    let unknown = gaps().any(|gap| gap.is_none());
+    let holds = match (largest, result.gap) {
+        (Some(need), Some(have)) if known.is_empty() => {
+            // A policy that the verifier does not know says itself which stages count.
+            let some = result.stages.iter().filter_map(|stage| stage.gap);
+            have <= need && (some.into_iter().any(|gap| gap == have))
+        }
+        (Some(need), Some(have)) => close(need, have, STAGE_TOLERANCE),
+        (Some(_), None) => unknown || known.is_empty(),
+        (None, have) => have.is_none(),
+    };
+    findings.check(Rule::Gap, holds, || {
+        let text = "the framework's gap is not the largest of its stages".to_owned();
+        (result.id.clone(), words(largest), words(result.gap), text)
+    });
+}
+
+fn words(number: Option<f64>) -> String {
+    number.map_or_else(|| "none".to_owned(), |number| number.to_string())
+}
+
+fn subject(result: &FrameworkResult, stage: &StageResult) -> String {
+    format!("{},{}", result.id, stage.name)
+}

@@ -1,0 +1,314 @@
+//! The plan and the snapshot as counts of instances by task and agent.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use apportion_cluster::plan::PlanFile;
+use apportion_cluster::{Cluster, MAX_INSTANCES};
+
+use super::eligibility::Allowed;
+use super::names::Names;
+use super::report::Findings;
+use super::rule::Rule;
+
+/// Instances by agent, for each task.
+pub(super) type Counts = Vec<BTreeMap<usize, i128>>;
+
+/// Everything that the rules look at. Entries with unknown names or senseless counts are reported
+/// once, where they are read, and left out here.
+pub(super) struct State<'a> {
+    pub cluster: &'a Cluster,
+    pub plan: &'a PlanFile,
+    pub names: Names<'a>,
+    pub allowed: Allowed,
+    /// What runs in the snapshot.
+    pub running: Counts,
+    /// What the plan places, running instances included.
+    pub placed: Counts,
+    /// What moves away, by task and source.
+    pub leaving: Counts,
+    /// What moves in, by task and destination.
+    pub entering: Counts,
+    /// What stays where it runs: `running - leaving`.
+    pub kept: Counts,
+    /// What is new on its agent: `placed - kept`.
+    pub arriving: Counts,
+    /// What each framework was offered, by agent; amounts by resource.
+    pub offers: Vec<BTreeMap<usize, Vec<i128>>>,
+}
+
+impl<'a> State<'a> {
+    /// Reads the plan against the snapshot, reporting names, duplicates and counts on the way.
+    pub(super) fn read(cluster: &'a Cluster, plan: &'a PlanFile, findings: &mut Findings) -> Self {
+        let names = Names::of(cluster);
+        let n_tasks = cluster.tasks.len();
+        let mut running = vec![BTreeMap::new(); n_tasks];
+        for it in &cluster.running {
+            add(
+                &mut running[it.task.at()],
+                it.agent.at(),
+                it.instances.into(),
+            );
+        }
+        let placed = read_placements(plan, &names, n_tasks, findings);
+        let (leaving, entering) = read_moves(plan, &names, n_tasks, findings);
+        let offers = read_offers(cluster, plan, &names, findings);
+        let kept = minus(&running, &leaving);
+        let arriving = minus(&placed, &kept);
+        Self {
+            cluster,
+            plan,
+            names,
+            allowed: Allowed::of(cluster),
+            running,
+            placed,
+            leaving,
+            entering,
+            kept,
+            arriving,
+            offers,
+        }
+    }
+
+    /// `job/task`.
+    pub(super) fn task_name(&self, task: usize) -> String {
+        let it = &self.cluster.tasks[task];
+        format!("{}/{}", self.cluster.jobs[it.job.at()].id, it.id)
+    }
+
+    pub(super) fn agent_name(&self, agent: usize) -> &'a str {
+        &self.cluster.agents[agent].id
+    }
+
+    /// The framework that submitted `task`.
+    pub(super) fn framework_of(&self, task: usize) -> usize {
+        self.cluster.jobs[self.cluster.tasks[task].job.at()]
+            .framework
+            .at()
+    }
+
+    /// The tasks of a framework.
+    pub(super) fn tasks_of(&self, framework: usize) -> Vec<usize> {
+        let jobs = self.cluster.frameworks[framework].jobs.iter();
+        let tasks = jobs.flat_map(|job| &self.cluster.jobs[job.at()].tasks);
+        tasks.map(|task| task.at()).collect()
+    }
+
+    pub(super) fn demand(&self, task: usize) -> &'a [i64] {
+        &self.cluster.tasks[task].demand.0
+    }
+
+    /// Instances wanted, running ones included.
+    pub(super) fn wanted(&self, task: usize) -> i128 {
+        i128::from(self.cluster.tasks[task].instances).max(0)
+    }
+
+    pub(super) fn value(&self, task: usize) -> i128 {
+        self.cluster.tasks[task].value.into()
+    }
+
+    /// Whether the task may put something new there, whatever else is there.
+    pub(super) fn open(&self, task: usize, agent: usize) -> bool {
+        self.allowed.allows(task, agent) && !self.cluster.agents[agent].cordoned
+    }
+
+    /// What `counts` use, by agent and resource.
+    pub(super) fn load(&self, counts: &Counts) -> Vec<Vec<i128>> {
+        let mut load = vec![vec![0; self.cluster.resources.len()]; self.cluster.agents.len()];
+        for (task, by_agent) in counts.iter().enumerate() {
+            for (&agent, &count) in by_agent {
+                for (used, &need) in load[agent].iter_mut().zip(self.demand(task)) {
+                    *used += i128::from(need) * count;
+                }
+            }
+        }
+        load
+    }
+}
+
+/// The sum of a task's counts.
+pub(super) fn total(by_agent: &BTreeMap<usize, i128>) -> i128 {
+    by_agent.values().sum()
+}
+
+fn add(by_agent: &mut BTreeMap<usize, i128>, agent: usize, count: i128) {
+    *by_agent.entry(agent).or_default() += count;
+}
+
+/// `left - right` where that is positive.
+fn minus(left: &Counts, right: &Counts) -> Counts {
+    let tasks = left.iter().zip(right);
+    tasks
+        .map(|(left, right)| {
+            let rest = left.iter().map(|(&agent, &count)| {
+                (
+                    agent,
+                    count - right.get(&agent).copied().unwrap_or_default(),
+                )
+            });
+            rest.filter(|&(_, count)| count > 0).collect()
+        })
+        .collect()
+}
+
+fn read_placements(
+    plan: &PlanFile,
+    names: &Names<'_>,
+    n_tasks: usize,
+    findings: &mut Findings,
+) -> Counts {
+    let mut placed = vec![BTreeMap::new(); n_tasks];
+    let mut seen = BTreeSet::new();
+    for entry in &plan.placements {
+        let subject = || format!("{}/{} on {}", entry.job, entry.task, entry.agent);
+        let task = known_task(names, &entry.job, &entry.task, "placements", findings);
+        let agent = known_agent(names, &entry.agent, "placements", findings);
+        findings.check(Rule::Instances, entry.devices.is_empty(), || {
+            let text = "this version places nothing on single devices";
+            (subject(), "no devices", "devices", text.to_owned())
+        });
+        let counts = positive(entry.instances, subject, findings);
+        let first = seen.insert((&entry.job, &entry.task, &entry.agent));
+        unique(first, subject, findings);
+        if let (Some(task), Some(agent), true, true) = (task, agent, counts, first) {
+            add(&mut placed[task], agent, entry.instances.into());
+        }
+    }
+    placed
+}
+
+fn read_moves(
+    plan: &PlanFile,
+    names: &Names<'_>,
+    n_tasks: usize,
+    findings: &mut Findings,
+) -> (Counts, Counts) {
+    let mut leaving = vec![BTreeMap::new(); n_tasks];
+    let mut entering = vec![BTreeMap::new(); n_tasks];
+    let mut seen = BTreeSet::new();
+    for entry in &plan.moves {
+        let subject = || {
+            format!(
+                "{}/{} from {} to {}",
+                entry.job, entry.task, entry.from, entry.to
+            )
+        };
+        let task = known_task(names, &entry.job, &entry.task, "moves", findings);
+        let from = known_agent(names, &entry.from, "moves", findings);
+        let to = known_agent(names, &entry.to, "moves", findings);
+        let counts = positive(entry.instances, subject, findings);
+        let first = seen.insert((&entry.job, &entry.task, &entry.from, &entry.to));
+        unique(first, subject, findings);
+        if let (Some(task), Some(from), Some(to), true, true) = (task, from, to, counts, first) {
+            add(&mut leaving[task], from, entry.instances.into());
+            add(&mut entering[task], to, entry.instances.into());
+        }
+    }
+    (leaving, entering)
+}
+
+fn read_offers(
+    cluster: &Cluster,
+    plan: &PlanFile,
+    names: &Names<'_>,
+    findings: &mut Findings,
+) -> Vec<BTreeMap<usize, Vec<i128>>> {
+    let mut offers = vec![BTreeMap::new(); cluster.frameworks.len()];
+    let mut seen = BTreeSet::new();
+    for entry in &plan.offers {
+        let subject = || format!("offer to {} on {}", entry.framework, entry.agent);
+        let framework = known_framework(names, &entry.framework, "offers", findings);
+        let agent = known_agent(names, &entry.agent, "offers", findings);
+        let first = seen.insert((&entry.framework, &entry.agent));
+        unique(first, subject, findings);
+        let mut amounts = vec![0; cluster.resources.len()];
+        for (resource, &amount) in &entry.resources {
+            let position = known_resource(names, resource, "offers", findings);
+            findings.check(Rule::Instances, amount >= 0, || {
+                let text = format!("an offer of {resource} is not negative");
+                (subject(), 0_i64, amount, text)
+            });
+            if let Some(position) = position {
+                amounts[position] = i128::from(amount).max(0);
+            }
+        }
+        if let (Some(framework), Some(agent), true) = (framework, agent, first) {
+            offers[framework].insert(agent, amounts);
+        }
+    }
+    offers
+}
+
+fn positive(instances: i64, subject: impl Fn() -> String, findings: &mut Findings) -> bool {
+    let sensible = (1..=MAX_INSTANCES).contains(&instances);
+    findings.check(Rule::Instances, sensible, || {
+        let text = format!("a count of instances is from 1 to {MAX_INSTANCES}");
+        (subject(), 1_i64, instances, text)
+    });
+    sensible
+}
+
+pub(super) fn unique(first: bool, subject: impl Fn() -> String, findings: &mut Findings) {
+    findings.check(Rule::Duplicate, first, || {
+        (subject(), "once", "again", "is listed twice".to_owned())
+    });
+}
+
+pub(super) fn known_task(
+    names: &Names<'_>,
+    job: &str,
+    task: &str,
+    place: &str,
+    findings: &mut Findings,
+) -> Option<usize> {
+    let found = names.task(job, task);
+    known(found, "task", &format!("{job}/{task}"), place, findings)
+}
+
+pub(super) fn known_agent(
+    names: &Names<'_>,
+    agent: &str,
+    place: &str,
+    findings: &mut Findings,
+) -> Option<usize> {
+    known(
+        names.agents.get(agent).copied(),
+        "agent",
+        agent,
+        place,
+        findings,
+    )
+}
+
+pub(super) fn known_framework(
+    names: &Names<'_>,
+    framework: &str,
+    place: &str,
+    findings: &mut Findings,
+) -> Option<usize> {
+    let found = names.frameworks.get(framework).copied();
+    known(found, "framework", framework, place, findings)
+}
+
+pub(super) fn known_resource(
+    names: &Names<'_>,
+    resource: &str,
+    place: &str,
+    findings: &mut Findings,
+) -> Option<usize> {
+    let found = names.resources.get(resource).copied();
+    known(found, "resource", resource, place, findings)
+}
+
+pub(super) fn known(
+    found: Option<usize>,
+    kind: &str,
+    name: &str,
+    place: &str,
+    findings: &mut Findings,
+) -> Option<usize> {
+    findings.check(Rule::UnknownName, found.is_some(), || {
+        let text = format!("`{place}` names a {kind} that is not there");
+        (name.to_owned(), format!("a known {kind}"), name, text)
+    });
+    found
+}
