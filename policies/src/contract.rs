@@ -34,7 +34,7 @@ pub trait Policy: Send + Sync {
 
     /// The wish that an answer stands for. Provided; override it only if columns are not placements.
     fn decode(&self, formulation: &Formulation, answer: &Placement) -> Proposal {
-        let placed = answer.iter().map(|&(item, bin, instances)| Running {
+        let placed = answer.entries().iter().map(|&(item, bin, instances)| Running {
             task: formulation.items[item as usize],
             agent: formulation.bins[bin as usize],
             instances,

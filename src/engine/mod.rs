@@ -1,6 +1,198 @@
-//! From a [`Cluster`](apportion_cluster::Cluster) to a plan: bids, shares, rounds of offers and
-//! proposals, audit.
+//! From a [`Cluster`] to a plan: bids, shares, rounds of offers and proposals, audit.
+//!
+//! [`plan`] is the whole of it; each step is a file here, in this order: `release` (what may not stay
+//! where it runs), `context` (bids), [`broker`](crate::broker) (shares), `offers`, `rounds`, `solve` (one
+//! slice), `report` and `reasons` (the plan file).
 
+mod apply;
+mod context;
+mod offers;
 mod options;
+mod reasons;
+mod release;
+mod report;
+mod rounds;
+mod solve;
+mod state;
 
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use apportion_cluster::file::VERSION;
+use apportion_cluster::plan::{FairnessCertificate, PlanFile, PlanOptions};
+use apportion_cluster::{Cluster, FrameworkIdx, Running};
+
+use crate::broker::{self, Shares};
+use context::Context;
+use rounds::Record;
+use state::State;
+
+pub use apply::{ApplyError, apply};
 pub use options::{Mode, Options, Progress};
+
+/// Why no plan could be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// The threads for slices could not be started.
+    #[error("the threads for slices could not be started")]
+    Threads(#[from] rayon::ThreadPoolBuildError),
+}
+
+/// Plans a cluster.
+///
+/// # Guarantees
+/// What runs stays, unless it breaks a hard rule where it is and can go elsewhere. With equal cluster,
+/// options and seed, and no deadline that fires, the plan is the same whatever the thread count, timings
+/// aside. The plan is back by the deadline; what a deadline cuts short costs quality, never validity.
+///
+/// # Errors
+/// Only if threads cannot be started: what cannot be placed is an answer, not an error.
+pub fn plan(cluster: &Cluster, options: &Options) -> Result<PlanFile, EngineError> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads).build()?;
+    Ok(pool.install(|| Run::new(cluster, options).finish()))
+}
+
+/// One plan in the making.
+struct Run<'a> {
+    context: Context<'a>,
+    state: State<'a>,
+    records: Vec<Record>,
+    shares: Option<Shares>,
+    timings: BTreeMap<String, f64>,
+    started: Instant,
+}
+
+impl<'a> Run<'a> {
+    fn new(cluster: &'a Cluster, options: &'a Options) -> Self {
+        let started = Instant::now();
+        let mut records = Vec::new();
+        records.resize_with(cluster.frameworks.len(), Record::default);
+        Self {
+            context: Context::new(cluster, options),
+            state: State::new(cluster, release::released(cluster)),
+            records,
+            shares: None,
+            timings: BTreeMap::new(),
+            started,
+        }
+    }
+
+    fn finish(mut self) -> PlanFile {
+        match self.context.options.mode {
+            Mode::Brokered => self.brokered(),
+            Mode::Greedy => self.greedy(),
+        }
+        self.put_back();
+        self.report()
+    }
+
+    /// Shares, disjoint offers, slices in parallel, re-offers.
+    fn brokered(&mut self) {
+        let begun = Instant::now();
+        let stop = || self.context.out_of_time();
+        let shares = broker::shares(self.context.cluster, &self.context.bids, &stop);
+        let active = shares.frameworks.iter().filter(|share| share.active).count();
+        (self.context.options.progress)(Progress::Shares { frameworks: active, classes: shares.classes.len() });
+        let share_time = begun.elapsed();
+        let first = offers::first_offers(&self.state, &shares, &self.context);
+        self.time("broker", begun);
+        self.context.keep_reserve(reserve(share_time, begun.elapsed(), self.context.options.deadline));
+
+        let begun = Instant::now();
+        rounds::first(&mut self.state, &self.context, first, &mut self.records);
+        rounds::again(&mut self.state, &self.context, Some(&shares), &mut self.records);
+        self.time("solve", begun);
+        self.shares = Some(shares);
+    }
+
+    /// Every framework in turn takes what it likes by the constructive method.
+    fn greedy(&mut self) {
+        let begun = Instant::now();
+        let frameworks: Vec<FrameworkIdx> = self.context.planned().collect();
+        for framework in frameworks {
+            rounds::construct(&mut self.state, &self.context, framework, &mut self.records[framework.at()]);
+        }
+        self.time("solve", begun);
+    }
+
+    /// Released instances that found no other place go on where they run: a plan evicts nothing.
+    fn put_back(&mut self) {
+        let cluster = self.context.cluster;
+        for at in 0..self.state.released.len() {
+            let Running { task, agent, instances } = self.state.released[at];
+            let framework = cluster.framework_of(task);
+            let pending = self.state.pending(framework);
+            let open = pending.iter().find(|(other, _)| *other == task).map_or(0, |(_, count)| *count);
+            let back = open.min(instances);
+            if back > 0 {
+                self.state.keep(framework, Running { task, agent, instances: back });
+                self.state.released[at].instances -= back;
+                let text = format!(
+                    "{back} running on {} break a hard rule there and have no other place: they stay",
+                    cluster.agent(agent).id
+                );
+                self.context.warn("rule_broken_by_running", &cluster.task_name(task), text);
+            }
+        }
+    }
+
+    fn report(mut self) -> PlanFile {
+        (self.context.options.progress)(Progress::Audit);
+        let begun = Instant::now();
+        let (cluster, options) = (self.context.cluster, self.context.options);
+        let placements = report::final_placements(&self.state);
+        let unplaced = reasons::unplaced(&self.state, &placements);
+        let audit = self.shares.as_ref().map(|shares| {
+            let stop = || self.context.must_stop();
+            broker::certify(cluster, &self.context.bids, shares, &placements, &stop)
+        });
+        let frameworks = (0..cluster.frameworks.len()).map(FrameworkIdx::of).map(|framework| {
+            let rent = audit.as_ref().map_or(0.0, |(_, rents)| rents[framework.at()]);
+            let share = self.shares.as_ref().and_then(|shares| report::share(&self.state, framework, shares, rent));
+            let record = &self.records[framework.at()];
+            report::framework(&self.state, &self.context, framework, record, &placements, share)
+        });
+        let frameworks = frameworks.collect();
+        self.time("verify", begun);
+        self.time("total", self.started);
+        let stopped = self.records.iter().any(|record| record.stopped);
+        PlanFile {
+            version: VERSION.to_owned(),
+            snapshot_digest: cluster.digest.clone(),
+            options: plan_options(options),
+            status: report::status(stopped, &unplaced),
+            placements: report::named(cluster, &placements),
+            unplaced,
+            moves: report::moves(&self.state),
+            frameworks,
+            offers: report::offers(&self.state),
+            fairness: audit.map(|(certificate, _): (FairnessCertificate, Vec<f64>)| certificate),
+            warnings: self.context.take_warnings(),
+            timings_ms: Some(self.timings),
+        }
+    }
+
+    fn time(&mut self, phase: &str, begun: Instant) {
+        self.timings.insert(phase.to_owned(), begun.elapsed().as_secs_f64() * 1e3);
+    }
+}
+
+/// Time kept before the deadline for the certificate, bounds and the file: the certificate solves programs
+/// like the shares', and constructive answers are made once more.
+fn reserve(shares: Duration, broker: Duration, deadline: Option<Instant>) -> Duration {
+    let left = deadline.map_or(Duration::ZERO, |deadline| deadline.saturating_duration_since(Instant::now()));
+    (shares * 2 + broker).max(left / 8).min(left)
+}
+
+fn plan_options(options: &Options) -> PlanOptions {
+    PlanOptions {
+        mode: options.mode.name().to_owned(),
+        fairness: "nash".to_owned(),
+        deadline_ms: options.deadline_ms,
+        gap: options.gap,
+        seed: options.seed,
+        replan: "keep".to_owned(),
+        solver: options.solver.name().to_owned(),
+    }
+}

@@ -1,0 +1,59 @@
+//! The snapshot after a plan.
+
+use std::collections::BTreeMap;
+
+use apportion_cluster::Cluster;
+use apportion_cluster::file::SnapshotFile;
+use apportion_cluster::plan::PlanFile;
+
+/// Why a plan cannot be applied.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ApplyError {
+    /// The plan answers another snapshot.
+    #[error("the plan was made for the snapshot with digest {plan}, and this one has {snapshot}")]
+    OtherSnapshot {
+        /// Digest that the plan bears.
+        plan: String,
+        /// Digest of the snapshot.
+        snapshot: String,
+    },
+    /// A placement names something that the snapshot does not have.
+    #[error("placements[{position}] names the {kind} `{name}`, which the snapshot does not have")]
+    Unknown {
+        /// Position in the plan's placements.
+        position: usize,
+        /// `agent`, `job` or `task`.
+        kind: &'static str,
+        /// The name.
+        name: String,
+    },
+}
+
+/// The snapshot with the plan's placements as what runs; everything else is kept as written.
+///
+/// # Errors
+/// If the plan bears another digest, or names something that the snapshot does not have.
+pub fn apply(file: &SnapshotFile, cluster: &Cluster, plan: &PlanFile) -> Result<SnapshotFile, ApplyError> {
+    if plan.snapshot_digest != cluster.digest {
+        let (plan, snapshot) = (plan.snapshot_digest.clone(), cluster.digest.clone());
+        return Err(ApplyError::OtherSnapshot { plan, snapshot });
+    }
+    let jobs: BTreeMap<&str, Vec<&str>> = file
+        .jobs
+        .iter()
+        .map(|job| (job.id.as_str(), job.tasks.iter().map(|task| task.id.as_str()).collect()))
+        .collect();
+    let agents: std::collections::BTreeSet<&str> = file.agents.iter().map(|agent| agent.id.as_str()).collect();
+    for (position, placed) in plan.placements.iter().enumerate() {
+        let unknown = |kind, name: &String| ApplyError::Unknown { position, kind, name: name.clone() };
+        let tasks = jobs.get(placed.job.as_str()).ok_or_else(|| unknown("job", &placed.job))?;
+        if !tasks.contains(&placed.task.as_str()) {
+            return Err(unknown("task", &placed.task));
+        }
+        if !agents.contains(placed.agent.as_str()) {
+            return Err(unknown("agent", &placed.agent));
+        }
+    }
+    Ok(SnapshotFile { placements: plan.placements.clone(), ..file.clone() })
+}

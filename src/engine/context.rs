@@ -1,0 +1,111 @@
+//! What every phase of one plan looks up.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use apportion_cluster::plan::Warning;
+use apportion_cluster::{Cluster, FrameworkIdx};
+use apportion_policies::{Bid, Policy, View};
+
+use super::options::Options;
+use super::solve::panic_message;
+
+/// The cluster, the options, the policies that work, and what went wrong so far.
+pub(super) struct Context<'a> {
+    pub cluster: &'a Cluster,
+    pub options: &'a Options,
+    /// Bids by framework; empty for frameworks whose policy failed.
+    pub bids: Vec<Bid>,
+    policies: Vec<Option<Arc<dyn Policy>>>,
+    warnings: Mutex<Vec<Warning>>,
+    /// When solving has to end, so that the audit is done by the deadline.
+    solve_by: Option<Instant>,
+}
+
+impl<'a> Context<'a> {
+    /// Looks up every framework's policy and takes its bid. `reserve` is kept for the audit.
+    pub(super) fn new(cluster: &'a Cluster, options: &'a Options) -> Self {
+        let mut context = Self {
+            cluster,
+            options,
+            bids: vec![Bid::default(); cluster.frameworks.len()],
+            policies: vec![None; cluster.frameworks.len()],
+            warnings: Mutex::new(Vec::new()),
+            solve_by: options.deadline,
+        };
+        for at in 0..cluster.frameworks.len() {
+            let framework = FrameworkIdx::of(at);
+            match bid(cluster, options, framework) {
+                Ok((policy, bid)) => {
+                    context.policies[at] = Some(policy);
+                    context.bids[at] = bid;
+                }
+                Err(text) => context.warn("policy_failed", &cluster.framework(framework).id, text),
+            }
+        }
+        context
+    }
+
+    /// Keeps `reserve` before the deadline free of solving.
+    pub(super) fn keep_reserve(&mut self, reserve: Duration) {
+        self.solve_by = self.options.deadline.map(|deadline| deadline.checked_sub(reserve).unwrap_or(deadline));
+    }
+
+    /// When solving has to end.
+    pub(super) fn solve_by(&self) -> Option<Instant> {
+        self.solve_by
+    }
+
+    /// Whether the time for solving is over, or the plan was cancelled.
+    pub(super) fn out_of_time(&self) -> bool {
+        self.options.cancel.is_cancelled() || self.solve_by.is_some_and(|by| Instant::now() >= by)
+    }
+
+    /// Whether even constructive answers have to end now.
+    pub(super) fn must_stop(&self) -> bool {
+        let halfway = |by: Instant, deadline: Instant| by + deadline.saturating_duration_since(by) / 2;
+        let last = self.solve_by.zip(self.options.deadline).map(|(by, deadline)| halfway(by, deadline));
+        self.options.cancel.is_cancelled() || last.is_some_and(|last| Instant::now() >= last)
+    }
+
+    /// Threads that solve slices.
+    pub(super) fn threads(&self) -> usize {
+        match self.options.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        }
+    }
+
+    /// The policy of a framework, if it works.
+    pub(super) fn policy(&self, framework: FrameworkIdx) -> Option<&Arc<dyn Policy>> {
+        self.policies[framework.at()].as_ref()
+    }
+
+    /// Frameworks whose policy works, ascending.
+    pub(super) fn planned(&self) -> impl Iterator<Item = FrameworkIdx> + '_ {
+        (0..self.policies.len()).filter(|&at| self.policies[at].is_some()).map(FrameworkIdx::of)
+    }
+
+    /// Tells the user something; from any thread.
+    pub(super) fn warn(&self, code: &str, subject: &str, text: String) {
+        let warning = Warning { code: code.to_owned(), subject: subject.to_owned(), text };
+        self.warnings.lock().unwrap_or_else(PoisonError::into_inner).push(warning);
+    }
+
+    /// Every warning once, sorted.
+    pub(super) fn take_warnings(&self) -> Vec<Warning> {
+        let mut warnings = std::mem::take(&mut *self.warnings.lock().unwrap_or_else(PoisonError::into_inner));
+        warnings.sort();
+        warnings.dedup();
+        warnings
+    }
+}
+
+fn bid(cluster: &Cluster, options: &Options, framework: FrameworkIdx) -> Result<(Arc<dyn Policy>, Bid), String> {
+    let name = &cluster.framework(framework).policy;
+    let policy = options.policies.get(name).ok_or_else(|| format!("no policy `{name}` is registered"))?;
+    let guarded = std::panic::AssertUnwindSafe(|| policy.bid(&View { cluster, framework }));
+    let bid = std::panic::catch_unwind(guarded);
+    let bid = bid.map_err(|panic| format!("the policy panicked: {}", panic_message(&*panic)))?;
+    Ok((Arc::clone(policy), bid))
+}

@@ -1,0 +1,158 @@
+//! From the fair fractional share to concrete, disjoint, whole-number offers.
+//!
+//! Each framework in turn says where it would put its rounded share if the rest of the cluster were its
+//! own: its *witness*, made by its own model and the constructive method. An offer holds its witness, so
+//! what is offered can be used: it honors the framework's limits and spreads, not only its totals. What
+//! nobody's share claims is then given out agent by agent, first to those with more demand, in proportion
+//! to weight, so that everything free is in some offer.
+
+use std::collections::BTreeMap;
+
+use apportion_cluster::{AgentIdx, FrameworkIdx, Offer, Quantities, Running, TaskIdx};
+
+use super::context::Context;
+use super::solve::{self, Effort};
+use super::state::State;
+use crate::broker::Shares;
+
+/// What one framework is offered in the first round.
+pub(super) struct FirstOffer {
+    pub framework: FrameworkIdx,
+    /// By agent, ascending.
+    pub offers: Vec<Offer>,
+    /// A placement inside the offers.
+    pub witness: Vec<Running>,
+}
+
+/// A framework that wants something, while offers are made.
+struct Claimant {
+    framework: FrameworkIdx,
+    witness: Vec<Running>,
+    /// Agents that some task of it may use.
+    usable: Vec<bool>,
+    /// Whether its share leaves some of its demand open.
+    unmet: bool,
+    /// Weight, at least a little.
+    weight: f64,
+    /// Leftovers received, in fractions of an agent.
+    given: f64,
+}
+
+/// Disjoint offers for every framework with pending instances; together all that is free.
+pub(super) fn first_offers(state: &State<'_>, shares: &Shares, context: &Context<'_>) -> Vec<FirstOffer> {
+    let wanting: Vec<FrameworkIdx> = context.planned().filter(|&p| !state.pending(p).is_empty()).collect();
+    if let [only] = wanting[..] {
+        return vec![FirstOffer { framework: only, offers: state.everything(only), witness: Vec::new() }];
+    }
+    let mut free = nonnegative(&state.free);
+    let mut claimants = Vec::new();
+    for framework in wanting {
+        if let Some(claimant) = claim(state, shares, context, framework, &mut free) {
+            claimants.push(claimant);
+        }
+    }
+    hand_out(state, claimants, free)
+}
+
+/// The witness of one framework, taken out of what is free.
+fn claim(
+    state: &State<'_>,
+    shares: &Shares,
+    context: &Context<'_>,
+    framework: FrameworkIdx,
+    free: &mut [Quantities],
+) -> Option<Claimant> {
+    let offers = state.cluster.agent_indices().filter(|&agent| !state.cluster.agent(agent).cordoned);
+    let offers = offers.map(|agent| Offer { agent, resources: free[agent.at()].clone() });
+    let slice = state.slice(framework, offers.collect());
+    let policy = context.policy(framework)?;
+    // A policy that fails here fails again in its round, where the failure is recorded.
+    let mut formulation = solve::formulate(&**policy, &slice, None).ok()?;
+    let mut usable = vec![false; state.cluster.agents.len()];
+    for item in &formulation.assignment.items {
+        for &bin in item.eligible.iter() {
+            usable[formulation.bins[bin as usize].at()] = true;
+        }
+    }
+    let share = rounded_share(state, shares, framework);
+    let mut unmet = false;
+    for (item, (task, pending)) in formulation.assignment.items.iter_mut().zip(&slice.pending) {
+        item.count = share.get(task).copied().unwrap_or(0).min(*pending);
+        unmet |= item.count < *pending;
+    }
+    let answer = solve::answer(&**policy, &slice, formulation, &[], Effort::Construct, context.options);
+    let witness = answer.map(|answer| answer.proposal.placements).unwrap_or_default();
+    for placed in &witness {
+        free[placed.agent.at()].subtract(&state.cluster.task(placed.task).demand, placed.instances);
+    }
+    let placed: i64 = witness.iter().map(|placed| placed.instances).sum();
+    unmet |= placed < share.values().sum();
+    let weight = shares.frameworks[framework.at()].weight.max(1e-9);
+    Some(Claimant { framework, witness, usable, unmet, weight, given: 0.0 })
+}
+
+/// The share in whole pending instances by task. Rounding carries the remainder on from task to task, so
+/// that a framework of many small tasks keeps its total.
+fn rounded_share(state: &State<'_>, shares: &Shares, framework: FrameworkIdx) -> BTreeMap<TaskIdx, i64> {
+    let mut fractional: BTreeMap<TaskIdx, f64> = BTreeMap::new();
+    for &(task, _, instances) in &shares.frameworks[framework.at()].allocation {
+        *fractional.entry(task).or_insert(0.0) += instances;
+    }
+    for kept in &state.kept[framework.at()] {
+        *fractional.entry(kept.task).or_insert(0.0) -= kept.instances as f64;
+    }
+    let mut owed = 1e-6;
+    let rounded = fractional.into_iter().map(|(task, instances)| {
+        owed += instances.max(0.0);
+        let whole = owed.floor();
+        owed -= whole;
+        (task, whole as i64)
+    });
+    rounded.collect()
+}
+
+/// Gives every agent's leftovers to one framework that may use them.
+fn hand_out(state: &State<'_>, mut claimants: Vec<Claimant>, free: Vec<Quantities>) -> Vec<FirstOffer> {
+    let n_resources = state.cluster.resources.len();
+    let mut offers: Vec<BTreeMap<AgentIdx, Quantities>> = Vec::with_capacity(claimants.len());
+    for claimant in &claimants {
+        let mut own: BTreeMap<AgentIdx, Quantities> = BTreeMap::new();
+        for placed in &claimant.witness {
+            let offer = own.entry(placed.agent).or_insert_with(|| Quantities::zero(n_resources));
+            offer.add(&state.cluster.task(placed.task).demand, placed.instances);
+        }
+        offers.push(own);
+    }
+    for (agent, leftover) in state.cluster.agent_indices().zip(free) {
+        let usable = (0..claimants.len()).filter(|&c| claimants[c].usable[agent.at()]);
+        let best = usable.min_by(|&left, &right| {
+            let key = |c: usize| {
+                let claimant = &claimants[c];
+                (!claimant.unmet, !offers[c].contains_key(&agent), claimant.given / claimant.weight)
+            };
+            let (left, right) = (key(left), key(right));
+            (left.0, left.1).cmp(&(right.0, right.1)).then(left.2.total_cmp(&right.2))
+        });
+        if let Some(best) = best {
+            claimants[best].given += fraction(&leftover, &state.cluster.agent(agent).capacity);
+            let offer = offers[best].entry(agent).or_insert_with(|| Quantities::zero(n_resources));
+            offer.add(&leftover, 1);
+        }
+    }
+    let by_claimant = claimants.into_iter().zip(offers).map(|(claimant, offers)| FirstOffer {
+        framework: claimant.framework,
+        offers: offers.into_iter().map(|(agent, resources)| Offer { agent, resources }).collect(),
+        witness: claimant.witness,
+    });
+    by_claimant.collect()
+}
+
+/// The largest fraction of any resource of an agent that `part` is.
+fn fraction(part: &Quantities, whole: &Quantities) -> f64 {
+    let fractions = part.0.iter().zip(&whole.0).filter(|(_, whole)| **whole > 0);
+    fractions.map(|(&part, &whole)| part as f64 / whole as f64).fold(0.0, f64::max)
+}
+
+fn nonnegative(free: &[Quantities]) -> Vec<Quantities> {
+    free.iter().map(|room| Quantities(room.0.iter().map(|&amount| amount.max(0)).collect())).collect()
+}

@@ -1,0 +1,297 @@
+//! From the final state to the plan file.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use apportion_cluster::file::PlacementFile;
+use apportion_cluster::plan::{
+    FrameworkResult, Move, Multiplier, OfferFile, PlanStatus, Proof, Share, StageResult, StageSense, Unplaced,
+};
+use apportion_cluster::{AgentIdx, Cluster, FrameworkIdx, Offer, Quantities, Running, Slice, TaskIdx};
+use apportion_models::Sense;
+use apportion_models::assignment::{self, StageAnswer, Stop};
+use apportion_policies::{Formulation, StageRole, Standing};
+
+use super::context::Context;
+use super::rounds::Record;
+use super::solve;
+use super::state::State;
+
+/// Everything in place at the end, by (task, agent), one entry per pair.
+pub(super) fn final_placements(state: &State<'_>) -> Vec<Running> {
+    let mut counts: BTreeMap<(TaskIdx, AgentIdx), i64> = BTreeMap::new();
+    for placed in state.kept.iter().chain(&state.added).flatten() {
+        *counts.entry((placed.task, placed.agent)).or_insert(0) += placed.instances;
+    }
+    counts.into_iter().map(|((task, agent), instances)| Running { task, agent, instances }).collect()
+}
+
+/// The placements with names.
+pub(super) fn named(cluster: &Cluster, placements: &[Running]) -> Vec<PlacementFile> {
+    let named = placements.iter().map(|placed| PlacementFile {
+        job: cluster.job(cluster.task(placed.task).job).id.clone(),
+        task: cluster.task(placed.task).id.clone(),
+        agent: cluster.agent(placed.agent).id.clone(),
+        instances: placed.instances,
+        devices: Vec::new(),
+    });
+    named.collect()
+}
+
+/// Running instances that change agent: what was released and did not go back, paired with what was added.
+pub(super) fn moves(state: &State<'_>) -> Vec<Move> {
+    let cluster = state.cluster;
+    let mut gone: BTreeMap<TaskIdx, Vec<(AgentIdx, i64)>> = BTreeMap::new();
+    for released in &state.released {
+        gone.entry(released.task).or_default().push((released.agent, released.instances));
+    }
+    let mut moves = Vec::new();
+    for (task, mut from) in gone {
+        let added = state.added[cluster.framework_of(task).at()].iter().filter(|added| added.task == task);
+        let mut to: Vec<(AgentIdx, i64)> = added.map(|added| (added.agent, added.instances)).collect();
+        while let (Some(source), Some(target)) = (from.last_mut(), to.last_mut()) {
+            let instances = source.1.min(target.1);
+            moves.push(Move {
+                job: cluster.job(cluster.task(task).job).id.clone(),
+                task: cluster.task(task).id.clone(),
+                from: cluster.agent(source.0).id.clone(),
+                to: cluster.agent(target.0).id.clone(),
+                instances,
+            });
+            source.1 -= instances;
+            target.1 -= instances;
+            from.retain(|place| place.1 > 0);
+            to.retain(|place| place.1 > 0);
+        }
+    }
+    moves.sort();
+    moves
+}
+
+/// Everything that frameworks were offered, by (framework, agent); offers of nothing are left out.
+pub(super) fn offers(state: &State<'_>) -> Vec<OfferFile> {
+    let cluster = state.cluster;
+    let mut files = Vec::new();
+    for (framework, offered) in cluster.frameworks.iter().zip(&state.offered) {
+        for (agent, resources) in offered.iter().filter(|(_, resources)| !resources.is_zero()) {
+            let amounts = cluster.resources.iter().zip(&resources.0).filter(|(_, amount)| **amount > 0);
+            files.push(OfferFile {
+                framework: framework.id.clone(),
+                agent: cluster.agent(*agent).id.clone(),
+                resources: amounts.map(|(name, &amount)| (name.clone(), amount)).collect(),
+            });
+        }
+    }
+    files
+}
+
+/// How the run ended.
+pub(super) fn status(stopped: bool, unplaced: &[Unplaced]) -> PlanStatus {
+    match (stopped, unplaced.is_empty()) {
+        (true, _) => PlanStatus::Deadline,
+        (false, true) => PlanStatus::Complete,
+        (false, false) => PlanStatus::Partial,
+    }
+}
+
+/// One framework's result.
+pub(super) fn framework(
+    state: &State<'_>,
+    context: &Context<'_>,
+    framework: FrameworkIdx,
+    record: &Record,
+    placements: &[Running],
+    share: Option<Share>,
+) -> FrameworkResult {
+    let cluster = state.cluster;
+    let own: Vec<Running> =
+        placements.iter().filter(|placed| cluster.framework_of(placed.task) == framework).copied().collect();
+    let jobs = &cluster.framework(framework).jobs;
+    let tasks = jobs.iter().flat_map(|&job| &cluster.job(job).tasks);
+    let (stages, gap) = stages(state, context, framework, record);
+    FrameworkResult {
+        id: cluster.framework(framework).id.clone(),
+        policy: cluster.framework(framework).policy.clone(),
+        placed: own.iter().map(|placed| placed.instances).sum(),
+        demand: tasks.map(|&task| cluster.task(task).instances).sum(),
+        stages,
+        gap,
+        metrics: metrics(context, framework, &own),
+        share,
+    }
+}
+
+fn metrics(context: &Context<'_>, framework: FrameworkIdx, own: &[Running]) -> BTreeMap<String, f64> {
+    let Some(policy) = context.policy(framework) else { return BTreeMap::new() };
+    let standing = Standing { cluster: context.cluster, framework, placements: own };
+    let metrics = catch_unwind(AssertUnwindSafe(|| policy.metrics(&standing)));
+    metrics.unwrap_or_else(|panic| {
+        let text = format!("the policy panicked in its metrics: {}", solve::panic_message(&*panic));
+        context.warn("policy_failed", &context.cluster.framework(framework).id, text);
+        BTreeMap::new()
+    })
+}
+
+/// The stages of a framework's result, and its gap.
+fn stages(
+    state: &State<'_>,
+    context: &Context<'_>,
+    framework: FrameworkIdx,
+    record: &Record,
+) -> (Vec<StageResult>, Option<f64>) {
+    let offered = state.offered[framework.at()].iter();
+    let offers: Vec<Offer> =
+        offered.map(|(&agent, resources)| Offer { agent, resources: resources.clone() }).collect();
+    let slice = state.slice(framework, offers);
+    match &record.last {
+        // What was solved last is what the framework was offered in all: its own bounds hold.
+        Some((offers, answer)) if is_whole(&slice, offers, &answer.formulation) => {
+            finish(&slice, &answer.formulation, &answer.solved.stages)
+        }
+        _ => audited(state, context, &slice).unwrap_or_default(),
+    }
+}
+
+/// Whether a formulation is the one of this slice, budget and all.
+fn is_whole(slice: &Slice<'_>, offers: &[Offer], formulation: &Formulation) -> bool {
+    let pending = slice.pending.iter().map(|&(task, count)| (task, count));
+    let solved = formulation.items.iter().zip(&formulation.assignment.items).map(|(&task, item)| (task, item.count));
+    slice.offers == offers && pending.eq(solved) && formulation.assignment.caps.iter().all(|cap| cap.name != "budget")
+}
+
+/// Values and bounds of the final state over everything that was offered in all rounds.
+fn audited(
+    state: &State<'_>,
+    context: &Context<'_>,
+    slice: &Slice<'_>,
+) -> Option<(Vec<StageResult>, Option<f64>)> {
+    let policy = context.policy(slice.framework)?;
+    let formulation = solve::formulate(&**policy, slice, None).ok()?;
+    let model = &formulation.assignment;
+    let placement = solve::as_placement(&formulation, &state.added[slice.framework.at()]);
+    let stop = Stop { deadline: context.options.deadline, cancel: context.options.cancel.clone() };
+    let greedy = assignment::construct(model, None, &stop).placement;
+    let answers = assignment::audit(model, &placement, &greedy);
+    Some(finish(slice, &formulation, &answers))
+}
+
+/// Adds what stays running to values and bounds, names the stages, and takes the largest gap.
+fn finish(
+    slice: &Slice<'_>,
+    formulation: &Formulation,
+    answers: &[StageAnswer],
+) -> (Vec<StageResult>, Option<f64>) {
+    let mut largest = Some(0.0_f64);
+    let mut results = Vec::new();
+    for ((answer, &role), &constant) in answers.iter().zip(&formulation.roles).zip(&formulation.constants) {
+        let objective = answer.objective + constant;
+        let bound = answer.bound.map(|bound| bound + constant);
+        let gap = bound.map(|bound| (objective - bound).abs() / objective.abs().max(bound.abs()).max(1.0));
+        if role != StageRole::TieBreak {
+            largest = largest.zip(gap).map(|(largest, gap)| largest.max(gap));
+        }
+        let (proof, multipliers) = proof(slice, answer.bound.and(answer.proof.as_ref()));
+        results.push(StageResult {
+            name: answer.name.clone(),
+            sense: match answer.sense {
+                Sense::Maximize => StageSense::Maximize,
+                Sense::Minimize => StageSense::Minimize,
+            },
+            objective,
+            bound,
+            gap,
+            proof,
+            multipliers,
+            greedy: answer.greedy.map(|greedy| greedy + constant),
+        });
+    }
+    (results, largest)
+}
+
+/// A proof in the plan's words: prices by agents that share them, zero prices left out.
+fn proof(slice: &Slice<'_>, proof: Option<&assignment::Proof>) -> (Option<Proof>, Option<Vec<Multiplier>>) {
+    let prices = match proof {
+        None => return (None, None),
+        Some(assignment::Proof::Combinatorial) => return (Some(Proof::Combinatorial), None),
+        Some(assignment::Proof::Search) => return (Some(Proof::Search), None),
+        Some(assignment::Proof::Multipliers(prices)) => prices,
+    };
+    let mut agents: BTreeMap<(usize, u64), Vec<String>> = BTreeMap::new();
+    for (offer, prices) in slice.offers.iter().zip(prices) {
+        for (resource, price) in prices.iter().enumerate().filter(|(_, price)| **price > 0.0) {
+            // The bits of a positive number order as the number does.
+            let id = slice.cluster.agent(offer.agent).id.clone();
+            agents.entry((resource, price.to_bits())).or_default().push(id);
+        }
+    }
+    let multipliers = agents.into_iter().map(|((resource, price), agents)| Multiplier {
+        agents,
+        resource: slice.cluster.resources[resource].clone(),
+        price: f64::from_bits(price),
+    });
+    (Some(Proof::Multipliers), Some(multipliers.collect()))
+}
+
+/// A framework's share in words and numbers.
+pub(super) fn share(
+    state: &State<'_>,
+    framework: FrameworkIdx,
+    shares: &crate::broker::Shares,
+    rent: f64,
+) -> Option<Share> {
+    let fair = &shares.frameworks[framework.at()];
+    if !fair.active {
+        return None;
+    }
+    let utility = state.utility(framework) as f64;
+    let (borrowed, lent) = ((utility - fair.deserved).max(0.0), (fair.deserved - utility).max(0.0));
+    Some(Share {
+        weight: fair.weight,
+        utility,
+        deserved: fair.deserved,
+        offered: offered_value(state, framework),
+        accepted: utility,
+        borrowed,
+        lent,
+        floor: fair.floor,
+        rent,
+        text: sentence(state, framework, fair, utility),
+    })
+}
+
+/// Value in place and of the instances that the offers could hold, one task at a time.
+fn offered_value(state: &State<'_>, framework: FrameworkIdx) -> f64 {
+    let cluster = state.cluster;
+    let offered = &state.offered[framework.at()];
+    let pending = state.not_kept(framework).into_iter().map(|(task, count)| {
+        let demand = &cluster.task(task).demand;
+        let usable = offered.iter().filter(|(agent, _)| cluster.refusal(cluster.task(task), **agent).is_none());
+        let copies = usable.map(|(_, resources): (_, &Quantities)| demand.copies_in(resources));
+        cluster.task(task).value as f64 * copies.fold(0, i64::saturating_add).min(count) as f64
+    });
+    let kept = state.kept[framework.at()].iter();
+    let kept = kept.map(|kept| cluster.task(kept.task).value as f64 * kept.instances as f64);
+    pending.chain(kept).sum()
+}
+
+fn sentence(
+    state: &State<'_>,
+    framework: FrameworkIdx,
+    fair: &crate::broker::FrameworkShare,
+    utility: f64,
+) -> String {
+    let wanted: i64 = state.pending(framework).iter().map(|(_, count)| count).sum();
+    let base = format!(
+        "weight {:.1} % deserves {:.2} and holds {utility}",
+        fair.weight * 100.0,
+        fair.deserved
+    );
+    if wanted == 0 {
+        format!("{base}: everything it wants")
+    } else if utility >= fair.deserved {
+        format!("{base}: its share and {:.2} that others left; {wanted} instances wait", utility - fair.deserved)
+    } else {
+        let short = fair.deserved - utility;
+        format!("{base}: {short:.2} short, since instances are whole and fit agent by agent; {wanted} wait")
+    }
+}

@@ -1,0 +1,226 @@
+//! Rounds of offers and proposals.
+//!
+//! ```text
+//! shares ──> first offers (disjoint) ──> every slice solved, in parallel ──> commit
+//!                                                                             │
+//!        ┌────────────────────────────────────────────────────────────────────┘
+//!        v
+//!   who still wants something, neediest first ──none──> done
+//!        │ offered: everything free and what it placed itself
+//!        │          (a part of its demand at a time while others want something too)
+//!        ├─ places more ──> commit, go on
+//!        └─ places no more ──> next; a whole pass without a commit ──> done
+//! ```
+//!
+//! Termination: a commit after the first round raises the total value placed by at least 1, and that is at
+//! most the value demanded; a pass without a commit is the last. At the end every framework with something
+//! left has been offered everything that is free, and could place nothing of it: nothing more fits, so
+//! planning the applied plan again changes nothing.
+//!
+//! Who gets declined leftovers: whoever is furthest below its deserved share. A re-offer never reduces a
+//! holding: it holds what the framework placed, and an answer that places less is not taken.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use apportion_cluster::{FrameworkIdx, Offer, Running, Slice};
+use rayon::prelude::*;
+
+use super::context::Context;
+use super::offers::FirstOffer;
+use super::options::Progress;
+use super::solve::{self, Answer, Effort};
+use super::state::State;
+use crate::broker::Shares;
+
+/// What is known about a framework's solves.
+#[derive(Default)]
+pub(super) struct Record {
+    /// The last answer, with the offers that it was made for.
+    pub last: Option<(Vec<Offer>, Answer)>,
+    /// Whether a wall clock cut something short.
+    pub stopped: bool,
+    /// Offers of the last attempt, to not ask the same again.
+    attempted: Option<Vec<Offer>>,
+}
+
+/// The first round: every slice by itself, in parallel, each with its own part of the time.
+pub(super) fn first(state: &mut State<'_>, context: &Context<'_>, first: Vec<FirstOffer>, records: &mut [Record]) {
+    let pending: i64 = first.iter().flat_map(|offer| state.pending(offer.framework)).map(|(_, count)| count).sum();
+    (context.options.progress)(Progress::Round { number: 1, frameworks: first.len(), pending });
+    let open = AtomicUsize::new(first.len());
+    let shared: &State<'_> = state;
+    let answers: Vec<_> = first
+        .into_par_iter()
+        .map(|offer| {
+            let slice = shared.slice(offer.framework, offer.offers);
+            let effort = Effort::Ladder(own_deadline(context, &open));
+            let answer = attempt(context, &slice, None, &offer.witness, effort, true);
+            open.fetch_sub(1, Ordering::Relaxed);
+            (slice.offers, offer.framework, answer)
+        })
+        .collect();
+    for (offers, framework, answer) in answers {
+        state.record(framework, &offers);
+        if let Some(answer) = answer {
+            records[framework.at()].stopped |= answer.solved.stopped.is_some();
+            state.commit(framework, answer.proposal.placements.clone());
+            records[framework.at()].last = Some((offers, answer));
+        }
+    }
+}
+
+/// Re-offers until nobody can place more; see the [module](self).
+pub(super) fn again(state: &mut State<'_>, context: &Context<'_>, shares: Option<&Shares>, records: &mut [Record]) {
+    for number in 2.. {
+        let order = by_need(state, context, shares);
+        let pending: i64 = order.iter().flat_map(|&p| state.pending(p)).map(|(_, count)| count).sum();
+        if order.is_empty() {
+            return;
+        }
+        (context.options.progress)(Progress::Round { number, frameworks: order.len(), pending });
+        let mut progressed = false;
+        let alone = order.len() == 1;
+        let open = AtomicUsize::new(order.len());
+        for framework in order {
+            let effort = match own_deadline(context, &open) {
+                _ if context.out_of_time() => Effort::Construct,
+                deadline => Effort::Ladder(deadline),
+            };
+            open.fetch_sub(1, Ordering::Relaxed);
+            if context.must_stop() {
+                records[framework.at()].stopped = true;
+                continue;
+            }
+            progressed |= offer_everything(state, context, framework, alone, effort, &mut records[framework.at()]);
+        }
+        if !progressed {
+            return;
+        }
+    }
+}
+
+/// The baseline: one framework takes what it likes of everything free, by the constructive method alone.
+pub(super) fn construct(state: &mut State<'_>, context: &Context<'_>, framework: FrameworkIdx, record: &mut Record) {
+    let offers = state.everything(framework);
+    if state.pending(framework).is_empty() {
+        return;
+    }
+    let slice = state.slice(framework, offers);
+    state.record(framework, &slice.offers);
+    if let Some(answer) = attempt(context, &slice, None, &[], Effort::Construct, true) {
+        record.stopped |= answer.solved.stopped.is_some();
+        state.commit(framework, answer.proposal.placements);
+    }
+}
+
+/// Frameworks with something left, furthest below their share first.
+fn by_need(state: &State<'_>, context: &Context<'_>, shares: Option<&Shares>) -> Vec<FrameworkIdx> {
+    let wanting = context.planned().filter(|&p| !state.pending(p).is_empty());
+    let need = |p: FrameworkIdx| {
+        let deserved = shares.map_or(0.0, |shares| shares.frameworks[p.at()].deserved);
+        state.utility(p) as f64 / deserved.max(1e-9)
+    };
+    let mut order: Vec<(f64, FrameworkIdx)> = wanting.map(|p| (need(p), p)).collect();
+    order.sort_by(|left, right| left.0.total_cmp(&right.0).then(left.1.cmp(&right.1)));
+    order.into_iter().map(|(_, framework)| framework).collect()
+}
+
+/// Offers one framework everything free; whether it placed more.
+fn offer_everything(
+    state: &mut State<'_>,
+    context: &Context<'_>,
+    framework: FrameworkIdx,
+    alone: bool,
+    effort: Effort,
+    record: &mut Record,
+) -> bool {
+    let offers = state.everything(framework);
+    if record.attempted.as_ref() == Some(&offers) || !anything_fits(state, framework) {
+        return false;
+    }
+    let before = state.added[framework.at()].clone();
+    let slice = state.slice(framework, offers);
+    let budget = if alone { None } else { Some(portion(state, framework)) };
+    let answer = attempt(context, &slice, budget, &before, effort, false);
+    state.record(framework, &slice.offers);
+    record.attempted = Some(slice.offers.clone());
+    let Some(answer) = answer else { return false };
+    record.stopped |= answer.solved.stopped.is_some() || effort == Effort::Construct;
+    let value = |placements: &[Running]| -> i64 {
+        placements.iter().map(|placed| state.cluster.task(placed.task).value * placed.instances).sum()
+    };
+    if value(&answer.proposal.placements) <= value(&before) {
+        return false;
+    }
+    state.commit(framework, answer.proposal.placements.clone());
+    // A part of the demand may have been all that it was allowed: it may ask again.
+    record.attempted = None;
+    record.last = Some((slice.offers, answer));
+    true
+}
+
+/// How many instances a framework may hold after its next turn while others want something too: what it
+/// has, and a quarter of what it still wants, whole gangs at least.
+fn portion(state: &State<'_>, framework: FrameworkIdx) -> i64 {
+    let pending = state.pending(framework);
+    let total: i64 = pending.iter().map(|(_, count)| count).sum();
+    let gangs = pending.iter().filter_map(|&(task, _)| state.cluster.job(state.cluster.task(task).job).gang_min);
+    let held: i64 = state.added[framework.at()].iter().map(|added| added.instances).sum();
+    held + (total / 4).max(gangs.max().unwrap_or(1)).max(1)
+}
+
+/// Whether some pending instance fits somewhere, its limits and spreads aside.
+fn anything_fits(state: &State<'_>, framework: FrameworkIdx) -> bool {
+    let own: i64 = state.added[framework.at()].iter().map(|added| added.instances).sum();
+    state.pending(framework).iter().any(|&(task, _)| {
+        let task = state.cluster.task(task);
+        state.cluster.agent_indices().any(|agent| {
+            (own > 0 || task.demand.fits_in(&state.free[agent.at()])) && state.cluster.refusal(task, agent).is_none()
+        })
+    })
+}
+
+/// One slice, its failures turned into warnings.
+fn attempt(
+    context: &Context<'_>,
+    slice: &Slice<'_>,
+    budget: Option<i64>,
+    start: &[Running],
+    effort: Effort,
+    first: bool,
+) -> Option<Answer> {
+    let framework = &context.cluster.framework(slice.framework).id;
+    let policy = context.policy(slice.framework)?;
+    let answer = solve::formulate(&**policy, slice, budget).and_then(|formulation| {
+        if first {
+            solve::dump(context.options, framework, &formulation);
+        }
+        solve::answer(&**policy, slice, formulation, start, effort, context.options)
+    });
+    match answer {
+        Ok(answer) => {
+            for failure in &answer.solved.failures {
+                context.warn("solver_failed", framework, format!("{failure}; the constructive answer stands"));
+            }
+            let placed = answer.proposal.placements.iter().map(|placed| placed.instances).sum();
+            let pending = slice.pending.iter().map(|(_, count)| count).sum();
+            (context.options.progress)(Progress::Solved { framework: framework.clone(), placed, pending });
+            Some(answer)
+        }
+        Err(text) => {
+            context.warn("policy_failed", framework, text);
+            None
+        }
+    }
+}
+
+/// A slice's own deadline: its part of the time that is left, so that one slice that explodes costs the
+/// others nothing.
+fn own_deadline(context: &Context<'_>, open: &AtomicUsize) -> Option<Instant> {
+    let by = context.solve_by()?;
+    let left = by.saturating_duration_since(Instant::now());
+    let open = u32::try_from(open.load(Ordering::Relaxed).max(1)).unwrap_or(u32::MAX);
+    let threads = u32::try_from(context.threads()).unwrap_or(1).min(open);
+    Some(Instant::now() + left * threads / open)
+}

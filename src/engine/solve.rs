@@ -1,0 +1,131 @@
+//! One slice: formulate, solve, decode, check. A failure here costs one framework its exactness or, at
+//! worst, its proposal; never the plan.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Instant;
+
+use apportion_cluster::{Proposal, Quantities, Running, Slice};
+use apportion_models::assignment::{Cap, LadderOptions, Placement, Solved, construct, solve};
+use apportion_policies::{Formulation, Policy};
+
+use super::options::Options;
+
+/// What came of one slice.
+pub(super) struct Answer {
+    /// The model, kept for its names, stage roles and constants.
+    pub formulation: Formulation,
+    /// The solver's answer.
+    pub solved: Solved,
+    /// New placements, checked against the slice.
+    pub proposal: Proposal,
+}
+
+/// How hard to try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Effort {
+    /// The constructive method alone.
+    Construct,
+    /// The whole ladder, until this moment.
+    Ladder(Option<Instant>),
+}
+
+/// Formulates a slice with a guard around the policy.
+///
+/// `budget` caps how many instances may be placed in all.
+pub(super) fn formulate(policy: &dyn Policy, slice: &Slice<'_>, budget: Option<i64>) -> Result<Formulation, String> {
+    let formulated = catch_unwind(AssertUnwindSafe(|| policy.formulate(slice)));
+    let mut formulation = match formulated {
+        Ok(Ok(formulation)) => formulation,
+        Ok(Err(error)) => return Err(error.to_string()),
+        Err(panic) => return Err(format!("the policy panicked: {}", panic_message(&*panic))),
+    };
+    let model = &mut formulation.assignment;
+    if let Some(max) = budget {
+        model.caps.push(Cap {
+            name: "budget".to_owned(),
+            items: Arc::new((0..).take(model.items.len()).collect()),
+            bins: Arc::new((0..).take(model.bins.len()).collect()),
+            max,
+        });
+    }
+    if let Err(faults) = model.validate() {
+        let first = faults.first().map(ToString::to_string).unwrap_or_default();
+        return Err(format!("the policy's model is malformed: {first}"));
+    }
+    let n_stages = model.stages.len();
+    if formulation.roles.len() != n_stages || formulation.constants.len() != n_stages {
+        return Err("the policy's model states a role or a constant for some of its stages only".to_owned());
+    }
+    Ok(formulation)
+}
+
+/// Solves a formulated slice from what the framework has placed in it already.
+pub(super) fn answer(
+    policy: &dyn Policy,
+    slice: &Slice<'_>,
+    formulation: Formulation,
+    start: &[Running],
+    effort: Effort,
+    options: &Options,
+) -> Result<Answer, String> {
+    let start = as_placement(&formulation, start);
+    let ladder = LadderOptions {
+        solver: Arc::clone(&options.solver),
+        cancel: options.cancel.clone(),
+        gap: options.gap,
+        seed: options.seed,
+        ..LadderOptions::default()
+    };
+    let solved = match effort {
+        Effort::Construct => construct_only(&formulation, &start, &ladder),
+        Effort::Ladder(deadline) => {
+            solve(&formulation.assignment, Some(&start), &LadderOptions { deadline, ..ladder })
+        }
+    };
+    let decoded = catch_unwind(AssertUnwindSafe(|| policy.decode(&formulation, &solved.placement)));
+    let proposal = decoded.map_err(|panic| format!("the policy panicked: {}", panic_message(&*panic)))?;
+    check(slice, &proposal)?;
+    Ok(Answer { formulation, solved, proposal })
+}
+
+/// The part of `placements` that the formulation has columns for.
+fn as_placement(formulation: &Formulation, placements: &[Running]) -> Placement {
+    let entries = placements.iter().filter_map(|placed| {
+        let item = formulation.items.binary_search(&placed.task).ok()?;
+        let bin = formulation.bins.binary_search(&placed.agent).ok()?;
+        Some((u32::try_from(item).ok()?, u32::try_from(bin).ok()?, placed.instances))
+    });
+    Placement::new(entries.collect())
+}
+
+/// A proposal stays inside its slice: known pairs, pending counts, offered amounts. The policy's own rules
+/// are the verifier's business.
+fn check(slice: &Slice<'_>, proposal: &Proposal) -> Result<(), String> {
+    let mut pending = slice.pending.clone();
+    let mut room: Vec<Quantities> = slice.offers.iter().map(|offer| offer.resources.clone()).collect();
+    for placed in &proposal.placements {
+        let name = slice.cluster.task_name(placed.task);
+        let task = pending.binary_search_by_key(&placed.task, |&(task, _)| task);
+        let offer = slice.offers.binary_search_by_key(&placed.agent, |offer| offer.agent);
+        let (Ok(task), Ok(offer)) = (task, offer) else {
+            return Err(format!("the policy proposed {name} where it was not offered anything"));
+        };
+        if placed.instances < 1 || placed.instances > pending[task].1 {
+            return Err(format!("the policy proposed {} instances of {name}", placed.instances));
+        }
+        let demand = &slice.cluster.task(placed.task).demand;
+        if demand.copies_in(&room[offer]) < placed.instances {
+            return Err(format!("the policy proposed more of {name} than its offer holds"));
+        }
+        pending[task].1 -= placed.instances;
+        room[offer].subtract(demand, placed.instances);
+    }
+    Ok(())
+}
+
+/// What a panic said.
+pub(super) fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}

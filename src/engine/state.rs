@@ -1,0 +1,138 @@
+//! What is where while a plan is made.
+
+use std::collections::BTreeMap;
+
+use apportion_cluster::{AgentIdx, Cluster, FrameworkIdx, Offer, Quantities, Running, Slice, TaskIdx};
+
+/// The state between rounds: what stays, what was added, and what is free.
+///
+/// Invariant: `free` is capacity less everything kept, added, or reserved for released instances that may
+/// have to go back where they run.
+pub(super) struct State<'a> {
+    pub cluster: &'a Cluster,
+    /// Instances that stay where they run, by framework, each by (task, agent).
+    pub kept: Vec<Vec<Running>>,
+    /// Instances taken from their place because they break a hard rule there, by (task, agent).
+    pub released: Vec<Running>,
+    /// New placements by framework, each by (task, agent).
+    pub added: Vec<Vec<Running>>,
+    /// Free resources by agent; negative where the running state is over capacity.
+    pub free: Vec<Quantities>,
+    /// Agents on which something stays running.
+    pub occupied: Vec<bool>,
+    /// The most that each framework could use on each agent in any round, beside what is kept.
+    pub offered: Vec<BTreeMap<AgentIdx, Quantities>>,
+}
+
+impl<'a> State<'a> {
+    pub(super) fn new(cluster: &'a Cluster, released: Vec<Running>) -> Self {
+        let mut kept = vec![Vec::new(); cluster.frameworks.len()];
+        let mut occupied = vec![false; cluster.agents.len()];
+        for running in &cluster.running {
+            let gone = released.iter().find(|r| (r.task, r.agent) == (running.task, running.agent));
+            let instances = running.instances - gone.map_or(0, |gone| gone.instances);
+            if instances > 0 {
+                kept[cluster.framework_of(running.task).at()].push(Running { instances, ..*running });
+                occupied[running.agent.at()] = true;
+            }
+        }
+        Self {
+            cluster,
+            kept,
+            released,
+            added: vec![Vec::new(); cluster.frameworks.len()],
+            free: cluster.free(),
+            occupied,
+            offered: vec![BTreeMap::new(); cluster.frameworks.len()],
+        }
+    }
+
+    /// Instances of each of the framework's tasks that neither stay nor were added yet; never 0.
+    pub(super) fn pending(&self, framework: FrameworkIdx) -> Vec<(TaskIdx, i64)> {
+        let mut pending = self.wanted(framework);
+        for added in &self.added[framework.at()] {
+            *pending.entry(added.task).or_insert(0) -= added.instances;
+        }
+        pending.into_iter().filter(|&(_, count)| count > 0).collect()
+    }
+
+    /// Instances that do not stay running, whether added meanwhile or not; never 0.
+    pub(super) fn not_kept(&self, framework: FrameworkIdx) -> Vec<(TaskIdx, i64)> {
+        self.wanted(framework).into_iter().filter(|&(_, count)| count > 0).collect()
+    }
+
+    fn wanted(&self, framework: FrameworkIdx) -> BTreeMap<TaskIdx, i64> {
+        let jobs = &self.cluster.framework(framework).jobs;
+        let tasks = jobs.iter().flat_map(|&job| &self.cluster.job(job).tasks);
+        let mut wanted: BTreeMap<TaskIdx, i64> =
+            tasks.map(|&task| (task, self.cluster.task(task).instances)).collect();
+        for kept in &self.kept[framework.at()] {
+            *wanted.entry(kept.task).or_insert(0) -= kept.instances;
+        }
+        wanted
+    }
+
+    /// The slice of `framework` with these offers, its own additions up for rearrangement within them.
+    pub(super) fn slice(&self, framework: FrameworkIdx, offers: Vec<Offer>) -> Slice<'a> {
+        Slice {
+            cluster: self.cluster,
+            framework,
+            offers,
+            kept: self.kept[framework.at()].clone(),
+            pending: self.not_kept(framework),
+            occupied: self.occupied.clone(),
+        }
+    }
+
+    /// Everything that is free, and what the framework added, agent by agent.
+    pub(super) fn everything(&self, framework: FrameworkIdx) -> Vec<Offer> {
+        let mut room = self.free.clone();
+        for added in &self.added[framework.at()] {
+            room[added.agent.at()].add(&self.cluster.task(added.task).demand, added.instances);
+        }
+        let offers = self.cluster.agent_indices().zip(room).map(|(agent, resources)| Offer {
+            agent,
+            resources: Quantities(resources.0.into_iter().map(|amount| amount.max(0)).collect()),
+        });
+        offers.filter(|offer| !self.cluster.agent(offer.agent).cordoned).collect()
+    }
+
+    /// Records what a framework may use on each agent this round.
+    pub(super) fn record(&mut self, framework: FrameworkIdx, offers: &[Offer]) {
+        for offer in offers {
+            let most = self.offered[framework.at()]
+                .entry(offer.agent)
+                .or_insert_with(|| Quantities::zero(offer.resources.0.len()));
+            for (most, &amount) in most.0.iter_mut().zip(&offer.resources.0) {
+                *most = (*most).max(amount);
+            }
+        }
+    }
+
+    /// Replaces what a framework added.
+    pub(super) fn commit(&mut self, framework: FrameworkIdx, placements: Vec<Running>) {
+        for old in &self.added[framework.at()] {
+            self.free[old.agent.at()].add(&self.cluster.task(old.task).demand, old.instances);
+        }
+        for new in &placements {
+            self.free[new.agent.at()].subtract(&self.cluster.task(new.task).demand, new.instances);
+        }
+        self.added[framework.at()] = placements;
+    }
+
+    /// Lets a released instance stay where it runs after all; its resources were never given away.
+    pub(super) fn keep(&mut self, framework: FrameworkIdx, running: Running) {
+        let kept = &mut self.kept[framework.at()];
+        match kept.binary_search_by_key(&(running.task, running.agent), |kept| (kept.task, kept.agent)) {
+            Ok(at) => kept[at].instances += running.instances,
+            Err(at) => kept.insert(at, running),
+        }
+        self.occupied[running.agent.at()] = true;
+    }
+
+    /// Value that a framework has in place.
+    pub(super) fn utility(&self, framework: FrameworkIdx) -> i64 {
+        let placed = self.kept[framework.at()].iter().chain(&self.added[framework.at()]);
+        placed.map(|placed| self.cluster.task(placed.task).value * placed.instances).sum()
+    }
+}
