@@ -247,6 +247,8 @@ pub struct FairnessCertificate {
     pub epsilon_fractional: f64,
     /// The same for the integer plan with one more unit each: the part that is not granularity.
     pub epsilon_one_unit: Option<f64>,
+    /// The agent classes; together they are all agents, each once.
+    pub classes: Vec<AgentClassFile>,
     /// Prices per agent class and resource that prove `epsilon` (`epsilon_one_unit` where it is absent).
     pub prices: Vec<ClassPrice>,
     /// Duals of the rows that are not capacities.
@@ -265,14 +267,22 @@ pub struct FairnessCertificate {
     pub price_of_fairness: Option<f64>,
 }
 
-/// The price of one unit of a resource on the agents of a class.
+/// A class of agents that share prices.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AgentClassFile {
+    /// Unique name.
+    pub name: String,
+    /// Ids of its agents.
+    pub agents: Vec<String>,
+}
+
+/// The price of one unit of a resource on the agents of a class; those that are 0 may be left out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClassPrice {
     /// Class name.
     pub class: String,
-    /// Agents of the class.
-    pub agents: Vec<String>,
     /// Resource name.
     pub resource: String,
     /// Price, at least 0.
@@ -283,7 +293,7 @@ pub struct ClassPrice {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RowDual {
-    /// `demand[job/task]`, `fit[job/task,class]`, `half[class]...`, `floor[framework]`.
+    /// `demand[job/task]`, `fit[job/task,class]`, `half[class,resource]`, `floor[framework]`.
     pub row: String,
     /// Frameworks that own the row.
     pub owners: Vec<String>,

@@ -7,14 +7,19 @@
 
 mod accounts;
 mod bounds;
+mod certificate;
 mod domains;
 mod eligibility;
+mod empty;
+mod floors;
+mod market;
 mod moves;
 mod names;
 mod offers;
 mod placements;
 mod report;
 mod rule;
+mod shares;
 mod stages;
 mod state;
 mod tolerance;
@@ -40,5 +45,6 @@ pub fn verify(cluster: &Cluster, plan: &PlanFile) -> Report {
     moves::check(&state, &mut findings);
     offers::check(&state, &mut findings);
     stages::check(&state, &mut findings);
+    certificate::check(&state, &mut findings);
     findings.into_report()
 }

@@ -79,13 +79,6 @@ impl<'a> State<'a> {
         &self.cluster.agents[agent].id
     }
 
-    /// The framework that submitted `task`.
-    pub(super) fn framework_of(&self, task: usize) -> usize {
-        self.cluster.jobs[self.cluster.tasks[task].job.at()]
-            .framework
-            .at()
-    }
-
     /// The tasks of a framework.
     pub(super) fn tasks_of(&self, framework: usize) -> Vec<usize> {
         let jobs = self.cluster.frameworks[framework].jobs.iter();

@@ -18,5 +18,6 @@ pub const ROW_TOLERANCE: f64 = 1e-7;
 
 /// Whether two numbers are equal up to a tolerance relative to the larger one, or to 1.
 pub(super) fn close(left: f64, right: f64, tolerance: f64) -> bool {
-    left == right || (left - right).abs() <= tolerance * left.abs().max(right.abs()).max(1.0)
+    let largest = left.abs().max(right.abs());
+    left == right || (largest.is_finite() && (left - right).abs() <= tolerance * largest.max(1.0))
 }

@@ -1,0 +1,159 @@
+//! Floors: what a framework could reach alone in its fraction of every agent, by a published witness.
+
+use std::collections::BTreeMap;
+
+use apportion_cluster::plan::FairnessCertificate;
+
+use super::market::{Duals, Market, Row};
+use super::report::Findings;
+use super::rule::Rule;
+use super::state::{known_task, unique};
+use super::tolerance::ROW_TOLERANCE;
+
+/// The value that the witness of each active framework proves.
+pub(super) struct Floors<'a> {
+    market: &'a Market<'a>,
+    proved: Vec<f64>,
+}
+
+impl<'a> Floors<'a> {
+    /// Reads the witness and checks that it fits into each framework's fraction.
+    pub(super) fn read(
+        market: &'a Market<'a>,
+        certificate: &FairnessCertificate,
+        findings: &mut Findings,
+    ) -> Self {
+        let mut witness: BTreeMap<(usize, usize), f64> = BTreeMap::new();
+        for it in &certificate.floor_witness {
+            let subject = || format!("witness {}/{} on {}", it.job, it.task, it.class);
+            let names = &market.state.names;
+            let task = known_task(names, &it.job, &it.task, "floor_witness", findings);
+            let class = market.class(&it.class, "floor_witness", findings);
+            let task = task.and_then(|task| {
+                market
+                    .tasks
+                    .binary_search_by_key(&task, |(task, _)| *task)
+                    .ok()
+            });
+            findings.check(Rule::Floors, it.instances >= 0.0, || {
+                let text = "a part of the witness is negative".to_owned();
+                (subject(), 0.0, it.instances, text)
+            });
+            if let (Some(task), Some(class)) = (task, class) {
+                let new = witness.insert((task, class), it.instances.max(0.0));
+                unique(new.is_none(), subject, findings);
+            }
+        }
+        let mut proved = vec![0.0; market.active.len()];
+        for (&(at, _), instances) in &witness {
+            let (task, active) = market.tasks[at];
+            proved[active] += market.state.value(task) as f64 * instances;
+        }
+        own_rows(market, &witness, findings);
+        fractions(market, &witness, findings);
+        halves(market, &witness, findings);
+        let floors = Self { market, proved };
+        floors.published(findings);
+        floors
+    }
+
+    /// The share's floor is what the witness reaches, where it has one.
+    fn published(&self, findings: &mut Findings) {
+        for (active, &proved) in self.market.active.iter().zip(&self.proved) {
+            let floor = active.share.floor;
+            let holds = proved == 0.0 || floor <= proved + slack(proved);
+            findings.check(Rule::Floors, holds, || {
+                let name = &self.market.state.cluster.frameworks[active.framework].id;
+                let text = "the floor is more than its witness reaches".to_owned();
+                (name.clone(), proved, floor, text)
+            });
+        }
+    }
+
+    /// Every floor row used by a certificate asks for no more than its witness reaches.
+    pub(super) fn check(&self, duals: &Duals, findings: &mut Findings) {
+        for (&row, &(_, rhs)) in &duals.rows {
+            let Row::Floor(active) = row else { continue };
+            let proved = self.proved[active];
+            findings.check(Rule::Floors, rhs <= proved + slack(proved), || {
+                let name = self.market.active_name(active);
+                let text = "the floor's row asks for more than its witness reaches".to_owned();
+                (format!("floor[{name}]"), proved, rhs, text)
+            });
+        }
+    }
+}
+
+fn slack(of: f64) -> f64 {
+    ROW_TOLERANCE * of.abs().max(1.0)
+}
+
+/// `x_ks <= fit_ks` and `sum_s x_ks <= n_k`.
+fn own_rows(market: &Market<'_>, witness: &BTreeMap<(usize, usize), f64>, findings: &mut Findings) {
+    let mut sums: BTreeMap<usize, f64> = BTreeMap::new();
+    for (&(at, class), &instances) in witness {
+        *sums.entry(at).or_default() += instances;
+        let fit = market.fits[at].get(&class).copied().unwrap_or_default() as f64;
+        findings.check(Rule::Floors, instances <= fit + slack(fit), || {
+            let text = "the witness has more instances on a class than fit there".to_owned();
+            (
+                market.state.task_name(market.tasks[at].0),
+                fit,
+                instances,
+                text,
+            )
+        });
+    }
+    for (at, sum) in sums {
+        let task = market.tasks[at].0;
+        let most = market.empty.most(task) as f64;
+        findings.check(Rule::Floors, sum <= most + slack(most), || {
+            let text = "the witness has more instances than could ever be placed".to_owned();
+            (market.state.task_name(task), most, sum, text)
+        });
+    }
+}
+
+/// `sum_k d_kr x_ks <= w_p C_sr` for each framework, class and resource.
+fn fractions(
+    market: &Market<'_>,
+    witness: &BTreeMap<(usize, usize), f64>,
+    findings: &mut Findings,
+) {
+    let mut used: BTreeMap<(usize, usize, usize), f64> = BTreeMap::new();
+    for (&(at, class), instances) in witness {
+        let (task, active) = market.tasks[at];
+        for (resource, &need) in market.state.demand(task).iter().enumerate() {
+            *used.entry((active, class, resource)).or_default() += need as f64 * instances;
+        }
+    }
+    let capacity = market.capacity();
+    for ((active, class, resource), used) in used {
+        let part = market.active[active].weight * capacity[class][resource] as f64;
+        findings.check(Rule::Floors, used <= part + slack(part), || {
+            let name = market.active_name(active);
+            let resource = &market.state.cluster.resources[resource];
+            let text = "the witness needs more than the framework's fraction of a class".to_owned();
+            (format!("{name},{resource}"), part, used, text)
+        });
+    }
+}
+
+/// Instances that take more than half an agent are, over all witnesses, at most one for each agent: so
+/// the floors of all frameworks are reachable together.
+fn halves(market: &Market<'_>, witness: &BTreeMap<(usize, usize), f64>, findings: &mut Findings) {
+    let mut sums: BTreeMap<(usize, usize), f64> = BTreeMap::new();
+    for (&(at, class), instances) in witness {
+        for &(_, resource) in market.halves[at].iter().filter(|(of, _)| *of == class) {
+            *sums.entry((class, resource)).or_default() += instances;
+        }
+    }
+    for ((class, resource), sum) in sums {
+        let agents = market.half_agents(class, resource) as f64;
+        findings.check(Rule::Floors, sum <= agents + slack(agents), || {
+            let resource = &market.state.cluster.resources[resource];
+            let text = "the witnesses put two instances of more than half an agent on one";
+            (format!("half,{resource}"), agents, sum, text.to_owned())
+        });
+    }
+}

@@ -1,0 +1,329 @@
+//! Agent classes and the rows of the certificate: what prices and duals stand for.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use apportion_cluster::plan::{ClassPrice, FairnessCertificate, RowDual};
+
+use super::empty::EmptyCluster;
+use super::report::Findings;
+use super::rule::Rule;
+use super::shares::Active;
+use super::state::{State, known, known_agent, known_framework, known_resource, unique};
+use super::tolerance::ROW_TOLERANCE;
+
+/// Classes of agents, and what each task could hold on each.
+pub(super) struct Market<'a> {
+    pub state: &'a State<'a>,
+    pub empty: &'a EmptyCluster<'a>,
+    pub active: &'a [Active<'a>],
+    /// Class of each agent; an agent in no class has a class of its own without a price.
+    pub class_of: Vec<usize>,
+    /// Names of the certificate's classes; those of agents without one follow, unnamed.
+    names: BTreeMap<&'a str, usize>,
+    pub n_classes: usize,
+    /// Tasks with demand of active frameworks, with the position of the framework in `active`.
+    pub tasks: Vec<(usize, usize)>,
+    /// For each of `tasks`: the classes where it is eligible and the most it could hold there.
+    pub fits: Vec<BTreeMap<usize, i128>>,
+    /// For each of `tasks`: the (class, resource) pairs where one instance takes more than half of
+    /// every agent that it could use.
+    pub halves: Vec<BTreeSet<(usize, usize)>>,
+}
+
+/// What a dual belongs to; tasks and frameworks by their position in the market.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Row {
+    /// All instances of a task.
+    Demand(usize),
+    /// Instances of a task on a class.
+    Fit(usize, usize),
+    /// Instances on a class that take more than half an agent of a resource.
+    Half(usize, usize),
+    /// A framework's value is at least its floor.
+    Floor(usize),
+}
+
+/// Prices and duals of one certificate, by position.
+pub(super) struct Duals {
+    /// By class and resource.
+    pub prices: BTreeMap<(usize, usize), f64>,
+    /// Value and right-hand side.
+    pub rows: BTreeMap<Row, (f64, f64)>,
+}
+
+impl<'a> Market<'a> {
+    /// Reads the classes, which partition the agents.
+    pub(super) fn read(
+        state: &'a State<'a>,
+        empty: &'a EmptyCluster<'a>,
+        active: &'a [Active<'a>],
+        certificate: &'a FairnessCertificate,
+        findings: &mut Findings,
+    ) -> Self {
+        let mut names: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut class_of = vec![None; state.cluster.agents.len()];
+        for class in &certificate.classes {
+            let next = names.len();
+            let at = *names.entry(&class.name).or_insert(next);
+            let subject = || format!("class {}", class.name);
+            unique(at == next, subject, findings);
+            for agent in &class.agents {
+                let Some(agent) = known_agent(&state.names, agent, "classes", findings) else {
+                    continue;
+                };
+                findings.check(Rule::Classes, class_of[agent].is_none(), || {
+                    let text = "the agent is in more than one class".to_owned();
+                    (
+                        state.agent_name(agent).to_owned(),
+                        "one class",
+                        "several",
+                        text,
+                    )
+                });
+                class_of[agent].get_or_insert(at);
+            }
+        }
+        let mut n_classes = names.len();
+        let class_of = class_of.into_iter().enumerate().map(|(agent, class)| {
+            findings.check(Rule::Classes, class.is_some(), || {
+                let text = "the agent is in no class".to_owned();
+                (
+                    state.agent_name(agent).to_owned(),
+                    "one class",
+                    "none",
+                    text,
+                )
+            });
+            class.unwrap_or_else(|| {
+                n_classes += 1;
+                n_classes - 1
+            })
+        });
+        let class_of: Vec<usize> = class_of.collect();
+        let mut market = Self {
+            state,
+            empty,
+            active,
+            class_of,
+            names,
+            n_classes,
+            tasks: Vec::new(),
+            fits: Vec::new(),
+            halves: Vec::new(),
+        };
+        market.read_tasks();
+        market
+    }
+
+    fn read_tasks(&mut self) {
+        for (position, active) in self.active.iter().enumerate() {
+            for task in self.state.tasks_of(active.framework) {
+                if self.state.wanted(task) > 0 {
+                    self.tasks.push((task, position));
+                    self.fits.push(self.fits_of(task));
+                    self.halves.push(self.halves_of(task));
+                }
+            }
+        }
+    }
+
+    /// Whether instances of the task may be on the agent in some allocation.
+    fn usable(&self, task: usize, agent: usize) -> bool {
+        self.empty.fit(task, agent) > 0 || self.state.running[task].contains_key(&agent)
+    }
+
+    fn fits_of(&self, task: usize) -> BTreeMap<usize, i128> {
+        let mut fits = BTreeMap::new();
+        for (agent, &class) in self.class_of.iter().enumerate() {
+            if self.usable(task, agent) {
+                *fits.entry(class).or_default() += self.empty.fit(task, agent);
+            }
+        }
+        fits
+    }
+
+    fn halves_of(&self, task: usize) -> BTreeSet<(usize, usize)> {
+        let mut halves = BTreeSet::new();
+        let mut not = BTreeSet::new();
+        for (agent, &class) in self.class_of.iter().enumerate() {
+            if !self.usable(task, agent) {
+                continue;
+            }
+            let capacity = &self.state.cluster.agents[agent].capacity.0;
+            let amounts = self.state.demand(task).iter().zip(capacity).enumerate();
+            for (resource, (&need, &has)) in amounts {
+                if 2 * i128::from(need) > i128::from(has) && need > 0 {
+                    halves.insert((class, resource));
+                } else {
+                    not.insert((class, resource));
+                }
+            }
+        }
+        halves.retain(|pair| !not.contains(pair));
+        halves
+    }
+
+    /// Agents of a class that could hold an instance counted by its `half` row.
+    pub(super) fn half_agents(&self, class: usize, resource: usize) -> i128 {
+        let members = (0..self.class_of.len()).filter(|&agent| self.class_of[agent] == class);
+        let tasks = self.tasks.iter().zip(&self.halves);
+        let tasks = tasks.filter(|(_, halves)| halves.contains(&(class, resource)));
+        let tasks: Vec<usize> = tasks.map(|((task, _), _)| *task).collect();
+        let usable = members.filter(|&agent| tasks.iter().any(|&task| self.usable(task, agent)));
+        usable.count() as i128
+    }
+
+    /// Total capacity of a class.
+    pub(super) fn capacity(&self) -> Vec<Vec<i128>> {
+        let mut capacity = vec![vec![0; self.state.cluster.resources.len()]; self.n_classes];
+        for (agent, &class) in self.class_of.iter().enumerate() {
+            let amounts = &self.state.cluster.agents[agent].capacity.0;
+            for (sum, &amount) in capacity[class].iter_mut().zip(amounts) {
+                *sum += i128::from(amount);
+            }
+        }
+        capacity
+    }
+
+    pub(super) fn class(&self, name: &str, place: &str, findings: &mut Findings) -> Option<usize> {
+        known(
+            self.names.get(name).copied(),
+            "class",
+            name,
+            place,
+            findings,
+        )
+    }
+
+    /// Reads prices and duals: names, signs, owners and right-hand sides.
+    pub(super) fn duals(
+        &self,
+        prices: &[ClassPrice],
+        duals: &[RowDual],
+        place: &str,
+        findings: &mut Findings,
+    ) -> Duals {
+        let mut read = Duals {
+            prices: BTreeMap::new(),
+            rows: BTreeMap::new(),
+        };
+        for it in prices {
+            let class = self.class(&it.class, place, findings);
+            let resource = known_resource(&self.state.names, &it.resource, place, findings);
+            let subject = || format!("{place} {},{}", it.class, it.resource);
+            not_negative(it.price, subject, findings);
+            if let (Some(class), Some(resource)) = (class, resource) {
+                let new = read.prices.insert((class, resource), it.price.max(0.0));
+                unique(new.is_none(), subject, findings);
+            }
+        }
+        for it in duals {
+            let subject = || format!("{place} {}", it.row);
+            not_negative(it.value, subject, findings);
+            let row = self.row(&it.row);
+            let known = known(row.map(|_| 0), "row", &it.row, place, findings);
+            if let (Some(row), Some(_)) = (row, known) {
+                self.owners(row, it, findings);
+                self.right_hand_side(row, it, findings);
+                let new = read.rows.insert(row, (it.value.max(0.0), it.rhs));
+                unique(new.is_none(), subject, findings);
+            }
+        }
+        read
+    }
+
+    /// The row of a name.
+    fn row(&self, name: &str) -> Option<Row> {
+        let (kind, inner) = name.strip_suffix(']')?.split_once('[')?;
+        match kind {
+            "demand" => Some(Row::Demand(self.task_called(inner)?)),
+            "fit" => {
+                let (task, class) = inner.rsplit_once(',')?;
+                Some(Row::Fit(self.task_called(task)?, *self.names.get(class)?))
+            }
+            "half" => {
+                let (class, resource) = inner.rsplit_once(',')?;
+                let resource = self.state.names.resources.get(resource)?;
+                Some(Row::Half(*self.names.get(class)?, *resource))
+            }
+            "floor" => {
+                let framework = self.state.names.frameworks.get(inner)?;
+                let position = self.active.iter().position(|it| it.framework == *framework);
+                Some(Row::Floor(position?))
+            }
+            _ => None,
+        }
+    }
+
+    fn task_called(&self, name: &str) -> Option<usize> {
+        let [task] = self.state.names.tasks_called(name) else {
+            return None;
+        };
+        self.tasks
+            .binary_search_by_key(task, |(task, _)| *task)
+            .ok()
+    }
+
+    /// The frameworks that a row binds.
+    pub(super) fn owners_of(&self, row: Row) -> BTreeSet<usize> {
+        match row {
+            Row::Demand(task) | Row::Fit(task, _) => BTreeSet::from([self.tasks[task].1]),
+            Row::Floor(active) => BTreeSet::from([active]),
+            Row::Half(class, resource) => {
+                let tasks = self.tasks.iter().zip(&self.halves);
+                let counted = tasks.filter(|(_, halves)| halves.contains(&(class, resource)));
+                counted.map(|((_, active), _)| *active).collect()
+            }
+        }
+    }
+
+    /// A row of one task or framework is owned by that framework; a shared row may name any that it binds.
+    fn owners(&self, row: Row, dual: &RowDual, findings: &mut Findings) {
+        let owners = dual.owners.iter().filter_map(|owner| {
+            let framework = known_framework(&self.state.names, owner, "owners", findings)?;
+            self.active.iter().position(|it| it.framework == framework)
+        });
+        let owners: BTreeSet<usize> = owners.collect();
+        let binds = self.owners_of(row);
+        findings.check(Rule::Rows, owners == binds, || {
+            let names = |of: &BTreeSet<usize>| {
+                let names = of.iter().map(|&it| self.active_name(it));
+                names.collect::<Vec<_>>().join(", ")
+            };
+            let text = "the row's owners are not the frameworks that it binds".to_owned();
+            (dual.row.clone(), names(&binds), names(&owners), text)
+        });
+    }
+
+    pub(super) fn active_name(&self, position: usize) -> &'a str {
+        let framework = self.active[position].framework;
+        &self.state.cluster.frameworks[framework].id
+    }
+
+    /// No feasible allocation goes beyond the right-hand side. (Floors are judged with their witness.)
+    fn right_hand_side(&self, row: Row, dual: &RowDual, findings: &mut Findings) {
+        let least = match row {
+            Row::Demand(task) => self.empty.most(self.tasks[task].0),
+            Row::Fit(task, class) => self.fits[task].get(&class).copied().unwrap_or_default(),
+            Row::Half(class, resource) => self.half_agents(class, resource),
+            Row::Floor(_) => return,
+        };
+        let least = least as f64;
+        let holds = dual.rhs >= least - ROW_TOLERANCE * least.max(1.0);
+        findings.check(Rule::Rows, holds, || {
+            let text = "feasible allocations go beyond the right-hand side".to_owned();
+            (dual.row.clone(), least, dual.rhs, text)
+        });
+    }
+}
+
+fn not_negative(number: f64, subject: impl Fn() -> String, findings: &mut Findings) {
+    findings.check(Rule::Duals, number >= 0.0, || {
+        (
+            subject(),
+            0.0,
+            number,
+            "a price or dual is negative".to_owned(),
+        )
+    });
+}

@@ -1,0 +1,237 @@
+//! Shares: who takes part, with which weight, and what each got, deserved, borrowed and lent.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use apportion_cluster::plan::Share;
+
+use super::empty::EmptyCluster;
+use super::report::Findings;
+use super::rule::Rule;
+use super::stages::placed_value;
+use super::state::{State, known_framework, total, unique};
+use super::tolerance::{SHARE_TOLERANCE, close};
+
+/// A framework that takes part in the shares.
+pub(super) struct Active<'a> {
+    pub framework: usize,
+    pub share: &'a Share,
+    /// Its part of all weights, recomputed.
+    pub weight: f64,
+    /// Value placed, recomputed.
+    pub utility: i128,
+    /// Value of its smallest task, or gang: what one more unit is worth.
+    pub unit: i128,
+}
+
+/// Checks shares and weights, and tells who takes part, by framework.
+pub(super) fn check<'a>(
+    state: &State<'a>,
+    empty: &EmptyCluster<'_>,
+    findings: &mut Findings,
+) -> Vec<Active<'a>> {
+    let excluded = excluded(state, empty, findings);
+    let members = members(state, &excluded, findings);
+    let weights = weights(state, &members);
+    let mut active = Vec::new();
+    for result in &state.plan.frameworks {
+        let Some(&framework) = state.names.frameworks.get(result.id.as_str()) else {
+            continue;
+        };
+        let Some(share) = &result.share else {
+            let holds = !members.contains(&framework) || state.plan.fairness.is_none();
+            findings.check(Rule::Share, holds, || {
+                let text = "a framework with demand has no share".to_owned();
+                (result.id.clone(), "a share", "none", text)
+            });
+            continue;
+        };
+        let weight = weights.get(&framework).copied().unwrap_or_default();
+        findings.check(
+            Rule::Weight,
+            close(weight, share.weight, SHARE_TOLERANCE),
+            || {
+                let text = "the weight does not follow from the role tree".to_owned();
+                (result.id.clone(), weight, share.weight, text)
+            },
+        );
+        amounts(state, framework, share, findings);
+        if members.contains(&framework) {
+            active.push(Active {
+                framework,
+                share,
+                weight,
+                utility: placed_value(state, framework, None, &state.placed),
+                unit: smallest_unit(state, empty, framework),
+            });
+        }
+    }
+    active.sort_by_key(|it| it.framework);
+    active.dedup_by_key(|it| it.framework);
+    active
+}
+
+/// Frameworks that the certificate leaves out: nothing of theirs can ever be placed.
+fn excluded(
+    state: &State<'_>,
+    empty: &EmptyCluster<'_>,
+    findings: &mut Findings,
+) -> BTreeSet<usize> {
+    let mut excluded = BTreeSet::new();
+    let entries = state.plan.fairness.iter().flat_map(|it| &it.excluded);
+    for entry in entries {
+        let framework = known_framework(&state.names, &entry.framework, "excluded", findings);
+        let Some(framework) = framework else { continue };
+        let subject = || format!("excluded {}", entry.framework);
+        unique(excluded.insert(framework), subject, findings);
+        let usable = usable_job(state, empty, framework);
+        findings.check(Rule::Excluded, usable.is_none(), || {
+            let job = usable.unwrap_or_default();
+            let text = format!("job {job} could be placed on the empty cluster");
+            (entry.framework.clone(), "nothing that fits", job, text)
+        });
+    }
+    excluded
+}
+
+/// A job of which something runs, or could be placed on the empty cluster (a gang only as a whole).
+fn usable_job<'a>(
+    state: &State<'a>,
+    empty: &EmptyCluster<'_>,
+    framework: usize,
+) -> Option<&'a str> {
+    let jobs = state.cluster.frameworks[framework].jobs.iter();
+    let mut usable = jobs.filter_map(|job| {
+        let job = &state.cluster.jobs[job.at()];
+        let tasks = || job.tasks.iter().map(|task| task.at());
+        let most: i128 = tasks().map(|task| empty.most(task)).sum();
+        let runs = tasks().any(|task| !state.running[task].is_empty());
+        let least = i128::from(job.gang_min.unwrap_or(1)).max(1);
+        (runs || most >= least).then_some(job.id.as_str())
+    });
+    usable.next()
+}
+
+/// Frameworks with demand that are not excluded. One whose policy failed bids for nothing: it is left
+/// out on the word of the plan's warning.
+fn members(
+    state: &State<'_>,
+    excluded: &BTreeSet<usize>,
+    findings: &mut Findings,
+) -> BTreeSet<usize> {
+    let failed: BTreeSet<&str> = state
+        .plan
+        .warnings
+        .iter()
+        .map(|it| it.subject.as_str())
+        .collect();
+    let unshared: BTreeSet<&str> = {
+        let results = state.plan.frameworks.iter();
+        let unshared = results.filter(|it| it.share.as_ref().is_none_or(|it| it.weight == 0.0));
+        unshared.map(|it| it.id.as_str()).collect()
+    };
+    let mut members = BTreeSet::new();
+    for (framework, it) in state.cluster.frameworks.iter().enumerate() {
+        let wants = state
+            .tasks_of(framework)
+            .iter()
+            .any(|&task| state.wanted(task) > 0);
+        if !wants || excluded.contains(&framework) {
+            continue;
+        }
+        if failed.contains(it.id.as_str()) && unshared.contains(it.id.as_str()) {
+            findings.claim(format!("{}: outside the shares, its policy failed", it.id));
+            continue;
+        }
+        members.insert(framework);
+    }
+    members
+}
+
+/// `prod over its role path of w / sum of the active siblings' w`; a framework is a sibling of the
+/// frameworks and roles directly below its role.
+fn weights(state: &State<'_>, members: &BTreeSet<usize>) -> BTreeMap<usize, f64> {
+    let roles: BTreeMap<&str, f64> = {
+        let roles = state.cluster.roles.iter();
+        roles
+            .map(|role| (role.path.as_str(), role.weight))
+            .collect()
+    };
+    let mut active_roles: BTreeSet<&str> = BTreeSet::new();
+    for &framework in members {
+        let role = state.cluster.frameworks[framework].role.at();
+        active_roles.extend(path_prefixes(&state.cluster.roles[role].path));
+    }
+    let weight_of = |path: &str| roles.get(path).copied().unwrap_or(1.0);
+    // Weight of everything active directly below a role; "" is the root.
+    let mut below: BTreeMap<&str, f64> = BTreeMap::new();
+    for &path in &active_roles {
+        *below.entry(parent(path)).or_default() += weight_of(path);
+    }
+    for &framework in members {
+        let it = &state.cluster.frameworks[framework];
+        let role = state.cluster.roles[it.role.at()].path.as_str();
+        *below.entry(role).or_default() += it.weight;
+    }
+    let mut weights = BTreeMap::new();
+    for &framework in members {
+        let it = &state.cluster.frameworks[framework];
+        let role = state.cluster.roles[it.role.at()].path.as_str();
+        let mut weight = it.weight / below[role];
+        for path in path_prefixes(role) {
+            weight *= weight_of(path) / below[parent(path)];
+        }
+        weights.insert(framework, weight);
+    }
+    weights
+}
+
+/// `a`, `a/b`, `a/b/c` of `a/b/c`.
+fn path_prefixes(path: &str) -> Vec<&str> {
+    let cuts = path.match_indices('/').map(|(at, _)| at);
+    cuts.chain([path.len()]).map(|at| &path[..at]).collect()
+}
+
+fn parent(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(parent, _)| parent)
+}
+
+fn amounts(state: &State<'_>, framework: usize, share: &Share, findings: &mut Findings) {
+    let utility = placed_value(state, framework, None, &state.placed) as f64;
+    let accepted = state.tasks_of(framework).into_iter();
+    let accepted = accepted.map(|task| state.value(task) * total(&state.arriving[task]));
+    let accepted = accepted.sum::<i128>() as f64;
+    let numbers = [
+        ("utility", utility, share.utility),
+        ("accepted", accepted, share.accepted),
+        (
+            "borrowed",
+            (utility - share.deserved).max(0.0),
+            share.borrowed,
+        ),
+        ("lent", (share.deserved - utility).max(0.0), share.lent),
+    ];
+    let id = &state.cluster.frameworks[framework].id;
+    for (name, need, have) in numbers {
+        findings.check(Rule::Share, close(need, have, SHARE_TOLERANCE), || {
+            let text = format!("`{name}` is not what the plan gives");
+            (format!("{id},{name}"), need, have, text)
+        });
+    }
+    let above = share.deserved >= share.floor * (1.0 - SHARE_TOLERANCE) - SHARE_TOLERANCE;
+    findings.check(Rule::Share, above, || {
+        let text = "the deserved share is below its floor".to_owned();
+        (format!("{id},deserved"), share.floor, share.deserved, text)
+    });
+}
+
+/// The least value that one more task, or gang, adds; over tasks that fit somewhere.
+fn smallest_unit(state: &State<'_>, empty: &EmptyCluster<'_>, framework: usize) -> i128 {
+    let tasks = state.tasks_of(framework).into_iter();
+    let usable = tasks.filter(|&task| state.wanted(task) > 0 && empty.most(task) > 0);
+    let units = usable.map(|task| {
+        let job = &state.cluster.jobs[state.cluster.tasks[task].job.at()];
+        let together = i128::from(job.gang_min.unwrap_or(1));
+        state.value(task) * together.clamp(1, state.wanted(task))
+    });
+    units.min().unwrap_or_default()
+}
