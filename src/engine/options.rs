@@ -86,7 +86,8 @@ pub struct Options {
     pub policies: Registry,
     /// Called from any thread as the plan proceeds.
     pub progress: Arc<dyn Fn(Progress) + Send + Sync>,
-    /// Called with each first-round model (`<framework>.<stage>`), before it is solved.
+    /// Called with each first-round model (`<framework>.<stage>`), once its slice is solved: a later stage's
+    /// model holds the values that earlier stages reached.
     pub dump: Option<Arc<dyn Fn(&str, &Milp) + Send + Sync>>,
 }
 

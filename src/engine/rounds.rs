@@ -193,13 +193,13 @@ fn attempt(
     let framework = &context.cluster.framework(slice.framework).id;
     let policy = context.policy(slice.framework)?;
     let answer = solve::formulate(&**policy, slice, budget).and_then(|formulation| {
-        if first {
-            solve::dump(context.options, framework, &formulation);
-        }
         solve::answer(&**policy, slice, formulation, start, effort, context.options)
     });
     match answer {
         Ok(answer) => {
+            if first {
+                solve::dump(context.options, framework, &answer);
+            }
             for failure in &answer.solved.failures {
                 context.warn("solver_failed", framework, format!("{failure}; the constructive answer stands"));
             }

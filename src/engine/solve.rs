@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use apportion_cluster::{Proposal, Quantities, Running, Slice};
-use apportion_models::assignment::{Cap, LadderOptions, Placement, Solved, construct, solve};
+use apportion_models::assignment::{Cap, LadderOptions, Placement, Solved, Stop, audit, construct, solve};
 use apportion_policies::{Formulation, Policy};
 
 use super::options::Options;
@@ -71,11 +71,10 @@ pub(super) fn answer(
 ) -> Result<Answer, String> {
     let start = as_placement(&formulation, start);
     let ladder = LadderOptions {
-        solver: Arc::clone(&options.solver),
         cancel: options.cancel.clone(),
         gap: options.gap,
         seed: options.seed,
-        ..LadderOptions::default()
+        ..LadderOptions::new(Arc::clone(&options.solver))
     };
     let solved = match effort {
         Effort::Construct => construct_only(&formulation, &start, &ladder),
@@ -89,8 +88,33 @@ pub(super) fn answer(
     Ok(Answer { formulation, solved, proposal })
 }
 
+/// Hands the caller the model of each stage, with the values reached in earlier stages as rows.
+pub(super) fn dump(options: &Options, framework: &str, answer: &Answer) {
+    let Some(dump) = &options.dump else { return };
+    let model = &answer.formulation.assignment;
+    let reached: Vec<f64> = answer.solved.stages.iter().map(|stage| stage.objective).collect();
+    for (at, stage) in model.stages.iter().enumerate() {
+        dump(&format!("{framework}.{}", stage.name), &model.to_milp(at, &reached[..at]).milp);
+    }
+}
+
+/// The constructive method alone, as an answer of the ladder.
+fn construct_only(formulation: &Formulation, start: &Placement, options: &LadderOptions) -> Solved {
+    let model = &formulation.assignment;
+    let stop = Stop { deadline: options.deadline, cancel: options.cancel.clone() };
+    let construction = construct(model, Some(start), &stop);
+    let greedy = construct(model, None, &stop).placement;
+    Solved {
+        stages: audit(model, &construction.placement, &greedy),
+        placement: construction.placement,
+        greedy,
+        stopped: construction.stopped,
+        failures: Vec::new(),
+    }
+}
+
 /// The part of `placements` that the formulation has columns for.
-fn as_placement(formulation: &Formulation, placements: &[Running]) -> Placement {
+pub(super) fn as_placement(formulation: &Formulation, placements: &[Running]) -> Placement {
     let entries = placements.iter().filter_map(|placed| {
         let item = formulation.items.binary_search(&placed.task).ok()?;
         let bin = formulation.bins.binary_search(&placed.agent).ok()?;

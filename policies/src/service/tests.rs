@@ -10,6 +10,7 @@ use apportion_cluster::{
     TaskIdx,
 };
 use apportion_models::assignment::{LadderOptions, Placement, solve};
+use apportion_models::default_solver;
 
 use super::Service;
 use crate::contract::{Formulation, Policy, Standing};
@@ -121,7 +122,7 @@ fn broken(cluster: &Cluster, entries: &[(u32, u32, i64)]) -> Vec<String> {
 fn smallest_worked_example() {
     let cluster = cluster(&[(0, 2000), (0, 2000), (1, 2000)], vec![task(3, 1000)]);
     let formulation = formulate(&cluster);
-    let solved = solve(&formulation.assignment, None, &LadderOptions::default());
+    let solved = solve(&formulation.assignment, None, &LadderOptions::new(default_solver()));
     let values: Vec<(&str, f64)> = solved.stages.iter().map(|s| (s.name.as_str(), s.objective)).collect();
     assert_eq!(values, [("placed", 3.0), ("spread", 2.0 / 3.0), ("agents_used", 2.0)]);
     assert!(solved.stages.iter().all(|stage| stage.bound == Some(stage.objective)), "{:?}", solved.stages);
@@ -225,7 +226,7 @@ fn min_available_counts_survivors_of_the_worst_loss() {
     let mut cluster = cluster(&[(0, 2000), (1, 2000)], vec![task(4, 1000)]);
     cluster.jobs[0].min_available = Some(MinAvailable { level: RACK, instances: 3 });
     let formulation = formulate(&cluster);
-    let solved = solve(&formulation.assignment, None, &LadderOptions::default());
+    let solved = solve(&formulation.assignment, None, &LadderOptions::new(default_solver()));
     let stage = solved.stages.iter().find(|stage| stage.name == "min_available").unwrap();
     assert_eq!((stage.objective, stage.bound), (1.0, Some(1.0)), "two racks leave two of four");
 }
@@ -235,7 +236,7 @@ fn priorities_are_stages_of_their_own_from_high_to_low() {
     let mut cluster = cluster(&[(0, 1000)], vec![task(3, 300), task(1, 900)]);
     cluster.jobs[1].priority = 5;
     let formulation = formulate(&cluster);
-    let solved = solve(&formulation.assignment, None, &LadderOptions::default());
+    let solved = solve(&formulation.assignment, None, &LadderOptions::new(default_solver()));
     let values: Vec<(&str, f64)> = solved.stages.iter().map(|s| (s.name.as_str(), s.objective)).collect();
     assert_eq!(values[..3], [("placed:5", 1.0), ("placed:0", 0.0), ("placed", 1.0)]);
 }
