@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Every test: with HiGHS, the documentation's examples, and the build that needs no C++.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/environment.sh
+
+ensure_tools
+if [ -z "${APPORTION_DATA:-}" ] && [ -d ../shared/data ]; then
+    APPORTION_DATA="$(cd ../shared/data && pwd)"
+    export APPORTION_DATA
+fi
+if [ -z "${APPORTION_DATA:-}" ]; then
+    say "APPORTION_DATA is not set: the tests on public traces say that they are skipped"
+fi
+
+step() { printf '\n== %s\n' "$*"; }
+
+# One feature set and one profile for everything, so that nothing is compiled twice.
+if cargo nextest --version >/dev/null 2>&1; then
+    step "tests"
+    cargo nextest run --release --locked --workspace --all-targets
+    step "examples in the documentation"
+    cargo test --release --locked --workspace --doc
+else
+    step "tests, and examples in the documentation"
+    cargo test --release --locked --workspace
+    step "benchmarks, once each"
+    cargo test --release --locked --workspace --benches
+fi
+
+step "tests of the build without C++"
+pure=(--no-default-features --features cli --package apportion)
+if cargo tree --locked "${pure[@]}" --edges normal,build,dev | grep -q highs-sys; then
+    say "the build without C++ depends on highs-sys"
+    exit 1
+fi
+cargo test --release --locked "${pure[@]}"

@@ -1,0 +1,319 @@
+//! A plan for people: what got placed, what each framework got, how good and how fair it is, and what did not fit.
+
+use std::collections::BTreeMap;
+
+use apportion_cluster::Cluster;
+use apportion_cluster::plan::{
+    FairnessCertificate, FrameworkResult, PlanFile, PlanStatus, Proof, StageResult, Unplaced,
+};
+
+use crate::cli::console::{Tone, styled};
+use crate::cli::numbers::{count, counted, duration_ms, percent, plural, short};
+use crate::cli::table::{self, Align};
+
+/// Rows that a table of frameworks, reasons, moves or warnings shows; the plan itself has all of them.
+const MOST_ROWS: usize = 12;
+
+/// The report on `plan`; `snapshot` and `written` are the files' names, for the commands to try next.
+pub(super) fn text(cluster: &Cluster, plan: &PlanFile, snapshot: &str, written: Option<&str>) -> String {
+    let parts = [
+        header(cluster, plan),
+        shares(plan),
+        quality(plan),
+        fairness(plan),
+        unplaced(plan),
+        moves(plan),
+        warnings(plan),
+        footer(plan, snapshot, written),
+    ];
+    let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    parts.join("\n")
+}
+
+fn header(cluster: &Cluster, plan: &PlanFile) -> String {
+    let placed: i64 = plan.frameworks.iter().map(|framework| framework.placed).sum();
+    let demand: i64 = plan.frameworks.iter().map(|framework| framework.demand).sum();
+    let numbers = format!("{} of {} instances placed", count(placed), count(demand));
+    let status = match plan.status {
+        PlanStatus::Complete => styled(Tone::Good, "complete"),
+        PlanStatus::Partial => styled(Tone::Caution, "partial"),
+        PlanStatus::Deadline => styled(Tone::Caution, "cut short by the deadline"),
+    };
+    let name = if cluster.name.is_empty() { "cluster" } else { &cluster.name };
+    let running: i64 = cluster.running.iter().map(|running| running.instances).sum();
+    let digest: String = plan.snapshot_digest.chars().take(12).collect();
+    format!(
+        "{}: {status}, {numbers}\n{}, {}, {}, {} running; snapshot {digest}; {}, {}\n",
+        styled(Tone::Heading, name),
+        counted(cluster.agents.len(), "agent"),
+        counted(cluster.frameworks.len(), "framework"),
+        counted(cluster.jobs.len(), "job"),
+        count(running),
+        plan.options.mode,
+        plan.options.fairness,
+    )
+}
+
+/// The frameworks that a table shows: all, or those with most unplaced, then with the largest gap.
+fn shown(plan: &PlanFile) -> Vec<&FrameworkResult> {
+    let mut frameworks: Vec<&FrameworkResult> = plan.frameworks.iter().collect();
+    if frameworks.len() > MOST_ROWS {
+        frameworks.sort_by(|a, b| {
+            let missing = |f: &FrameworkResult| f.demand.saturating_sub(f.placed);
+            let gap = |f: &FrameworkResult| f.gap.unwrap_or(1.0);
+            missing(b).cmp(&missing(a)).then(gap(b).total_cmp(&gap(a)))
+        });
+        frameworks.truncate(MOST_ROWS);
+        frameworks.sort_by(|a, b| a.id.cmp(&b.id));
+    }
+    frameworks
+}
+
+fn and_more(total: usize, noun: &str) -> String {
+    match total.checked_sub(MOST_ROWS) {
+        None | Some(0) => String::new(),
+        Some(more) => format!("... {} (all of them with --json)\n", counted(more, &format!("more {noun}"))),
+    }
+}
+
+/// Who wanted, deserves and got how much. Shares are in value: instances, where each is worth 1.
+fn shares(plan: &PlanFile) -> String {
+    let columns = [
+        ("framework", Align::Left),
+        ("policy", Align::Left),
+        ("placed", Align::Right),
+        ("wanted", Align::Right),
+        ("weight", Align::Right),
+        ("deserved", Align::Right),
+        ("got", Align::Right),
+        ("borrowed", Align::Right),
+        ("lent", Align::Right),
+    ];
+    let rows: Vec<Vec<String>> = shown(plan)
+        .into_iter()
+        .map(|framework| {
+            let mut row = vec![
+                framework.id.clone(),
+                framework.policy.clone(),
+                count(framework.placed),
+                count(framework.demand),
+            ];
+            match &framework.share {
+                Some(share) => row.extend([
+                    percent(share.weight),
+                    short(share.deserved),
+                    short(share.utility),
+                    short(share.borrowed),
+                    short(share.lent),
+                ]),
+                None => row.extend(["-", "-", "-", "-", "-"].map(str::to_owned)),
+            }
+            row
+        })
+        .collect();
+    let more = and_more(plan.frameworks.len(), "framework");
+    format!("{}{}{more}", heading("Shares"), table::render(&columns, &rows))
+}
+
+/// How good each framework's placement is, stage by stage, and how that is proved.
+fn quality(plan: &PlanFile) -> String {
+    let columns = [
+        ("framework", Align::Left),
+        ("stage", Align::Left),
+        ("plan", Align::Right),
+        ("bound", Align::Right),
+        ("gap", Align::Right),
+        ("proved by", Align::Left),
+        ("greedy", Align::Right),
+        ("worst loss", Align::Left),
+        ("agents", Align::Right),
+    ];
+    let mut rows = Vec::new();
+    for framework in shown(plan) {
+        for (position, stage) in framework.stages.iter().enumerate() {
+            rows.push(stage_row(framework, position, stage));
+        }
+    }
+    if rows.is_empty() {
+        return String::new();
+    }
+    format!("{}{}", heading("Quality"), table::render(&columns, &rows))
+}
+
+fn stage_row(framework: &FrameworkResult, position: usize, stage: &StageResult) -> Vec<String> {
+    let first = position == 0;
+    let once = |text: String| if first { text } else { String::new() };
+    vec![
+        once(framework.id.clone()),
+        stage.name.clone(),
+        short(stage.objective),
+        stage.bound.map_or_else(|| "-".to_owned(), short),
+        stage.gap.map_or_else(|| "-".to_owned(), percent),
+        stage.proof.map_or("-", proof).to_owned(),
+        stage.greedy.map_or_else(|| "-".to_owned(), short),
+        once(worst_losses(framework)),
+        once(framework.metrics.get("agents_used").map_or_else(|| "-".to_owned(), |&used| short(used))),
+    ]
+}
+
+fn proof(proof: Proof) -> &'static str {
+    match proof {
+        Proof::Multipliers => "prices",
+        Proof::Combinatorial => "counting",
+        Proof::Search => "search (claimed)",
+    }
+}
+
+/// The largest part of one job that goes down with one domain, per level.
+fn worst_losses(framework: &FrameworkResult) -> String {
+    let losses = framework.metrics.iter().filter_map(|(key, &loss)| {
+        let level = key.strip_prefix("worst_domain_loss[")?.strip_suffix(']')?;
+        Some(format!("{level} {:.0} %", loss * 100.0))
+    });
+    losses.collect::<Vec<_>>().join(", ")
+}
+
+fn fairness(plan: &PlanFile) -> String {
+    let Some(fairness) = &plan.fairness else { return String::new() };
+    let mut lines = vec![epsilon(fairness)];
+    if let Some(price) = fairness.price_of_fairness {
+        lines.push(format!("Fair shares cost {} of the most value that could be placed in fractions.", percent(price)));
+    }
+    for excluded in fairness.excluded.iter().take(MOST_ROWS) {
+        lines.push(format!("Left out: {}: {}", excluded.framework, excluded.reason));
+    }
+    format!("{}{}\n", heading("Fairness"), lines.join("\n"))
+}
+
+fn epsilon(fairness: &FairnessCertificate) -> String {
+    let rule = &fairness.rule;
+    let fractional = short(fairness.epsilon_fractional);
+    let one_unit = fairness.epsilon_one_unit.map_or_else(|| "unknown".to_owned(), short);
+    match fairness.epsilon {
+        Some(epsilon) => format!(
+            "epsilon {} ({rule}): no allocation that fits would gain the frameworks, weighted, more than {} on\n\
+             average. Without rounding to whole instances it is {fractional}; with one unit more for each, {one_unit}.",
+            short(epsilon),
+            percent(epsilon.max(0.0)),
+        ),
+        None => format!(
+            "no epsilon ({rule}): a framework with demand that could be placed holds nothing.\n\
+             With one unit more for each it is {one_unit}; without rounding to whole instances, {fractional}."
+        ),
+    }
+}
+
+/// What has no place, gathered by reason.
+fn unplaced(plan: &PlanFile) -> String {
+    if plan.unplaced.is_empty() {
+        return String::new();
+    }
+    let mut groups: BTreeMap<(&str, &str), Vec<&Unplaced>> = BTreeMap::new();
+    for entry in &plan.unplaced {
+        let key = (entry.reason.code.as_str(), family(&entry.reason.rule));
+        groups.entry(key).or_default().push(entry);
+    }
+    let total = |group: &[&Unplaced]| group.iter().map(|entry| entry.instances).sum::<i64>();
+    let mut groups: Vec<_> = groups.into_iter().collect();
+    groups.sort_by(|a, b| total(&b.1).cmp(&total(&a.1)).then(a.0.cmp(&b.0)));
+    let columns = [
+        ("instances", Align::Right),
+        ("tasks", Align::Right),
+        ("reason", Align::Left),
+        ("rule", Align::Left),
+        ("for example", Align::Left),
+    ];
+    let n_groups = groups.len();
+    let rows: Vec<Vec<String>> = groups
+        .iter()
+        .take(MOST_ROWS)
+        .map(|((code, rule), group)| {
+            let example = group[0];
+            vec![
+                count(total(group)),
+                group.len().to_string(),
+                code.replace('_', " "),
+                (*rule).to_owned(),
+                format!("{}/{}: {}", example.job, example.task, example.reason.text),
+            ]
+        })
+        .collect();
+    let instances: i64 = plan.unplaced.iter().map(|entry| entry.instances).sum();
+    let title = format!("Unplaced: {} {}", count(instances), plural(instances, "instance"));
+    format!("{}{}{}", heading(&title), table::render(&columns, &rows), and_more(n_groups, "reason"))
+}
+
+/// `limit[web/web,rack][r1]` and its like belong to the family `limit`.
+fn family(rule: &str) -> &str {
+    rule.split('[').next().unwrap_or(rule)
+}
+
+fn moves(plan: &PlanFile) -> String {
+    if plan.moves.is_empty() {
+        return String::new();
+    }
+    let columns = [
+        ("instances", Align::Right),
+        ("job", Align::Left),
+        ("task", Align::Left),
+        ("from", Align::Left),
+        ("to", Align::Left),
+    ];
+    let rows: Vec<Vec<String>> = plan
+        .moves
+        .iter()
+        .take(MOST_ROWS)
+        .map(|step| {
+            vec![
+                count(step.instances),
+                step.job.clone(),
+                step.task.clone(),
+                step.from.clone(),
+                step.to.clone(),
+            ]
+        })
+        .collect();
+    let more = and_more(plan.moves.len(), "move");
+    format!("{}{}{more}", heading("Moves"), table::render(&columns, &rows))
+}
+
+fn warnings(plan: &PlanFile) -> String {
+    if plan.warnings.is_empty() {
+        return String::new();
+    }
+    let lines: String = plan
+        .warnings
+        .iter()
+        .take(MOST_ROWS)
+        .map(|warning| {
+            let code = styled(Tone::Caution, &warning.code);
+            format!("  {code} {}: {}\n", warning.subject, warning.text)
+        })
+        .collect();
+    let more = and_more(plan.warnings.len(), "warning");
+    format!("{}{lines}{more}", heading("Warnings"))
+}
+
+fn footer(plan: &PlanFile, snapshot: &str, written: Option<&str>) -> String {
+    let mut text = String::new();
+    if let Some(timings) = &plan.timings_ms {
+        let order = ["read", "broker", "formulate", "solve", "verify", "total"];
+        let known = order.iter().filter_map(|&phase| Some((phase, *timings.get(phase)?)));
+        let phases: Vec<String> = known.map(|(phase, time)| format!("{phase} {}", duration_ms(time))).collect();
+        text.push_str(&styled(Tone::Faint, &format!("Time: {}", phases.join(", "))));
+        text.push('\n');
+    }
+    let next = match written {
+        Some(plan) => format!(
+            "Next:\n  apportion verify {snapshot} {plan}\n  apportion apply {snapshot} {plan} -o next.json\n"
+        ),
+        None => format!("Next:\n  apportion plan {snapshot} -o plan.json\n"),
+    };
+    text.push_str(&styled(Tone::Faint, next.trim_end()));
+    text.push('\n');
+    text
+}
+
+fn heading(text: &str) -> String {
+    format!("{}\n", styled(Tone::Heading, text))
+}

@@ -1,0 +1,232 @@
+//! `solve`: one model from a file.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use apportion_models::{Limits, Milp, Outcome, Sense, Status, formats, solve_guarded};
+use clap::ValueEnum;
+use serde::Serialize;
+
+use super::console::{self, milliseconds};
+use super::numbers::{duration_ms, parse_duration, parse_gap, percent, short};
+use super::solvers::SolverArguments;
+use super::table::{self, Align};
+use super::{Context, Exit, Failure, files};
+
+/// What is kept of the deadline at least, and as a part of it: a solver that does not stop in time is given up within a grace,
+/// and the answer must be printed.
+const LEAST_RESERVE: Duration = Duration::from_millis(120);
+const RESERVE_DIVISOR: u32 = 40;
+
+/// Solve one model: a dumped one, or a foreign one
+#[derive(clap::Args)]
+#[command(after_help = "\
+Formats: LP and MPS files by their extension (.lp, .mps), generalized assignment instances by --format gap.
+Flow networks (DIMACS .min) are not in this version.
+
+Examples:
+  apportion solve models/web.placed.lp
+  apportion solve gap/d05100 --format gap --deadline 30s --json
+  apportion solve knapsack.mps --repeat 5
+
+JSON: {\"status\", \"reason\"?, \"objective\", \"bound\", \"gap\", \"backend\", \"timings_ms\": {\"read\", \"solve\"}}; with --repeat, one
+line for each run. status: optimal, feasible, no_solution, infeasible, unbounded.")]
+pub(super) struct Arguments {
+    /// Model file, or - for standard input
+    file: PathBuf,
+    /// What the file is [default: by its extension]
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    /// The answer must be there by then, from the start of the process: 500ms, 10s, 2m
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    deadline: Option<Duration>,
+    /// Stop at this relative gap
+    #[arg(long, default_value = "0", value_name = "FRACTION", value_parser = parse_gap)]
+    gap: f64,
+    /// Solve it so many times
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    repeat: u32,
+    /// Seed of everything that the solver draws
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    seed: u64,
+    #[command(flatten)]
+    solver: SolverArguments,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// CPLEX LP
+    Lp,
+    /// MPS, free or fixed
+    Mps,
+    /// Generalized assignment, as in the OR-Library
+    Gap,
+}
+
+pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
+    let solver = arguments.solver.solver()?;
+    let reporter = context.reporter();
+    reporter.phase("reading");
+    let model = Arc::new(read(arguments)?);
+    let read_ms = context.elapsed_ms();
+    let mut runs = Vec::new();
+    for _ in 0..arguments.repeat {
+        reporter.phase(&format!(
+            "solving {} rows, {} columns with {}",
+            model.rows.len(),
+            model.columns.len(),
+            solver.name()
+        ));
+        let started = Instant::now();
+        let solved = solve_guarded(&solver, &model, &limits(arguments, context));
+        let outcome = solved.map_err(|error| {
+            reporter.finish();
+            Failure::error(error.to_string())
+        })?;
+        runs.push(Run::new(&outcome, read_ms, milliseconds(started.elapsed())));
+    }
+    reporter.finish();
+    print(arguments, context, &model, &runs)?;
+    Ok(Exit::Done)
+}
+
+fn limits(arguments: &Arguments, context: &Context) -> Limits {
+    let left = arguments.deadline.map(|time| {
+        let reserve = (time / RESERVE_DIVISOR).max(LEAST_RESERVE).min(time / 2);
+        let spent = context.started.elapsed() + reserve;
+        time.saturating_sub(spent).max(Duration::from_millis(1))
+    });
+    Limits {
+        time: left,
+        relative_gap: arguments.gap,
+        seed: arguments.seed,
+        ..Limits::default()
+    }
+}
+
+fn read(arguments: &Arguments) -> Result<Milp, Failure> {
+    let path = &arguments.file;
+    let format = match arguments.format {
+        Some(format) => format,
+        None => by_extension(path)?,
+    };
+    let bytes = files::read(path)?;
+    let read = match format {
+        Format::Lp => formats::lp::read(&bytes),
+        Format::Mps => formats::mps::read(&bytes),
+        Format::Gap => {
+            let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+            formats::gap::read(&bytes).map(|instance| instance.to_milp(&name))
+        }
+    };
+    read.map_err(|error| Failure::usage(format!("{}: {error}", files::name(path))))
+}
+
+fn by_extension(path: &Path) -> Result<Format, Failure> {
+    let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
+    match extension.as_deref() {
+        Some("lp") => Ok(Format::Lp),
+        Some("mps") => Ok(Format::Mps),
+        Some("min") => Err(Failure::usage(format!(
+            "`{}` is a flow network (DIMACS): these are not in this version",
+            path.display()
+        ))
+        .with_action("LP, MPS and generalized assignment files are")),
+        _ => Err(Failure::usage(format!("the format of `{}` is not clear from its name", files::name(path)))
+            .with_action("say it by --format lp, --format mps or --format gap")),
+    }
+}
+
+/// One solve, as `--json` prints it.
+#[derive(Serialize)]
+struct Run {
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    objective: Option<f64>,
+    bound: Option<f64>,
+    gap: Option<f64>,
+    backend: String,
+    timings_ms: Timings,
+}
+
+#[derive(Serialize)]
+struct Timings {
+    read: f64,
+    solve: f64,
+}
+
+impl Run {
+    fn new(outcome: &Outcome, read_ms: f64, solve_ms: f64) -> Self {
+        let status = match outcome.status {
+            Status::Optimal => "optimal",
+            Status::Feasible(_) => "feasible",
+            Status::NoSolution(_) => "no_solution",
+            Status::Infeasible => "infeasible",
+            Status::Unbounded => "unbounded",
+        };
+        Self {
+            status,
+            reason: outcome.status.stop_reason().map(ToString::to_string),
+            objective: outcome.objective,
+            bound: outcome.dual_bound,
+            gap: outcome.gap(),
+            backend: outcome.backend.clone(),
+            timings_ms: Timings { read: read_ms, solve: solve_ms },
+        }
+    }
+}
+
+fn print(arguments: &Arguments, context: &Context, model: &Milp, runs: &[Run]) -> Result<(), Failure> {
+    if !context.json {
+        return console::print(&text(model, runs));
+    }
+    if let ([run], 1) = (runs, arguments.repeat) {
+        return console::print_json(run);
+    }
+    let mut lines = Vec::new();
+    for run in runs {
+        serde_json::to_writer(&mut lines, run).expect("a run has string keys and finite numbers");
+        lines.push(b'\n');
+    }
+    console::print_raw(&lines)
+}
+
+fn text(model: &Milp, runs: &[Run]) -> String {
+    let columns = [
+        ("status", Align::Left),
+        ("objective", Align::Right),
+        ("bound", Align::Right),
+        ("gap", Align::Right),
+        ("solve", Align::Right),
+    ];
+    let number = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), short);
+    let rows: Vec<Vec<String>> = runs
+        .iter()
+        .map(|run| {
+            let reason = run.reason.as_ref().map_or_else(String::new, |reason| format!(" ({reason})"));
+            vec![
+                format!("{}{reason}", run.status.replace('_', " ")),
+                number(run.objective),
+                number(run.bound),
+                run.gap.map_or_else(|| "-".to_owned(), percent),
+                duration_ms(run.timings_ms.solve),
+            ]
+        })
+        .collect();
+    let sense = match model.sense {
+        Sense::Minimize => "minimize",
+        Sense::Maximize => "maximize",
+    };
+    let backend = runs.first().map_or("", |run| run.backend.as_str());
+    let read = runs.first().map_or(0.0, |run| run.timings_ms.read);
+    format!(
+        "{}: {sense}, {} rows, {} columns; read in {}, solved by {backend}\n\n{}",
+        if model.name.is_empty() { "model" } else { &model.name },
+        model.rows.len(),
+        model.columns.len(),
+        duration_ms(read),
+        table::render(&columns, &rows),
+    )
+}

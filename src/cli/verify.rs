@@ -1,0 +1,126 @@
+//! `verify`: the independent judge.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::console::{self, Tone, styled};
+use super::numbers::counted;
+use super::table::{self, Align};
+use super::{Context, Exit, Failure, files, inputs};
+use crate::verify::{Report, Violation, verify};
+
+/// Violations that the table shows; `--json` has all of them.
+const MOST_SHOWN: usize = 30;
+
+/// Check every rule, certificate and bound of a plan that can be recomputed
+#[derive(clap::Args)]
+#[command(after_help = "\
+The verifier shares no code with the planner and needs no solver. It exits with 0 if every claim holds, with 5 if one does
+not. Bounds that a solver found by search cannot be recomputed; they are listed as claimed.
+
+Examples:
+  apportion verify cluster.json plan.json
+  apportion plan cluster.json --json | apportion verify cluster.json -")]
+pub(super) struct Arguments {
+    /// Snapshot file (JSON or YAML, also gzipped), or - for standard input
+    snapshot: PathBuf,
+    /// Plan file, or - for standard input
+    plan: PathBuf,
+}
+
+pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
+    files::one_standard_input(&[&arguments.snapshot, &arguments.plan])?;
+    let cluster = inputs::cluster(&arguments.snapshot)?;
+    let plan = inputs::plan(&arguments.plan)?;
+    let report = verify(&cluster, &plan);
+    if context.json {
+        console::print_json(&Document {
+            holds: report.holds(),
+            report: &report,
+        })?;
+    } else {
+        console::print(&text(&report))?;
+    }
+    Ok(if report.holds() {
+        Exit::Done
+    } else {
+        Exit::Violation
+    })
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    holds: bool,
+    #[serde(flatten)]
+    report: &'a Report,
+}
+
+fn text(report: &Report) -> String {
+    let n_checks: usize = report.checks.iter().map(|check| check.subjects).sum();
+    let verdict = if report.holds() {
+        styled(Tone::Good, "every claim that can be recomputed holds")
+    } else {
+        let count = counted(report.violations.len(), "violation");
+        styled(Tone::Bad, &count)
+    };
+    let mut text = format!(
+        "{verdict}: {} of {}\n\n",
+        counted(n_checks, "check"),
+        counted(report.checks.len(), "rule"),
+    );
+    if !report.violations.is_empty() {
+        text.push_str(&violations(&report.violations));
+        text.push('\n');
+    }
+    text.push_str(&checks(report));
+    if !report.claimed.is_empty() {
+        text.push_str(&styled(Tone::Heading, "\nTaken on trust (found by search, not recomputed)\n"));
+        for claim in &report.claimed {
+            text.push_str(&format!("  {claim}\n"));
+        }
+    }
+    text
+}
+
+fn violations(violations: &[Violation]) -> String {
+    let columns = [
+        ("rule", Align::Left),
+        ("subject", Align::Left),
+        ("need", Align::Right),
+        ("have", Align::Right),
+        ("what", Align::Left),
+    ];
+    let rows: Vec<Vec<String>> = violations
+        .iter()
+        .take(MOST_SHOWN)
+        .map(|violation| {
+            vec![
+                violation.rule.to_string(),
+                violation.subject.clone(),
+                violation.need.to_string(),
+                violation.have.to_string(),
+                violation.text.clone(),
+            ]
+        })
+        .collect();
+    let mut text = table::render(&columns, &rows);
+    if violations.len() > MOST_SHOWN {
+        let more = violations.len() - MOST_SHOWN;
+        text.push_str(&format!("... {} (all of them with --json)\n", counted(more, "more violation")));
+    }
+    text
+}
+
+/// How often each rule was checked, in as many columns as fit.
+fn checks(report: &Report) -> String {
+    let cells: Vec<String> = report
+        .checks
+        .iter()
+        .map(|check| format!("{} {}", check.rule, counted(check.subjects, "subject")))
+        .map(|cell| cell.replace(" subjects", "").replace(" subject", ""))
+        .collect();
+    let mut text = styled(Tone::Heading, "Checked\n");
+    text.push_str(&table::fill(&cells));
+    text
+}
