@@ -2,4 +2,6 @@
 //! exact model, with a bound, a gap and a fairness certificate on every plan.
 
 pub mod engine;
+pub mod import;
+pub mod snapshot;
 pub mod verify;

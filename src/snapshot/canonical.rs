@@ -1,0 +1,127 @@
+//! The canonical form of a snapshot, and its digest.
+//!
+//! Two snapshots that mean the same have the same canonical form: lists whose order means nothing are
+//! sorted, repetitions in sets are dropped, and what a default says is left out. The digest is the
+//! SHA-256 of that form as compact JSON, keys in the order of the format's documentation.
+
+use std::io;
+
+use apportion_cluster::file::{Amounts, JobFile, RoleFile, SnapshotFile, TaskFile};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+/// The canonical form of `file`.
+#[must_use]
+pub fn canonical(file: &SnapshotFile) -> SnapshotFile {
+    let mut file = file.clone();
+    file.fairness.take_if(|rule| rule == "nash");
+    set(&mut file.levels);
+    for agent in &mut file.agents {
+        nonzero(&mut agent.resources);
+        agent.speed.take_if(|speed| *speed == 1000);
+    }
+    file.agents.sort_by(|a, b| a.id.cmp(&b.id));
+    file.roles.iter_mut().for_each(role);
+    file.roles.retain(|role| {
+        *role
+            != RoleFile {
+                path: role.path.clone(),
+                ..RoleFile::default()
+            }
+    });
+    file.roles.sort_by(|a, b| a.path.cmp(&b.path));
+    for framework in &mut file.frameworks {
+        framework.weight.take_if(|weight| *weight == 1.0);
+        framework.role.take_if(|role| *role == framework.id);
+        framework.parameters.values_mut().for_each(sort_keys);
+    }
+    file.frameworks.sort_by(|a, b| a.id.cmp(&b.id));
+    file.jobs.iter_mut().for_each(job);
+    file.jobs.sort_by(|a, b| a.id.cmp(&b.id));
+    file.placements.sort();
+    file
+}
+
+/// SHA-256 of the canonical form of `file`, in hexadecimal.
+#[must_use]
+pub fn digest(file: &SnapshotFile) -> String {
+    digest_of(&canonical(file))
+}
+
+/// The digest of a file in canonical form.
+pub(super) fn digest_of(canonical: &SnapshotFile) -> String {
+    let mut hasher = io::BufWriter::with_capacity(1 << 16, Hasher(Sha256::new()));
+    serde_json::to_writer(&mut hasher, canonical).expect("a hasher takes everything");
+    let hasher = hasher
+        .into_inner()
+        .unwrap_or_else(|_| unreachable!("a hasher takes everything"));
+    let bytes = hasher.0.finalize();
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+struct Hasher(Sha256);
+
+impl io::Write for Hasher {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn role(role: &mut RoleFile) {
+    role.weight.take_if(|weight| *weight == 1.0);
+    role.idle_guarantee.take_if(|word| word == "hold");
+    for amounts in [&mut role.guarantee, &mut role.limit].into_iter().flatten() {
+        nonzero(amounts);
+    }
+    role.guarantee.take_if(|amounts| amounts.is_empty());
+}
+
+fn job(job: &mut JobFile) {
+    job.tasks.iter_mut().for_each(task);
+    job.tasks.sort_by(|a, b| a.id.cmp(&b.id));
+}
+
+fn task(task: &mut TaskFile) {
+    nonzero(&mut task.resources);
+    set(&mut task.groups);
+    let rules = &mut task.constraints;
+    rules.attributes.values_mut().for_each(set);
+    rules.agents.iter_mut().for_each(set);
+    set(&mut rules.tolerates);
+    rules
+        .limit
+        .sort_by(|a, b| (&a.level, &a.group, a.max).cmp(&(&b.level, &b.group, b.max)));
+    rules.limit.dedup();
+    rules.spread.sort_by(|a, b| {
+        (&a.level, &a.group, a.max_skew, a.hard).cmp(&(&b.level, &b.group, b.max_skew, b.hard))
+    });
+    rules.spread.dedup();
+}
+
+fn nonzero(amounts: &mut Amounts) {
+    amounts.retain(|_, amount| *amount != 0);
+}
+
+fn set(names: &mut Vec<String>) {
+    names.sort_unstable();
+    names.dedup();
+}
+
+/// Sorts the keys of every object in `value`, whichever order the map type keeps.
+fn sort_keys(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(sort_keys),
+        Value::Object(map) => {
+            let mut entries: Vec<(String, Value)> = std::mem::take(map).into_iter().collect();
+            entries.sort_by(|a, b| a.0.cmp(&b.0));
+            entries.iter_mut().for_each(|(_, value)| sort_keys(value));
+            *map = entries.into_iter().collect();
+        }
+        _ => {}
+    }
+}

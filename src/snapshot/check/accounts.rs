@@ -1,0 +1,192 @@
+//! Roles and frameworks.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use apportion_cluster::file::{RoleFile, SnapshotFile};
+use apportion_policies::Registry;
+
+use super::values::{amounts, distinct, name, suggestion, weight};
+use crate::snapshot::code;
+use crate::snapshot::fault::Faults;
+use crate::snapshot::path::Path;
+use crate::snapshot::roles::{MOST_COMPONENTS, ancestors, parent};
+use crate::snapshot::text;
+
+/// Roles are distinct paths with weights; guarantees and limits are not in this version.
+pub(super) fn roles(file: &SnapshotFile, faults: &mut Faults) {
+    let root = Path::Root;
+    let list = root.key("roles");
+    distinct(
+        file.roles.iter().map(|r| r.path.as_str()),
+        &list,
+        "path",
+        faults,
+    );
+    for (index, role) in file.roles.iter().enumerate() {
+        let path = list.element(index, &role.path);
+        role_path(&role.path, &path.key("path"), faults);
+        weight(role.weight, &path.key("weight"), faults);
+        idle_guarantee(role, &path.key("idle_guarantee"), faults);
+        if let Some(guarantee) = &role.guarantee {
+            let path = path.key("guarantee");
+            amounts(guarantee, &path, faults);
+            let cause = "guarantees are not in this version";
+            let action = "remove `guarantee`; the role's weight gives it its fair share";
+            faults.add(code::NO_GUARANTEES, &path, cause, action);
+        }
+        if let Some(limit) = &role.limit {
+            let path = path.key("limit");
+            amounts(limit, &path, faults);
+            let action = "remove `limit`; limits of single tasks are in `constraints`";
+            faults.add(
+                code::NO_LIMITS,
+                &path,
+                "limits of roles are not in this version",
+                action,
+            );
+        }
+    }
+}
+
+fn idle_guarantee(role: &RoleFile, path: &Path<'_>, faults: &mut Faults) {
+    if let Some(word) = role.idle_guarantee.as_deref()
+        && !matches!(word, "hold" | "lend")
+    {
+        let cause = format!("{} is neither `hold` nor `lend`", text::quote(word));
+        let action = suggestion(word, ["hold", "lend"], "allowed words", faults);
+        faults.add(code::WORD, path, cause, action);
+    }
+}
+
+fn role_path(role: &str, path: &Path<'_>, faults: &mut Faults) {
+    if role.is_empty() {
+        name(role, path, faults);
+    } else if role.split('/').any(str::is_empty) {
+        let cause = format!("{} has an empty component", text::quote(role));
+        faults.add(
+            code::ROLE_PATH,
+            path,
+            cause,
+            "write components separated by single `/`",
+        );
+    } else if role.split('/').count() > MOST_COMPONENTS {
+        let cause = format!(
+            "{} has more than {MOST_COMPONENTS} components",
+            text::quote(role)
+        );
+        faults.add(
+            code::ROLE_PATH,
+            path,
+            cause,
+            "make the tree of roles flatter",
+        );
+    }
+}
+
+/// Together, guarantees are at most the cluster's capacity; a child's counts within its parent's.
+pub(super) fn guarantees(file: &SnapshotFile, faults: &mut Faults) {
+    let mut wanted: BTreeMap<&str, Vec<(&str, i128)>> = BTreeMap::new();
+    for role in &file.roles {
+        for (resource, &amount) in role.guarantee.iter().flatten() {
+            wanted
+                .entry(resource)
+                .or_default()
+                .push((&role.path, amount.into()));
+        }
+    }
+    for (resource, roles) in &mut wanted {
+        roles.sort_unstable();
+        let total = together(roles);
+        let amounts = file
+            .agents
+            .iter()
+            .filter_map(|a| a.resources.get(*resource));
+        let capacity: i128 = amounts.map(|&amount| i128::from(amount)).sum();
+        if total > capacity {
+            let each: Vec<String> = roles
+                .iter()
+                .take(8)
+                .map(|(role, amount)| format!("{} {amount}", text::quote(role)))
+                .collect();
+            let cause = format!(
+                "guarantees of {} are together {total}, the agents have {capacity}: {}",
+                text::quote(resource),
+                each.join(", ")
+            );
+            faults.add(
+                code::GUARANTEES,
+                &Path::Root.key("roles"),
+                cause,
+                "lower a guarantee or add agents",
+            );
+        }
+    }
+}
+
+/// What all roles are promised together: a role's own guarantee or its children's sum, whichever is
+/// more.
+fn together(roles: &[(&str, i128)]) -> i128 {
+    let mut own: BTreeMap<&str, i128> = BTreeMap::new();
+    for (role, amount) in roles {
+        *own.entry(role).or_default() += amount;
+        for vertex in ancestors(role) {
+            own.entry(vertex).or_default();
+        }
+    }
+    let mut deepest_first: Vec<&str> = own.keys().copied().collect();
+    deepest_first.sort_by_key(|role| Reverse(role.matches('/').count()));
+    let mut children: BTreeMap<&str, i128> = BTreeMap::new();
+    for role in deepest_first {
+        let held = own[role].max(children.get(role).copied().unwrap_or(0));
+        *children.entry(parent(role)).or_default() += held;
+    }
+    children.get("").copied().unwrap_or(0)
+}
+
+/// Frameworks are distinct, and name policies that exist.
+pub(super) fn frameworks(file: &SnapshotFile, registry: &Registry, faults: &mut Faults) {
+    let root = Path::Root;
+    let list = root.key("frameworks");
+    distinct(
+        file.frameworks.iter().map(|f| f.id.as_str()),
+        &list,
+        "id",
+        faults,
+    );
+    for (index, framework) in file.frameworks.iter().enumerate() {
+        let path = list.element(index, &framework.id);
+        name(&framework.id, &path.key("id"), faults);
+        weight(framework.weight, &path.key("weight"), faults);
+        match &framework.role {
+            Some(role) => role_path(role, &path.key("role"), faults),
+            None if framework.id.is_empty() => {}
+            None => role_path(&framework.id, &path.key("role"), faults),
+        }
+        if registry.get(&framework.policy).is_none() {
+            policy(&framework.policy, registry, &path.key("policy"), faults);
+        }
+    }
+}
+
+fn policy(policy: &str, registry: &Registry, path: &Path<'_>, faults: &mut Faults) {
+    let later = ["mapreduce", "storage", "ml", "workflow"].contains(&policy);
+    let cause = match later {
+        true => format!("the policy `{policy}` is not in this version"),
+        false => format!("there is no policy {}", text::quote(policy)),
+    };
+    let action = suggestion(policy, registry.names(), "policies", faults);
+    faults.add(code::UNKNOWN_POLICY, path, cause, action);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_childs_guarantee_counts_within_its_parents() {
+        assert_eq!(together(&[("a", 5), ("a/b", 3), ("a/c", 4), ("d/e", 2)]), 9);
+        assert_eq!(together(&[("a", 5), ("a/b", 3), ("ab", 1)]), 6);
+        assert_eq!(together(&[]), 0);
+    }
+}

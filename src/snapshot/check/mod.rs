@@ -1,0 +1,69 @@
+//! What a snapshot of the right shape may still get wrong: names, ranges, rules that refer to nothing.
+//!
+//! One function per part of the file; each walks its part once, so the whole is near linear.
+
+mod accounts;
+mod agents;
+mod names;
+mod placements;
+mod values;
+mod work;
+
+use apportion_cluster::file::{SnapshotFile, VERSION};
+use apportion_policies::Registry;
+
+pub(super) use names::Names;
+
+use super::code;
+use super::fault::Faults;
+use super::path::Path;
+use super::text;
+
+/// Adds every fault of `file` to `faults`.
+pub(super) fn check(file: &SnapshotFile, registry: &Registry, faults: &mut Faults) {
+    let names = Names::of(file);
+    version(file, faults);
+    fairness(file, faults);
+    agents::levels(file, faults);
+    agents::agents(file, &names, faults);
+    accounts::roles(file, faults);
+    accounts::guarantees(file, faults);
+    accounts::frameworks(file, registry, faults);
+    work::jobs(file, &names, faults);
+    work::groups(file, faults);
+    placements::placements(file, &names, faults);
+}
+
+/// The file states the version that this program reads.
+pub(super) fn version(file: &SnapshotFile, faults: &mut Faults) {
+    if file.version != VERSION {
+        let cause = format!(
+            "the version {} is not one that this program reads",
+            text::quote(&file.version)
+        );
+        let action = format!("state `{VERSION}`, or use the program that the file was written for");
+        faults.add(code::VERSION, &Path::Root.key("version"), cause, action);
+    }
+}
+
+fn fairness(file: &SnapshotFile, faults: &mut Faults) {
+    let root = Path::Root;
+    let path = root.key("fairness");
+    match file.fairness.as_deref() {
+        None | Some("nash") => {}
+        Some(rule @ ("maxmin" | "drf")) => {
+            let cause = format!("the fairness rule `{rule}` is not in this version");
+            faults.add(
+                code::NO_FAIRNESS,
+                &path,
+                cause,
+                "use `nash`, or leave the key out",
+            );
+        }
+        Some(word) => {
+            let cause = format!("{} is not a fairness rule", text::quote(word));
+            let action = values::suggestion(word, ["nash"], "fairness rules", faults);
+            faults.add(code::WORD, &path, cause, action);
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! What runs now.
+
+use std::collections::{HashMap, HashSet};
+
+use apportion_cluster::file::{PlacementFile, SnapshotFile};
+
+use super::Names;
+use super::values::{count, suggestion};
+use super::work::unknown_agent;
+use crate::snapshot::code;
+use crate::snapshot::fault::Faults;
+use crate::snapshot::path::Path;
+use crate::snapshot::text;
+
+/// Placements refer to what exists, once each, and to no more instances than the task wants.
+///
+/// Running more than fits on an agent is no fault: the real world may be like that.
+pub(super) fn placements(file: &SnapshotFile, names: &Names<'_>, faults: &mut Faults) {
+    let root = Path::Root;
+    let list = root.key("placements");
+    let mut seen = HashSet::new();
+    let mut running: HashMap<(usize, usize), i64> = HashMap::new();
+    for (index, placement) in file.placements.iter().enumerate() {
+        let path = list.at(index);
+        unknown_agent(&placement.agent, names, &path.key("agent"), faults);
+        count(placement.instances, 1, &path.key("instances"), faults);
+        if !placement.devices.is_empty() {
+            let cause = "devices need the policy `ml`, which this version does not have";
+            faults.add(
+                code::NO_DEVICES,
+                &path.key("devices"),
+                cause,
+                "leave `devices` empty",
+            );
+        }
+        let Some((job, task)) = find_task(file, placement, names, &path, faults) else {
+            continue;
+        };
+        if !seen.insert((job, task, placement.agent.as_str())) {
+            let cause = format!(
+                "instances of {} on {} are stated twice",
+                text::quote(&format!("{}/{}", placement.job, placement.task)),
+                text::quote(&placement.agent)
+            );
+            faults.add(
+                code::PLACED_TWICE,
+                &path,
+                cause,
+                "add the instances up in one placement",
+            );
+            continue;
+        }
+        let wanted = file.jobs[job].tasks[task].instances;
+        let before = running.entry((job, task)).or_default();
+        let after = before.saturating_add(placement.instances.max(0));
+        // Said once per task: where the sum passes what is wanted.
+        if *before <= wanted && after > wanted && wanted >= 0 {
+            let task = text::quote(&format!("{}/{}", placement.job, placement.task));
+            let cause = format!("{after} or more instances of {task} run, it wants {wanted}");
+            let action = "raise the task's `instances`, or remove placements";
+            faults.add(code::OVERPLACED, &path.key("instances"), cause, action);
+        }
+        *before = after;
+    }
+}
+
+/// Positions of the job and of the task in it.
+fn find_task(
+    file: &SnapshotFile,
+    placement: &PlacementFile,
+    names: &Names<'_>,
+    path: &Path<'_>,
+    faults: &mut Faults,
+) -> Option<(usize, usize)> {
+    let lost = faults.lost_names("jobs");
+    let Some(&job) = names.jobs.get(placement.job.as_str()) else {
+        if !lost {
+            let cause = format!("there is no job {}", text::quote(&placement.job));
+            let ids = file.jobs.iter().map(|j| j.id.as_str());
+            let action = suggestion(&placement.job, ids, "jobs", faults);
+            faults.add(code::UNKNOWN_JOB, &path.key("job"), cause, action);
+        }
+        return None;
+    };
+    let task = names.tasks.get(&(job, placement.task.as_str())).copied();
+    if task.is_none() && !lost {
+        let cause = format!(
+            "the job {} has no task {}",
+            text::quote(&placement.job),
+            text::quote(&placement.task)
+        );
+        let ids = file.jobs[job].tasks.iter().map(|t| t.id.as_str());
+        let action = suggestion(&placement.task, ids, "tasks of the job", faults);
+        faults.add(code::UNKNOWN_TASK, &path.key("task"), cause, action);
+    }
+    Some((job, task?))
+}

@@ -1,0 +1,111 @@
+//! The code of every input fault. `docs/errors.md` is their index: meaning, example, action.
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $code:literal;)*) => {
+        $($(#[$doc])* pub const $name: &str = $code;)*
+
+        /// Every code, ascending.
+        pub const ALL: &[&str] = &[$($code),*];
+    };
+}
+
+codes! {
+    /// The input is empty.
+    EMPTY = "E0101";
+    /// The input is not UTF-8.
+    ENCODING = "E0102";
+    /// The gzip stream is damaged, cut short, or compressed twice.
+    GZIP = "E0103";
+    /// The input unpacks to more than the limit.
+    TOO_LARGE = "E0104";
+    /// The JSON is malformed.
+    JSON = "E0105";
+    /// The YAML is malformed.
+    YAML = "E0106";
+    /// The input nests too deeply, or holds too many values.
+    TOO_DEEP = "E0107";
+    /// The top level is not an object.
+    TOP_LEVEL = "E0108";
+    /// A value has the wrong type.
+    TYPE = "E0201";
+    /// A number is not an integer.
+    NOT_INTEGER = "E0202";
+    /// A number does not fit its type.
+    NUMBER_RANGE = "E0203";
+    /// An object states a key twice.
+    DUPLICATE_KEY = "E0204";
+    /// An object has a key that the format does not know.
+    UNKNOWN_KEY = "E0205";
+    /// A key is missing.
+    MISSING_KEY = "E0206";
+    /// The file's version is not one that this program reads.
+    VERSION = "E0207";
+    /// More faults were found than are shown.
+    MORE = "E0299";
+    /// An amount is negative.
+    NEGATIVE = "E0301";
+    /// An amount is larger than any sensible cluster.
+    TOO_MUCH = "E0302";
+    /// A count is out of its range.
+    COUNT = "E0303";
+    /// A weight is not a positive, finite number.
+    WEIGHT = "E0304";
+    /// A value is out of its range.
+    VALUE = "E0305";
+    /// A speed is out of its range.
+    SPEED = "E0306";
+    /// A priority is out of its range.
+    PRIORITY = "E0307";
+    /// A name is empty.
+    EMPTY_NAME = "E0308";
+    /// A list that may not be empty is.
+    EMPTY_LIST = "E0309";
+    /// A word is not one of those allowed.
+    WORD = "E0310";
+    /// Two elements have the same name.
+    DUPLICATE_NAME = "E0401";
+    /// No framework has this id.
+    UNKNOWN_FRAMEWORK = "E0402";
+    /// No policy has this name.
+    UNKNOWN_POLICY = "E0403";
+    /// Nothing can be used as this level.
+    UNKNOWN_LEVEL = "E0404";
+    /// No agent has this id.
+    UNKNOWN_AGENT = "E0405";
+    /// No job has this id.
+    UNKNOWN_JOB = "E0406";
+    /// The job has no task of this id.
+    UNKNOWN_TASK = "E0407";
+    /// No task belongs to this group.
+    UNKNOWN_GROUP = "E0408";
+    /// An agent names a domain at a level that is not declared.
+    UNDECLARED_LEVEL = "E0409";
+    /// A name is reserved.
+    RESERVED_NAME = "E0410";
+    /// A role path is malformed.
+    ROLE_PATH = "E0411";
+    /// An attribute contradicts the domain at the level of the same name.
+    ATTRIBUTE_LEVEL = "E0412";
+    /// A gang needs more instances than its job has.
+    GANG = "E0501";
+    /// More instances run than the task wants.
+    OVERPLACED = "E0502";
+    /// Two placements are of the same task on the same agent.
+    PLACED_TWICE = "E0503";
+    /// Tasks of two frameworks use one group.
+    GROUP_ACROSS = "E0504";
+    /// The guarantees are together above the cluster's capacity.
+    GUARANTEES = "E0505";
+    /// A policy refuses a parameter.
+    PARAMETER = "E0506";
+    /// Guarantees are not in this version.
+    NO_GUARANTEES = "E0601";
+    /// Limits of roles are not in this version.
+    NO_LIMITS = "E0602";
+    /// The fairness rule is not in this version.
+    NO_FAIRNESS = "E0603";
+    /// The key belongs to a policy that is not in this version.
+    NO_POLICY_KEY = "E0604";
+    /// Devices are not in this version.
+    NO_DEVICES = "E0605";
+}

@@ -1,0 +1,195 @@
+//! Reading snapshots: bytes in, one immutable [`Cluster`] out, or *all* that is wrong with them.
+//!
+//! ```text
+//! bytes --text--> text --parse--> SnapshotFile --resolve--> Cluster
+//!       gzip, BOM      JSON, YAML              names, ranges, rules
+//! ```
+//!
+//! JSON takes a fast road through serde. Whatever that refuses, and all YAML, takes the thorough one: a
+//! tree with positions, from which the same types are read part by part, so that one run reports every
+//! fault of structure *and* of meaning, each with code, path, place, cause and action.
+//!
+//! Format: `docs/snapshot.md`. Codes: `docs/errors.md`.
+
+mod build;
+mod canonical;
+mod check;
+pub mod code;
+mod fault;
+mod json;
+mod path;
+mod roles;
+mod shape;
+mod source;
+mod strict;
+pub(crate) mod text;
+mod tree;
+mod yaml;
+
+use apportion_cluster::Cluster;
+use apportion_cluster::file::SnapshotFile;
+use apportion_policies::Registry;
+
+pub use canonical::{canonical, digest};
+pub use fault::{Fault, InputFaults, Place};
+pub use source::{Format, text as text_of};
+
+use fault::Faults;
+use path::Path;
+use tree::Tree;
+
+/// Reads a snapshot: JSON or YAML, possibly compressed.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn read(bytes: &[u8]) -> Result<Cluster, InputFaults> {
+    read_with(bytes, &Registry::default())
+}
+
+/// As [`read`], with the policies of `registry`.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn read_with(bytes: &[u8], registry: &Registry) -> Result<Cluster, InputFaults> {
+    let text = source::text(bytes)?;
+    let Parsed {
+        file,
+        tree,
+        mut faults,
+    } = parse_text(&text)?;
+    let cluster = checked(&file, registry, &mut faults);
+    match cluster {
+        Some(cluster) if faults.is_empty() => Ok(cluster),
+        _ => Err(report(faults, tree, &text)),
+    }
+}
+
+/// Reads a snapshot into the file's types: structure and version only.
+///
+/// # Errors
+/// Every fault of structure.
+pub fn parse(bytes: &[u8]) -> Result<SnapshotFile, InputFaults> {
+    let text = source::text(bytes)?;
+    let Parsed {
+        file,
+        tree,
+        mut faults,
+    } = parse_text(&text)?;
+    check::version(&file, &mut faults);
+    if faults.is_empty() {
+        Ok(file)
+    } else {
+        Err(report(faults, tree, &text))
+    }
+}
+
+/// Resolves the names of a file and checks its meaning.
+///
+/// # Errors
+/// Every fault of meaning.
+pub fn resolve(file: &SnapshotFile) -> Result<Cluster, InputFaults> {
+    resolve_with(file, &Registry::default())
+}
+
+/// As [`resolve`], with the policies of `registry`.
+///
+/// # Errors
+/// Every fault of meaning.
+pub fn resolve_with(file: &SnapshotFile, registry: &Registry) -> Result<Cluster, InputFaults> {
+    let mut faults = Faults::default();
+    let cluster = checked(file, registry, &mut faults);
+    faults.finish(None)?;
+    Ok(cluster.expect("without faults there is a cluster"))
+}
+
+/// The file as indented JSON, ending in a newline.
+#[must_use]
+pub fn to_json(file: &SnapshotFile) -> String {
+    let json = serde_json::to_string_pretty(file);
+    json.expect("a snapshot has text keys and finite numbers") + "\n"
+}
+
+/// A text that is well-formed, with what is wrong with its structure.
+struct Parsed<'t> {
+    file: SnapshotFile,
+    /// Absent where the fast reader was content.
+    tree: Option<Tree<'t>>,
+    faults: Faults,
+}
+
+fn parse_text(text: &str) -> Result<Parsed<'_>, InputFaults> {
+    let format = Format::of(text);
+    if format == Format::Json
+        && let Ok(file) = serde_json::from_str(text)
+        && strict::holds(text)
+    {
+        return Ok(Parsed {
+            file,
+            tree: None,
+            faults: Faults::default(),
+        });
+    }
+    let tree = match format {
+        Format::Json => json::tree(text)?,
+        Format::Yaml => yaml::tree(text)?,
+    };
+    if !matches!(tree.root.value, tree::Value::Object(_)) {
+        let cause = "the top level must be an object with the key `version`";
+        let action = "give a snapshot in JSON or YAML";
+        return Err(InputFaults::whole(code::TOP_LEVEL, None, cause, action));
+    }
+    let mut faults = Faults::default();
+    let file = shape::snapshot(&tree.root, &mut faults);
+    faults.end_of_pass();
+    Ok(Parsed {
+        file,
+        tree: Some(tree),
+        faults,
+    })
+}
+
+/// The report, with places.
+fn report<'t>(faults: Faults, tree: Option<Tree<'t>>, text: &'t str) -> InputFaults {
+    let tree = tree.or_else(|| json::tree(text).ok());
+    faults
+        .finish(tree.as_ref())
+        .expect_err("only faults are reported")
+}
+
+/// Checks everything; the cluster if nothing was found, now or before.
+fn checked(file: &SnapshotFile, registry: &Registry, faults: &mut Faults) -> Option<Cluster> {
+    check::check(file, registry, faults);
+    if !faults.is_empty() {
+        return None;
+    }
+    let canonical = canonical::canonical(file);
+    let digest = canonical::digest_of(&canonical);
+    let cluster = build::build(&canonical, digest);
+    parameters(file, &cluster, registry, faults);
+    faults.is_empty().then_some(cluster)
+}
+
+/// What the policies say about their parameters.
+fn parameters(file: &SnapshotFile, cluster: &Cluster, registry: &Registry, faults: &mut Faults) {
+    let root = Path::Root;
+    let list = root.key("frameworks");
+    for (index, framework) in file.frameworks.iter().enumerate() {
+        let found = cluster
+            .frameworks
+            .binary_search_by(|f| f.id.cmp(&framework.id));
+        let resolved = &cluster.frameworks[found.expect("every framework is resolved")];
+        let policy = registry
+            .get(&framework.policy)
+            .expect("policies were checked");
+        let path = list.element(index, &framework.id);
+        let path = path.key("parameters");
+        for fault in policy.check(cluster, resolved) {
+            faults.add(
+                code::PARAMETER,
+                &path.key(&fault.key),
+                fault.cause,
+                fault.action,
+            );
+        }
+    }
+}

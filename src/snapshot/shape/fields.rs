@@ -1,0 +1,489 @@
+//! Reading values and the fields of one object.
+
+use std::collections::{BTreeMap, HashSet};
+
+use apportion_cluster::file::Amounts;
+
+use crate::snapshot::code;
+use crate::snapshot::fault::Faults;
+use crate::snapshot::path::Path;
+use crate::snapshot::text;
+use crate::snapshot::tree::{Entry, Node, Value};
+
+/// A key of the whole format that this version does not support yet, and the policy that needs it.
+pub(super) type Later = (&'static str, &'static str);
+
+/// What an object may contain.
+pub(super) struct Shape {
+    /// What it is, for messages.
+    pub(super) noun: &'static str,
+    /// Its keys.
+    pub(super) keys: &'static [&'static str],
+    /// Keys of policies to come.
+    pub(super) later: &'static [Later],
+}
+
+/// The fields of one object, found by key.
+pub(super) struct Fields<'n, 'p, 't> {
+    shape: &'static Shape,
+    values: Vec<Option<&'n Node<'t>>>,
+    path: &'p Path<'p>,
+    /// Whether the value was an object at all; if not, nothing is reported as missing.
+    whole: bool,
+}
+
+impl<'n, 'p, 't> Fields<'n, 'p, 't> {
+    /// Finds the fields of `node`; reports what is repeated, unknown, or not an object at all.
+    pub(super) fn open(
+        shape: &'static Shape,
+        node: &'n Node<'t>,
+        path: &'p Path<'p>,
+        faults: &mut Faults,
+    ) -> Self {
+        let mut fields = Self {
+            shape,
+            values: vec![None; shape.keys.len()],
+            path,
+            whole: true,
+        };
+        let Value::Object(entries) = &node.value else {
+            wrong_type(
+                node,
+                path,
+                &format!("{} must be an object", shape.noun),
+                faults,
+            );
+            fields.whole = false;
+            return fields;
+        };
+        let mut unknown = Vec::new();
+        for entry in entries {
+            match shape.keys.iter().position(|key| *key == entry.key) {
+                Some(at) if fields.values[at].is_some() => repeated(entry, path, faults),
+                Some(at) => fields.values[at] = Some(&entry.node),
+                None => unknown.push(entry),
+            }
+        }
+        for entry in unknown {
+            fields.unknown(entry, faults);
+        }
+        fields
+    }
+
+    /// Reports an unknown key. If it looks like a misspelled one that is missing, its value is read
+    /// in that one's place, so that faults inside it are found too.
+    fn unknown(&mut self, entry: &'n Entry<'t>, faults: &mut Faults) {
+        let path = self.path.key(&entry.key);
+        let key = text::quote(&entry.key);
+        let noun = self.shape.noun;
+        if let Some((_, policy)) = self
+            .shape
+            .later
+            .iter()
+            .find(|(later, _)| *later == entry.key)
+        {
+            let cause =
+                format!("{key} needs the policy `{policy}`, which this version does not have");
+            let action = format!("remove {key}, or use a version with the policy `{policy}`");
+            faults.add_at(
+                code::NO_POLICY_KEY,
+                &path,
+                Some(entry.offset),
+                cause,
+                action,
+            );
+            return;
+        }
+        let close = text::closest(&entry.key, self.shape.keys.iter().copied());
+        let action = match close {
+            Some(close) => format!("did you mean `{close}`?"),
+            None => format!(
+                "the keys of {noun} are {}",
+                text::list(self.shape.keys.iter().copied(), 12)
+            ),
+        };
+        let cause = format!("{noun} has no key {key}");
+        faults.add_at(code::UNKNOWN_KEY, &path, Some(entry.offset), cause, action);
+        if let Some(at) = self.shape.keys.iter().position(|key| Some(*key) == close) {
+            self.values[at].get_or_insert(&entry.node);
+        }
+    }
+
+    /// The value under `key`, which the shape must name; `null` counts as a value.
+    fn find(&self, key: &'static str) -> Option<&'n Node<'t>> {
+        let at = self.shape.keys.iter().position(|known| *known == key);
+        self.values[at.expect("fields are read by keys of their shape")]
+    }
+
+    /// As [`Fields::find`], with `null` as good as absent.
+    fn find_some(&self, key: &'static str) -> Option<&'n Node<'t>> {
+        self.find(key)
+            .filter(|node| !matches!(node.value, Value::Null))
+    }
+
+    fn required<T: Default>(
+        &self,
+        key: &'static str,
+        faults: &mut Faults,
+        read: impl Fn(&Node<'t>, &Path<'_>, &mut Faults) -> Option<T>,
+    ) -> T {
+        let path = self.path.key(key);
+        match self.find(key) {
+            Some(node) => read(node, &path, faults).unwrap_or_default(),
+            None => {
+                if self.whole {
+                    let cause = format!("{} has no {}", self.shape.noun, text::quote(key));
+                    faults.add(code::MISSING_KEY, &path, cause, format!("add `{key}`"));
+                }
+                T::default()
+            }
+        }
+    }
+
+    /// Text that must be there.
+    pub(super) fn text(&self, key: &'static str, faults: &mut Faults) -> String {
+        self.required(key, faults, text_of)
+    }
+
+    /// Text, empty if absent.
+    pub(super) fn text_or_empty(&self, key: &'static str, faults: &mut Faults) -> String {
+        let read = |node| text_of(node, &self.path.key(key), faults);
+        self.find(key).and_then(read).unwrap_or_default()
+    }
+
+    /// Text that may be absent.
+    pub(super) fn optional_text(&self, key: &'static str, faults: &mut Faults) -> Option<String> {
+        let node = self.find_some(key)?;
+        text_of(node, &self.path.key(key), faults)
+    }
+
+    /// An integer that must be there.
+    pub(super) fn integer(&self, key: &'static str, faults: &mut Faults) -> i64 {
+        self.required(key, faults, integer_of)
+    }
+
+    /// An integer, `default` if absent.
+    pub(super) fn integer_or(&self, key: &'static str, default: i64, faults: &mut Faults) -> i64 {
+        let read = |node| integer_of(node, &self.path.key(key), faults);
+        self.find(key).and_then(read).unwrap_or(default)
+    }
+
+    /// An integer that may be absent.
+    pub(super) fn optional_integer(&self, key: &'static str, faults: &mut Faults) -> Option<i64> {
+        let node = self.find_some(key)?;
+        integer_of(node, &self.path.key(key), faults)
+    }
+
+    /// A number that may be absent.
+    pub(super) fn optional_number(&self, key: &'static str, faults: &mut Faults) -> Option<f64> {
+        let node = self.find_some(key)?;
+        number_of(node, &self.path.key(key), faults)
+    }
+
+    /// A truth value, `default` if absent.
+    pub(super) fn truth_or(&self, key: &'static str, default: bool, faults: &mut Faults) -> bool {
+        let read = |node| truth_of(node, &self.path.key(key), faults);
+        self.find(key).and_then(read).unwrap_or(default)
+    }
+
+    /// A list of texts, empty if absent.
+    pub(super) fn texts(&self, key: &'static str, faults: &mut Faults) -> Vec<String> {
+        let read = |node| texts_of(node, &self.path.key(key), faults);
+        self.find(key).and_then(read).unwrap_or_default()
+    }
+
+    /// A list of texts that may be absent.
+    pub(super) fn optional_texts(
+        &self,
+        key: &'static str,
+        faults: &mut Faults,
+    ) -> Option<Vec<String>> {
+        let node = self.find_some(key)?;
+        texts_of(node, &self.path.key(key), faults)
+    }
+
+    /// Values by name, empty if absent.
+    pub(super) fn map<T>(
+        &self,
+        key: &'static str,
+        faults: &mut Faults,
+        read: impl Fn(&Node<'t>, &Path<'_>, &mut Faults) -> Option<T>,
+    ) -> BTreeMap<String, T> {
+        let Some(node) = self.find(key) else {
+            return BTreeMap::new();
+        };
+        map_of(node, &self.path.key(key), faults, read)
+    }
+
+    /// Amounts by resource that may be absent.
+    pub(super) fn optional_amounts(
+        &self,
+        key: &'static str,
+        faults: &mut Faults,
+    ) -> Option<Amounts> {
+        let node = self.find_some(key)?;
+        Some(map_of(node, &self.path.key(key), faults, integer_of))
+    }
+
+    /// A list of objects named by `id`, empty if absent.
+    pub(super) fn objects<T>(
+        &self,
+        key: &'static str,
+        id: &str,
+        faults: &mut Faults,
+        read: impl Fn(&Node<'t>, &Path<'_>, &mut Faults) -> T,
+    ) -> Vec<T> {
+        let Some(node) = self.find(key) else {
+            return Vec::new();
+        };
+        let list = self.path.key(key);
+        let Value::List(nodes) = &node.value else {
+            wrong_type(node, &list, &format!("`{key}` must be a list"), faults);
+            return Vec::new();
+        };
+        let element = |(index, node): (usize, &Node<'t>)| {
+            let name = node.get(id).and_then(Node::text).unwrap_or("");
+            read(node, &list.element(index, name), faults)
+        };
+        nodes.iter().enumerate().map(element).collect()
+    }
+
+    /// A list of objects that must be there.
+    pub(super) fn required_objects<T>(
+        &self,
+        key: &'static str,
+        id: &str,
+        faults: &mut Faults,
+        read: impl Fn(&Node<'t>, &Path<'_>, &mut Faults) -> T,
+    ) -> Vec<T> {
+        self.required(key, faults, |_, _, _| Some(()));
+        self.objects(key, id, faults, read)
+    }
+
+    /// An object that may be absent.
+    pub(super) fn optional_object<T>(
+        &self,
+        key: &'static str,
+        faults: &mut Faults,
+        read: impl Fn(&Node<'t>, &Path<'_>, &mut Faults) -> T,
+    ) -> Option<T> {
+        let node = self.find_some(key)?;
+        Some(read(node, &self.path.key(key), faults))
+    }
+
+    /// An object, its default if absent.
+    pub(super) fn object<T: Default>(
+        &self,
+        key: &'static str,
+        faults: &mut Faults,
+        read: impl Fn(&Node<'t>, &Path<'_>, &mut Faults) -> T,
+    ) -> T {
+        let read = |node| read(node, &self.path.key(key), faults);
+        self.find(key).map(read).unwrap_or_default()
+    }
+}
+
+fn repeated(entry: &Entry<'_>, path: &Path<'_>, faults: &mut Faults) {
+    let cause = format!("the key {} is stated twice", text::quote(&entry.key));
+    let action = "keep one of the two";
+    faults.add_at(
+        code::DUPLICATE_KEY,
+        &path.key(&entry.key),
+        Some(entry.offset),
+        cause,
+        action,
+    );
+}
+
+/// What a value is, for messages.
+fn found(node: &Node<'_>) -> String {
+    match &node.value {
+        Value::Null => "nothing (null)".to_owned(),
+        Value::Bool(truth) => truth.to_string(),
+        Value::Number(number) => text::cut(number),
+        Value::Plain(content) => text::quote(content),
+        Value::Text(content) => format!("the text {}", text::quote(content)),
+        Value::List(_) => "a list".to_owned(),
+        Value::Object(_) => "an object".to_owned(),
+    }
+}
+
+fn wrong_type(node: &Node<'_>, path: &Path<'_>, rule: &str, faults: &mut Faults) {
+    let action = match &node.value {
+        Value::Text(content) if content.parse::<f64>().is_ok() => "write the number without quotes",
+        Value::Number(_) => "write it in double quotes if it is a name",
+        _ => "see the format's documentation",
+    };
+    faults.add(
+        code::TYPE,
+        path,
+        format!("{rule}, found {}", found(node)),
+        action,
+    );
+}
+
+/// Text. A plain scalar of YAML is text as it is written, whatever it looks like.
+pub(super) fn text_of(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Option<String> {
+    let read = node.text().map(str::to_owned);
+    if read.is_none() {
+        wrong_type(node, path, "must be text", faults);
+    }
+    read
+}
+
+/// An integer of 64 bits.
+pub(super) fn integer_of(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Option<i64> {
+    match &node.value {
+        Value::Number(written) => integer_written(written, node, path, faults),
+        Value::Plain(written) => integer_written(written, node, path, faults),
+        _ => {
+            wrong_type(node, path, "must be an integer", faults);
+            None
+        }
+    }
+}
+
+fn integer_written(
+    written: &str,
+    node: &Node<'_>,
+    path: &Path<'_>,
+    faults: &mut Faults,
+) -> Option<i64> {
+    if let Ok(integer) = written.parse() {
+        return Some(integer);
+    }
+    let digits = written.strip_prefix(['-', '+']).unwrap_or(written);
+    if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        let cause = format!("{} does not fit 64 bits", text::cut(written));
+        faults.add(code::NUMBER_RANGE, path, cause, "state a smaller number");
+    } else if is_number(written) {
+        let cause = format!("must be an integer, found {}", text::cut(written));
+        let action = "round it, in the unit that the key names";
+        faults.add(code::NOT_INTEGER, path, cause, action);
+    } else {
+        wrong_type(node, path, "must be an integer", faults);
+    }
+    None
+}
+
+/// A number of YAML or JSON, infinities and NaN of YAML included.
+fn float(written: &str) -> Option<f64> {
+    let bare = written.strip_prefix(['-', '+']).unwrap_or(written);
+    let sign = if written.starts_with('-') { -1.0 } else { 1.0 };
+    match bare {
+        ".inf" | ".Inf" | ".INF" => Some(sign * f64::INFINITY),
+        ".nan" | ".NaN" | ".NAN" => Some(f64::NAN),
+        // Rust's parser also takes words such as `inf` and `nan`, which are text in YAML.
+        _ if bare.starts_with(|c: char| c.is_ascii_digit() || c == '.') => written.parse().ok(),
+        _ => None,
+    }
+}
+
+fn is_number(written: &str) -> bool {
+    float(written).is_some()
+}
+
+fn number_of(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Option<f64> {
+    let number = match &node.value {
+        Value::Number(written) => float(written),
+        Value::Plain(written) => float(written),
+        _ => None,
+    };
+    match number {
+        None => wrong_type(node, path, "must be a number", faults),
+        Some(number) if !number.is_finite() => {
+            let cause = format!("{} is not a finite number", found(node));
+            faults.add(code::NUMBER_RANGE, path, cause, "state a finite number");
+            return None;
+        }
+        Some(_) => {}
+    }
+    number
+}
+
+fn truth_of(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Option<bool> {
+    match &node.value {
+        Value::Bool(truth) => return Some(*truth),
+        Value::Plain(word) if matches!(&**word, "true" | "True" | "TRUE") => return Some(true),
+        Value::Plain(word) if matches!(&**word, "false" | "False" | "FALSE") => return Some(false),
+        _ => wrong_type(node, path, "must be true or false", faults),
+    }
+    None
+}
+
+/// A list of texts; elements that are not are reported and left out.
+pub(super) fn texts_of(
+    node: &Node<'_>,
+    path: &Path<'_>,
+    faults: &mut Faults,
+) -> Option<Vec<String>> {
+    let Value::List(nodes) = &node.value else {
+        wrong_type(node, path, "must be a list of texts", faults);
+        return None;
+    };
+    let element = |(index, node)| text_of(node, &path.at(index), faults);
+    Some(nodes.iter().enumerate().filter_map(element).collect())
+}
+
+fn map_of<'t, T>(
+    node: &Node<'t>,
+    path: &Path<'_>,
+    faults: &mut Faults,
+    read: impl Fn(&Node<'t>, &Path<'_>, &mut Faults) -> Option<T>,
+) -> BTreeMap<String, T> {
+    let Value::Object(entries) = &node.value else {
+        wrong_type(node, path, "must be an object", faults);
+        return BTreeMap::new();
+    };
+    let mut map = BTreeMap::new();
+    let mut seen = HashSet::new();
+    for entry in entries {
+        if !seen.insert(&*entry.key) {
+            repeated(entry, path, faults);
+        } else if let Some(value) = read(&entry.node, &path.key(&entry.key), faults) {
+            map.insert(entry.key.clone().into_owned(), value);
+        }
+    }
+    map
+}
+
+/// Any value, for parameters of policies.
+pub(super) fn any_of(
+    node: &Node<'_>,
+    path: &Path<'_>,
+    faults: &mut Faults,
+) -> Option<serde_json::Value> {
+    use serde_json::Value as Json;
+    Some(match &node.value {
+        Value::Null => Json::Null,
+        Value::Bool(truth) => Json::Bool(*truth),
+        Value::Text(content) => Json::String(content.clone().into_owned()),
+        Value::Number(written) => return json_number(written, node, path, faults),
+        Value::Plain(word) => match &**word {
+            "true" | "True" | "TRUE" => Json::Bool(true),
+            "false" | "False" | "FALSE" => Json::Bool(false),
+            number if is_number(number) => return json_number(number, node, path, faults),
+            content => Json::String(content.to_owned()),
+        },
+        Value::List(nodes) => {
+            let element = |(index, node)| any_of(node, &path.at(index), faults);
+            Json::Array(nodes.iter().enumerate().filter_map(element).collect())
+        }
+        Value::Object(_) => Json::Object(map_of(node, path, faults, any_of).into_iter().collect()),
+    })
+}
+
+fn json_number(
+    written: &str,
+    node: &Node<'_>,
+    path: &Path<'_>,
+    faults: &mut Faults,
+) -> Option<serde_json::Value> {
+    if let Ok(integer) = written.parse::<i64>() {
+        return Some(integer.into());
+    }
+    if let Ok(integer) = written.parse::<u64>() {
+        return Some(integer.into());
+    }
+    number_of(node, path, faults).map(Into::into)
+}

@@ -1,0 +1,257 @@
+//! The objects of the format, one function each, in the order of `apportion_cluster::file`.
+
+use apportion_cluster::file::{
+    AgentFile, ConstraintsFile, DeviceFile, FrameworkFile, GangFile, JobFile, LimitFile,
+    MinAvailableFile, PlacementFile, RoleFile, SnapshotFile, SpreadFile, TaskFile,
+};
+
+use super::fields::{Fields, Shape, any_of, integer_of, text_of, texts_of};
+use crate::snapshot::fault::Faults;
+use crate::snapshot::path::Path;
+use crate::snapshot::tree::Node;
+
+const SNAPSHOT: Shape = Shape {
+    noun: "a snapshot",
+    keys: &[
+        "version",
+        "cluster",
+        "fairness",
+        "levels",
+        "agents",
+        "roles",
+        "frameworks",
+        "jobs",
+        "placements",
+    ],
+    later: &[("data", "storage")],
+};
+const AGENT: Shape = Shape {
+    noun: "an agent",
+    keys: &[
+        "id",
+        "domains",
+        "attributes",
+        "resources",
+        "dedicated",
+        "cordoned",
+        "speed",
+    ],
+    later: &[("devices", "ml")],
+};
+const ROLE: Shape = Shape {
+    noun: "a role",
+    keys: &["path", "weight", "guarantee", "limit", "idle_guarantee"],
+    later: &[],
+};
+const FRAMEWORK: Shape = Shape {
+    noun: "a framework",
+    keys: &["id", "policy", "role", "weight", "parameters"],
+    later: &[],
+};
+const JOB: Shape = Shape {
+    noun: "a job",
+    keys: &[
+        "id",
+        "framework",
+        "priority",
+        "min_available",
+        "max_moves",
+        "gang",
+        "tasks",
+    ],
+    later: &[
+        ("map", "mapreduce"),
+        ("reduce", "mapreduce"),
+        ("shards", "storage"),
+        ("edges", "workflow"),
+    ],
+};
+const MIN_AVAILABLE: Shape = Shape {
+    noun: "`min_available`",
+    keys: &["level", "instances"],
+    later: &[],
+};
+const GANG: Shape = Shape {
+    noun: "`gang`",
+    keys: &["min_instances"],
+    later: &[],
+};
+const TASK: Shape = Shape {
+    noun: "a task",
+    keys: &[
+        "id",
+        "instances",
+        "value",
+        "resources",
+        "groups",
+        "constraints",
+    ],
+    later: &[("devices", "ml"), ("work_ms", "workflow")],
+};
+const CONSTRAINTS: Shape = Shape {
+    noun: "`constraints`",
+    keys: &["attributes", "limit", "spread", "agents", "tolerates"],
+    later: &[],
+};
+const LIMIT: Shape = Shape {
+    noun: "a limit",
+    keys: &["level", "max", "group"],
+    later: &[],
+};
+const SPREAD: Shape = Shape {
+    noun: "a spread rule",
+    keys: &["level", "max_skew", "hard", "group"],
+    later: &[],
+};
+const PLACEMENT: Shape = Shape {
+    noun: "a placement",
+    keys: &["job", "task", "agent", "instances", "devices"],
+    later: &[("unit", "storage")],
+};
+const DEVICE: Shape = Shape {
+    noun: "a device",
+    keys: &["name", "index", "milli"],
+    later: &[],
+};
+
+/// The whole file.
+pub(in crate::snapshot) fn snapshot(node: &Node<'_>, faults: &mut Faults) -> SnapshotFile {
+    let root = Path::Root;
+    let fields = Fields::open(&SNAPSHOT, node, &root, faults);
+    SnapshotFile {
+        version: fields.text("version", faults),
+        cluster: fields.text_or_empty("cluster", faults),
+        fairness: fields.optional_text("fairness", faults),
+        levels: fields.texts("levels", faults),
+        agents: fields.objects("agents", "id", faults, agent),
+        roles: fields.objects("roles", "path", faults, role),
+        frameworks: fields.objects("frameworks", "id", faults, framework),
+        jobs: fields.objects("jobs", "id", faults, job),
+        placements: fields.objects("placements", "", faults, placement),
+    }
+}
+
+fn agent(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> AgentFile {
+    let fields = Fields::open(&AGENT, node, path, faults);
+    AgentFile {
+        id: fields.text("id", faults),
+        domains: fields.map("domains", faults, text_of),
+        attributes: fields.map("attributes", faults, text_of),
+        resources: fields.map("resources", faults, integer_of),
+        dedicated: fields.optional_text("dedicated", faults),
+        cordoned: fields.truth_or("cordoned", false, faults),
+        speed: fields.optional_integer("speed", faults),
+    }
+}
+
+fn role(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> RoleFile {
+    let fields = Fields::open(&ROLE, node, path, faults);
+    RoleFile {
+        path: fields.text("path", faults),
+        weight: fields.optional_number("weight", faults),
+        guarantee: fields.optional_amounts("guarantee", faults),
+        limit: fields.optional_amounts("limit", faults),
+        idle_guarantee: fields.optional_text("idle_guarantee", faults),
+    }
+}
+
+fn framework(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> FrameworkFile {
+    let fields = Fields::open(&FRAMEWORK, node, path, faults);
+    FrameworkFile {
+        id: fields.text("id", faults),
+        policy: fields.text("policy", faults),
+        role: fields.optional_text("role", faults),
+        weight: fields.optional_number("weight", faults),
+        parameters: fields.map("parameters", faults, any_of),
+    }
+}
+
+fn job(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> JobFile {
+    let fields = Fields::open(&JOB, node, path, faults);
+    JobFile {
+        id: fields.text("id", faults),
+        framework: fields.text("framework", faults),
+        priority: fields.integer_or("priority", 0, faults),
+        min_available: fields.optional_object("min_available", faults, min_available),
+        max_moves: fields.optional_integer("max_moves", faults),
+        gang: fields.optional_object("gang", faults, gang),
+        tasks: fields.required_objects("tasks", "id", faults, task),
+    }
+}
+
+fn min_available(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> MinAvailableFile {
+    let fields = Fields::open(&MIN_AVAILABLE, node, path, faults);
+    MinAvailableFile {
+        level: fields.text("level", faults),
+        instances: fields.integer("instances", faults),
+    }
+}
+
+fn gang(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> GangFile {
+    let fields = Fields::open(&GANG, node, path, faults);
+    GangFile {
+        min_instances: fields.integer("min_instances", faults),
+    }
+}
+
+fn task(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> TaskFile {
+    let fields = Fields::open(&TASK, node, path, faults);
+    TaskFile {
+        id: fields.text("id", faults),
+        instances: fields.integer_or("instances", 1, faults),
+        value: fields.integer_or("value", 1, faults),
+        resources: fields.map("resources", faults, integer_of),
+        groups: fields.texts("groups", faults),
+        constraints: fields.object("constraints", faults, constraints),
+    }
+}
+
+fn constraints(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> ConstraintsFile {
+    let fields = Fields::open(&CONSTRAINTS, node, path, faults);
+    ConstraintsFile {
+        attributes: fields.map("attributes", faults, texts_of),
+        limit: fields.objects("limit", "", faults, limit),
+        spread: fields.objects("spread", "", faults, spread),
+        agents: fields.optional_texts("agents", faults),
+        tolerates: fields.texts("tolerates", faults),
+    }
+}
+
+fn limit(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> LimitFile {
+    let fields = Fields::open(&LIMIT, node, path, faults);
+    LimitFile {
+        level: fields.text("level", faults),
+        max: fields.integer("max", faults),
+        group: fields.optional_text("group", faults),
+    }
+}
+
+fn spread(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> SpreadFile {
+    let fields = Fields::open(&SPREAD, node, path, faults);
+    SpreadFile {
+        level: fields.text("level", faults),
+        max_skew: fields.integer("max_skew", faults),
+        hard: fields.truth_or("hard", true, faults),
+        group: fields.optional_text("group", faults),
+    }
+}
+
+fn placement(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> PlacementFile {
+    let fields = Fields::open(&PLACEMENT, node, path, faults);
+    PlacementFile {
+        job: fields.text("job", faults),
+        task: fields.text("task", faults),
+        agent: fields.text("agent", faults),
+        instances: fields.integer("instances", faults),
+        devices: fields.objects("devices", "name", faults, device),
+    }
+}
+
+fn device(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> DeviceFile {
+    let fields = Fields::open(&DEVICE, node, path, faults);
+    DeviceFile {
+        name: fields.text("name", faults),
+        index: fields.integer("index", faults),
+        milli: fields.integer("milli", faults),
+    }
+}
