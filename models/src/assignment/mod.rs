@@ -10,16 +10,38 @@
 //! | `capacity[b,r]` | `sum_i demand[i,r] x[i,b] <= capacity[b,r]` |
 //! | `once[i]` | `sum_b x[i,b] <= count[i]` |
 //! | a cap's own name | `sum over its items and bins of x <= max` |
+//! | `limit[g]` for a limit's own name | `base_g` plus the copies of its items in its group `g` is at most `max` |
 //! | a gang's own name | the copies placed of its items, `base` included, are 0 or at least `min` |
 //! | a balance's own name | `base_g + x_g` over its groups differ by at most `max_skew` |
 //!
 //! Objective: the stages in order; a later stage only chooses among the best of the earlier ones.
 //!
-//! An [`Assignment`] becomes a [`Milp`](crate::milp::Milp) exactly ([`to_milp`]): that is its meaning.
+//! An [`Assignment`] becomes a [`Milp`](crate::milp::Milp) exactly ([`Assignment::to_milp`]): that is its meaning.
 //! Everything faster is held against it.
 
+mod bound;
+mod construct;
+mod evaluate;
+mod improve;
+mod ladder;
+mod neighborhood;
+mod placement;
+mod prices;
+mod reduce;
+mod tally;
+mod to_milp;
 mod types;
+mod validate;
 
+pub use construct::{Construction, construct};
+pub use evaluate::{PlacementFault, TIE};
+pub use ladder::{LadderOptions, Proof, Solved, StageAnswer, solve};
+pub use placement::{Entry, Placement};
+pub use reduce::{Reduced, reduce};
+pub use tally::Stop;
+pub use to_milp::StageModel;
 pub use types::{
-    Assignment, Balance, Bin, Cap, Gang, Item, Loss, Objective, Packing, Stage, Survival, Term,
+    Assignment, Balance, Bin, Cap, Gang, Item, Limit, Loss, Objective, Packing, Stage, Survival,
+    Term,
 };
+pub use validate::{AssignmentFault, LARGEST_COUNT, LARGEST_QUANTITY, NO_GROUP};

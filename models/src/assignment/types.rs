@@ -15,8 +15,11 @@ pub struct Assignment {
     pub items: Vec<Item>,
     /// Places.
     pub bins: Vec<Bin>,
-    /// Upper limits on counts over groups of bins.
+    /// Upper limits on counts over one set of bins each.
     pub caps: Vec<Cap>,
+    /// Upper limits on counts over every group of a division of the bins.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<Limit>,
     /// All or nothing.
     pub gangs: Vec<Gang>,
     /// Even counts.
@@ -35,6 +38,7 @@ pub struct Item {
     /// What one copy needs, by resource.
     pub demand: Vec<i64>,
     /// Bins that it may go to, ascending. Shared: many items have the same set.
+    #[serde(with = "shared")]
     pub eligible: Arc<Vec<u32>>,
 }
 
@@ -53,10 +57,28 @@ pub struct Cap {
     /// Unique row name.
     pub name: String,
     /// Item positions, ascending.
+    #[serde(with = "shared")]
     pub items: Arc<Vec<u32>>,
     /// Bin positions, ascending.
+    #[serde(with = "shared")]
     pub bins: Arc<Vec<u32>>,
     /// Most copies; never negative.
+    pub max: i64,
+}
+
+/// At most `max` copies in each group, `base` included; a group that `base` already overfills takes none.
+///
+/// One limit stands for as many [`Cap`]s as it has groups, and costs no more than their counts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limit {
+    /// Unique name; the row of a group is called `name[group]`.
+    pub name: String,
+    /// Names of the groups (shape: groups). Shared between limits.
+    #[serde(with = "shared")]
+    pub groups: Arc<Vec<String>>,
+    /// What is counted, and over which groups.
+    pub packing: Packing,
+    /// Most copies in one group; never negative.
     pub max: i64,
 }
 
@@ -89,8 +111,10 @@ pub struct Balance {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Packing {
     /// Item positions, ascending.
+    #[serde(with = "shared")]
     pub items: Arc<Vec<u32>>,
     /// Group of each bin (shape: bins); `u32::MAX` for bins in no group. Shared between packings.
+    #[serde(with = "shared")]
     pub group_of: Arc<Vec<u32>>,
     /// Copies in each group already (shape: groups); groups without any bin count too.
     pub base: Vec<i64>,
@@ -127,7 +151,7 @@ pub struct Term {
     pub value: i64,
 }
 
-/// How many copies must survive the loss of any one group.
+/// How many copies must survive the loss of any one group. Copies in bins of no group count, and no group takes them along.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Survival {
     /// Name of the rule.
@@ -151,6 +175,20 @@ pub struct Loss {
     pub weight: f64,
 }
 
+impl Limit {
+    /// The name of a group's row.
+    #[must_use]
+    pub fn row_name(&self, group: usize) -> String {
+        format!("{}[{}]", self.name, self.groups[group])
+    }
+
+    /// How many more copies a group may take than `base`.
+    #[must_use]
+    pub fn room(&self, group: usize) -> i64 {
+        (self.max - self.packing.base[group]).max(0)
+    }
+}
+
 impl Objective {
     /// Whether more or less is better.
     #[must_use]
@@ -159,5 +197,25 @@ impl Objective {
             Self::Value(_) => Sense::Maximize,
             Self::Shortfall(_) | Self::WorstShare(_) | Self::Opened(_) => Sense::Minimize,
         }
+    }
+}
+
+/// A shared list is written as the list.
+mod shared {
+    use std::sync::Arc;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<T: Serialize, S: Serializer>(
+        list: &Arc<T>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        list.as_ref().serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Arc<T>, D::Error> {
+        T::deserialize(deserializer).map(Arc::new)
     }
 }

@@ -1,0 +1,424 @@
+//! Bounds that need no search, so that anyone can recompute them.
+//!
+//! # Model
+//! `copies_ib` is how many copies of item `i` the empty bin `b` has room for (0 where it may not go; without limit if it asks for nothing).
+//! `most_i = min(count_i, sum_b copies_ib, for each limit: sum_g min(max - base_g, sum_{b in g} copies_ib))`; families of caps with
+//! the same items and disjoint bins count as limits.
+//!
+//! - Value: `sum_i value_i most_i`; or, for prices `pi >= 0` of every bin and resource,
+//!   `sum_i most_i max(0, max_b (value_i - pi_b . demand_i)) + sum_b pi_b . capacity_b` (see `prices`).
+//! - Worst share of a term: the least level `s` to which its groups must be filled to hold as many copies as plans that are at least as
+//!   good in the last value stage must place: all of them, but for `floor((most value - value reached) / least value of a copy)`.
+//! - Shortfall of a term: what is left when as many as possible are placed, filled evenly.
+//! - Open bins: the demand that must be placed for the value reached, into the cheapest capacity, fractionally, for each resource.
+//!
+//! The last three are conditional on the values reached in earlier stages.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::types::{Assignment, Limit, Objective, Packing, Term};
+use super::validate::NO_GROUP;
+
+/// Copies of an item that asks for nothing.
+const UNLIMITED: i64 = 1_000_000_000_000;
+
+/// What every bin has room for, and what can be placed of each item alone.
+#[derive(Debug)]
+pub(super) struct Room<'a> {
+    pub(super) assignment: &'a Assignment,
+    /// Position in `shapes`, by item.
+    pub(super) shape_of: Vec<usize>,
+    /// Items of equal demand and equal bins share their copies.
+    pub(super) shapes: Vec<Shape>,
+    /// `most_i`.
+    pub(super) most: Vec<i64>,
+    /// Limits that count each item.
+    limits_of: Vec<Vec<u32>>,
+}
+
+/// An item's demand and bins, and the copies that fit.
+#[derive(Debug)]
+pub(super) struct Shape {
+    pub(super) item: usize,
+    /// Bins with room for at least one copy, and how many.
+    pub(super) copies: Vec<(u32, i64)>,
+    /// All copies.
+    total: i64,
+    /// Copies by group, and in no group, for each division, known by its address and number of groups. Looked up, never walked through.
+    by_group: BTreeMap<(usize, usize), (Vec<i64>, i64)>,
+}
+
+impl<'a> Room<'a> {
+    pub(super) fn new(assignment: &'a Assignment) -> Self {
+        let mut room = Self {
+            assignment,
+            shape_of: Vec::with_capacity(assignment.items.len()),
+            shapes: Vec::new(),
+            most: Vec::new(),
+            limits_of: vec![Vec::new(); assignment.items.len()],
+        };
+        room.find_shapes();
+        for (position, limit) in assignment.limits.iter().enumerate() {
+            for &item in limit.packing.items.iter() {
+                room.limits_of[item as usize].push(position as u32);
+            }
+        }
+        room.sum_by_group();
+        room.most = (0..assignment.items.len())
+            .map(|item| room.most_of(item))
+            .collect();
+        room.apply_caps();
+        room
+    }
+
+    fn find_shapes(&mut self) {
+        let mut known: BTreeMap<(&[i64], usize), usize> = BTreeMap::new();
+        for (position, item) in self.assignment.items.iter().enumerate() {
+            let address = Arc::as_ptr(&item.eligible) as usize;
+            let shape = *known
+                .entry((&item.demand, address))
+                .or_insert(self.shapes.len());
+            if shape == self.shapes.len() {
+                self.shapes.push(Shape::new(self.assignment, position));
+            }
+            self.shape_of.push(shape);
+        }
+    }
+
+    /// Prepares the sums by group for every division that speaks of a shape.
+    fn sum_by_group(&mut self) {
+        let assignment = self.assignment;
+        let limits = assignment.limits.iter().map(|limit| &limit.packing);
+        let terms = assignment
+            .stages
+            .iter()
+            .flat_map(|stage| packings(&stage.objective));
+        for packing in limits.chain(terms) {
+            for &item in packing.items.iter() {
+                let shape = &mut self.shapes[self.shape_of[item as usize]];
+                let copies = &shape.copies;
+                (shape.by_group.entry(address(packing)))
+                    .or_insert_with(|| by_group(copies, packing));
+            }
+        }
+    }
+
+    fn most_of(&self, item: usize) -> i64 {
+        let shape = &self.shapes[self.shape_of[item]];
+        let mut most = self.assignment.items[item].count.min(shape.total);
+        for &limit in &self.limits_of[item] {
+            let limit = &self.assignment.limits[limit as usize];
+            let (groups, outside) = &shape.by_group[&address(&limit.packing)];
+            let rooms =
+                (groups.iter().enumerate()).map(|(group, &copies)| copies.min(limit.room(group)));
+            most = most.min(rooms.fold(*outside, i64::saturating_add));
+        }
+        most
+    }
+
+    /// Lowers `most` by families of caps.
+    fn apply_caps(&mut self) {
+        let mut caps_of: Vec<Vec<u32>> = vec![Vec::new(); self.assignment.items.len()];
+        for (position, cap) in self.assignment.caps.iter().enumerate() {
+            for &item in cap.items.iter() {
+                caps_of[item as usize].push(position as u32);
+            }
+        }
+        // Which family last covered a bin.
+        let mut covered = vec![0_usize; self.assignment.bins.len()];
+        let mut family = 0;
+        for (item, caps) in caps_of.iter().enumerate() {
+            let mut rest = caps.as_slice();
+            while !rest.is_empty() {
+                family += 1;
+                let (most, length) = self.family_most(item, rest, &mut covered, family);
+                self.most[item] = self.most[item].min(most);
+                rest = &rest[length..];
+            }
+        }
+    }
+
+    /// The most copies under the longest family of disjoint caps that `caps` begins with, and its length.
+    fn family_most(
+        &self,
+        item: usize,
+        caps: &[u32],
+        covered: &mut [usize],
+        family: usize,
+    ) -> (i64, usize) {
+        let copies = &self.shapes[self.shape_of[item]].copies;
+        let first = &self.assignment.caps[caps[0] as usize];
+        let (mut most, mut inside, mut length) = (0_i64, 0_i64, 0);
+        for &cap in caps {
+            let cap = &self.assignment.caps[cap as usize];
+            let is_taken = |&bin: &u32| covered[bin as usize] == family;
+            if cap.items != first.items || cap.bins.iter().any(is_taken) {
+                break;
+            }
+            let mut here = 0_i64;
+            for &bin in cap.bins.iter() {
+                covered[bin as usize] = family;
+                if let Ok(found) = copies.binary_search_by_key(&bin, |&(bin, _)| bin) {
+                    here = here.saturating_add(copies[found].1);
+                }
+            }
+            most = most.saturating_add(here.min(cap.max));
+            inside = inside.saturating_add(here);
+            length += 1;
+        }
+        let outside = self.shapes[self.shape_of[item]]
+            .total
+            .saturating_sub(inside);
+        (most.saturating_add(outside), length)
+    }
+
+    /// The bound on a stage that needs no prices, for plans at least as good as `reached` in the earlier stages.
+    pub(super) fn combinatorial(&self, stage: usize, reached: &[f64]) -> f64 {
+        match &self.assignment.stages[stage].objective {
+            Objective::Value(terms) => self.most_value(terms) as f64,
+            Objective::Shortfall(terms) => (terms.iter())
+                .map(|term| {
+                    let survivors = self.most_survivors(&term.packing);
+                    (term.need - survivors).max(0) as f64
+                })
+                .sum(),
+            Objective::WorstShare(terms) => (terms.iter())
+                .map(|term| term.share_of(self.least_worst(&term.packing, stage, reached)))
+                .sum(),
+            Objective::Opened(costs) => self.least_cost(costs, stage, reached),
+        }
+    }
+
+    pub(super) fn most_value(&self, terms: &[Term]) -> i128 {
+        let of_term =
+            |term: &Term| i128::from(term.value) * i128::from(self.most[term.item as usize]);
+        terms.iter().map(of_term).sum()
+    }
+
+    /// The last value stage before `stage`, with the value that may be lost against the most there is.
+    fn slack(&self, stage: usize, reached: &[f64]) -> Option<(&'a [Term], i128)> {
+        (self.assignment.stages[..stage].iter().zip(reached))
+            .rev()
+            .find_map(|(stage, &reached)| match &stage.objective {
+                Objective::Value(terms) => {
+                    let slack = self.most_value(terms) - reached.round() as i128;
+                    Some((terms.as_slice(), slack.max(0)))
+                }
+                _ => None,
+            })
+    }
+
+    /// The least worst count of a term for plans that keep the value reached.
+    pub(super) fn least_worst(&self, packing: &Packing, stage: usize, reached: &[f64]) -> i64 {
+        let there: i64 = packing.base.iter().sum();
+        let mut wanted = there;
+        if let Some((terms, slack)) = self.slack(stage, reached) {
+            let mut all = there;
+            let mut least_value = i64::MAX;
+            for &item in packing
+                .items
+                .iter()
+                .filter(|&&item| self.most[item as usize] > 0)
+            {
+                let found = terms.binary_search_by_key(&item, |term| term.item);
+                let value = found.map_or(0, |position| terms[position].value);
+                if value > 0 {
+                    all += self.most[item as usize];
+                    least_value = least_value.min(value);
+                }
+            }
+            let missing = slack / i128::from(least_value);
+            wanted = wanted.max((i128::from(all) - missing).max(0) as i64);
+        }
+        let (fit, outside) = self.fit(packing);
+        waterfill(&packing.base, &fit, wanted.saturating_sub(outside))
+    }
+
+    /// The most copies of a term that can survive the loss of any group.
+    fn most_survivors(&self, packing: &Packing) -> i64 {
+        let (fit, outside) = self.fit(packing);
+        let there: i64 = packing.base.iter().sum();
+        let items = packing.items.iter().map(|&item| self.most[item as usize]);
+        let all = there + items.sum::<i64>();
+        let inside = fit.iter().fold(there, |sum, &fit| sum.saturating_add(fit));
+        let outside = outside.min(all - there);
+        let wanted = (all - outside).min(inside);
+        wanted + outside - waterfill(&packing.base, &fit, wanted)
+    }
+
+    /// How many copies of the packing's items each group has room for, and the bins in no group.
+    fn fit(&self, packing: &Packing) -> (Vec<i64>, i64) {
+        let mut fit = vec![0_i64; packing.base.len()];
+        let mut outside = 0_i64;
+        for &item in packing.items.iter() {
+            let shape = &self.shapes[self.shape_of[item as usize]];
+            let (groups, beyond) = &shape.by_group[&address(packing)];
+            let most = self.most[item as usize];
+            let limits: Vec<&Limit> = (self.limits_of[item as usize].iter())
+                .map(|&limit| &self.assignment.limits[limit as usize])
+                .filter(|limit| same_division(&limit.packing, packing))
+                .collect();
+            for (group, (fit, &copies)) in fit.iter_mut().zip(groups).enumerate() {
+                let room = limits.iter().map(|limit| limit.room(group));
+                *fit = fit.saturating_add(room.fold(copies.min(most), i64::min));
+            }
+            outside = outside.saturating_add(most.min(*beyond));
+        }
+        (fit, outside)
+    }
+
+    /// The least cost of bins whose capacity holds, for each resource, what must be placed for the value reached.
+    fn least_cost(&self, costs: &[i64], stage: usize, reached: &[f64]) -> f64 {
+        let Some((terms, slack)) = self.slack(stage, reached) else {
+            return 0.0;
+        };
+        let mut usable = vec![false; self.assignment.bins.len()];
+        for shape in &self.shapes {
+            for &(bin, _) in &shape.copies {
+                usable[bin as usize] = true;
+            }
+        }
+        let n_resources = self.assignment.resources.len();
+        let of_resource = |resource| {
+            let needed = self.least_demand(terms, slack, resource);
+            covering_cost(self.assignment, costs, &usable, resource, needed)
+        };
+        (0..n_resources).map(of_resource).fold(0.0, f64::max)
+    }
+
+    /// The least demand of a resource among (fractional) choices that lose at most `slack` of the value.
+    fn least_demand(&self, terms: &[Term], slack: i128, resource: usize) -> f64 {
+        let mut items: Vec<(f64, f64, f64)> = (terms.iter())
+            .filter(|term| term.value > 0)
+            .map(|term| {
+                let demand = self.assignment.items[term.item as usize].demand[resource];
+                let most = self.most[term.item as usize] as f64;
+                (demand as f64, term.value as f64, most)
+            })
+            .filter(|&(demand, _, most)| demand > 0.0 && most > 0.0)
+            .collect();
+        items.sort_by(|left, right| (right.0 / right.1).total_cmp(&(left.0 / left.1)));
+        let mut slack = slack as f64;
+        let mut needed = 0.0;
+        for (demand, value, most) in items {
+            let lost = (slack / value).min(most);
+            slack -= lost * value;
+            needed += demand * (most - lost);
+        }
+        needed
+    }
+}
+
+impl Shape {
+    fn new(assignment: &Assignment, position: usize) -> Self {
+        let item = &assignment.items[position];
+        let copies: Vec<(u32, i64)> = (item.eligible.iter())
+            .map(|&bin| {
+                let capacity = &assignment.bins[bin as usize].capacity;
+                let fits = (item.demand.iter().zip(capacity)).filter(|&(&demand, _)| demand > 0);
+                (
+                    bin,
+                    fits.map(|(&demand, &capacity)| capacity / demand)
+                        .fold(UNLIMITED, i64::min),
+                )
+            })
+            .filter(|&(_, copies)| copies > 0)
+            .collect();
+        Self {
+            item: position,
+            total: (copies.iter()).fold(0, |sum, &(_, copies)| sum.saturating_add(copies)),
+            copies,
+            by_group: BTreeMap::new(),
+        }
+    }
+}
+
+fn packings(objective: &Objective) -> Vec<&Packing> {
+    match objective {
+        Objective::Shortfall(terms) => terms.iter().map(|term| &term.packing).collect(),
+        Objective::WorstShare(terms) => terms.iter().map(|term| &term.packing).collect(),
+        Objective::Value(_) | Objective::Opened(_) => Vec::new(),
+    }
+}
+
+fn address(packing: &Packing) -> (usize, usize) {
+    (Arc::as_ptr(&packing.group_of) as usize, packing.base.len())
+}
+
+fn same_division(left: &Packing, right: &Packing) -> bool {
+    Arc::ptr_eq(&left.group_of, &right.group_of)
+        || (left.base.len() == right.base.len() && left.group_of == right.group_of)
+}
+
+fn by_group(copies: &[(u32, i64)], packing: &Packing) -> (Vec<i64>, i64) {
+    let mut groups = vec![0_i64; packing.base.len()];
+    let mut outside = 0_i64;
+    for &(bin, copies) in copies {
+        let group = packing.group_of[bin as usize];
+        let sum = if group == NO_GROUP {
+            &mut outside
+        } else {
+            &mut groups[group as usize]
+        };
+        *sum = sum.saturating_add(copies);
+    }
+    (groups, outside)
+}
+
+/// The smallest level, not below any of `have`, at which groups filled up to it hold `wanted` copies (or as many as they can).
+pub(super) fn waterfill(have: &[i64], fit: &[i64], wanted: i64) -> i64 {
+    let top = |(&have, &fit): (&i64, &i64)| have.saturating_add(fit);
+    let holds = |level: i64| {
+        let of_group = |(have, fit): (&i64, &i64)| level.max(*have).min(top((have, fit)));
+        (have.iter().zip(fit).map(of_group)).fold(0, i64::saturating_add)
+    };
+    let mut low = have.iter().copied().max().unwrap_or(0);
+    let highest = have.iter().zip(fit).map(top).fold(low, i64::max);
+    let wanted = wanted.min(holds(highest));
+    if holds(low) >= wanted {
+        return low;
+    }
+    // `low` is too low; the answer is mostly near it.
+    let mut step = 1;
+    let mut high = (low + 1).min(highest);
+    while holds(high) < wanted {
+        low = high;
+        step *= 2;
+        high = low.saturating_add(step).min(highest);
+    }
+    while high - low > 1 {
+        let middle = low + (high - low) / 2;
+        if holds(middle) >= wanted {
+            high = middle;
+        } else {
+            low = middle;
+        }
+    }
+    high
+}
+
+/// The least cost of (fractional) bins that hold `needed` of a resource, rounded up.
+fn covering_cost(
+    assignment: &Assignment,
+    costs: &[i64],
+    usable: &[bool],
+    resource: usize,
+    needed: f64,
+) -> f64 {
+    let mut bins: Vec<(f64, f64)> = (assignment.bins.iter().zip(costs).zip(usable))
+        .filter(|&((bin, _), &usable)| usable && bin.capacity[resource] > 0)
+        .map(|((bin, &cost), _)| (cost as f64, bin.capacity[resource] as f64))
+        .collect();
+    bins.sort_by(|left, right| (left.0 / left.1).total_cmp(&(right.0 / right.1)));
+    let mut rest = needed * (1.0 - 1e-12);
+    let mut cost = 0.0;
+    for (of_bin, capacity) in bins {
+        if rest <= 0.0 {
+            break;
+        }
+        cost += of_bin * (rest / capacity).min(1.0);
+        rest -= capacity;
+    }
+    (cost * (1.0 - 1e-9)).ceil()
+}

@@ -1,0 +1,534 @@
+//! The constructive method: one copy after the other to the bin that harms the later stages least.
+//!
+//! Order of items: by the values of one copy in the value stages, the larger first; then the larger share of all capacity first;
+//! then by name. A gang is placed as a whole when its first item comes up, and taken back when it does not reach its least number.
+//!
+//! Order of bins, for one copy: what it raises of the worst groups (and of the cost of open bins), stage by stage; then the smallest
+//! sum of the counts of its groups; then a bin in use; then the tightest fit; then the position.
+//!
+//! Bins that agree in every group of several bins form a cell. Cells wait in a heap under keys that only grow while one item is
+//! placed (the heap is rebuilt when a worst group rises), and a cell looks at its bins only when it comes up.
+
+use std::cmp::{Ordering, Reverse};
+use std::collections::{BTreeMap, BinaryHeap};
+use std::rc::Rc;
+
+use super::placement::Placement;
+use super::tally::{Index, Rule, Stop, Tally};
+use super::types::{Assignment, Objective};
+use super::validate::NO_GROUP;
+use crate::outcome::StopReason;
+
+/// How many steps are made between two looks at the clock.
+const STEPS_PER_LOOK: u32 = 256;
+/// Copies of one item that are placed one by one; of more, a fraction is placed at a time.
+const SINGLE_STEPS: i64 = 4096;
+/// How many stages the key of a bin looks at.
+const STAGES: usize = 4;
+
+/// A placement made by [`construct`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Construction {
+    /// The placement; it breaks no rule.
+    pub placement: Placement,
+    /// Why it is not complete, if it was stopped.
+    pub stopped: Option<StopReason>,
+}
+
+/// Places what it can, and only adds to `start`, which must break no rule.
+///
+/// # Guarantees
+/// The placement breaks no rule. When nothing stopped it, no single copy of an item can be added without breaking one, save copies of
+/// gangs that are not placed.
+#[must_use]
+pub fn construct(assignment: &Assignment, start: Option<&Placement>, stop: &Stop) -> Construction {
+    let index = Index::new(assignment);
+    let nothing = Placement::default();
+    let mut tally = Tally::new(assignment, &index, start.unwrap_or(&nothing));
+    let stopped = fill(&mut tally, stop);
+    Construction {
+        placement: tally.placement(),
+        stopped,
+    }
+}
+
+/// Adds what can be added to a tally.
+pub(super) fn fill(tally: &mut Tally<'_>, stop: &Stop) -> Option<StopReason> {
+    let mut filler = Filler::new(tally.assignment, stop);
+    let units = units(tally);
+    loop {
+        let mut added = false;
+        for unit in &units {
+            added |= filler.place(tally, unit);
+            if filler.stopped.is_some() {
+                return filler.stopped;
+            }
+        }
+        // Only balances give room back: capacity, caps and limits never do.
+        if !added || tally.assignment.balances.is_empty() {
+            return None;
+        }
+    }
+}
+
+/// The items of a gang, or one item that is in none.
+struct Unit {
+    items: Vec<u32>,
+    gang: Option<u32>,
+}
+
+fn units(tally: &Tally<'_>) -> Vec<Unit> {
+    let order = order(tally.assignment);
+    let mut seen = vec![false; tally.assignment.items.len()];
+    let mut units = Vec::new();
+    for &item in &order {
+        if seen[item as usize] {
+            continue;
+        }
+        let gang = tally.index.gang_of[item as usize];
+        let items: Vec<u32> = match gang {
+            None => vec![item],
+            Some(_) => (order.iter().copied())
+                .filter(|&other| tally.index.gang_of[other as usize] == gang)
+                .collect(),
+        };
+        for &member in &items {
+            seen[member as usize] = true;
+        }
+        units.push(Unit { items, gang });
+    }
+    units
+}
+
+/// Item positions in the order in which they are placed.
+fn order(assignment: &Assignment) -> Vec<u32> {
+    let mut values = vec![Vec::new(); assignment.items.len()];
+    for stage in &assignment.stages {
+        if let Objective::Value(terms) = &stage.objective {
+            for of_item in &mut values {
+                of_item.push(0);
+            }
+            for term in terms {
+                *values[term.item as usize]
+                    .last_mut()
+                    .expect("a value was just pushed for every item") = term.value;
+            }
+        }
+    }
+    let totals = totals(assignment);
+    let sizes: Vec<f64> = (assignment.items.iter())
+        .map(|item| {
+            let shares = item.demand.iter().zip(&totals);
+            shares
+                .map(|(&demand, &total)| demand as f64 / total)
+                .fold(0.0, f64::max)
+        })
+        .collect();
+    let mut order: Vec<u32> = (0..assignment.items.len() as u32).collect();
+    order.sort_by(|&left, &right| {
+        let (left, right) = (left as usize, right as usize);
+        (values[right].cmp(&values[left]))
+            .then_with(|| sizes[right].total_cmp(&sizes[left]))
+            .then_with(|| {
+                assignment.items[left]
+                    .name
+                    .cmp(&assignment.items[right].name)
+            })
+            .then_with(|| left.cmp(&right))
+    });
+    order
+}
+
+/// All capacity by resource, at least 1.
+fn totals(assignment: &Assignment) -> Vec<f64> {
+    let mut totals = vec![0.0; assignment.resources.len()];
+    for bin in &assignment.bins {
+        for (total, &capacity) in totals.iter_mut().zip(&bin.capacity) {
+            *total += capacity as f64;
+        }
+    }
+    totals.iter().map(|total| total.max(1.0)).collect()
+}
+
+/// How good a bin is for one more copy; the least is the best.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Key {
+    /// What it adds to the first stages after the value stages.
+    raises: [f64; STAGES],
+    /// Sum of the counts of its groups.
+    counts: i64,
+    /// Whether the bin holds nothing yet.
+    closed: bool,
+    /// Free capacity after the copy.
+    leftover: f64,
+    bin: u32,
+}
+
+impl Eq for Key {}
+
+impl Ord for Key {
+    fn cmp(&self, other: &Self) -> Ordering {
+        for (left, right) in self.raises.iter().zip(&other.raises) {
+            let order = left.total_cmp(right);
+            if order.is_ne() {
+                return order;
+            }
+        }
+        (self.counts.cmp(&other.counts))
+            .then_with(|| self.closed.cmp(&other.closed))
+            .then_with(|| self.leftover.total_cmp(&other.leftover))
+            .then_with(|| self.bin.cmp(&other.bin))
+    }
+}
+
+impl PartialOrd for Key {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// Bins that agree in every division whose groups have several bins.
+struct Cells {
+    bins: Vec<Vec<u32>>,
+}
+
+/// What an item's rules count, split by whether groups have several bins.
+struct Divisions {
+    coarse: Vec<u32>,
+    fine: Vec<u32>,
+    cells: Rc<Cells>,
+}
+
+struct Filler<'s> {
+    stop: &'s Stop,
+    stopped: Option<StopReason>,
+    steps: u32,
+    /// By resource: 1 / largest capacity.
+    scale: Vec<f64>,
+    /// Place of each stage in [`Key::raises`].
+    slots: Vec<Option<usize>>,
+    /// Whether each division, known by its address, has a group of several bins. Looked up, never walked through.
+    has_wide_group: BTreeMap<usize, bool>,
+    /// Cells by the addresses of the divisions that make them. Looked up, never walked through.
+    cells: BTreeMap<Vec<usize>, Rc<Cells>>,
+    eligible: Vec<bool>,
+}
+
+impl<'s> Filler<'s> {
+    fn new(assignment: &Assignment, stop: &'s Stop) -> Self {
+        let n_resources = assignment.resources.len();
+        let mut largest = vec![1_i64; n_resources];
+        for bin in &assignment.bins {
+            for (largest, &capacity) in largest.iter_mut().zip(&bin.capacity) {
+                *largest = (*largest).max(capacity);
+            }
+        }
+        let mut n_slots = 0;
+        let slots = (assignment.stages.iter())
+            .map(|stage| {
+                let counted = !matches!(stage.objective, Objective::Value(_)) && n_slots < STAGES;
+                n_slots += usize::from(counted);
+                counted.then(|| n_slots - 1)
+            })
+            .collect();
+        Self {
+            stop,
+            stopped: None,
+            steps: 0,
+            scale: largest
+                .iter()
+                .map(|&largest| 1.0 / largest as f64)
+                .collect(),
+            slots,
+            has_wide_group: BTreeMap::new(),
+            cells: BTreeMap::new(),
+            eligible: vec![false; assignment.bins.len()],
+        }
+    }
+
+    /// Places a unit as far as it goes, and says whether anything stays placed.
+    fn place(&mut self, tally: &mut Tally<'_>, unit: &Unit) -> bool {
+        let mut log = Vec::new();
+        loop {
+            let before = log.len();
+            for &item in &unit.items {
+                self.place_item(tally, item, &mut log);
+            }
+            let repeat = unit.gang.is_some() && !tally.assignment.balances.is_empty();
+            if log.len() == before || !repeat || self.stopped.is_some() {
+                break;
+            }
+        }
+        if unit.gang.is_some_and(|gang| !tally.gang_holds(gang)) {
+            for &(item, bin, copies) in log.iter().rev() {
+                tally.change(item, bin, -copies);
+            }
+            return false;
+        }
+        !log.is_empty()
+    }
+
+    fn place_item(&mut self, tally: &mut Tally<'_>, item: u32, log: &mut Vec<(u32, u32, i64)>) {
+        if tally.remaining(item) == 0 {
+            return;
+        }
+        let assignment = tally.assignment;
+        for &bin in assignment.items[item as usize].eligible.iter() {
+            self.eligible[bin as usize] = true;
+        }
+        let divisions = self.divisions(tally, item);
+        loop {
+            let added = self.pass(tally, item, &divisions, log);
+            let balanced = (tally.index.rules_of[item as usize].iter())
+                .any(|&rule| matches!(tally.index.rules[rule as usize], Rule::Balance(_)));
+            if !added || !balanced || tally.remaining(item) == 0 || self.stopped.is_some() {
+                break;
+            }
+        }
+        for &bin in assignment.items[item as usize].eligible.iter() {
+            self.eligible[bin as usize] = false;
+        }
+    }
+
+    /// Places copies until none is left or every bin has been found full.
+    fn pass(
+        &mut self,
+        tally: &mut Tally<'_>,
+        item: u32,
+        divisions: &Divisions,
+        log: &mut Vec<(u32, u32, i64)>,
+    ) -> bool {
+        let before = log.len();
+        let mut bins: Vec<Option<BinaryHeap<Reverse<Key>>>> = Vec::new();
+        bins.resize_with(divisions.cells.bins.len(), || None);
+        let mut heap = self.cell_heap(tally, divisions);
+        while let Some(Reverse((stored, cell))) = heap.pop() {
+            if self.must_stop() {
+                break;
+            }
+            let Some(key) = self.best_of_cell(tally, item, divisions, cell, &mut bins[cell]) else {
+                continue;
+            };
+            if key > stored {
+                heap.push(Reverse((key, cell)));
+                continue;
+            }
+            let copies = step(tally, item, key.bin, divisions);
+            let worst = self.worst(tally, item);
+            tally.change(item, key.bin, copies);
+            log.push((item, key.bin, copies));
+            if tally.remaining(item) == 0 {
+                break;
+            }
+            let of_cell = bins[cell]
+                .as_mut()
+                .expect("the cell's best bin came from its heap");
+            of_cell.pop();
+            of_cell.push(Reverse(self.bin_key(tally, item, key.bin, &divisions.fine)));
+            if self.worst(tally, item) == worst {
+                heap.push(Reverse((self.cell_key(tally, divisions, cell), cell)));
+            } else {
+                heap = self.cell_heap(tally, divisions);
+            }
+        }
+        log.len() > before
+    }
+
+    fn must_stop(&mut self) -> bool {
+        self.steps += 1;
+        if self.steps >= STEPS_PER_LOOK {
+            self.steps = 0;
+            self.stopped = self.stop.reason();
+        }
+        self.stopped.is_some()
+    }
+
+    /// The full key of the cell's best bin that has room; `None` when none has.
+    fn best_of_cell(
+        &self,
+        tally: &Tally<'_>,
+        item: u32,
+        divisions: &Divisions,
+        cell: usize,
+        heap: &mut Option<BinaryHeap<Reverse<Key>>>,
+    ) -> Option<Key> {
+        let heap = heap.get_or_insert_with(|| {
+            (divisions.cells.bins[cell].iter())
+                .filter(|&&bin| self.eligible[bin as usize] && tally.room(item, bin) > 0)
+                .map(|&bin| Reverse(self.bin_key(tally, item, bin, &divisions.fine)))
+                .collect()
+        });
+        while let Some(Reverse(of_bin)) = heap.peek().copied() {
+            if tally.room(item, of_bin.bin) == 0 {
+                heap.pop();
+                continue;
+            }
+            let mut key = self.cell_key(tally, divisions, cell);
+            self.add_rules(tally, &mut key, &divisions.fine, of_bin.bin);
+            for (of_cell, of_bin) in key.raises.iter_mut().zip(of_bin.raises) {
+                *of_cell += of_bin;
+            }
+            key.closed = of_bin.closed;
+            key.leftover = of_bin.leftover;
+            key.bin = of_bin.bin;
+            return Some(key);
+        }
+        None
+    }
+
+    fn cell_heap(
+        &self,
+        tally: &Tally<'_>,
+        divisions: &Divisions,
+    ) -> BinaryHeap<Reverse<(Key, usize)>> {
+        (0..divisions.cells.bins.len())
+            .map(|cell| Reverse((self.cell_key(tally, divisions, cell), cell)))
+            .collect()
+    }
+
+    /// A key that no bin of the cell is below.
+    fn cell_key(&self, tally: &Tally<'_>, divisions: &Divisions, cell: usize) -> Key {
+        let mut key = Key {
+            raises: [0.0; STAGES],
+            counts: 0,
+            closed: false,
+            leftover: 0.0,
+            bin: 0,
+        };
+        let bin = divisions.cells.bins[cell][0];
+        self.add_rules(tally, &mut key, &divisions.coarse, bin);
+        key
+    }
+
+    /// The part of the key that only concerns the bin, for the order within a cell: what it costs to open it, then the counts of groups
+    /// that are this bin alone (whether they raise a worst count follows from them).
+    fn bin_key(&self, tally: &Tally<'_>, item: u32, bin: u32, fine: &[u32]) -> Key {
+        let demand = &tally.assignment.items[item as usize].demand;
+        let closed = tally.load[bin as usize] == 0;
+        let mut key = Key {
+            raises: [0.0; STAGES],
+            counts: (fine.iter())
+                .filter_map(|&rule| {
+                    Some(tally.counts[rule as usize].counts[tally.group(rule, bin)?])
+                })
+                .sum(),
+            closed,
+            leftover: (tally.free(bin).iter().zip(demand))
+                .zip(&self.scale)
+                .map(|((&free, &demand), &scale)| (free - demand) as f64 * scale)
+                .sum(),
+            bin,
+        };
+        for &stage in &tally.index.opened_stages {
+            if let (true, Some(slot), Objective::Opened(costs)) = (
+                closed,
+                self.slots[stage],
+                &tally.assignment.stages[stage].objective,
+            ) {
+                key.raises[slot] += costs[bin as usize] as f64;
+            }
+        }
+        key
+    }
+
+    /// Adds what one more copy in the bin's groups raises, and their counts.
+    fn add_rules(&self, tally: &Tally<'_>, key: &mut Key, rules: &[u32], bin: u32) {
+        for &rule in rules {
+            let Some(group) = tally.group(rule, bin) else {
+                continue;
+            };
+            let counts = &tally.counts[rule as usize];
+            let count = counts.counts[group];
+            key.counts += count;
+            if count < counts.most.0 {
+                continue;
+            }
+            let (stage, raise) = match tally.index.rules[rule as usize] {
+                Rule::Survival(stage, _) => (stage, 1.0),
+                Rule::Loss(stage, term) => match &tally.assignment.stages[stage].objective {
+                    Objective::WorstShare(terms) => (stage, terms[term].share_of(1)),
+                    _ => unreachable!("losses are terms of worst-share stages"),
+                },
+                Rule::Limit(_) | Rule::Balance(_) => continue,
+            };
+            if let Some(slot) = self.slots[stage] {
+                key.raises[slot] += raise;
+            }
+        }
+    }
+
+    /// The sum of the worst counts of the item's rules: keys may fall when it rises.
+    fn worst(&self, tally: &Tally<'_>, item: u32) -> i64 {
+        let rules = &tally.index.rules_of[item as usize];
+        rules
+            .iter()
+            .map(|&rule| tally.counts[rule as usize].most.0)
+            .sum()
+    }
+
+    fn divisions(&mut self, tally: &Tally<'_>, item: u32) -> Divisions {
+        let (mut coarse, mut fine) = (Vec::new(), Vec::new());
+        for &rule in &tally.index.rules_of[item as usize] {
+            let packing = tally.index.rules[rule as usize].packing(tally.assignment);
+            let address = packing.group_of.as_ptr() as usize;
+            let wide = (self.has_wide_group)
+                .entry(address)
+                .or_insert_with(|| has_wide_group(&packing.group_of, packing.base.len()));
+            if *wide { &mut coarse } else { &mut fine }.push(rule);
+        }
+        let divisions: Vec<&[u32]> = (coarse.iter())
+            .map(|&rule| {
+                let packing = tally.index.rules[rule as usize].packing(tally.assignment);
+                packing.group_of.as_slice()
+            })
+            .collect();
+        let mut addresses: Vec<usize> = (divisions.iter())
+            .map(|groups| groups.as_ptr() as usize)
+            .collect();
+        addresses.sort_unstable();
+        addresses.dedup();
+        let n_bins = tally.assignment.bins.len();
+        let cells = (self.cells.entry(addresses))
+            .or_insert_with(|| Rc::new(Cells::new(&divisions, n_bins)));
+        Divisions {
+            coarse,
+            fine,
+            cells: Rc::clone(cells),
+        }
+    }
+}
+
+fn has_wide_group(group_of: &[u32], n_groups: usize) -> bool {
+    let mut seen = vec![false; n_groups];
+    (group_of.iter())
+        .filter(|&&group| group != NO_GROUP)
+        .any(|&group| std::mem::replace(&mut seen[group as usize], true))
+}
+
+impl Cells {
+    fn new(divisions: &[&[u32]], n_bins: usize) -> Self {
+        let mut cell_of: BTreeMap<Vec<u32>, usize> = BTreeMap::new();
+        let mut bins: Vec<Vec<u32>> = Vec::new();
+        for bin in 0..n_bins {
+            let groups: Vec<u32> = divisions.iter().map(|group_of| group_of[bin]).collect();
+            let cell = *cell_of.entry(groups).or_insert(bins.len());
+            if cell == bins.len() {
+                bins.push(Vec::new());
+            }
+            bins[cell].push(bin as u32);
+        }
+        Self { bins }
+    }
+}
+
+/// How many copies go into the bin at once: as many as fit when nothing is counted by group; else one, or a small part of very many.
+fn step(tally: &Tally<'_>, item: u32, bin: u32, divisions: &Divisions) -> i64 {
+    let room = tally.room(item, bin);
+    let counted = (divisions.coarse.iter().chain(&divisions.fine))
+        .any(|&rule| !matches!(tally.index.rules[rule as usize], Rule::Limit(_)));
+    if counted {
+        room.min(1 + tally.remaining(item) / SINGLE_STEPS)
+    } else {
+        room
+    }
+}

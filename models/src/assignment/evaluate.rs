@@ -1,0 +1,325 @@
+//! What a placement is worth and which rules it breaks. Slow and obvious on purpose: everything faster is held against it.
+
+use std::cmp::Ordering;
+
+use super::placement::{Entry, Placement};
+use super::types::{Assignment, Gang, Loss, Objective, Packing, Survival};
+use super::validate::{LARGEST_QUANTITY, NO_GROUP};
+
+/// Stage values that differ by no more than this are equal.
+pub const TIE: f64 = 1e-9;
+
+/// How a placement breaks a rule.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlacementFault {
+    /// An entry has a position beyond the end, or no sensible number of copies.
+    #[error("entry (item {item}, bin {bin}, copies {copies}) means nothing")]
+    Entry {
+        /// Item position.
+        item: u32,
+        /// Bin position.
+        bin: u32,
+        /// Copies.
+        copies: i64,
+    },
+    /// An item is in a bin that it may not go to.
+    #[error("item {item} may not be in bin {bin}")]
+    Eligible {
+        /// The item's name.
+        item: String,
+        /// The bin's name.
+        bin: String,
+    },
+    /// A row is above its upper limit.
+    #[error("`{row}` has {activity}, at most {limit} allowed")]
+    Above {
+        /// The row's name.
+        row: String,
+        /// The row's sum.
+        activity: i128,
+        /// Its limit.
+        limit: i64,
+    },
+    /// A gang is neither complete nor absent.
+    #[error("`{row}` has {activity} placed, neither 0 nor at least {least}")]
+    Partial {
+        /// The row's name.
+        row: String,
+        /// The copies placed.
+        activity: i64,
+        /// The fewest that make sense.
+        least: i64,
+    },
+}
+
+impl PlacementFault {
+    /// The row that is broken; eligibility has none.
+    #[must_use]
+    pub fn row(&self) -> Option<&str> {
+        match self {
+            Self::Above { row, .. } | Self::Partial { row, .. } => Some(row),
+            Self::Entry { .. } | Self::Eligible { .. } => None,
+        }
+    }
+}
+
+impl Packing {
+    /// `base_g + x_g` for every group.
+    #[must_use]
+    pub fn counts(&self, placement: &Placement) -> Vec<i64> {
+        let mut counts = self.base.clone();
+        for &item in self.items.iter() {
+            for &(_, bin, copies) in placement.of_item(item) {
+                let group = self.group_of[bin as usize];
+                if group != NO_GROUP {
+                    counts[group as usize] += copies;
+                }
+            }
+        }
+        counts
+    }
+}
+
+impl Gang {
+    /// The fewest copies that make sense, if any are placed.
+    #[must_use]
+    pub fn least(&self) -> i64 {
+        (self.min - self.base).max(0)
+    }
+}
+
+impl Assignment {
+    /// Every rule that the placement breaks, in the order of the fields of [`Assignment`].
+    #[must_use]
+    pub fn faults(&self, placement: &Placement) -> Vec<PlacementFault> {
+        let mut faults = self.entry_faults(placement);
+        if faults
+            .iter()
+            .any(|fault| matches!(fault, PlacementFault::Entry { .. }))
+        {
+            return faults;
+        }
+        self.once_faults(placement, &mut faults);
+        self.capacity_faults(placement, &mut faults);
+        self.cap_faults(placement, &mut faults);
+        self.limit_faults(placement, &mut faults);
+        self.gang_faults(placement, &mut faults);
+        self.balance_faults(placement, &mut faults);
+        faults
+    }
+
+    fn entry_faults(&self, placement: &Placement) -> Vec<PlacementFault> {
+        let mut faults = Vec::new();
+        for &(item, bin, copies) in placement.entries() {
+            let exists = (item as usize) < self.items.len() && (bin as usize) < self.bins.len();
+            if !exists || !(1..=LARGEST_QUANTITY).contains(&copies) {
+                faults.push(PlacementFault::Entry { item, bin, copies });
+            } else if !self.is_eligible(item, bin) {
+                faults.push(PlacementFault::Eligible {
+                    item: self.items[item as usize].name.clone(),
+                    bin: self.bins[bin as usize].name.clone(),
+                });
+            }
+        }
+        faults
+    }
+
+    fn once_faults(&self, placement: &Placement, faults: &mut Vec<PlacementFault>) {
+        for (position, item) in self.items.iter().enumerate() {
+            let activity = total(placement.of_item(position as u32));
+            above(faults, activity, item.count, || {
+                format!("once[{}]", item.name)
+            });
+        }
+    }
+
+    fn capacity_faults(&self, placement: &Placement, faults: &mut Vec<PlacementFault>) {
+        let mut used = vec![0_i128; self.bins.len() * self.resources.len()];
+        for &(item, bin, copies) in placement.entries() {
+            for (resource, &demand) in self.items[item as usize].demand.iter().enumerate() {
+                used[bin as usize * self.resources.len() + resource] +=
+                    i128::from(demand) * i128::from(copies);
+            }
+        }
+        for (position, bin) in self.bins.iter().enumerate() {
+            for (resource, &capacity) in bin.capacity.iter().enumerate() {
+                let activity = used[position * self.resources.len() + resource];
+                above(faults, activity, capacity, || {
+                    format!("capacity[{},{}]", bin.name, self.resources[resource])
+                });
+            }
+        }
+    }
+
+    fn cap_faults(&self, placement: &Placement, faults: &mut Vec<PlacementFault>) {
+        for cap in &self.caps {
+            let mut activity = 0;
+            for &item in cap.items.iter() {
+                for &(_, bin, copies) in placement.of_item(item) {
+                    if cap.bins.binary_search(&bin).is_ok() {
+                        activity += i128::from(copies);
+                    }
+                }
+            }
+            above(faults, activity, cap.max, || cap.name.clone());
+        }
+    }
+
+    fn limit_faults(&self, placement: &Placement, faults: &mut Vec<PlacementFault>) {
+        for limit in &self.limits {
+            let counts = limit.packing.counts(placement);
+            for (group, (&count, &base)) in counts.iter().zip(&limit.packing.base).enumerate() {
+                if count > base {
+                    above(faults, i128::from(count), limit.max, || {
+                        limit.row_name(group)
+                    });
+                }
+            }
+        }
+    }
+
+    fn gang_faults(&self, placement: &Placement, faults: &mut Vec<PlacementFault>) {
+        for gang in &self.gangs {
+            let activity = (gang.items.iter().map(|&item| placement.copies_of(item))).sum::<i64>();
+            if activity > 0 && activity < gang.least() {
+                faults.push(PlacementFault::Partial {
+                    row: gang.name.clone(),
+                    activity,
+                    least: gang.least(),
+                });
+            }
+        }
+    }
+
+    fn balance_faults(&self, placement: &Placement, faults: &mut Vec<PlacementFault>) {
+        for balance in &self.balances {
+            let counts = balance.packing.counts(placement);
+            if let (Some(most), Some(least)) = (counts.iter().max(), counts.iter().min()) {
+                let skew = i128::from(most - least);
+                above(faults, skew, balance.max_skew, || balance.name.clone());
+            }
+        }
+    }
+
+    /// The value of every stage, in the order of the stages.
+    ///
+    /// The placement's positions must exist; it may break other rules.
+    #[must_use]
+    pub fn values(&self, placement: &Placement) -> Vec<f64> {
+        self.stages
+            .iter()
+            .map(|stage| stage.objective.value(placement))
+            .collect()
+    }
+
+    /// Compares two lists of stage values: `Less` when `left` is better at the first stage at which they differ by more than [`TIE`].
+    #[must_use]
+    pub fn compare(&self, left: &[f64], right: &[f64]) -> Ordering {
+        for (stage, (&left, &right)) in self.stages.iter().zip(left.iter().zip(right)) {
+            let sense = stage.objective.sense();
+            if sense.is_better(left, right, TIE) {
+                return Ordering::Less;
+            }
+            if sense.is_better(right, left, TIE) {
+                return Ordering::Greater;
+            }
+        }
+        Ordering::Equal
+    }
+
+    /// Whether the item may go to the bin at all.
+    #[must_use]
+    pub fn is_eligible(&self, item: u32, bin: u32) -> bool {
+        self.items[item as usize]
+            .eligible
+            .binary_search(&bin)
+            .is_ok()
+    }
+
+    /// How many copies of the item an empty bin has room for, its count at most.
+    #[must_use]
+    pub fn copies_that_fit(&self, item: u32, bin: u32) -> i64 {
+        let item = &self.items[item as usize];
+        (item.demand.iter().zip(&self.bins[bin as usize].capacity))
+            .filter(|&(&demand, _)| demand > 0)
+            .map(|(&demand, &capacity)| capacity / demand)
+            .fold(item.count, i64::min)
+    }
+}
+
+impl Objective {
+    fn value(&self, placement: &Placement) -> f64 {
+        match self {
+            Self::Value(terms) => {
+                let of_term =
+                    |item, value| i128::from(value) * i128::from(placement.copies_of(item));
+                terms
+                    .iter()
+                    .map(|term| of_term(term.item, term.value))
+                    .sum::<i128>() as f64
+            }
+            Self::Shortfall(terms) => {
+                let short = |term: &Survival| i128::from(term.short(placement));
+                terms.iter().map(short).sum::<i128>() as f64
+            }
+            Self::WorstShare(terms) => terms.iter().map(|term| term.share(placement)).sum(),
+            Self::Opened(costs) => {
+                let mut bins: Vec<u32> = placement.entries().iter().map(|entry| entry.1).collect();
+                bins.sort_unstable();
+                bins.dedup();
+                let cost = |&bin: &u32| i128::from(costs[bin as usize]);
+                bins.iter().map(cost).sum::<i128>() as f64
+            }
+        }
+    }
+}
+
+impl Survival {
+    /// How many of the needed copies would not survive the loss of the worst group.
+    #[must_use]
+    pub fn short(&self, placement: &Placement) -> i64 {
+        let lost = most(&self.packing.counts(placement));
+        let placed = |item: &u32| placement.copies_of(*item);
+        let there = self.packing.base.iter().sum::<i64>()
+            + self.packing.items.iter().map(placed).sum::<i64>();
+        (self.need - (there - lost)).max(0)
+    }
+}
+
+impl Loss {
+    /// The weighted fraction lost with the worst group.
+    #[must_use]
+    pub fn share(&self, placement: &Placement) -> f64 {
+        self.share_of(most(&self.packing.counts(placement)))
+    }
+
+    /// The weighted fraction that a worst group of `most` copies is.
+    pub(super) fn share_of(&self, most: i64) -> f64 {
+        self.weight * most as f64 / self.total as f64
+    }
+}
+
+fn most(counts: &[i64]) -> i64 {
+    counts.iter().copied().max().unwrap_or(0)
+}
+
+fn total(entries: &[Entry]) -> i128 {
+    entries.iter().map(|entry| i128::from(entry.2)).sum()
+}
+
+fn above(
+    faults: &mut Vec<PlacementFault>,
+    activity: i128,
+    limit: i64,
+    row: impl FnOnce() -> String,
+) {
+    if activity > i128::from(limit) {
+        let row = row();
+        faults.push(PlacementFault::Above {
+            row,
+            activity,
+            limit,
+        });
+    }
+}

@@ -1,0 +1,433 @@
+//! Improving a placement that is too large to be solved whole: local moves, then exact solves of neighborhoods.
+//!
+//! A neighborhood is a handful of bins with everything in them, chosen around what keeps the stage from its bound: copies without a
+//! place, the worst group of a term, a bin that could be closed. Its optimum replaces what is there if that is lexicographically better.
+
+use super::bound::Room;
+use super::evaluate::TIE;
+use super::ladder::{Bounds, Run};
+use super::neighborhood::Neighborhood;
+use super::placement::Placement;
+use super::tally::{Index, Rule, Tally};
+use super::types::{Objective, Term};
+
+/// Neighborhoods in a row that may fail before a stage is given up.
+const IDLE_ROUNDS: usize = 15;
+/// Bins that a local move looks at, for each move that is allowed.
+const LOOKS_PER_MOVE: usize = 2_000;
+/// Bins of a neighborhood.
+const BINS: usize = 10;
+
+/// Improves a stage of the incumbent.
+pub(super) fn improve(run: &mut Run<'_>, bounds: &Bounds<'_>, stage: usize) {
+    let assignment = run.assignment;
+    let index = Index::new(assignment);
+    let mut tally = Tally::new(assignment, &index, &run.incumbent);
+    let mut search = Search {
+        stage,
+        targets: targets(&tally, bounds.room, stage, &run.values),
+        random: Random::new(run.options.seed, stage),
+    };
+    if search.move_copies(run, &mut tally) {
+        run.take(&tally.placement());
+    }
+    let mut idle = 0;
+    for _ in 0..run.options.neighborhoods {
+        if idle >= IDLE_ROUNDS || !run.is_usable || bounds.is_met(run, stage) || run.must_stop() {
+            break;
+        }
+        let Some((items, bins)) = search.choose(run, &tally) else {
+            break;
+        };
+        let part = Neighborhood::cut(&tally, &items, &bins);
+        match solve_part(run, &part, stage) {
+            Some(better) => {
+                part.replace(&mut tally, &part.current, &better);
+                run.take(&tally.placement());
+                idle = 0;
+            }
+            None => idle += 1,
+        }
+    }
+}
+
+/// A better placement of a part, if one is found.
+fn solve_part(run: &mut Run<'_>, part: &Neighborhood, stage: usize) -> Option<Placement> {
+    let before = part.assignment.values(&part.current);
+    let better = solve_stage(run, part, stage, &part.current, &before)?;
+    let mut best = better;
+    for later in stage + 1..before.len() {
+        let values = part.assignment.values(&best);
+        let sense = part.assignment.stages[later].objective.sense();
+        if sense.is_better(before[later], values[later], TIE)
+            && let Some(repaired) = solve_stage(run, part, later, &best, &values)
+        {
+            best = repaired;
+        }
+    }
+    Some(best)
+}
+
+/// A placement of the part that is lexicographically better than `current`, by the program of one stage.
+fn solve_stage(
+    run: &mut Run<'_>,
+    part: &Neighborhood,
+    stage: usize,
+    current: &Placement,
+    values: &[f64],
+) -> Option<Placement> {
+    const TIME_SHARE: u32 = 2;
+    let model = part.assignment.to_milp_with(stage, values, &part.forced);
+    let start = model.encode(&part.assignment, current);
+    let outcome = run.call(
+        &model.milp,
+        start,
+        run.options.neighborhood_nodes,
+        TIME_SHARE,
+    )?;
+    let placement = model.decode(&outcome.solution?);
+    if let Some(fault) = part.faults(&placement).first() {
+        run.failures
+            .push(format!("{}: wrong answer: {fault}", model.milp.name));
+        return None;
+    }
+    let order = (part.assignment).compare(&part.assignment.values(&placement), values);
+    order.is_lt().then_some(placement)
+}
+
+/// By rule: the worst count that is as good as can be, for the rules of the stage.
+fn targets(tally: &Tally<'_>, room: &Room<'_>, stage: usize, reached: &[f64]) -> Vec<(u32, i64)> {
+    (0_u32..)
+        .zip(&tally.index.rules)
+        .filter_map(|(position, &rule)| match rule {
+            Rule::Loss(of_stage, _) if of_stage == stage => {
+                let packing = rule.packing(room.assignment);
+                Some((position, room.least_worst(packing, stage, reached)))
+            }
+            Rule::Survival(of_stage, _) if of_stage == stage => Some((position, 0)),
+            _ => None,
+        })
+        .collect()
+}
+
+struct Search {
+    stage: usize,
+    targets: Vec<(u32, i64)>,
+    random: Random,
+}
+
+impl Search {
+    /// Rules that may still be improved.
+    fn excessive(&self, tally: &Tally<'_>) -> Vec<u32> {
+        let is_excessive = |&&(rule, target): &&(u32, i64)| {
+            let most = tally.counts[rule as usize].most.0;
+            most > target && tally.term_value(rule) > 0.0
+        };
+        self.targets
+            .iter()
+            .filter(is_excessive)
+            .map(|&(rule, _)| rule)
+            .collect()
+    }
+
+    /// Moves single copies out of worst groups, as long as that helps.
+    fn move_copies(&self, run: &mut Run<'_>, tally: &mut Tally<'_>) -> bool {
+        let mut looks = run.options.moves * LOOKS_PER_MOVE;
+        let mut moved = false;
+        for rule in self.excessive(tally) {
+            let target = self.targets.iter().find(|target| target.0 == rule);
+            let target = target.expect("excessive rules have targets").1;
+            while tally.counts[rule as usize].most.0 > target && looks > 0 {
+                if run.must_stop() || !lower(tally, rule, &mut looks) {
+                    break;
+                }
+                moved = true;
+            }
+        }
+        moved
+    }
+
+    /// Items and bins of the next neighborhood, ascending; `None` when there is nothing to improve.
+    fn choose(&mut self, run: &Run<'_>, tally: &Tally<'_>) -> Option<(Vec<u32>, Vec<u32>)> {
+        let (mut items, mut bins) = match &tally.assignment.stages[self.stage].objective {
+            Objective::Value(terms) => self.around_unplaced(tally, terms),
+            Objective::Shortfall(_) | Objective::WorstShare(_) => self.around_worst(tally),
+            Objective::Opened(costs) => self.around_open(tally, costs),
+        }?;
+        let n_columns = run.part_columns();
+        loop {
+            let mut all = items.clone();
+            all.extend(inside(tally, &bins));
+            all.sort_unstable();
+            all.dedup();
+            if all.len() * bins.len() <= n_columns || bins.len() <= 2 {
+                all.truncate((n_columns / bins.len()).max(1));
+                items = all;
+                break;
+            }
+            bins.pop();
+        }
+        bins.sort_unstable();
+        Some((items, bins))
+    }
+
+    /// An item with copies to place (or its gang), and bins where there is nearly room for it.
+    fn around_unplaced(
+        &mut self,
+        tally: &Tally<'_>,
+        terms: &[Term],
+    ) -> Option<(Vec<u32>, Vec<u32>)> {
+        let is_wanted = |term: &&Term| {
+            let item = &tally.assignment.items[term.item as usize];
+            term.value > 0 && tally.remaining(term.item) > 0 && !item.eligible.is_empty()
+        };
+        let wanted: Vec<u32> = terms
+            .iter()
+            .filter(is_wanted)
+            .map(|term| term.item)
+            .collect();
+        let item = *self.random.pick(&wanted)?;
+        let items = match tally.index.gang_of[item as usize] {
+            Some(gang) => tally.assignment.gangs[gang as usize].items.clone(),
+            None => vec![item],
+        };
+        let of_item = &tally.assignment.items[item as usize];
+        let nearly = |bin: u32| {
+            let shares = tally.free(bin).iter().zip(&of_item.demand);
+            (shares.filter(|&(_, &demand)| demand > 0))
+                .map(|(&free, &demand)| free as f64 / demand as f64)
+                .fold(1.0, f64::min)
+        };
+        let mut by_room: Vec<(f64, u32)> = of_item
+            .eligible
+            .iter()
+            .map(|&bin| (nearly(bin), bin))
+            .collect();
+        by_room.sort_by(|left, right| right.0.total_cmp(&left.0).then(left.1.cmp(&right.1)));
+        let nearest: Vec<u32> = by_room.iter().take(4 * BINS).map(|&(_, bin)| bin).collect();
+        let mut bins = self.random.some(&nearest, BINS * 2 / 3);
+        self.add_random(&of_item.eligible, &mut bins);
+        Some((items, bins))
+    }
+
+    /// Bins of a worst group, and bins of groups with few copies.
+    fn around_worst(&mut self, tally: &Tally<'_>) -> Option<(Vec<u32>, Vec<u32>)> {
+        let rule = *self.random.pick(&self.excessive(tally))?;
+        let packing = tally.index.rules[rule as usize].packing(tally.assignment);
+        let counts = &tally.counts[rule as usize];
+        let of_item = |&item: &u32| tally.at[item as usize].keys().copied();
+        let is_worst = |&bin: &u32| {
+            tally
+                .group(rule, bin)
+                .is_some_and(|group| counts.counts[group] == counts.most.0)
+        };
+        let worst: Vec<u32> = packing
+            .items
+            .iter()
+            .flat_map(of_item)
+            .filter(is_worst)
+            .collect();
+        let first = *self.random.pick(&worst)?;
+        let group = tally.group(rule, first);
+        let same: Vec<u32> = worst
+            .iter()
+            .copied()
+            .filter(|&bin| tally.group(rule, bin) == group)
+            .collect();
+        let mut bins = self.random.some(&same, BINS / 4 + 1);
+        let item = *self.random.pick(&packing.items)?;
+        let eligible = &tally.assignment.items[item as usize].eligible;
+        let count = |bin: u32| {
+            tally
+                .group(rule, bin)
+                .map_or(0, |group| counts.counts[group])
+        };
+        let lower: Vec<u32> = (eligible.iter().copied())
+            .filter(|&bin| count(bin) + 1 < counts.most.0)
+            .collect();
+        for bin in self.random.some(&lower, BINS / 2) {
+            if !bins.contains(&bin) {
+                bins.push(bin);
+            }
+        }
+        self.add_random(eligible, &mut bins);
+        Some((packing.items.to_vec(), bins))
+    }
+
+    /// An open bin that holds little, and other open bins.
+    fn around_open(&mut self, tally: &Tally<'_>, costs: &[i64]) -> Option<(Vec<u32>, Vec<u32>)> {
+        let mut open: Vec<(i64, u32)> = (0_u32..)
+            .zip(tally.load.iter().zip(costs))
+            .filter(|&(_, (&load, &cost))| load > 0 && cost > 0)
+            .map(|(bin, (&load, _))| (load, bin))
+            .collect();
+        open.sort_unstable();
+        let smallest: Vec<u32> = open.iter().take(BINS).map(|&(_, bin)| bin).collect();
+        let first = *self.random.pick(&smallest)?;
+        let mut bins = vec![first];
+        let used: Vec<u32> = (0_u32..)
+            .zip(&tally.load)
+            .filter(|&(_, &load)| load > 0)
+            .map(|(bin, _)| bin)
+            .collect();
+        self.add_random(&used, &mut bins);
+        Some((Vec::new(), bins))
+    }
+
+    /// Fills up with random bins.
+    fn add_random(&mut self, from: &[u32], bins: &mut Vec<u32>) {
+        for bin in self.random.some(from, BINS) {
+            if bins.len() < BINS && !bins.contains(&bin) {
+                bins.push(bin);
+            }
+        }
+    }
+}
+
+/// Items with copies in any of the bins.
+fn inside(tally: &Tally<'_>, bins: &[u32]) -> Vec<u32> {
+    (0_u32..)
+        .zip(&tally.at)
+        .filter(|(_, at)| bins.iter().any(|bin| at.contains_key(bin)))
+        .map(|(item, _)| item)
+        .collect()
+}
+
+/// Moves one copy out of a worst group of the rule, if that helps the rule and harms no earlier or equal stage.
+fn lower(tally: &mut Tally<'_>, rule: u32, looks: &mut usize) -> bool {
+    let packing = tally.index.rules[rule as usize].packing(tally.assignment);
+    let counts = &tally.counts[rule as usize];
+    let most = counts.most.0;
+    let is_worst = |bin: u32| {
+        tally
+            .group(rule, bin)
+            .is_some_and(|group| counts.counts[group] == most)
+    };
+    let mut sources: Vec<(u32, u32)> = Vec::new();
+    for &item in packing.items.iter() {
+        let bins = tally.at[item as usize].keys().copied();
+        sources.extend(bins.filter(|&bin| is_worst(bin)).map(|bin| (item, bin)));
+    }
+    sources
+        .into_iter()
+        .any(|(item, from)| move_one(tally, rule, item, from, looks))
+}
+
+/// Moves a copy of the item out of the bin to the best other one, if the result is better.
+fn move_one(tally: &mut Tally<'_>, rule: u32, item: u32, from: u32, looks: &mut usize) -> bool {
+    let n_worst = tally.counts[rule as usize].most;
+    tally.change(item, from, -1);
+    let target = best_target(tally, rule, item, from, n_worst.0, looks);
+    tally.change(item, from, 1);
+    let Some(to) = target else {
+        return false;
+    };
+    let before = touched(tally, item, from, to);
+    tally.change(item, from, -1);
+    tally.change(item, to, 1);
+    let after = touched(tally, item, from, to);
+    let order = tally.assignment.compare(&after, &before);
+    let helps = order.is_lt() || (order.is_eq() && tally.counts[rule as usize].most < n_worst);
+    if helps && tally.holds(item) {
+        return true;
+    }
+    tally.change(item, to, -1);
+    tally.change(item, from, 1);
+    false
+}
+
+/// The bin that raises least when it takes the copy; its group has room below the worst.
+fn best_target(
+    tally: &Tally<'_>,
+    rule: u32,
+    item: u32,
+    from: u32,
+    most: i64,
+    looks: &mut usize,
+) -> Option<u32> {
+    let eligible = &tally.assignment.items[item as usize].eligible;
+    *looks = looks.saturating_sub(eligible.len());
+    let counts = &tally.counts[rule as usize].counts;
+    (eligible.iter().copied())
+        .filter(|&bin| bin != from)
+        .filter(|&bin| {
+            tally
+                .group(rule, bin)
+                .is_none_or(|group| counts[group] + 1 < most)
+        })
+        .filter(|&bin| tally.room(item, bin) > 0)
+        .min_by_key(|&bin| {
+            let mut raised = 0;
+            let mut sum = 0;
+            for &other in &tally.index.rules_of[item as usize] {
+                if let Some(group) = tally.group(other, bin) {
+                    let of_other = &tally.counts[other as usize];
+                    let is_term = matches!(
+                        tally.index.rules[other as usize],
+                        Rule::Loss(..) | Rule::Survival(..)
+                    );
+                    raised += i64::from(is_term && of_other.counts[group] == of_other.most.0);
+                    sum += of_other.counts[group];
+                }
+            }
+            (raised, sum, bin)
+        })
+}
+
+/// By stage: the part of its value that moving a copy between the bins can change.
+fn touched(tally: &Tally<'_>, item: u32, from: u32, to: u32) -> Vec<f64> {
+    let mut values: Vec<f64> = (tally.assignment.stages.iter())
+        .map(|stage| match &stage.objective {
+            Objective::Opened(costs) => {
+                let cost = |bin: u32| {
+                    let is_open = tally.load[bin as usize] > 0;
+                    if is_open { costs[bin as usize] } else { 0 }
+                };
+                (cost(from) + cost(to)) as f64
+            }
+            _ => 0.0,
+        })
+        .collect();
+    for &rule in &tally.index.rules_of[item as usize] {
+        if let Rule::Loss(stage, _) | Rule::Survival(stage, _) = tally.index.rules[rule as usize] {
+            values[stage] += tally.term_value(rule);
+        }
+    }
+    values
+}
+
+/// Xorshift: the same numbers for the same seed on every machine.
+struct Random(u64);
+
+impl Random {
+    fn new(seed: u64, stage: usize) -> Self {
+        let mixed = seed
+            .wrapping_add(1 + stage as u64)
+            .wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        Self(mixed.max(1))
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        ((self.0 >> 11) % limit as u64) as usize
+    }
+
+    fn pick<'l, T>(&mut self, list: &'l [T]) -> Option<&'l T> {
+        (!list.is_empty()).then(|| &list[self.below(list.len())])
+    }
+
+    /// Some entries, at most `n`, in random order.
+    fn some(&mut self, list: &[u32], n: usize) -> Vec<u32> {
+        let mut some = Vec::new();
+        for _ in 0..n {
+            if let Some(&entry) = self.pick(list)
+                && !some.contains(&entry)
+            {
+                some.push(entry);
+            }
+        }
+        some
+    }
+}

@@ -1,0 +1,546 @@
+//! The ladder: construct, bound, solve exactly or improve, stage by stage.
+//!
+//! # Guarantees
+//! - The placement breaks no rule, and is lexicographically at least as good as the constructive one and as the start.
+//! - Without a deadline equal input gives equal output: effort is limited by nodes and rounds, never by a clock.
+//! - A solver that panics, hangs or is wrong costs exactness alone, and is reported.
+//! - With a deadline it returns by then, as long as reading the data and the constructive method take less.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use super::bound::Room;
+use super::construct::construct;
+use super::evaluate::TIE;
+use super::improve;
+use super::placement::Placement;
+use super::prices::Pricing;
+use super::reduce::{Reduced, reduce};
+use super::tally::Stop;
+use super::types::{Assignment, Objective};
+use crate::guard::solve_guarded;
+use crate::milp::{Milp, Sense};
+use crate::outcome::{Outcome, Status, StopReason};
+use crate::solver::{CancelToken, Limits, MilpSolver, SolverError};
+
+/// How much effort [`solve`] makes.
+#[derive(Clone)]
+pub struct LadderOptions {
+    /// The backend for integer programs.
+    pub solver: Arc<dyn MilpSolver>,
+    /// The moment at which the answer must be there.
+    pub deadline: Option<Instant>,
+    /// Stops the work from outside.
+    pub cancel: CancelToken,
+    /// A stage is good enough at this gap.
+    pub gap: f64,
+    /// The seed of everything that is drawn at random.
+    pub seed: u64,
+    /// Assignments with at most so many columns (after merging alike items) are solved whole.
+    pub exact_columns: usize,
+    /// The same, for solvers that cannot limit their effort but by the clock, when there is no deadline.
+    pub exact_columns_without_limits: usize,
+    /// Nodes of the search tree for a stage that is solved whole.
+    pub nodes: i64,
+    /// How many neighborhoods are solved for a stage.
+    pub neighborhoods: usize,
+    /// Columns of a neighborhood.
+    pub neighborhood_columns: usize,
+    /// Nodes of the search tree for a neighborhood.
+    pub neighborhood_nodes: i64,
+    /// How many local moves are tried for a stage.
+    pub moves: usize,
+}
+
+impl LadderOptions {
+    /// Options of moderate effort, with no deadline and no gap.
+    #[must_use]
+    pub fn new(solver: Arc<dyn MilpSolver>) -> Self {
+        Self {
+            solver,
+            deadline: None,
+            cancel: CancelToken::new(),
+            gap: 0.0,
+            seed: 0,
+            exact_columns: 4_000,
+            exact_columns_without_limits: 120,
+            nodes: 2_000,
+            neighborhoods: 40,
+            neighborhood_columns: 500,
+            neighborhood_nodes: 100,
+            moves: 4_000,
+        }
+    }
+}
+
+/// How a stage's bound is proved.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Proof {
+    /// By counting; recomputed from the assignment alone.
+    Combinatorial,
+    /// By prices of capacity (shape: bins x resources); recomputed from the assignment and the prices.
+    Multipliers(Vec<Vec<f64>>),
+    /// By branch and bound; claimed by the solver.
+    Search,
+}
+
+/// What became of a stage.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StageAnswer {
+    /// The stage's name.
+    pub name: String,
+    /// Whether more or less is better.
+    pub sense: Sense,
+    /// The value reached.
+    pub objective: f64,
+    /// A value that no placement at least as good in the earlier stages is better than.
+    pub bound: Option<f64>,
+    /// How the bound is proved.
+    pub proof: Option<Proof>,
+    /// The value of the constructive method; `None` after the first stage at which that one is worse: values are then not comparable.
+    pub greedy: Option<f64>,
+}
+
+impl StageAnswer {
+    /// `|objective - bound| / max(|objective|, |bound|, 1)`.
+    #[must_use]
+    pub fn gap(&self) -> Option<f64> {
+        self.bound.map(|bound| gap(self.objective, bound))
+    }
+}
+
+/// The answer of [`solve`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Solved {
+    /// The best placement found; it breaks no rule.
+    pub placement: Placement,
+    /// What became of each stage.
+    pub stages: Vec<StageAnswer>,
+    /// The placement of the constructive method alone.
+    pub greedy: Placement,
+    /// The clock or the cancel token, if it cut short something that would have gone on.
+    pub stopped: Option<StopReason>,
+    /// What went wrong, in words; the placement stands all the same.
+    pub failures: Vec<String>,
+}
+
+/// Places the items as well as the effort allows, from `start` if it is given and breaks no rule.
+#[must_use]
+pub fn solve(
+    assignment: &Assignment,
+    start: Option<&Placement>,
+    options: &LadderOptions,
+) -> Solved {
+    if let Err(faults) = assignment.validate() {
+        return refused(&faults);
+    }
+    let mut failures = Vec::new();
+    let start = start.filter(|start| {
+        let faults = assignment.faults(start);
+        failures.extend((faults.first()).map(|fault| format!("the start is not used: {fault}")));
+        faults.is_empty()
+    });
+    let reduced = reduce(assignment);
+    let stop = Stop {
+        deadline: options.deadline,
+        cancel: options.cancel.clone(),
+    };
+    let greedy = construct(&reduced.assignment, None, &stop);
+    let mut run = Run {
+        assignment: &reduced.assignment,
+        options,
+        reserve: Duration::ZERO,
+        values: reduced.assignment.values(&greedy.placement),
+        incumbent: greedy.placement.clone(),
+        searched: vec![None; assignment.stages.len()],
+        stopped: greedy.stopped,
+        cut: None,
+        failures,
+        is_usable: true,
+    };
+    if let Some(start) = start {
+        let start = reduced.fold(start);
+        let completed = construct(&reduced.assignment, Some(&start), &stop);
+        run.stopped = run.stopped.take().or(completed.stopped);
+        // Equally good placements that keep the start are better. Adding to it harms where no early stage asks for more.
+        run.accept(completed.placement, true);
+        run.accept(start, false);
+    }
+    let began = Instant::now();
+    let room = Room::new(assignment);
+    let mut bounds = Bounds::new(&room);
+    bounds.update(&mut run);
+    // What comes after the search takes about as long as this.
+    run.reserve = began.elapsed() * 2 + Duration::from_millis(10);
+    run.improve(&mut bounds);
+    bounds.update(&mut run);
+    answer(assignment, &reduced, start, &greedy.placement, run, bounds)
+}
+
+fn refused(faults: &[super::validate::AssignmentFault]) -> Solved {
+    let failure = |fault: &super::validate::AssignmentFault| format!("not an assignment: {fault}");
+    Solved {
+        placement: Placement::default(),
+        stages: Vec::new(),
+        greedy: Placement::default(),
+        stopped: None,
+        failures: faults.iter().map(failure).collect(),
+    }
+}
+
+fn answer(
+    assignment: &Assignment,
+    reduced: &Reduced<'_>,
+    start: Option<&Placement>,
+    greedy: &Placement,
+    run: Run<'_>,
+    bounds: Bounds<'_>,
+) -> Solved {
+    let greedy_values = run.assignment.values(greedy);
+    let mut is_comparable = true;
+    let stages = (assignment.stages.iter().enumerate())
+        .map(|(position, stage)| {
+            let sense = stage.objective.sense();
+            let objective = run.values[position];
+            let (bound, proof) = match bounds.of_stage[position].clone() {
+                Some((bound, proof)) => (Some(bound), Some(proof)),
+                None => (None, None),
+            };
+            let greedy = is_comparable.then_some(greedy_values[position]);
+            is_comparable &= !sense.is_better(objective, greedy_values[position], TIE);
+            StageAnswer {
+                name: stage.name.clone(),
+                sense,
+                objective,
+                bound,
+                proof,
+                greedy,
+            }
+        })
+        .collect();
+    Solved {
+        placement: reduced.unfold(&run.incumbent, start),
+        stages,
+        greedy: reduced.unfold(greedy, None),
+        stopped: run.stopped.or(run.cut),
+        failures: run.failures,
+    }
+}
+
+/// `|objective - bound| / max(|objective|, |bound|, 1)`.
+fn gap(objective: f64, bound: f64) -> f64 {
+    (objective - bound).abs() / objective.abs().max(bound.abs()).max(1.0)
+}
+
+/// The state of one [`solve`].
+pub(super) struct Run<'a> {
+    /// Over classes of alike items.
+    pub(super) assignment: &'a Assignment,
+    pub(super) options: &'a LadderOptions,
+    /// Time kept for what comes after the search.
+    reserve: Duration,
+    pub(super) incumbent: Placement,
+    pub(super) values: Vec<f64>,
+    /// Bounds by search.
+    searched: Vec<Option<f64>>,
+    /// Why everything must end.
+    pub(super) stopped: Option<StopReason>,
+    /// Why a single solve was cut short, though the rest went on.
+    cut: Option<StopReason>,
+    pub(super) failures: Vec<String>,
+    /// Whether the solver may be called again.
+    pub(super) is_usable: bool,
+}
+
+impl Run<'_> {
+    /// Takes a placement that breaks no rule if it is better, or as good and `on_tie`; says whether it did.
+    pub(super) fn accept(&mut self, placement: Placement, on_tie: bool) -> bool {
+        let values = self.assignment.values(&placement);
+        let order = self.assignment.compare(&values, &self.values);
+        let taken = order.is_lt() || (on_tie && order.is_eq());
+        if taken {
+            self.values = values;
+            self.incumbent = placement;
+        }
+        taken
+    }
+
+    /// The time that a solver may take, guard included; `None` without a deadline. Sets `stopped` when none is left.
+    pub(super) fn time(&mut self) -> Result<Option<Duration>, ()> {
+        // A guarded solve returns within a fiftieth, at least 100 ms, of its limit.
+        const GRACE: Duration = Duration::from_millis(110);
+        const LEAST: Duration = Duration::from_millis(10);
+        if self.stopped.is_none() && self.options.cancel.is_cancelled() {
+            self.stopped = Some(StopReason::Cancelled);
+        }
+        if self.stopped.is_some() {
+            return Err(());
+        }
+        let Some(deadline) = self.options.deadline else {
+            return Ok(None);
+        };
+        let left = deadline.saturating_duration_since(Instant::now());
+        let usable = left.saturating_sub(self.reserve + GRACE) * 49 / 50;
+        if usable < LEAST {
+            self.stopped = Some(StopReason::Deadline);
+            return Err(());
+        }
+        Ok(Some(usable))
+    }
+
+    /// Whether whatever is under way must end.
+    pub(super) fn must_stop(&mut self) -> bool {
+        if self.stopped.is_none() {
+            let deadline = self.options.deadline;
+            let stop = Stop {
+                deadline: deadline.map(|at| at.checked_sub(self.reserve).unwrap_or(at)),
+                cancel: self.options.cancel.clone(),
+            };
+            self.stopped = stop.reason();
+        }
+        self.stopped.is_some()
+    }
+
+    /// Solves a program by the backend, within `share` of the time that is left. Failures are written down.
+    pub(super) fn call(
+        &mut self,
+        model: &Arc<Milp>,
+        start: Vec<f64>,
+        nodes: i64,
+        share: u32,
+    ) -> Option<Outcome> {
+        let time = self.time().ok()?;
+        if !self.is_usable {
+            return None;
+        }
+        let limits = Limits {
+            time: time.map(|time| time / share),
+            nodes: Some(nodes),
+            relative_gap: self.options.gap,
+            seed: self.options.seed,
+            start: Some(start),
+            cancel: self.options.cancel.clone(),
+        };
+        match solve_guarded(&self.options.solver, model, &limits) {
+            Ok(outcome) => {
+                self.note_stop(outcome.status.stop_reason(), share);
+                Some(outcome)
+            }
+            Err(error) => {
+                self.fail(&model.name, &error);
+                None
+            }
+        }
+    }
+
+    fn note_stop(&mut self, reason: Option<&StopReason>, share: u32) {
+        match reason {
+            Some(StopReason::Cancelled) => self.stopped = Some(StopReason::Cancelled),
+            Some(StopReason::Deadline) if share == 1 => self.stopped = Some(StopReason::Deadline),
+            Some(StopReason::Deadline) => self.cut = Some(StopReason::Deadline),
+            _ => {}
+        }
+    }
+
+    pub(super) fn fail(&mut self, place: &str, error: &SolverError) {
+        self.is_usable &= !matches!(
+            error,
+            SolverError::Panicked { .. }
+                | SolverError::Abandoned { .. }
+                | SolverError::Crashed { .. }
+        );
+        let failure = format!("{place}: {error}");
+        if !self.failures.contains(&failure) {
+            self.failures.push(failure);
+        }
+    }
+
+    /// Takes the placement if it breaks no rule and is better.
+    pub(super) fn take(&mut self, placement: &Placement) {
+        match self.assignment.faults(placement).first() {
+            Some(fault) => (self.failures).push(format!("an improvement is not used: {fault}")),
+            None => {
+                self.accept(placement.clone(), false);
+            }
+        }
+    }
+
+    /// Columns that a neighborhood may have.
+    pub(super) fn part_columns(&self) -> usize {
+        if self.is_limited() {
+            self.options.neighborhood_columns
+        } else {
+            (self.options.neighborhood_columns).min(self.options.exact_columns_without_limits / 3)
+        }
+    }
+
+    /// Whether a solve ends after some effort, or by the clock.
+    fn is_limited(&self) -> bool {
+        self.options.solver.capabilities().node_limit || self.options.deadline.is_some()
+    }
+
+    fn improve(&mut self, bounds: &mut Bounds<'_>) {
+        let exact_columns = if self.is_limited() {
+            self.options.exact_columns
+        } else {
+            self.options
+                .exact_columns
+                .min(self.options.exact_columns_without_limits)
+        };
+        let is_exact = self.assignment.n_columns() <= exact_columns;
+        for stage in 0..self.assignment.stages.len() {
+            bounds.update(self);
+            if bounds.is_met(self, stage) {
+                continue;
+            }
+            if is_exact {
+                self.solve_whole(stage);
+                bounds.update(self);
+            }
+            if !bounds.is_met(self, stage) && !self.must_stop() {
+                improve::improve(self, bounds, stage);
+            }
+        }
+    }
+
+    /// Solves a stage by branch and bound.
+    fn solve_whole(&mut self, stage: usize) {
+        let model = self.assignment.to_milp(stage, &self.values);
+        let start = model.encode(self.assignment, &self.incumbent);
+        let stages_left = (self.assignment.stages.len() - stage) as u32;
+        let Some(outcome) = self.call(&model.milp, start, self.options.nodes, stages_left) else {
+            return;
+        };
+        if outcome.status == Status::Infeasible || outcome.status == Status::Unbounded {
+            let status = &outcome.status;
+            self.failures.push(format!(
+                "{}: wrong answer: {status}, although a placement is known",
+                model.milp.name
+            ));
+            return;
+        }
+        if let Some(solution) = &outcome.solution {
+            let placement = model.decode(solution);
+            match self.assignment.faults(&placement).first() {
+                Some(fault) => self
+                    .failures
+                    .push(format!("{}: wrong answer: {fault}", model.milp.name)),
+                None => {
+                    self.accept(placement, false);
+                }
+            }
+        }
+        if let Some(bound) = outcome.dual_bound {
+            self.take_bound(stage, model.stage_bound(bound));
+        }
+    }
+
+    /// Notes a bound by search, unless the incumbent contradicts it.
+    fn take_bound(&mut self, stage: usize, bound: f64) {
+        let sense = self.assignment.stages[stage].objective.sense();
+        let objective = self.values[stage];
+        let margin = 1e-6 * objective.abs().max(1.0);
+        if !bound.is_finite() {
+            return;
+        }
+        if sense.is_better(objective, bound, margin) {
+            let name = &self.assignment.stages[stage].name;
+            self.failures.push(format!(
+                "{name}: wrong answer: bound {bound} is beaten by {objective}"
+            ));
+            return;
+        }
+        // Within the margin the two are equal.
+        let bound = if (objective - bound).abs() <= TIE * objective.abs().max(1.0)
+            || sense.is_better(objective, bound, 0.0)
+        {
+            objective
+        } else {
+            bound
+        };
+        self.searched[stage] = Some(bound);
+    }
+}
+
+/// The best bound known of each stage.
+pub(super) struct Bounds<'a> {
+    pub(super) room: &'a Room<'a>,
+    of_stage: Vec<Option<(f64, Proof)>>,
+    /// The values of the earlier stages for which the combinatorial bounds were computed.
+    computed_for: Vec<f64>,
+    priced: Vec<bool>,
+}
+
+impl<'a> Bounds<'a> {
+    fn new(room: &'a Room<'a>) -> Self {
+        let n_stages = room.assignment.stages.len();
+        Self {
+            room,
+            of_stage: vec![None; n_stages],
+            computed_for: Vec::new(),
+            priced: vec![false; n_stages],
+        }
+    }
+
+    /// Recomputes bounds for the values reached now, and takes those by search where they are better.
+    fn update(&mut self, run: &mut Run<'_>) {
+        let is_new = self.computed_for != run.values;
+        for (stage, of_stage) in self.room.assignment.stages.iter().enumerate() {
+            let sense = of_stage.objective.sense();
+            if is_new && !matches!(self.of_stage[stage], Some((_, Proof::Multipliers(_)))) {
+                let bound = self.room.combinatorial(stage, &run.values);
+                self.of_stage[stage] = Some((bound, Proof::Combinatorial));
+            }
+            self.price(run, stage);
+            if let (Some(searched), Some((bound, _))) = (run.searched[stage], &self.of_stage[stage])
+                && sense.is_better(*bound, searched, TIE)
+            {
+                self.of_stage[stage] = Some((searched, Proof::Search));
+            }
+        }
+        self.computed_for.clone_from(&run.values);
+    }
+
+    /// Tries for a bound by multipliers, once, where the combinatorial one is not met.
+    fn price(&mut self, run: &mut Run<'_>, stage: usize) {
+        let Objective::Value(terms) = &self.room.assignment.stages[stage].objective else {
+            return;
+        };
+        if self.priced[stage] || self.is_met(run, stage) {
+            return;
+        }
+        let Ok(time) = run.time() else {
+            return;
+        };
+        self.priced[stage] = true;
+        let limits = Limits {
+            time: time.map(|time| time / 4),
+            seed: run.options.seed,
+            cancel: run.options.cancel.clone(),
+            ..Limits::default()
+        };
+        let solver = run.is_usable.then_some(&run.options.solver);
+        let (priced, failure) =
+            Pricing::new(self.room, terms).solve(solver, &limits, run.values[stage]);
+        if let Some(error) = failure {
+            run.fail("prices", &error);
+        }
+        if let Some((bound, _)) = &self.of_stage[stage]
+            && priced.bound < bound - TIE
+            && priced.bound >= run.values[stage] - TIE * run.values[stage].max(1.0)
+        {
+            self.of_stage[stage] = Some((priced.bound, Proof::Multipliers(priced.prices)));
+        }
+    }
+
+    pub(super) fn is_met(&self, run: &Run<'_>, stage: usize) -> bool {
+        self.of_stage[stage].as_ref().is_some_and(|&(bound, _)| {
+            let objective = run.values[stage];
+            let apart = (objective - bound).abs();
+            apart <= TIE * objective.abs().max(1.0) || gap(objective, bound) <= run.options.gap
+        })
+    }
+}

@@ -1,0 +1,377 @@
+//! A part of an assignment, with everything outside it held fixed: again an [`Assignment`].
+
+use std::sync::Arc;
+
+use super::evaluate::PlacementFault;
+use super::placement::{Entry, Placement};
+use super::tally::{Rule, Tally};
+use super::types::{
+    Assignment, Balance, Bin, Cap, Gang, Item, Limit, Loss, Objective, Packing, Stage, Survival,
+    Term,
+};
+use super::validate::NO_GROUP;
+
+/// Some items and bins of a placement, free to be placed anew.
+#[derive(Debug)]
+pub(super) struct Neighborhood {
+    /// The part as an assignment of its own. Its stage values differ from the whole's by constants.
+    pub(super) assignment: Assignment,
+    /// Gangs that may not be absent, since copies outside count on them.
+    pub(super) forced: Vec<usize>,
+    /// What is placed there now, in positions of the part.
+    pub(super) current: Placement,
+    items: Vec<u32>,
+    bins: Vec<u32>,
+}
+
+impl Neighborhood {
+    /// Frees the copies of `items` in `bins` (both ascending).
+    pub(super) fn cut(tally: &Tally<'_>, items: &[u32], bins: &[u32]) -> Self {
+        let cut = Cut::new(tally, items, bins);
+        let (gangs, forced) = cut.gangs();
+        Self {
+            assignment: Assignment {
+                resources: tally.assignment.resources.clone(),
+                items: cut.items(),
+                bins: cut.bins(),
+                caps: cut.caps(),
+                limits: cut.limits(),
+                gangs,
+                balances: cut.balances(),
+                stages: cut.stages(),
+            },
+            forced,
+            current: Placement::new(cut.freed.iter().map(|&(_, _, at)| at).collect()),
+            items: items.to_vec(),
+            bins: bins.to_vec(),
+        }
+    }
+
+    /// The rules that a placement of the part breaks.
+    pub(super) fn faults(&self, placement: &Placement) -> Vec<PlacementFault> {
+        let mut faults = self.assignment.faults(placement);
+        for &gang in &self.forced {
+            let gang = &self.assignment.gangs[gang];
+            let activity = gang
+                .items
+                .iter()
+                .map(|&item| placement.copies_of(item))
+                .sum();
+            if activity == 0 {
+                let (row, least) = (gang.name.clone(), gang.least());
+                faults.push(PlacementFault::Partial {
+                    row,
+                    activity,
+                    least,
+                });
+            }
+        }
+        faults
+    }
+
+    /// Changes the tally from the current placement of the part to another.
+    pub(super) fn replace(&self, tally: &mut Tally<'_>, from: &Placement, to: &Placement) {
+        for (placement, sign) in [(from, -1), (to, 1)] {
+            for &(item, bin, copies) in placement.entries() {
+                let (item, bin) = (self.items[item as usize], self.bins[bin as usize]);
+                tally.change(item, bin, sign * copies);
+            }
+        }
+    }
+}
+
+struct Cut<'a> {
+    tally: &'a Tally<'a>,
+    items: &'a [u32],
+    bins: &'a [u32],
+    /// Item and bin in the whole, and the same entry in positions of the part.
+    freed: Vec<(u32, u32, Entry)>,
+    /// Rules that speak of any of the items, ascending.
+    rules: Vec<u32>,
+}
+
+impl<'a> Cut<'a> {
+    fn new(tally: &'a Tally<'a>, items: &'a [u32], bins: &'a [u32]) -> Self {
+        let mut freed = Vec::new();
+        for (local_item, &item) in items.iter().enumerate() {
+            for (local_bin, &bin) in bins.iter().enumerate() {
+                if let Some(&copies) = tally.at[item as usize].get(&bin) {
+                    freed.push((item, bin, (local_item as u32, local_bin as u32, copies)));
+                }
+            }
+        }
+        let rules_of = |item: &u32| tally.index.rules_of[*item as usize].iter().copied();
+        let mut rules: Vec<u32> = items.iter().flat_map(rules_of).collect();
+        rules.sort_unstable();
+        rules.dedup();
+        Self {
+            tally,
+            items,
+            bins,
+            freed,
+            rules,
+        }
+    }
+
+    /// Positions in the part of those of `whole` that are in it; both ascending.
+    fn local(part: &[u32], whole: &[u32]) -> Vec<u32> {
+        let position = |&of_whole: &u32| whole.binary_search(&of_whole).is_ok();
+        (0_u32..)
+            .zip(part)
+            .filter(|&(_, of_part)| position(of_part))
+            .map(|(local, _)| local)
+            .collect()
+    }
+
+    fn freed_of_item(&self, item: u32) -> i64 {
+        let entries = self.freed.iter().filter(|freed| freed.0 == item);
+        entries.map(|freed| freed.2.2).sum()
+    }
+
+    fn items(&self) -> Vec<Item> {
+        (self.items.iter())
+            .map(|&item| {
+                let whole = &self.tally.assignment.items[item as usize];
+                Item {
+                    count: self.tally.remaining(item) + self.freed_of_item(item),
+                    eligible: Arc::new(Self::local(self.bins, &whole.eligible)),
+                    ..whole.clone()
+                }
+            })
+            .collect()
+    }
+
+    fn bins(&self) -> Vec<Bin> {
+        (self.bins.iter())
+            .map(|&bin| {
+                let mut capacity = self.tally.free(bin).to_vec();
+                for &(item, _, (_, _, copies)) in self.freed.iter().filter(|freed| freed.1 == bin) {
+                    let demand = &self.tally.assignment.items[item as usize].demand;
+                    for (capacity, &demand) in capacity.iter_mut().zip(demand) {
+                        *capacity += demand * copies;
+                    }
+                }
+                Bin {
+                    name: self.tally.assignment.bins[bin as usize].name.clone(),
+                    capacity,
+                }
+            })
+            .collect()
+    }
+
+    fn caps(&self) -> Vec<Cap> {
+        let caps_of = |item: &u32| self.tally.index.caps_of[*item as usize].iter().copied();
+        let mut caps: Vec<u32> = self.items.iter().flat_map(caps_of).collect();
+        caps.sort_unstable();
+        caps.dedup();
+        caps.iter().filter_map(|&cap| self.cap(cap)).collect()
+    }
+
+    fn cap(&self, position: u32) -> Option<Cap> {
+        let cap = &self.tally.assignment.caps[position as usize];
+        let bins = Self::local(self.bins, &cap.bins);
+        if bins.is_empty() {
+            return None;
+        }
+        let is_counted = |item: u32, bin: u32| {
+            cap.items.binary_search(&item).is_ok() && cap.bins.binary_search(&bin).is_ok()
+        };
+        let freed: i64 = (self.freed.iter())
+            .filter(|freed| is_counted(freed.0, freed.1))
+            .map(|freed| freed.2.2)
+            .sum();
+        Some(Cap {
+            name: cap.name.clone(),
+            items: Arc::new(Self::local(self.items, &cap.items)),
+            bins: Arc::new(bins),
+            max: self.tally.cap_room(position) + freed,
+        })
+    }
+
+    /// The packing of a rule in the part, and the group in the whole of each of its groups.
+    fn packing(&self, rule: u32) -> (Packing, Vec<usize>) {
+        let whole = self.tally.index.rules[rule as usize].packing(self.tally.assignment);
+        let mut groups: Vec<usize> = Vec::new();
+        let mut group_of = Vec::with_capacity(self.bins.len());
+        for &bin in self.bins {
+            group_of.push(match self.tally.group(rule, bin) {
+                None => NO_GROUP,
+                Some(group) => {
+                    let known = groups.iter().position(|&other| other == group);
+                    let local = known.unwrap_or(groups.len());
+                    if local == groups.len() {
+                        groups.push(group);
+                    }
+                    local as u32
+                }
+            });
+        }
+        let counts = &self.tally.counts[rule as usize].counts;
+        let mut base: Vec<i64> = groups.iter().map(|&group| counts[group]).collect();
+        for &(item, _, (_, local_bin, copies)) in &self.freed {
+            let group = group_of[local_bin as usize];
+            if group != NO_GROUP && whole.items.binary_search(&item).is_ok() {
+                base[group as usize] -= copies;
+            }
+        }
+        let packing = Packing {
+            items: Arc::new(Self::local(self.items, &whole.items)),
+            group_of: Arc::new(group_of),
+            base,
+        };
+        (packing, groups)
+    }
+
+    /// The packing with one or two more groups, for the extreme counts of the groups outside.
+    fn packing_with_rest(&self, rule: u32, with_least: bool) -> Packing {
+        let (mut packing, groups) = self.packing(rule);
+        let counts = &self.tally.counts[rule as usize].counts;
+        let mut inside = vec![false; counts.len()];
+        groups.iter().for_each(|&group| inside[group] = true);
+        let outside = || (counts.iter().zip(&inside)).filter(|&(_, &inside)| !inside);
+        packing
+            .base
+            .extend(outside().map(|(&count, _)| count).max());
+        if with_least {
+            packing
+                .base
+                .extend(outside().map(|(&count, _)| count).min());
+        }
+        packing
+    }
+
+    fn limits(&self) -> Vec<Limit> {
+        (self.rules.iter())
+            .filter_map(|&rule| match self.tally.index.rules[rule as usize] {
+                Rule::Limit(limit) => {
+                    let whole = &self.tally.assignment.limits[limit];
+                    let (packing, groups) = self.packing(rule);
+                    let names = groups.iter().map(|&group| whole.groups[group].clone());
+                    Some(Limit {
+                        name: whole.name.clone(),
+                        groups: Arc::new(names.collect()),
+                        packing,
+                        max: whole.max,
+                    })
+                }
+                _ => None,
+            })
+            .collect()
+    }
+
+    fn gangs(&self) -> (Vec<Gang>, Vec<usize>) {
+        let gang_of = |item: &u32| self.tally.index.gang_of[*item as usize];
+        let mut positions: Vec<u32> = self.items.iter().filter_map(gang_of).collect();
+        positions.sort_unstable();
+        positions.dedup();
+        let mut forced = Vec::new();
+        let mut gangs = Vec::new();
+        for position in positions {
+            let whole = &self.tally.assignment.gangs[position as usize];
+            let freed: i64 = (whole.items.iter())
+                .map(|&item| self.freed_of_item(item))
+                .sum();
+            let outside = self.tally.gangs[position as usize] - freed;
+            if outside > 0 && outside < whole.least() {
+                forced.push(gangs.len());
+            }
+            gangs.push(Gang {
+                name: whole.name.clone(),
+                items: Self::local(self.items, &whole.items),
+                min: whole.min,
+                base: whole.base + outside,
+            });
+        }
+        (gangs, forced)
+    }
+
+    fn balances(&self) -> Vec<Balance> {
+        (self.rules.iter())
+            .filter_map(|&rule| match self.tally.index.rules[rule as usize] {
+                Rule::Balance(balance) => {
+                    let whole = &self.tally.assignment.balances[balance];
+                    Some(Balance {
+                        name: whole.name.clone(),
+                        packing: self.packing_with_rest(rule, true),
+                        max_skew: whole.max_skew,
+                    })
+                }
+                _ => None,
+            })
+            .collect()
+    }
+
+    fn stages(&self) -> Vec<Stage> {
+        (self.tally.assignment.stages.iter().enumerate())
+            .map(|(position, stage)| Stage {
+                name: stage.name.clone(),
+                objective: match &stage.objective {
+                    Objective::Value(terms) => Objective::Value(self.terms(terms)),
+                    Objective::Shortfall(terms) => {
+                        Objective::Shortfall(self.survivals(position, terms))
+                    }
+                    Objective::WorstShare(terms) => {
+                        Objective::WorstShare(self.losses(position, terms))
+                    }
+                    Objective::Opened(costs) => Objective::Opened(self.opened(costs)),
+                },
+            })
+            .collect()
+    }
+
+    fn terms(&self, whole: &[Term]) -> Vec<Term> {
+        (0_u32..)
+            .zip(self.items)
+            .filter_map(|(local, &item)| {
+                let found = whole.binary_search_by_key(&item, |term| term.item).ok()?;
+                let value = whole[found].value;
+                Some(Term { item: local, value })
+            })
+            .collect()
+    }
+
+    fn survivals(&self, position: usize, whole: &[Survival]) -> Vec<Survival> {
+        (self.rules.iter())
+            .filter_map(|&rule| match self.tally.index.rules[rule as usize] {
+                Rule::Survival(stage, term) if stage == position => {
+                    let packing = self.packing_with_rest(rule, false);
+                    let freed: i64 = (whole[term].packing.items.iter())
+                        .map(|&item| self.freed_of_item(item))
+                        .sum();
+                    let outside = self.tally.totals[rule as usize] - freed;
+                    let counted: i64 = packing.base.iter().sum();
+                    Some(Survival {
+                        name: whole[term].name.clone(),
+                        packing,
+                        need: whole[term].need - outside + counted,
+                    })
+                }
+                _ => None,
+            })
+            .collect()
+    }
+
+    fn losses(&self, position: usize, whole: &[Loss]) -> Vec<Loss> {
+        (self.rules.iter())
+            .filter_map(|&rule| match self.tally.index.rules[rule as usize] {
+                Rule::Loss(stage, term) if stage == position => Some(Loss {
+                    packing: self.packing_with_rest(rule, false),
+                    ..whole[term].clone()
+                }),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// A bin with copies that stay is open whatever happens.
+    fn opened(&self, costs: &[i64]) -> Vec<i64> {
+        (self.bins.iter())
+            .map(|&bin| {
+                let freed = self.freed.iter().filter(|freed| freed.1 == bin);
+                let freed: i64 = freed.map(|freed| freed.2.2).sum();
+                let stays = self.tally.load[bin as usize] > freed;
+                if stays { 0 } else { costs[bin as usize] }
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,388 @@
+//! A placement in the making: what is free and how the rules stand, kept up to date copy by copy.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use super::placement::Placement;
+use super::types::{Assignment, Objective, Packing};
+use super::validate::NO_GROUP;
+use crate::outcome::StopReason;
+use crate::solver::CancelToken;
+
+/// What ends a method early.
+#[derive(Clone, Debug, Default)]
+pub struct Stop {
+    /// The moment at which it must have returned.
+    pub deadline: Option<Instant>,
+    /// A request from outside.
+    pub cancel: CancelToken,
+}
+
+impl Stop {
+    /// Why the method must end now, if it must.
+    #[must_use]
+    pub fn reason(&self) -> Option<StopReason> {
+        if self.cancel.is_cancelled() {
+            return Some(StopReason::Cancelled);
+        }
+        let over = self
+            .deadline
+            .is_some_and(|deadline| Instant::now() >= deadline);
+        over.then_some(StopReason::Deadline)
+    }
+}
+
+/// A rule or objective term that counts over groups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Rule {
+    /// Position in [`Assignment::limits`].
+    Limit(usize),
+    /// Position in [`Assignment::balances`].
+    Balance(usize),
+    /// Stage and term.
+    Survival(usize, usize),
+    /// Stage and term.
+    Loss(usize, usize),
+}
+
+impl Rule {
+    pub(super) fn packing(self, assignment: &Assignment) -> &Packing {
+        match self {
+            Self::Limit(position) => &assignment.limits[position].packing,
+            Self::Balance(position) => &assignment.balances[position].packing,
+            Self::Survival(stage, term) => match &assignment.stages[stage].objective {
+                Objective::Shortfall(terms) => &terms[term].packing,
+                _ => unreachable!("survivals are terms of shortfall stages"),
+            },
+            Self::Loss(stage, term) => match &assignment.stages[stage].objective {
+                Objective::WorstShare(terms) => &terms[term].packing,
+                _ => unreachable!("losses are terms of worst-share stages"),
+            },
+        }
+    }
+}
+
+/// Which rules speak of which item.
+#[derive(Debug)]
+pub(super) struct Index {
+    /// Every rule that counts over groups, in the order of the fields of [`Assignment`].
+    pub(super) rules: Vec<Rule>,
+    /// Positions in `rules`, by item.
+    pub(super) rules_of: Vec<Vec<u32>>,
+    /// Positions of caps, by item.
+    pub(super) caps_of: Vec<Vec<u32>>,
+    /// The gang of each item.
+    pub(super) gang_of: Vec<Option<u32>>,
+    /// The sum of the costs of a bin in all stages that count open bins, by stage: position of the stage.
+    pub(super) opened_stages: Vec<usize>,
+}
+
+impl Index {
+    pub(super) fn new(assignment: &Assignment) -> Self {
+        let n_items = assignment.items.len();
+        let mut index = Self {
+            rules: rules(assignment),
+            rules_of: vec![Vec::new(); n_items],
+            caps_of: vec![Vec::new(); n_items],
+            gang_of: vec![None; n_items],
+            opened_stages: Vec::new(),
+        };
+        for (position, rule) in index.rules.iter().enumerate() {
+            for &item in rule.packing(assignment).items.iter() {
+                index.rules_of[item as usize].push(position as u32);
+            }
+        }
+        for (position, cap) in assignment.caps.iter().enumerate() {
+            for &item in cap.items.iter() {
+                index.caps_of[item as usize].push(position as u32);
+            }
+        }
+        for (position, gang) in assignment.gangs.iter().enumerate() {
+            for &item in &gang.items {
+                index.gang_of[item as usize] = Some(position as u32);
+            }
+        }
+        for (position, stage) in assignment.stages.iter().enumerate() {
+            if matches!(stage.objective, Objective::Opened(_)) {
+                index.opened_stages.push(position);
+            }
+        }
+        index
+    }
+}
+
+fn rules(assignment: &Assignment) -> Vec<Rule> {
+    let mut rules: Vec<Rule> = (0..assignment.limits.len()).map(Rule::Limit).collect();
+    rules.extend((0..assignment.balances.len()).map(Rule::Balance));
+    for (stage, of_stage) in assignment.stages.iter().enumerate() {
+        match &of_stage.objective {
+            Objective::Shortfall(terms) => {
+                rules.extend((0..terms.len()).map(|term| Rule::Survival(stage, term)));
+            }
+            Objective::WorstShare(terms) => {
+                rules.extend((0..terms.len()).map(|term| Rule::Loss(stage, term)));
+            }
+            Objective::Value(_) | Objective::Opened(_) => {}
+        }
+    }
+    rules
+}
+
+/// Counts by group, with their extremes.
+#[derive(Clone, Debug)]
+pub(super) struct Counts {
+    pub(super) counts: Vec<i64>,
+    /// The largest count and how many groups have it.
+    pub(super) most: (i64, usize),
+    /// The smallest count and how many groups have it.
+    pub(super) least: (i64, usize),
+}
+
+impl Counts {
+    fn new(base: &[i64]) -> Self {
+        let mut counts = Self {
+            counts: base.to_vec(),
+            most: (0, 0),
+            least: (0, 0),
+        };
+        counts.find_most();
+        counts.find_least();
+        counts
+    }
+
+    fn find_most(&mut self) {
+        let most = self.counts.iter().copied().max().unwrap_or(0);
+        self.most = (
+            most,
+            self.counts.iter().filter(|&&count| count == most).count(),
+        );
+    }
+
+    fn find_least(&mut self) {
+        let least = self.counts.iter().copied().min().unwrap_or(0);
+        self.least = (
+            least,
+            self.counts.iter().filter(|&&count| count == least).count(),
+        );
+    }
+
+    fn change(&mut self, group: usize, change: i64) {
+        let before = self.counts[group];
+        let after = before + change;
+        self.counts[group] = after;
+        if before == self.most.0 {
+            self.most.1 -= 1;
+        }
+        if before == self.least.0 {
+            self.least.1 -= 1;
+        }
+        match after.cmp(&self.most.0) {
+            std::cmp::Ordering::Greater => self.most = (after, 1),
+            std::cmp::Ordering::Equal => self.most.1 += 1,
+            std::cmp::Ordering::Less if self.most.1 == 0 => self.find_most(),
+            std::cmp::Ordering::Less => {}
+        }
+        match after.cmp(&self.least.0) {
+            std::cmp::Ordering::Less => self.least = (after, 1),
+            std::cmp::Ordering::Equal => self.least.1 += 1,
+            std::cmp::Ordering::Greater if self.least.1 == 0 => self.find_least(),
+            std::cmp::Ordering::Greater => {}
+        }
+    }
+}
+
+/// A placement with everything that the rules count, kept up to date.
+#[derive(Clone, Debug)]
+pub(super) struct Tally<'a> {
+    pub(super) assignment: &'a Assignment,
+    pub(super) index: &'a Index,
+    /// What is left of each bin (shape: bins x resources).
+    free: Vec<i64>,
+    /// Copies in each bin.
+    pub(super) load: Vec<i64>,
+    /// Copies placed of each item.
+    pub(super) placed: Vec<i64>,
+    /// Copies by bin, for each item.
+    pub(super) at: Vec<BTreeMap<u32, i64>>,
+    /// What each cap still allows.
+    caps: Vec<i64>,
+    /// Counts of each rule of the index.
+    pub(super) counts: Vec<Counts>,
+    /// Copies placed of each rule's items, in whichever bin.
+    pub(super) totals: Vec<i64>,
+    /// Copies placed of each gang.
+    pub(super) gangs: Vec<i64>,
+}
+
+impl<'a> Tally<'a> {
+    pub(super) fn new(assignment: &'a Assignment, index: &'a Index, placement: &Placement) -> Self {
+        let n_items = assignment.items.len();
+        let mut tally = Self {
+            assignment,
+            index,
+            free: (assignment.bins.iter())
+                .flat_map(|bin| bin.capacity.iter().copied())
+                .collect(),
+            load: vec![0; assignment.bins.len()],
+            placed: vec![0; n_items],
+            at: vec![BTreeMap::new(); n_items],
+            caps: assignment.caps.iter().map(|cap| cap.max).collect(),
+            counts: (index.rules.iter())
+                .map(|rule| Counts::new(&rule.packing(assignment).base))
+                .collect(),
+            totals: (index.rules.iter())
+                .map(|rule| rule.packing(assignment).base.iter().sum())
+                .collect(),
+            gangs: vec![0; assignment.gangs.len()],
+        };
+        for &(item, bin, copies) in placement.entries() {
+            tally.change(item, bin, copies);
+        }
+        tally
+    }
+
+    pub(super) fn free(&self, bin: u32) -> &[i64] {
+        let n_resources = self.assignment.resources.len();
+        let start = bin as usize * n_resources;
+        &self.free[start..start + n_resources]
+    }
+
+    pub(super) fn remaining(&self, item: u32) -> i64 {
+        self.assignment.items[item as usize].count - self.placed[item as usize]
+    }
+
+    pub(super) fn group(&self, rule: u32, bin: u32) -> Option<usize> {
+        let packing = self.index.rules[rule as usize].packing(self.assignment);
+        let group = packing.group_of[bin as usize];
+        (group != NO_GROUP).then_some(group as usize)
+    }
+
+    /// Adds `copies` of the item to the bin, or takes them away if negative. The caller knows that it may.
+    pub(super) fn change(&mut self, item: u32, bin: u32, copies: i64) {
+        let n_resources = self.assignment.resources.len();
+        let demand = &self.assignment.items[item as usize].demand;
+        for (resource, &demand) in demand.iter().enumerate() {
+            self.free[bin as usize * n_resources + resource] -= demand * copies;
+        }
+        self.load[bin as usize] += copies;
+        self.placed[item as usize] += copies;
+        let here = self.at[item as usize].entry(bin).or_insert(0);
+        *here += copies;
+        if *here == 0 {
+            self.at[item as usize].remove(&bin);
+        }
+        let index = self.index;
+        for &cap in &index.caps_of[item as usize] {
+            if self.in_cap(cap, bin) {
+                self.caps[cap as usize] -= copies;
+            }
+        }
+        for &rule in &index.rules_of[item as usize] {
+            self.totals[rule as usize] += copies;
+            if let Some(group) = self.group(rule, bin) {
+                self.counts[rule as usize].change(group, copies);
+            }
+        }
+        if let Some(gang) = index.gang_of[item as usize] {
+            self.gangs[gang as usize] += copies;
+        }
+    }
+
+    /// What a cap still allows.
+    pub(super) fn cap_room(&self, cap: u32) -> i64 {
+        self.caps[cap as usize]
+    }
+
+    fn in_cap(&self, cap: u32, bin: u32) -> bool {
+        (self.assignment.caps[cap as usize].bins)
+            .binary_search(&bin)
+            .is_ok()
+    }
+
+    /// How many more copies of the item an eligible bin takes: rules of capacity, count, caps, limits and balances.
+    ///
+    /// One copy is allowed exactly if this is positive; for a balance it may be less than what is allowed at once.
+    pub(super) fn room(&self, item: u32, bin: u32) -> i64 {
+        let mut room = self.remaining(item);
+        let demand = &self.assignment.items[item as usize].demand;
+        for (&free, &demand) in self.free(bin).iter().zip(demand) {
+            if demand > 0 {
+                room = room.min(free / demand);
+            }
+        }
+        if room <= 0 {
+            return 0;
+        }
+        for &cap in &self.index.caps_of[item as usize] {
+            if self.caps[cap as usize] < room && self.in_cap(cap, bin) {
+                room = self.caps[cap as usize];
+            }
+        }
+        for &rule in &self.index.rules_of[item as usize] {
+            room = room.min(self.room_of_rule(rule, bin));
+        }
+        room.max(0)
+    }
+
+    fn room_of_rule(&self, rule: u32, bin: u32) -> i64 {
+        let Some(group) = self.group(rule, bin) else {
+            return i64::MAX;
+        };
+        let counts = &self.counts[rule as usize];
+        match self.index.rules[rule as usize] {
+            Rule::Limit(limit) => self.assignment.limits[limit].max - counts.counts[group],
+            Rule::Balance(balance) if counts.counts.len() > 1 => {
+                let max_skew = self.assignment.balances[balance].max_skew;
+                counts.least.0 + max_skew - counts.counts[group]
+            }
+            Rule::Balance(_) | Rule::Survival(..) | Rule::Loss(..) => i64::MAX,
+        }
+    }
+
+    /// Whether every balance and gang that speaks of the item holds; removals can break them.
+    pub(super) fn holds(&self, item: u32) -> bool {
+        let balanced = self.index.rules_of[item as usize].iter().all(|&rule| {
+            let Rule::Balance(balance) = self.index.rules[rule as usize] else {
+                return true;
+            };
+            let counts = &self.counts[rule as usize];
+            counts.most.0 - counts.least.0 <= self.assignment.balances[balance].max_skew
+        });
+        let gang = self.index.gang_of[item as usize];
+        balanced && gang.is_none_or(|gang| self.gang_holds(gang))
+    }
+
+    pub(super) fn gang_holds(&self, gang: u32) -> bool {
+        let placed = self.gangs[gang as usize];
+        placed == 0 || placed >= self.assignment.gangs[gang as usize].least()
+    }
+
+    /// What a survival or loss term contributes to its stage.
+    pub(super) fn term_value(&self, rule: u32) -> f64 {
+        let most = self.counts[rule as usize].most.0;
+        match self.index.rules[rule as usize] {
+            Rule::Survival(stage, term) => match &self.assignment.stages[stage].objective {
+                Objective::Shortfall(terms) => {
+                    (terms[term].need - (self.totals[rule as usize] - most)).max(0) as f64
+                }
+                _ => unreachable!("survivals are terms of shortfall stages"),
+            },
+            Rule::Loss(stage, term) => match &self.assignment.stages[stage].objective {
+                Objective::WorstShare(terms) => terms[term].share_of(most),
+                _ => unreachable!("losses are terms of worst-share stages"),
+            },
+            Rule::Limit(_) | Rule::Balance(_) => 0.0,
+        }
+    }
+
+    pub(super) fn placement(&self) -> Placement {
+        let mut entries = Vec::new();
+        for (item, bins) in self.at.iter().enumerate() {
+            entries.extend(
+                bins.iter()
+                    .map(|(&bin, &copies)| (item as u32, bin, copies)),
+            );
+        }
+        Placement::new(entries)
+    }
+}

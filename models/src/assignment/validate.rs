@@ -1,0 +1,334 @@
+//! What is wrong with the data of an [`Assignment`].
+
+use std::collections::BTreeSet;
+
+use super::types::{Assignment, Objective, Packing};
+
+/// Quantities and counts beyond this are refused, so that sums of products stay exact.
+pub const LARGEST_QUANTITY: i64 = 1_000_000_000_000_000;
+
+/// Counts of copies beyond this are refused: an item's, and those in place already.
+pub const LARGEST_COUNT: i64 = 1_000_000_000;
+
+/// The position in [`Packing::group_of`] that means "in no group".
+pub const NO_GROUP: u32 = u32::MAX;
+
+/// Why an [`Assignment`] means nothing. `place` says where, as in `item web: demand`.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AssignmentFault {
+    /// A list has the wrong length.
+    #[error("{place} has {given} entries instead of {expected}")]
+    Length {
+        /// Where.
+        place: String,
+        /// Its length.
+        given: usize,
+        /// What it should be.
+        expected: usize,
+    },
+    /// A list of positions is not strictly ascending.
+    #[error("{place} is not strictly ascending")]
+    Unsorted {
+        /// Where.
+        place: String,
+    },
+    /// A position beyond the end.
+    #[error("{place} speaks of position {position}, and there are {length}")]
+    Position {
+        /// Where.
+        place: String,
+        /// The position.
+        position: u32,
+        /// How many there are.
+        length: usize,
+    },
+    /// A number is negative, not finite, or too large.
+    #[error("{place} is {value}, outside {lower}..={upper}")]
+    Number {
+        /// Where.
+        place: String,
+        /// The number.
+        value: f64,
+        /// The smallest that is allowed.
+        lower: f64,
+        /// The largest that is allowed.
+        upper: f64,
+    },
+    /// A name is empty or used twice.
+    #[error("{place} has a name that is empty or used already")]
+    Name {
+        /// Where.
+        place: String,
+    },
+    /// An item is in two gangs.
+    #[error("item {item} is in more than one gang")]
+    TwoGangs {
+        /// The item's name.
+        item: String,
+    },
+    /// The counts that are there already differ by more than a balance allows.
+    #[error("balance {name} is broken by its base: {skew} > {max_skew}")]
+    BrokenBalance {
+        /// The balance's name.
+        name: String,
+        /// The difference of the base counts.
+        skew: i64,
+        /// The largest difference allowed.
+        max_skew: i64,
+    },
+}
+
+impl Assignment {
+    /// Whether the data mean anything.
+    ///
+    /// # Errors
+    /// Every fault, in the order of the fields.
+    pub fn validate(&self) -> Result<(), Vec<AssignmentFault>> {
+        let mut check = Check {
+            assignment: self,
+            faults: Vec::new(),
+        };
+        check.items_and_bins();
+        check.caps_and_limits();
+        check.gangs_and_balances();
+        check.stages();
+        check.names();
+        if check.faults.is_empty() {
+            Ok(())
+        } else {
+            Err(check.faults)
+        }
+    }
+}
+
+struct Check<'a> {
+    assignment: &'a Assignment,
+    faults: Vec<AssignmentFault>,
+}
+
+impl Check<'_> {
+    fn items_and_bins(&mut self) {
+        let (n_resources, n_bins) = (self.assignment.resources.len(), self.assignment.bins.len());
+        for item in &self.assignment.items {
+            let place = |part: &str| format!("item {}: {part}", item.name);
+            self.count(|| place("count"), item.count);
+            self.length(|| place("demand"), item.demand.len(), n_resources);
+            for &demand in &item.demand {
+                self.amount(|| place("demand"), demand);
+            }
+            self.positions(|| place("eligible"), &item.eligible, n_bins);
+        }
+        for bin in &self.assignment.bins {
+            let place = || format!("bin {}: capacity", bin.name);
+            self.length(place, bin.capacity.len(), n_resources);
+            for &capacity in &bin.capacity {
+                self.amount(place, capacity);
+            }
+        }
+    }
+
+    fn caps_and_limits(&mut self) {
+        let (n_items, n_bins) = (self.assignment.items.len(), self.assignment.bins.len());
+        for cap in &self.assignment.caps {
+            self.positions(|| format!("cap {}: items", cap.name), &cap.items, n_items);
+            self.positions(|| format!("cap {}: bins", cap.name), &cap.bins, n_bins);
+            self.amount(|| format!("cap {}: max", cap.name), cap.max);
+        }
+        for limit in &self.assignment.limits {
+            let place = |part: &str| format!("limit {}: {part}", limit.name);
+            self.packing(&place("packing"), &limit.packing);
+            self.length(
+                || place("groups"),
+                limit.groups.len(),
+                limit.packing.base.len(),
+            );
+            self.amount(|| place("max"), limit.max);
+        }
+    }
+
+    fn gangs_and_balances(&mut self) {
+        let n_items = self.assignment.items.len();
+        let mut in_gang = vec![false; n_items];
+        for gang in &self.assignment.gangs {
+            self.positions(
+                || format!("gang {}: items", gang.name),
+                &gang.items,
+                n_items,
+            );
+            self.amount(|| format!("gang {}: min", gang.name), gang.min);
+            self.count(|| format!("gang {}: base", gang.name), gang.base);
+            for &item in &gang.items {
+                if let Some(taken) = in_gang.get_mut(item as usize)
+                    && std::mem::replace(taken, true)
+                {
+                    let item = self.assignment.items[item as usize].name.clone();
+                    self.faults.push(AssignmentFault::TwoGangs { item });
+                }
+            }
+        }
+        for balance in &self.assignment.balances {
+            self.packing(
+                &format!("balance {}: packing", balance.name),
+                &balance.packing,
+            );
+            self.amount(
+                || format!("balance {}: max_skew", balance.name),
+                balance.max_skew,
+            );
+            let base = &balance.packing.base;
+            let skew = match (base.iter().max(), base.iter().min()) {
+                (Some(most), Some(least)) => most.saturating_sub(*least),
+                _ => 0,
+            };
+            if skew > balance.max_skew {
+                self.faults.push(AssignmentFault::BrokenBalance {
+                    name: balance.name.clone(),
+                    skew,
+                    max_skew: balance.max_skew,
+                });
+            }
+        }
+    }
+
+    fn stages(&mut self) {
+        for stage in &self.assignment.stages {
+            let place = |part: &str| format!("stage {}: {part}", stage.name);
+            match &stage.objective {
+                Objective::Value(terms) => {
+                    let items: Vec<u32> = terms.iter().map(|term| term.item).collect();
+                    self.positions(|| place("items"), &items, self.assignment.items.len());
+                    for term in terms {
+                        self.amount(|| place("value"), term.value);
+                    }
+                }
+                Objective::Shortfall(terms) => {
+                    for term in terms {
+                        self.packing(&place(&term.name), &term.packing);
+                        self.amount(|| place(&term.name), term.need.abs());
+                    }
+                }
+                Objective::WorstShare(terms) => {
+                    for term in terms {
+                        self.packing(&place(&term.name), &term.packing);
+                        self.number(
+                            || place(&term.name),
+                            term.total as f64,
+                            1.0,
+                            LARGEST_QUANTITY as f64,
+                        );
+                        self.number(|| place(&term.name), term.weight, 0.0, 1e9);
+                    }
+                }
+                Objective::Opened(costs) => {
+                    self.length(|| place("costs"), costs.len(), self.assignment.bins.len());
+                    for &cost in costs {
+                        self.amount(|| place("cost"), cost);
+                    }
+                }
+            }
+        }
+    }
+
+    fn packing(&mut self, place: &str, packing: &Packing) {
+        let place = || place.to_owned();
+        self.positions(place, &packing.items, self.assignment.items.len());
+        self.length(place, packing.group_of.len(), self.assignment.bins.len());
+        let n_groups = packing.base.len();
+        for &group in packing.group_of.iter() {
+            if group != NO_GROUP && group as usize >= n_groups {
+                self.faults.push(AssignmentFault::Position {
+                    place: place(),
+                    position: group,
+                    length: n_groups,
+                });
+            }
+        }
+        for &base in &packing.base {
+            self.count(place, base);
+        }
+    }
+
+    /// Item, bin, rule and stage names are unique among their kind; the names of rules become row names.
+    fn names(&mut self) {
+        let assignment = self.assignment;
+        self.unique(
+            "item",
+            assignment.items.iter().map(|item| item.name.as_str()),
+        );
+        self.unique("bin", assignment.bins.iter().map(|bin| bin.name.as_str()));
+        let rules = (assignment.caps.iter().map(|rule| rule.name.as_str()))
+            .chain(assignment.limits.iter().map(|rule| rule.name.as_str()))
+            .chain(assignment.gangs.iter().map(|rule| rule.name.as_str()))
+            .chain(assignment.balances.iter().map(|rule| rule.name.as_str()));
+        self.unique("rule", rules);
+        self.unique(
+            "stage",
+            assignment.stages.iter().map(|stage| stage.name.as_str()),
+        );
+        let stages = || assignment.stages.iter().map(|stage| &stage.objective);
+        let losses = stages().flat_map(|objective| match objective {
+            Objective::WorstShare(terms) => terms.as_slice(),
+            _ => &[],
+        });
+        self.unique("loss", losses.map(|term| term.name.as_str()));
+        let survivals = stages().flat_map(|objective| match objective {
+            Objective::Shortfall(terms) => terms.as_slice(),
+            _ => &[],
+        });
+        self.unique("survival", survivals.map(|term| term.name.as_str()));
+    }
+
+    fn unique<'n>(&mut self, kind: &str, names: impl Iterator<Item = &'n str>) {
+        let mut seen = BTreeSet::new();
+        for (position, name) in names.enumerate() {
+            if name.is_empty() || !seen.insert(name) {
+                let place = format!("{kind} {position} `{name}`");
+                self.faults.push(AssignmentFault::Name { place });
+            }
+        }
+    }
+
+    fn length(&mut self, place: impl Fn() -> String, given: usize, expected: usize) {
+        if given != expected {
+            self.faults.push(AssignmentFault::Length {
+                place: place(),
+                given,
+                expected,
+            });
+        }
+    }
+
+    fn positions(&mut self, place: impl Fn() -> String, positions: &[u32], length: usize) {
+        if !positions.is_sorted_by(|left, right| left < right) {
+            self.faults
+                .push(AssignmentFault::Unsorted { place: place() });
+        }
+        if let Some(&position) = positions.iter().find(|&&at| at as usize >= length) {
+            self.faults.push(AssignmentFault::Position {
+                place: place(),
+                position,
+                length,
+            });
+        }
+    }
+
+    fn amount(&mut self, place: impl Fn() -> String, value: i64) {
+        self.number(place, value as f64, 0.0, LARGEST_QUANTITY as f64);
+    }
+
+    fn count(&mut self, place: impl Fn() -> String, value: i64) {
+        self.number(place, value as f64, 0.0, LARGEST_COUNT as f64);
+    }
+
+    fn number(&mut self, place: impl Fn() -> String, value: f64, lower: f64, upper: f64) {
+        if !(lower..=upper).contains(&value) {
+            self.faults.push(AssignmentFault::Number {
+                place: place(),
+                value,
+                lower,
+                upper,
+            });
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! Random assignments, small and mid-size, with every kind of rule and stage.
+
+use std::sync::Arc;
+
+use apportion_models::assignment::{
+    Assignment, Balance, Bin, Cap, Gang, Item, Limit, Loss, NO_GROUP, Objective, Packing, Stage,
+    Survival, Term,
+};
+
+/// Xorshift.
+pub struct Random(u64);
+
+impl Random {
+    pub fn new(seed: u64) -> Self {
+        Self((seed + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15))
+    }
+
+    /// A number in `low..=high`.
+    pub fn within(&mut self, low: i64, high: i64) -> i64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        low + ((self.0 >> 11) % (high - low + 1) as u64) as i64
+    }
+
+    pub fn chance(&mut self, percent: i64) -> bool {
+        self.within(0, 99) < percent
+    }
+
+    fn subset(&mut self, n: usize, percent: i64) -> Vec<u32> {
+        (0..n as u32).filter(|_| self.chance(percent)).collect()
+    }
+}
+
+/// Largest sizes of what is generated.
+pub struct Size {
+    pub bins: i64,
+    pub items: i64,
+    pub count: i64,
+    pub capacity: i64,
+}
+
+pub const TINY: Size = Size {
+    bins: 3,
+    items: 3,
+    count: 2,
+    capacity: 5,
+};
+
+/// An assignment that depends on the seed alone.
+pub fn assignment(seed: u64, size: &Size) -> Assignment {
+    let random = &mut Random::new(seed);
+    let n_bins = random.within(2, size.bins) as usize;
+    let n_items = random.within(1, size.items) as usize;
+    let n_resources = random.within(1, 2) as usize;
+    let items: Vec<Item> = (0..n_items)
+        .map(|item| self::item(random, size, item, n_bins, n_resources))
+        .collect();
+    let bins = (0..n_bins)
+        .map(|bin| Bin {
+            name: format!("b{bin}"),
+            capacity: (0..n_resources)
+                .map(|_| random.within(0, size.capacity))
+                .collect(),
+        })
+        .collect();
+    let divisions: Vec<Arc<Vec<u32>>> = (0..2)
+        .map(|_| {
+            let group = |random: &mut Random| {
+                if random.chance(8) {
+                    NO_GROUP
+                } else {
+                    random.within(0, 2) as u32
+                }
+            };
+            Arc::new((0..n_bins).map(|_| group(random)).collect())
+        })
+        .chain([Arc::new((0..n_bins as u32).collect())])
+        .collect();
+    let mut assignment = Assignment {
+        resources: (0..n_resources)
+            .map(|resource| format!("r{resource}"))
+            .collect(),
+        items,
+        bins,
+        ..Assignment::default()
+    };
+    add_rules(random, size, &divisions, &mut assignment);
+    add_stages(random, &divisions, &mut assignment);
+    assignment
+}
+
+fn item(random: &mut Random, size: &Size, item: usize, n_bins: usize, n_resources: usize) -> Item {
+    Item {
+        name: format!("i{item}"),
+        count: random.within(1, size.count),
+        demand: (0..n_resources).map(|_| random.within(0, 3)).collect(),
+        eligible: Arc::new(random.subset(n_bins, 80)),
+    }
+}
+
+fn packing(random: &mut Random, divisions: &[Arc<Vec<u32>>], n_items: usize, base: i64) -> Packing {
+    let group_of = &divisions[random.within(0, divisions.len() as i64 - 1) as usize];
+    let n_groups = group_of
+        .iter()
+        .filter(|&&group| group != NO_GROUP)
+        .max()
+        .map_or(0, |group| group + 1);
+    Packing {
+        items: Arc::new(random.subset(n_items, 70)),
+        group_of: Arc::clone(group_of),
+        base: (0..n_groups)
+            .map(|_| {
+                if random.chance(30) {
+                    random.within(0, base)
+                } else {
+                    0
+                }
+            })
+            .collect(),
+    }
+}
+
+fn add_rules(
+    random: &mut Random,
+    size: &Size,
+    divisions: &[Arc<Vec<u32>>],
+    assignment: &mut Assignment,
+) {
+    let (n_items, n_bins) = (assignment.items.len(), assignment.bins.len());
+    if random.chance(30) {
+        assignment.caps.push(Cap {
+            name: "cap".into(),
+            items: Arc::new(random.subset(n_items, 60)),
+            bins: Arc::new(random.subset(n_bins, 60)),
+            max: random.within(0, size.count),
+        });
+    }
+    for name in ["limit", "other limit"] {
+        if random.chance(25) {
+            let packing = packing(random, divisions, n_items, 2);
+            assignment.limits.push(Limit {
+                name: name.into(),
+                groups: Arc::new(
+                    (0..packing.base.len())
+                        .map(|group| format!("g{group}"))
+                        .collect(),
+                ),
+                packing,
+                max: random.within(0, size.count),
+            });
+        }
+    }
+    if random.chance(40) {
+        let items = random.subset(n_items, 60);
+        let all: i64 = items
+            .iter()
+            .map(|&item| assignment.items[item as usize].count)
+            .sum();
+        let base = if random.chance(25) {
+            random.within(0, 2)
+        } else {
+            0
+        };
+        let min = base + random.within(0, all + 1);
+        assignment.gangs.push(Gang {
+            name: "gang".into(),
+            items,
+            min,
+            base,
+        });
+    }
+    if random.chance(25) {
+        let packing = packing(random, divisions, n_items, 1);
+        let skew =
+            packing.base.iter().max().unwrap_or(&0) - packing.base.iter().min().unwrap_or(&0);
+        assignment.balances.push(Balance {
+            name: "balance".into(),
+            packing,
+            max_skew: skew + random.within(0, 1),
+        });
+    }
+}
+
+fn add_stages(random: &mut Random, divisions: &[Arc<Vec<u32>>], assignment: &mut Assignment) {
+    let n_items = assignment.items.len();
+    let equal = random.chance(50);
+    let terms = |random: &mut Random| -> Vec<Term> {
+        let value = |random: &mut Random| if equal { 1 } else { random.within(0, 4) };
+        (0..n_items as u32)
+            .map(|item| Term {
+                item,
+                value: value(random),
+            })
+            .collect()
+    };
+    let mut add = |name: &str, objective| {
+        assignment.stages.push(Stage {
+            name: name.into(),
+            objective,
+        });
+    };
+    if random.chance(20) {
+        add("urgent", Objective::Value(terms(random)));
+    }
+    if random.chance(90) {
+        add("placed", Objective::Value(terms(random)));
+    }
+    if random.chance(40) {
+        let survival = |name: &str, random: &mut Random| Survival {
+            name: name.into(),
+            packing: packing(random, divisions, n_items, 2),
+            need: random.within(0, 4),
+        };
+        let terms = vec![survival("a", random), survival("b", random)];
+        add("short", Objective::Shortfall(terms));
+    }
+    if random.chance(70) {
+        let loss = |name: &str, random: &mut Random| Loss {
+            name: name.into(),
+            packing: packing(random, divisions, n_items, 2),
+            total: random.within(1, 7),
+            weight: [1.0, 0.5, 0.3, 2.0][random.within(0, 3) as usize],
+        };
+        let terms = vec![loss("a", random), loss("b", random), loss("c", random)];
+        add("spread", Objective::WorstShare(terms));
+    }
+    if random.chance(40) {
+        let costs = (0..assignment.bins.len())
+            .map(|_| random.within(0, 2))
+            .collect();
+        add("opened", Objective::Opened(costs));
+    }
+}

@@ -1,0 +1,356 @@
+//! The ladder against the slow twin, the constructive method's promises, and solvers that misbehave.
+#![allow(clippy::unwrap_used)]
+
+mod brute;
+mod generate;
+mod large;
+mod solvers;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use apportion_models::assignment::{
+    Assignment, LadderOptions, Placement, Proof, Solved, Stop, construct, solve,
+};
+use apportion_models::{StopReason, default_solver};
+use generate::{Size, TINY};
+
+fn exact() -> LadderOptions {
+    LadderOptions::new(default_solver())
+}
+
+/// Nothing but the constructive method and the bounds that need no search.
+fn without_search() -> LadderOptions {
+    LadderOptions {
+        exact_columns: 0,
+        neighborhoods: 0,
+        moves: 0,
+        ..exact()
+    }
+}
+
+fn improving() -> LadderOptions {
+    LadderOptions {
+        exact_columns: 0,
+        neighborhoods: 6,
+        ..exact()
+    }
+}
+
+fn objectives(solved: &Solved) -> Vec<f64> {
+    solved.stages.iter().map(|stage| stage.objective).collect()
+}
+
+fn assert_sound(assignment: &Assignment, solved: &Solved, seed: u64) {
+    assert_eq!(assignment.faults(&solved.placement), [], "seed {seed}");
+    assert_eq!(assignment.faults(&solved.greedy), [], "seed {seed}");
+    assert_eq!(
+        assignment.values(&solved.placement),
+        objectives(solved),
+        "seed {seed}"
+    );
+    assert_eq!(
+        (&solved.failures, &solved.stopped),
+        (&Vec::new(), &None),
+        "seed {seed}"
+    );
+    let greedy = assignment.values(&solved.greedy);
+    assert!(
+        assignment.compare(&objectives(solved), &greedy).is_le(),
+        "seed {seed}"
+    );
+}
+
+fn assert_bounds_hold(
+    assignment: &Assignment,
+    solved: &Solved,
+    placements: &[Placement],
+    seed: u64,
+) {
+    for (position, stage) in solved.stages.iter().enumerate() {
+        let best = brute::best_of_stage(assignment, placements, position, &objectives(solved));
+        let bound = stage.bound.unwrap();
+        let is_cut_off = stage.sense.is_better(best, bound, 1e-6);
+        assert!(
+            !is_cut_off,
+            "seed {seed}: {best} is better than the bound of {stage:?}"
+        );
+    }
+}
+
+#[test]
+fn tiny_assignments_are_solved_to_the_optimum_of_every_stage() {
+    for seed in 0..400 {
+        let assignment = generate::assignment(seed, &TINY);
+        assignment.validate().unwrap();
+        let placements = brute::placements(&assignment);
+        let solved = solve(&assignment, None, &exact());
+        assert_sound(&assignment, &solved, seed);
+        let best = brute::best(&assignment, &placements);
+        assert!(
+            assignment.compare(&objectives(&solved), &best).is_eq(),
+            "seed {seed}: {:?} instead of {best:?}",
+            objectives(&solved)
+        );
+        assert_bounds_hold(&assignment, &solved, &placements, seed);
+        for stage in &solved.stages {
+            assert!(
+                stage.gap().unwrap() < 1e-6 || matches!(stage.proof, Some(Proof::Multipliers(_))),
+                "seed {seed}: {stage:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn bounds_without_search_hold_for_every_placement() {
+    for seed in 0..1500 {
+        let assignment = generate::assignment(seed, &TINY);
+        let placements = brute::placements(&assignment);
+        let solved = solve(&assignment, None, &without_search());
+        assert_sound(&assignment, &solved, seed);
+        assert_bounds_hold(&assignment, &solved, &placements, seed);
+    }
+}
+
+#[test]
+fn neighborhoods_keep_every_rule_and_never_harm() {
+    for seed in 0..300 {
+        let assignment = generate::assignment(seed, &TINY);
+        let placements = brute::placements(&assignment);
+        let solved = solve(&assignment, None, &improving());
+        assert_sound(&assignment, &solved, seed);
+        assert_bounds_hold(&assignment, &solved, &placements, seed);
+    }
+}
+
+/// What the tests above rest on: hard cases do occur.
+#[test]
+fn the_generator_makes_contended_gang_and_infeasible_cases() {
+    let (mut contended, mut gangs_left_out, mut better_than_greedy, mut priced) = (0, 0, 0, 0);
+    for seed in 0..400 {
+        let assignment = generate::assignment(seed, &TINY);
+        let placements = brute::placements(&assignment);
+        let best = brute::best(&assignment, &placements);
+        let wanted: i64 = assignment.items.iter().map(|item| item.count).sum();
+        let placed =
+            |placement: &Placement| placement.entries().iter().map(|entry| entry.2).sum::<i64>();
+        contended += usize::from(placements.iter().map(placed).max().unwrap() < wanted);
+        let is_absent = |placement: &Placement| {
+            (assignment.gangs.iter()).all(|gang| {
+                gang.items
+                    .iter()
+                    .all(|&item| placement.copies_of(item) == 0)
+            })
+        };
+        gangs_left_out +=
+            usize::from(!assignment.gangs.is_empty() && placements.iter().all(is_absent));
+        let solved = solve(&assignment, None, &without_search());
+        better_than_greedy += usize::from(assignment.compare(&best, &objectives(&solved)).is_lt());
+        priced += usize::from(
+            solved
+                .stages
+                .iter()
+                .any(|stage| matches!(stage.proof, Some(Proof::Multipliers(_)))),
+        );
+    }
+    for (what, n) in [
+        ("contended", contended),
+        ("gangs left out", gangs_left_out),
+        ("greedy is not best", better_than_greedy),
+        ("priced", priced),
+    ] {
+        assert!(n >= 10, "{what}: {n} of 400");
+    }
+}
+
+#[test]
+fn construction_is_complete_and_only_adds() {
+    let size = Size {
+        bins: 6,
+        items: 6,
+        count: 5,
+        capacity: 12,
+    };
+    for seed in 0..1000 {
+        let assignment = generate::assignment(seed, &size);
+        let whole = construct(&assignment, None, &Stop::default()).placement;
+        assert_eq!(assignment.faults(&whole), [], "seed {seed}");
+        assert_complete(&assignment, &whole, seed);
+        let start = construct(&assignment, None, &Stop::default()).placement;
+        let start = without_some(&assignment, &start, seed);
+        let again = construct(&assignment, Some(&start), &Stop::default()).placement;
+        assert_eq!(assignment.faults(&again), [], "seed {seed}");
+        assert_complete(&assignment, &again, seed);
+        for &(item, bin, copies) in start.entries() {
+            let kept = again
+                .of_item(item)
+                .iter()
+                .find(|entry| entry.1 == bin)
+                .map_or(0, |entry| entry.2);
+            assert!(kept >= copies, "seed {seed}");
+        }
+    }
+}
+
+fn assert_complete(assignment: &Assignment, placement: &Placement, seed: u64) {
+    for (item, of_item) in (0_u32..).zip(&assignment.items) {
+        let is_out = |gang: &&apportion_models::assignment::Gang| {
+            gang.items.contains(&item)
+                && gang.least() > 0
+                && gang
+                    .items
+                    .iter()
+                    .all(|&member| placement.copies_of(member) == 0)
+        };
+        if assignment.gangs.iter().any(|gang| is_out(&gang)) {
+            continue;
+        }
+        for &bin in of_item.eligible.iter() {
+            let mut entries = placement.entries().to_vec();
+            entries.push((item, bin, 1));
+            let faults = assignment.faults(&Placement::new(entries));
+            assert!(
+                !faults.is_empty(),
+                "seed {seed}: item {item} fits into bin {bin}"
+            );
+        }
+    }
+}
+
+/// The placement with some entries taken out, as long as no rule breaks.
+fn without_some(assignment: &Assignment, placement: &Placement, seed: u64) -> Placement {
+    let random = &mut generate::Random::new(seed + 77);
+    let mut rest = placement.clone();
+    for &entry in placement.entries() {
+        if random.chance(50) {
+            let entries = rest
+                .entries()
+                .iter()
+                .copied()
+                .filter(|&other| other != entry);
+            let fewer = Placement::new(entries.collect());
+            if assignment.faults(&fewer).is_empty() {
+                rest = fewer;
+            }
+        }
+    }
+    rest
+}
+
+#[test]
+fn with_a_start_the_result_is_never_worse_than_it() {
+    for seed in 0..200 {
+        let assignment = generate::assignment(seed, &TINY);
+        let placements = brute::placements(&assignment);
+        let start = &placements[(seed as usize * 31) % placements.len()];
+        for options in [exact(), without_search(), improving()] {
+            let solved = solve(&assignment, Some(start), &options);
+            assert_sound(&assignment, &solved, seed);
+            let reached = assignment.values(start);
+            assert!(
+                assignment.compare(&objectives(&solved), &reached).is_le(),
+                "seed {seed}"
+            );
+        }
+    }
+}
+
+#[test]
+fn misbehaving_solvers_cost_exactness_alone_and_are_reported() {
+    use solvers::{Misbehaving, Mischief};
+    let size = Size {
+        bins: 6,
+        items: 6,
+        count: 5,
+        capacity: 12,
+    };
+    let all = [
+        Mischief::Panic,
+        Mischief::Hang,
+        Mischief::Overfill,
+        Mischief::Infeasible,
+        Mischief::WrongBound,
+        Mischief::NotANumber,
+        Mischief::Nothing,
+    ];
+    for mischief in all {
+        let mut n_reported = 0;
+        for (seed, exact_columns) in [(0, 1000), (1, 1000), (2, 0), (3, 0), (4, 1000), (5, 0)] {
+            let assignment = generate::assignment(seed, &size);
+            let began = Instant::now();
+            let options = LadderOptions {
+                deadline: Some(began + Duration::from_millis(400)),
+                exact_columns,
+                ..LadderOptions::new(Arc::new(Misbehaving(mischief)))
+            };
+            let solved = solve(&assignment, None, &options);
+            let took = began.elapsed();
+            assert!(took < Duration::from_millis(450), "{mischief:?}: {took:?}");
+            assert_eq!(assignment.faults(&solved.placement), []);
+            let greedy = assignment.values(&solved.greedy);
+            assert!(assignment.compare(&objectives(&solved), &greedy).is_le());
+            n_reported += usize::from(!solved.failures.is_empty());
+            for stage in &solved.stages {
+                let bound = stage.bound.unwrap();
+                assert!(
+                    !stage.sense.is_better(stage.objective, bound, 1e-6),
+                    "{stage:?}"
+                );
+            }
+        }
+        assert!(
+            n_reported >= 3,
+            "{mischief:?} was reported {n_reported} times of 6"
+        );
+    }
+}
+
+#[test]
+fn construction_is_quick_on_thousands_of_bins() {
+    let assignment = large::spread(5_000, 2_000, 10, 70);
+    let began = Instant::now();
+    let made = construct(&assignment, None, &Stop::default());
+    let took = began.elapsed();
+    println!("constructed in {took:?}");
+    assert_eq!(made.stopped, None);
+    assert_eq!(assignment.faults(&made.placement), []);
+    assert_eq!(assignment.values(&made.placement)[0], 20_000.0);
+    assert!(took < Duration::from_secs(4), "{took:?}");
+}
+
+#[test]
+fn a_deadline_is_kept_on_thousands_of_bins() {
+    let assignment = large::spread(5_000, 1_000, 10, 97);
+    let began = Instant::now();
+    let limit = Duration::from_secs(6);
+    let options = LadderOptions {
+        deadline: Some(began + limit),
+        ..exact()
+    };
+    let solved = solve(&assignment, None, &options);
+    let took = began.elapsed();
+    println!("{took:?} {:?} {:?}", solved.stopped, solved.failures);
+    for stage in &solved.stages {
+        println!(
+            "{} {} {:?} {:?} greedy {:?}",
+            stage.name,
+            stage.objective,
+            stage.bound,
+            stage.gap(),
+            stage.greedy
+        );
+    }
+    assert!(took < limit, "{took:?}");
+    assert_eq!(assignment.faults(&solved.placement), []);
+}
+
+#[test]
+fn a_cancelled_solve_still_answers() {
+    let assignment = generate::assignment(7, &TINY);
+    let options = exact();
+    options.cancel.cancel();
+    let solved = solve(&assignment, None, &options);
+    assert_eq!(solved.stopped, Some(StopReason::Cancelled));
+    assert_eq!(assignment.faults(&solved.placement), []);
+}
