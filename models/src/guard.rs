@@ -4,8 +4,8 @@ mod audit;
 mod quiet;
 
 use crate::milp::Milp;
-use crate::outcome::{Outcome, Status};
-use crate::solver::{Limits, MilpSolver, SolverError};
+use crate::outcome::{Outcome, Status, StopReason};
+use crate::solver::{CancelToken, Limits, MilpSolver, SolverError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 /// Deep recursions of a search need more than a thread's usual two megabytes.
 const STACK_BYTES: usize = 64 << 20;
 /// How long a backend that was asked to stop may take to come back with what it has, at least.
-const SMALLEST_GRACE: Duration = Duration::from_millis(100);
+/// A slow machine must not cost a solve the solution that it has found.
+const SMALLEST_GRACE: Duration = Duration::from_millis(200);
 /// How long it may take, as a part of the time limit.
 const GRACE_DIVISOR: u32 = 50;
 /// How often cancellation is looked at while waiting.
@@ -23,8 +24,8 @@ const POLL: Duration = Duration::from_millis(10);
 /// Solves a model on a thread of its own and checks the answer.
 ///
 /// # Guarantees
-/// - It returns within the time limit plus a grace (a fiftieth of the limit, at least 100 ms), and within that grace of a
-///   cancellation. A backend that does not come back by then is asked to stop and left behind with its thread.
+/// - It returns within the time limit plus a grace (a fiftieth of the limit, at least 200 ms), and within that grace of a
+///   cancellation. At the limit the backend is asked to stop through the cancel token; if it does not come back within the grace, it is left behind with its thread.
 /// - What it returns stands up to the model: the solution is feasible within 1e-6 (see [`check`](crate::check::check)), the objective is
 ///   that of the solution, the bound is on its right side, and neither an "optimal" nor an "infeasible" is contradicted by the start.
 /// - With a feasible start there is never less than the start: a solve that is stopped with less returns the start.
@@ -50,10 +51,8 @@ pub fn solve_guarded(
     }
     let start = audit::Start::read(model, limits.start.as_deref());
     if limits.cancel.is_cancelled() {
-        let nothing = Outcome::without_solution(
-            Status::NoSolution(crate::outcome::StopReason::Cancelled),
-            solver.name(),
-        );
+        let nothing =
+            Outcome::without_solution(Status::NoSolution(StopReason::Cancelled), solver.name());
         return Ok(start.at_least(model, nothing));
     }
     let outcome = run_on_thread(solver, model, limits)?;
@@ -90,16 +89,21 @@ fn run_on_thread(
             message: error.to_string(),
         })?;
     let started = Instant::now();
-    match wait(&receiver, limits, started) {
-        Some(answer) => answer,
-        None => {
-            stop.cancel();
-            Err(SolverError::Abandoned {
-                backend: solver.name().to_owned(),
-                after: started.elapsed(),
-            })
-        }
+    let Some(answer) = wait(&receiver, limits, started, &stop) else {
+        return Err(SolverError::Abandoned {
+            backend: solver.name().to_owned(),
+            after: started.elapsed(),
+        });
+    };
+    let mut outcome = answer?;
+    // A backend that was asked to stop at the limit may not know why.
+    if let Status::Feasible(reason) | Status::NoSolution(reason) = &mut outcome.status
+        && *reason == StopReason::Cancelled
+        && !limits.cancel.is_cancelled()
+    {
+        *reason = StopReason::Deadline;
     }
+    Ok(outcome)
 }
 
 fn answer_of(solver: &dyn MilpSolver, model: &Milp, limits: &Limits) -> Answer {
@@ -114,25 +118,32 @@ fn answer_of(solver: &dyn MilpSolver, model: &Milp, limits: &Limits) -> Answer {
     }
 }
 
-/// The answer, or `None` when the time and the grace are over.
-fn wait(receiver: &Receiver<Answer>, limits: &Limits, started: Instant) -> Option<Answer> {
+/// The answer, or `None` when the time and the grace are over. At the end of the time, `stop` is set.
+fn wait(
+    receiver: &Receiver<Answer>,
+    limits: &Limits,
+    started: Instant,
+    stop: &CancelToken,
+) -> Option<Answer> {
     let grace = limits.time.map_or(SMALLEST_GRACE, |time| {
         (time / GRACE_DIVISOR).max(SMALLEST_GRACE)
     });
-    let mut give_up = limits
-        .time
-        .and_then(|time| started.checked_add(time)?.checked_add(grace));
-    let mut cancelled = false;
+    // A limit too long to be an instant is no limit.
+    let deadline = limits.time.and_then(|time| started.checked_add(time));
+    let mut give_up = None;
     loop {
-        if !cancelled && limits.cancel.is_cancelled() {
-            cancelled = true;
-            let latest = Instant::now() + grace;
-            give_up = Some(give_up.map_or(latest, |deadline| deadline.min(latest)));
-        }
         let now = Instant::now();
-        let patience = match give_up {
-            Some(deadline) if deadline <= now => return receiver.try_recv().ok(),
-            Some(deadline) => POLL.min(deadline - now),
+        if give_up.is_none()
+            && (limits.cancel.is_cancelled() || deadline.is_some_and(|deadline| now >= deadline))
+        {
+            stop.cancel();
+            give_up = Some(now + grace);
+        }
+        let patience = match give_up.or(deadline) {
+            Some(instant) if give_up.is_some() && instant <= now => {
+                return receiver.try_recv().ok();
+            }
+            Some(instant) => POLL.min(instant.saturating_duration_since(now)),
             None => POLL,
         };
         match receiver.recv_timeout(patience) {

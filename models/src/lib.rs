@@ -1,7 +1,7 @@
 //! Mathematics of placement without a domain word: integer programs, what solving them answers, and the backends that solve them.
 //!
 //! # Shape
-//! - [`Milp`] is a linear program with integer columns; [`check`] says what is wrong with a vector of values.
+//! - [`Milp`] is a linear program with integer columns; [`validate`] says what is wrong with it, [`check`] what is wrong with a vector of values.
 //! - [`MilpSolver`] is one backend ([`backends`]); [`Limits`] go in, an [`Outcome`] comes out.
 //! - [`solve_guarded`] is how a backend is called: on a thread that can be abandoned, with every answer checked.
 //! - [`formats`] reads and writes LP and MPS files, and reads generalized assignment instances.
@@ -20,6 +20,7 @@
 //! # Ok::<(), apportion_models::SolverError>(())
 //! ```
 
+pub mod assignment;
 pub mod backends;
 pub mod check;
 pub mod formats;
@@ -27,10 +28,13 @@ pub mod guard;
 pub mod milp;
 pub mod outcome;
 pub mod solver;
+pub mod validate;
+pub mod welfare;
 
 pub use backends::default_solver;
-pub use check::{ModelFault, Violation};
+pub use check::Violation;
 pub use guard::solve_guarded;
 pub use milp::{Column, ColumnKind, Milp, Row, Sense};
 pub use outcome::{Outcome, Status, StopReason};
 pub use solver::{AnswerFault, CancelToken, Capabilities, Limits, MilpSolver, SolverError};
+pub use validate::ModelFault;

@@ -1,6 +1,7 @@
 //! A linear program with integer columns, as a plain value.
 
-use crate::check::{self, ModelFault, Violation};
+use crate::check::{self, Violation};
+use crate::validate::{self, ModelFault};
 use serde::{Deserialize, Serialize};
 
 /// Whether the objective is to be made small or large.
@@ -191,7 +192,7 @@ impl Milp {
     /// # Errors
     /// Every fault, in the order in which columns and rows come.
     pub fn validate(&self) -> Result<(), Vec<ModelFault>> {
-        check::validate(self)
+        validate::validate(self)
     }
 }
 
@@ -206,10 +207,6 @@ mod extended {
         Text(String),
     }
 
-    #[expect(
-        clippy::trivially_copy_pass_by_ref,
-        reason = "the signature is serde's"
-    )]
     pub(super) fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
         if value.is_finite() {
             Number::Finite(*value).serialize(serializer)

@@ -1,8 +1,9 @@
 //! The contract between whoever has a model and whoever solves it.
 
-use crate::check::{ModelFault, Violation};
+use crate::check::Violation;
 use crate::milp::Milp;
 use crate::outcome::Outcome;
+use crate::validate::ModelFault;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;

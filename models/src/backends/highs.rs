@@ -1,20 +1,17 @@
 //! HiGHS, built from source and called in-process.
-#![expect(
-    unsafe_code,
-    reason = "the Rust binding has no callbacks, no starts without row values and no 64-bit counters; each block says why it is sound"
-)]
 
 use super::{answer_without_columns, tidy_bound, whole_bounds};
 use crate::check::Violation;
 use crate::milp::{ColumnKind, Milp, Sense};
 use crate::outcome::{Outcome, Status, StopReason, round_integers};
-use crate::solver::{CancelToken, Capabilities, Limits, MilpSolver, SolverError};
+use crate::solver::{Capabilities, Limits, MilpSolver, SolverError};
+use foreign::{Watch, node_count};
 use highs::{
     HighsModelStatus, HighsOptionValue, HighsSolutionStatus, Model, RowProblem, SolvedModel,
 };
-use std::ffi::{c_char, c_int, c_void};
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Instant;
+
+mod foreign;
 
 /// The absolute gap at which HiGHS calls a solution optimal: below any difference that two objectives of ours can have.
 const ABSOLUTE_GAP: f64 = 1e-9;
@@ -334,111 +331,5 @@ fn dual_bound(model: &Milp, solved: &SolvedModel, outcome: &Outcome) -> Option<f
     tidy_bound(model.sense, bound + model.offset, outcome.objective)
 }
 
-fn node_count(solved: &SolvedModel) -> i64 {
-    let mut nodes: i64 = 0;
-    // SAFETY: the pointer belongs to `solved`, which lives throughout the call; the name is a C string; HiGHS writes
-    // at most one 64-bit integer through the last pointer.
-    let status = unsafe {
-        highs_sys::Highs_getInt64InfoValue(
-            solved.as_ptr(),
-            c"mip_node_count".as_ptr(),
-            &raw mut nodes,
-        )
-    };
-    if status == highs_sys::STATUS_OK {
-        nodes.max(0)
-    } else {
-        0
-    }
-}
-
-const RUNNING: u8 = 0;
-const DEADLINE: u8 = 1;
-const CANCELLED: u8 = 2;
-
-/// What tells HiGHS to stop: looked at from inside the search.
-struct Watch {
-    deadline: Option<Instant>,
-    cancel: CancelToken,
-    fired: AtomicU8,
-}
-
-impl Watch {
-    fn new(limits: &Limits) -> Self {
-        Self {
-            // A limit too long to be an instant is no limit.
-            deadline: limits
-                .time
-                .and_then(|time| Instant::now().checked_add(time)),
-            cancel: limits.cancel.clone(),
-            fired: AtomicU8::new(RUNNING),
-        }
-    }
-
-    fn should_stop(&self) -> bool {
-        if self
-            .deadline
-            .is_some_and(|deadline| Instant::now() >= deadline)
-        {
-            self.fired.store(DEADLINE, Ordering::Relaxed);
-        } else if self.cancel.is_cancelled() {
-            self.fired.store(CANCELLED, Ordering::Relaxed);
-        }
-        self.fired.load(Ordering::Relaxed) != RUNNING
-    }
-
-    fn reason(&self) -> StopReason {
-        match self.fired.load(Ordering::Relaxed) {
-            DEADLINE => StopReason::Deadline,
-            CANCELLED => StopReason::Cancelled,
-            _ => StopReason::Other("interrupted, and not by request".to_owned()),
-        }
-    }
-
-    /// Has HiGHS ask this watch. The watch has to outlive the run, which `run` sees to by borrowing it.
-    fn attach(&self, highs: &mut Model) -> Result<(), SolverError> {
-        let pointer: *const Self = self;
-        // SAFETY: the first pointer belongs to `highs`; `on_callback` has the signature that HiGHS declares; HiGHS passes the last
-        // pointer on without looking behind it, and only during `Highs_run`, which `run` calls while it borrows the watch.
-        let mut status = unsafe {
-            highs_sys::Highs_setCallback(
-                highs.as_mut_ptr(),
-                Some(on_callback),
-                pointer.cast_mut().cast(),
-            )
-        };
-        for kind in [
-            highs_sys::kHighsCallbackSimplexInterrupt,
-            highs_sys::kHighsCallbackIpmInterrupt,
-            highs_sys::kHighsCallbackMipInterrupt,
-        ] {
-            if status == highs_sys::STATUS_OK {
-                // SAFETY: the pointer belongs to `highs`, and the kind is one of HiGHS's constants.
-                status = unsafe { highs_sys::Highs_startCallback(highs.as_mut_ptr(), kind) };
-            }
-        }
-        if status == highs_sys::STATUS_OK {
-            Ok(())
-        } else {
-            Err(failure("the interrupt callback was refused".to_owned()))
-        }
-    }
-}
-
-/// Called by HiGHS from inside a run. It must not panic: unwinding into C++ would end the process.
-unsafe extern "C" fn on_callback(
-    _kind: c_int,
-    _message: *const c_char,
-    _out: *const highs_sys::HighsCallbackDataOut,
-    answer: *mut highs_sys::HighsCallbackDataIn,
-    watch: *mut c_void,
-) {
-    // SAFETY: this is the pointer that `attach` gave to HiGHS, of a watch that outlives the run; it is only read through.
-    let watch = unsafe { &*watch.cast_const().cast::<Watch>() };
-    // SAFETY: HiGHS passes a structure of its own, or null, for the length of this call.
-    if let Some(answer) = unsafe { answer.as_mut() }
-        && watch.should_stop()
-    {
-        answer.user_interrupt = 1;
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -2,9 +2,9 @@
 //!
 //! | backend | file | needs | bound when stopped | row duals | stops on request |
 //! |---|---|---|---|---|---|
-//! | [`Highs`] | `highs.rs` | feature `highs`: cmake, a C++ compiler, ninja, libclang | yes | yes | yes |
-//! | [`GoodLp`] | `good_lp.rs` | nothing but Rust | yes | no | at its time limit only |
-//! | [`BruteForce`] | `brute_force.rs` | feature `oracle`; small boxes of integers only | no | no | yes |
+//! | `Highs` | `highs.rs` | feature `highs`: cmake, a C++ compiler, ninja, libclang | yes | yes | yes |
+//! | `GoodLp` | `good_lp.rs` | nothing but Rust | yes | no | at its time limit only |
+//! | `BruteForce` | `brute_force.rs` | feature `oracle`; small boxes of integers only | no | no | yes |
 //!
 //! To add one: copy `good_lp.rs`, implement [`MilpSolver`], list it here, and add its line to `tests/conformance.rs`.
 

@@ -9,6 +9,7 @@
 
 mod lex;
 mod read;
+mod sections;
 mod write;
 
 pub use read::read;

@@ -9,8 +9,8 @@ pub mod lp;
 pub mod mps;
 mod names;
 
-use crate::check::{LARGEST_BOUND, ModelFault};
 use crate::milp::Milp;
+use crate::validate::{LARGEST_BOUND, ModelFault};
 use std::collections::BTreeMap;
 
 /// Why a file could not be read or written.

@@ -1,6 +1,7 @@
 //! LP text in, model out.
 
 use super::lex::{Placed, Token, tokens};
+use super::sections::{Section, section_at};
 use super::{LOWER_HALF, NAME_COMMENT, UPPER_HALF};
 use crate::formats::{FormatError, Mentions, bound, names, text_of};
 use crate::milp::{ColumnKind, Milp, Sense};
@@ -33,17 +34,6 @@ pub fn read(bytes: &[u8]) -> Result<Milp, FormatError> {
         row.name = names::decode(&row.name);
     }
     reader.mentions.checked(model, reader.last_line)
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Section {
-    Objective(Sense),
-    Constraints,
-    Bounds,
-    General,
-    Binary,
-    Unsupported,
-    End,
 }
 
 /// A sum of terms, and a constant.
@@ -108,36 +98,8 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// The section that begins here, and how many tokens its name has.
     fn section(&self) -> Option<(Section, usize)> {
-        let Placed {
-            token: Token::Name(word),
-            first: true,
-            ..
-        } = self.tokens.get(self.position)?
-        else {
-            return None;
-        };
-        let next = self.peek(1);
-        if next == Some(Token::Colon) {
-            return None;
-        }
-        let then = |expected: &str| matches!(next, Some(Token::Name(word)) if word.eq_ignore_ascii_case(expected));
-        Some(match word.to_ascii_lowercase().as_str() {
-            "minimize" | "minimise" | "minimum" | "min" => (Section::Objective(Sense::Minimize), 1),
-            "maximize" | "maximise" | "maximum" | "max" => (Section::Objective(Sense::Maximize), 1),
-            "subject" if then("to") => (Section::Constraints, 2),
-            "such" if then("that") => (Section::Constraints, 2),
-            "st" | "s.t." | "st." => (Section::Constraints, 1),
-            "bounds" | "bound" => (Section::Bounds, 1),
-            "general" | "generals" | "gen" | "integer" | "integers" | "int" => {
-                (Section::General, 1)
-            }
-            "binary" | "binaries" | "bin" => (Section::Binary, 1),
-            "semi" | "semis" | "sos" | "sos1" | "sos2" | "sin" => (Section::Unsupported, 1),
-            "end" => (Section::End, 1),
-            _ => return None,
-        })
+        section_at(&self.tokens, self.position)
     }
 
     fn read_objective(&mut self) -> Result<(), FormatError> {

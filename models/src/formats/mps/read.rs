@@ -276,7 +276,7 @@ impl Reader {
                 (RowId::Objective, Section::RightSides) => self.offset = 0.0 - value,
                 (RowId::Row(row), Section::RightSides) => self.rows[row].side = value,
                 (RowId::Row(row), _) if self.rows[row].kind != 'N' => {
-                    self.rows[row].range = Some(value)
+                    self.rows[row].range = Some(value);
                 }
                 _ => return Err(self.error("a row of type `N` has no range")),
             }
