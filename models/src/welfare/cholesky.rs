@@ -9,7 +9,11 @@ const NOISE: f64 = 1e-14;
 const HUGE: f64 = 1e64;
 
 fn pivot(original: f64, reduced: f64) -> f64 {
-    if reduced > NOISE * original { reduced.sqrt() } else { HUGE }
+    if reduced > NOISE * original {
+        reduced.sqrt()
+    } else {
+        HUGE
+    }
 }
 
 /// An inner product in four strands, so that it is fast and its order fixed.
@@ -18,7 +22,12 @@ pub(super) fn dot(left: &[f64], right: &[f64]) -> f64 {
     let (left, right) = (&left[..length], &right[..length]);
     let mut strands = [0.0_f64; 8];
     let (left_chunks, right_chunks) = (left.chunks_exact(8), right.chunks_exact(8));
-    let rest: f64 = left_chunks.remainder().iter().zip(right_chunks.remainder()).map(|(a, b)| a * b).sum();
+    let rest: f64 = left_chunks
+        .remainder()
+        .iter()
+        .zip(right_chunks.remainder())
+        .map(|(a, b)| a * b)
+        .sum();
     for (a, b) in left_chunks.zip(right_chunks) {
         for lane in 0..8 {
             strands[lane] += a[lane] * b[lane];
@@ -54,7 +63,11 @@ impl Skyline {
             length += row - column + 1;
         }
         starts.push(length);
-        Self { first, starts, entries: vec![0.0; length] }
+        Self {
+            first,
+            starts,
+            entries: vec![0.0; length],
+        }
     }
 
     pub fn size(&self) -> usize {
@@ -72,7 +85,10 @@ impl Skyline {
 
     /// The stored part of a row: its first column, and the entries up to the diagonal.
     fn row(&self, row: usize) -> (usize, &[f64]) {
-        (self.first[row], &self.entries[self.starts[row]..self.starts[row + 1]])
+        (
+            self.first[row],
+            &self.entries[self.starts[row]..self.starts[row + 1]],
+        )
     }
 
     /// Replaces the matrix by its lower factor.
@@ -85,8 +101,12 @@ impl Skyline {
                 let above_first = self.first[column];
                 let above = &done[self.starts[column]..self.starts[column + 1]];
                 let from = first.max(above_first);
-                let sum = dot(&current[from - first..column - first], &above[from - above_first..column - above_first]);
-                current[column - first] = (current[column - first] - sum) / above[column - above_first];
+                let sum = dot(
+                    &current[from - first..column - first],
+                    &above[from - above_first..column - above_first],
+                );
+                current[column - first] =
+                    (current[column - first] - sum) / above[column - above_first];
             }
             let (diagonal, before) = current.split_last_mut().expect("a row holds its diagonal");
             *diagonal = pivot(*diagonal, *diagonal - dot(before, before));
@@ -144,7 +164,11 @@ const PANEL: usize = 32;
 
 impl Dense {
     pub fn new(size: usize) -> Self {
-        Self { size, entries: vec![0.0; size * size], original: vec![0.0; size] }
+        Self {
+            size,
+            entries: vec![0.0; size * size],
+            original: vec![0.0; size],
+        }
     }
 
     pub fn clear(&mut self) {
@@ -246,6 +270,7 @@ impl Dense {
 }
 
 #[cfg(test)]
+#[expect(clippy::needless_range_loop, reason = "indices say what a matrix is")]
 mod tests {
     use super::*;
 
@@ -263,7 +288,9 @@ mod tests {
             })
             .collect();
         let entry = |row: usize, column: usize| dot(&factor[row], &factor[column]);
-        (0..size).map(|row| (0..size).map(|column| entry(row, column)).collect()).collect()
+        (0..size)
+            .map(|row| (0..size).map(|column| entry(row, column)).collect())
+            .collect()
     }
 
     fn product(matrix: &[Vec<f64>], vector: &[f64]) -> Vec<f64> {
@@ -302,7 +329,9 @@ mod tests {
         }
         dense.mark_diagonal();
         dense.factor();
-        let expected: Vec<f64> = (0..size).map(|position| (position % 9) as f64 - 4.0).collect();
+        let expected: Vec<f64> = (0..size)
+            .map(|position| (position % 9) as f64 - 4.0)
+            .collect();
         let mut vector = product(&matrix, &expected);
         dense.solve(&mut vector);
         for (found, expected) in vector.iter().zip(&expected) {

@@ -81,7 +81,9 @@ impl Matrix {
 
     /// The entry of `A^T y` for one column.
     pub fn dot(&self, column: usize, y: &[f64]) -> f64 {
-        self.column(column).map(|(row, coefficient)| coefficient * y[row]).sum()
+        self.column(column)
+            .map(|(row, coefficient)| coefficient * y[row])
+            .sum()
     }
 }
 
@@ -101,7 +103,11 @@ pub(super) struct Flat {
 
 impl Flat {
     pub fn of(problem: &Problem) -> Self {
-        let own_rows: usize = problem.blocks().iter().map(|block| block.own_bounds().len()).sum();
+        let own_rows: usize = problem
+            .blocks()
+            .iter()
+            .map(|block| block.own_bounds().len())
+            .sum();
         let objective = problem.objective();
         let mut flat = Self {
             matrix: Matrix {
@@ -112,7 +118,11 @@ impl Flat {
             bounds: Vec::new(),
             uppers: Vec::new(),
             values: Vec::new(),
-            weights: problem.blocks().iter().map(super::problem::Block::weight).collect(),
+            weights: problem
+                .blocks()
+                .iter()
+                .map(super::problem::Block::weight)
+                .collect(),
             objective,
         };
         let mut entries = Vec::new();
@@ -126,12 +136,14 @@ impl Flat {
                 Objective::LogUtility => 0.0,
                 Objective::Linear => block.weight(),
             };
-            flat.values.extend(block.values().iter().map(|value| factor * value));
+            flat.values
+                .extend(block.values().iter().map(|value| factor * value));
             for column in 0..block.columns() {
                 entries.clear();
                 let shift = |start: usize| {
                     move |&(row, coefficient): &(u32, f64)| {
-                        let row = u32::try_from(start + row as usize).expect("rows are fewer than 2^32");
+                        let row =
+                            u32::try_from(start + row as usize).expect("rows are fewer than 2^32");
                         (row, coefficient)
                     }
                 };

@@ -1,7 +1,6 @@
 //! What can be settled before any number is computed: columns that must be 0, rows that bind nobody.
 
 use super::matrix::Flat;
-use super::problem::Objective;
 use super::solution::Status;
 
 /// Why a column is fixed at 0, and thereby which multiplier pays for it.
@@ -77,7 +76,8 @@ impl<'a> Presolve<'a> {
         let mut row_columns = vec![0_u32; matrix.rows().len()];
         for column in 0..matrix.n_columns() {
             for (row, _) in matrix.column(column) {
-                row_columns[next[row]] = u32::try_from(column).expect("columns are fewer than 2^32");
+                row_columns[next[row]] =
+                    u32::try_from(column).expect("columns are fewer than 2^32");
                 next[row] += 1;
             }
         }
@@ -101,12 +101,19 @@ impl<'a> Presolve<'a> {
     fn look_at_column(&mut self, column: usize) {
         let value = self.flat.values[column];
         let upper = self.flat.uppers[column];
-        let mut coefficients = self.flat.matrix.column(column).map(|(_, coefficient)| coefficient);
+        let mut coefficients = self
+            .flat
+            .matrix
+            .column(column)
+            .map(|(_, coefficient)| coefficient);
         if upper == 0.0 {
             self.fix(column, Cause::Upper);
         } else if value <= 0.0 && coefficients.clone().all(|coefficient| coefficient > 0.0) {
             self.fix(column, Cause::Worthless);
-        } else if value > 0.0 && upper.is_infinite() && coefficients.all(|coefficient| coefficient < 0.0) {
+        } else if value > 0.0
+            && upper.is_infinite()
+            && coefficients.all(|coefficient| coefficient < 0.0)
+        {
             self.reduced.verdict.get_or_insert(Status::Unbounded);
         }
     }
@@ -173,7 +180,8 @@ impl Reduced {
         upper_duals: &mut [f64],
     ) {
         for &(column, cause) in self.fixed.iter().rev() {
-            let missing = required(column) - flat.matrix.dot(column, row_duals) - upper_duals[column];
+            let missing =
+                required(column) - flat.matrix.dot(column, row_duals) - upper_duals[column];
             if missing <= 0.0 {
                 continue;
             }
@@ -181,20 +189,13 @@ impl Reduced {
                 Cause::Upper => upper_duals[column] += missing,
                 Cause::Row(row) => {
                     let coefficient = flat.matrix.column(column).find(|entry| entry.0 == row);
-                    let (_, coefficient) = coefficient.expect("the column was found through this row");
+                    let (_, coefficient) =
+                        coefficient.expect("the column was found through this row");
                     row_duals[row] += missing / coefficient;
                 }
                 // It has no value and every coefficient is positive: nothing can be missing.
                 Cause::Worthless => {}
             }
-        }
-    }
-
-    /// Whether any block's utility counts in the objective.
-    pub fn has_objective(&self, flat: &Flat) -> bool {
-        match flat.objective {
-            Objective::LogUtility => flat.weights.iter().filter(|&&weight| weight > 0.0).count() > self.excluded.len(),
-            Objective::Linear => (0..flat.values.len()).any(|column| self.column_alive[column] && flat.values[column] != 0.0),
         }
     }
 }

@@ -82,7 +82,11 @@ impl Problem {
     /// # Errors
     /// The first fault found.
     pub fn check(&self) -> Result<(), ProblemFault> {
-        if let Some(row) = self.shared_bounds.iter().position(|bound| !bound.is_finite()) {
+        if let Some(row) = self
+            .shared_bounds
+            .iter()
+            .position(|bound| !bound.is_finite())
+        {
             return Err(ProblemFault::SharedBound { row });
         }
         self.blocks
@@ -103,21 +107,38 @@ impl Problem {
             return Err(fault("an own row whose bound is not finite"));
         }
         let signed = self.objective == Objective::Linear;
-        if !block.values.iter().all(|&value| value.is_finite() && (signed || value >= 0.0)) {
-            return Err(fault("a value that is not finite, or negative under a logarithm"));
+        if !block
+            .values
+            .iter()
+            .all(|&value| value.is_finite() && (signed || value >= 0.0))
+        {
+            return Err(fault(
+                "a value that is not finite, or negative under a logarithm",
+            ));
         }
         if !block.uppers.iter().all(|&upper| upper >= 0.0) {
             return Err(fault("an upper bound below zero"));
         }
         let entries = block.shared.iter().chain(&block.own);
-        if entries.clone().any(|&(_, coefficient)| !coefficient.is_finite()) {
+        if entries
+            .clone()
+            .any(|&(_, coefficient)| !coefficient.is_finite())
+        {
             return Err(fault("a coefficient that is not finite"));
         }
         let shared_rows = self.shared_bounds.len();
-        if block.shared.iter().any(|&(row, _)| row as usize >= shared_rows) {
+        if block
+            .shared
+            .iter()
+            .any(|&(row, _)| row as usize >= shared_rows)
+        {
             return Err(fault("a column in a shared row that does not exist"));
         }
-        if block.own.iter().any(|&(row, _)| row as usize >= block.own_bounds.len()) {
+        if block
+            .own
+            .iter()
+            .any(|&(row, _)| row as usize >= block.own_bounds.len())
+        {
             return Err(fault("a column in an own row that does not exist"));
         }
         Ok(())
@@ -238,7 +259,11 @@ impl Block {
     /// If there is no such column.
     #[must_use]
     pub fn shared_entries(&self, column: usize) -> &[(u32, f64)] {
-        let start = if column == 0 { 0 } else { self.shared_ends[column - 1] };
+        let start = if column == 0 {
+            0
+        } else {
+            self.shared_ends[column - 1]
+        };
         &self.shared[start..self.shared_ends[column]]
     }
 
@@ -248,7 +273,11 @@ impl Block {
     /// If there is no such column.
     #[must_use]
     pub fn own_entries(&self, column: usize) -> &[(u32, f64)] {
-        let start = if column == 0 { 0 } else { self.own_ends[column - 1] };
+        let start = if column == 0 {
+            0
+        } else {
+            self.own_ends[column - 1]
+        };
         &self.own[start..self.own_ends[column]]
     }
 

@@ -3,7 +3,8 @@
 /// How far a solve goes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Settings {
-    /// The relative duality gap, and the relative residuals, at which a point counts as optimal.
+    /// The relative duality gap, and the relative residuals, that are aimed at. Where rounding ends progress before,
+    /// a point within a hundred times this still counts as optimal.
     pub tolerance: f64,
     /// The number of Newton steps after which the best point so far is returned.
     pub max_iterations: usize,
@@ -22,7 +23,7 @@ impl Default for Settings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Status {
-    /// Residuals and gap are within the tolerance.
+    /// Residuals and gap are within the tolerance, or within a hundred times of it where rounding allows no more.
     Optimal,
     /// Progress ended before the tolerance was reached, but within a ten-thousandth: read the residuals.
     Inaccurate,
@@ -45,7 +46,7 @@ pub struct Residuals {
     /// The largest violation of a column's dual equation, relative to the terms it is made of.
     pub dual: f64,
     /// The complementarity left: in total relative to the objective's weight (its value, if linear), and in each
-    /// block relative to the block's weight; the larger.
+    /// block relative to a hundred times the block's weight; the larger.
     pub gap: f64,
 }
 

@@ -26,6 +26,8 @@ pub(super) struct Standard {
     /// Linear values (all 0 under a logarithm), and upper bounds.
     pub values: Vec<f64>,
     pub uppers: Vec<f64>,
+    /// The most of each column that any feasible point has, by its bound and by single rows; may be infinite.
+    pub limits: Vec<f64>,
     column_origins: Vec<usize>,
     row_origins: Vec<usize>,
     column_scales: Vec<f64>,
@@ -45,6 +47,7 @@ impl Standard {
             targets: Vec::new(),
             values: Vec::new(),
             uppers: Vec::new(),
+            limits: Vec::new(),
             column_origins: Vec::new(),
             row_origins: Vec::new(),
             column_scales: Vec::new(),
@@ -58,7 +61,11 @@ impl Standard {
         let mut spans = Vec::with_capacity(flat.matrix.spans.len());
         for (block, span) in flat.matrix.spans.iter().enumerate() {
             let first = standard.column_origins.len();
-            for column in span.columns.clone().filter(|&column| reduced.column_alive[column]) {
+            for column in span
+                .columns
+                .clone()
+                .filter(|&column| reduced.column_alive[column])
+            {
                 let scale = column_scales[column];
                 entries.clear();
                 for (row, coefficient) in flat.matrix.column(column) {
@@ -71,19 +78,34 @@ impl Standard {
                     && value > 0.0
                 {
                     let scaled = value * scale / standard.row_scales[row];
-                    entries.push((u32::try_from(row).expect("rows are fewer than 2^32"), -scaled));
+                    entries.push((
+                        u32::try_from(row).expect("rows are fewer than 2^32"),
+                        -scaled,
+                    ));
                 }
                 standard.matrix.push_column(&mut entries);
-                let linear = if flat.objective == Objective::Linear { value * scale / money } else { 0.0 };
+                let linear = if flat.objective == Objective::Linear {
+                    value * scale / money
+                } else {
+                    0.0
+                };
                 standard.values.push(linear);
                 // A bound that the rows imply needs no multiplier of its own.
                 let binding = flat.uppers[column] <= limits[column];
-                standard.uppers.push(if binding { flat.uppers[column] / scale } else { f64::INFINITY });
+                standard.uppers.push(if binding {
+                    flat.uppers[column] / scale
+                } else {
+                    f64::INFINITY
+                });
+                standard.limits.push(limits[column] / scale);
                 standard.column_scales.push(scale);
                 standard.column_origins.push(column);
             }
             let rows = standard.matrix.spans[block].rows.clone();
-            spans.push(Span { columns: first..standard.column_origins.len(), rows });
+            spans.push(Span {
+                columns: first..standard.column_origins.len(),
+                rows,
+            });
         }
         spans.retain(|span| !span.columns.is_empty() || !span.rows.is_empty());
         standard.matrix.spans = spans;
@@ -110,12 +132,18 @@ impl Standard {
         let mut position = vec![None; matrix.n_rows];
         for (block, span) in matrix.spans.iter().enumerate() {
             let first = self.bounds.len();
-            let mut rows: Vec<usize> = span.rows.clone().filter(|&row| reduced.row_alive[row]).collect();
+            let mut rows: Vec<usize> = span
+                .rows
+                .clone()
+                .filter(|&row| reduced.row_alive[row])
+                .collect();
             rows.sort_by_key(|&row| (sizes[row], row));
             for row in rows {
-                position[row] = Some(self.push_row(row, flat.bounds[row] / scales[row], scales[row], 0.0));
+                position[row] =
+                    Some(self.push_row(row, flat.bounds[row] / scales[row], scales[row], 0.0));
             }
-            let in_objective = flat.weights[block] > 0.0 && reduced.excluded.binary_search(&block).is_err();
+            let in_objective =
+                flat.weights[block] > 0.0 && reduced.excluded.binary_search(&block).is_err();
             if flat.objective == Objective::LogUtility && in_objective {
                 let best = span
                     .columns
@@ -123,13 +151,22 @@ impl Standard {
                     .filter(|&column| reduced.column_alive[column])
                     .map(|column| flat.values[column] * column_scales[column])
                     .fold(0.0, f64::max);
-                self.push_row(LOGARITHM, 0.0, power_of_two(best), flat.weights[block] / weight_total);
+                self.push_row(
+                    LOGARITHM,
+                    0.0,
+                    power_of_two(best),
+                    flat.weights[block] / weight_total,
+                );
             }
-            self.matrix.spans.push(Span { columns: 0..0, rows: first..self.bounds.len() });
+            self.matrix.spans.push(Span {
+                columns: 0..0,
+                rows: first..self.bounds.len(),
+            });
         }
         self.matrix.shared_start = self.bounds.len();
         for row in (matrix.shared_start..matrix.n_rows).filter(|&row| reduced.row_alive[row]) {
-            position[row] = Some(self.push_row(row, flat.bounds[row] / scales[row], scales[row], 0.0));
+            position[row] =
+                Some(self.push_row(row, flat.bounds[row] / scales[row], scales[row], 0.0));
         }
         self.matrix.n_rows = self.bounds.len();
         position
@@ -147,7 +184,12 @@ impl Standard {
         let spans = &self.matrix.spans[..blocks];
         spans
             .iter()
-            .map(|span| span.rows.clone().next_back().filter(|&row| self.row_origins[row] == LOGARITHM))
+            .map(|span| {
+                span.rows
+                    .clone()
+                    .next_back()
+                    .filter(|&row| self.row_origins[row] == LOGARITHM)
+            })
             .collect()
     }
 
@@ -169,7 +211,12 @@ impl Standard {
 
     /// Writes scaled multipliers of upper bounds into the columns of the flat problem.
     pub fn write_upper_duals(&self, duals: &[f64], out: &mut [f64]) {
-        for ((&origin, &scale), &dual) in self.column_origins.iter().zip(&self.column_scales).zip(duals) {
+        for ((&origin, &scale), &dual) in self
+            .column_origins
+            .iter()
+            .zip(&self.column_scales)
+            .zip(duals)
+        {
             out[origin] = dual * self.money / scale;
         }
     }
@@ -180,14 +227,24 @@ pub(super) fn split_duals(flat: &Flat, row_duals: &[f64], upper_duals: &[f64]) -
     let spans = &flat.matrix.spans;
     Duals {
         shared: row_duals[flat.matrix.shared_start..].to_vec(),
-        own: spans.iter().map(|span| row_duals[span.rows.clone()].to_vec()).collect(),
-        upper: spans.iter().map(|span| upper_duals[span.columns.clone()].to_vec()).collect(),
+        own: spans
+            .iter()
+            .map(|span| row_duals[span.rows.clone()].to_vec())
+            .collect(),
+        upper: spans
+            .iter()
+            .map(|span| upper_duals[span.columns.clone()].to_vec())
+            .collect(),
     }
 }
 
 /// The power of two next to a positive number; 1 for what has no scale.
 fn power_of_two(number: f64) -> f64 {
-    if number > 0.0 && number.is_finite() { number.log2().round().clamp(-500.0, 500.0).exp2() } else { 1.0 }
+    if number > 0.0 && number.is_finite() {
+        number.log2().round().clamp(-500.0, 500.0).exp2()
+    } else {
+        1.0
+    }
 }
 
 /// The most of each column that its bound and the rows without negative entries allow it alone.
@@ -198,7 +255,9 @@ fn column_limits(flat: &Flat, reduced: &Reduced) -> Vec<f64> {
         .map(|column| {
             matrix
                 .column(column)
-                .filter(|&(row, coefficient)| coefficient > 0.0 && reduced.row_alive[row] && !mixed[row])
+                .filter(|&(row, coefficient)| {
+                    coefficient > 0.0 && reduced.row_alive[row] && !mixed[row]
+                })
                 .map(|(row, coefficient)| flat.bounds[row] / coefficient)
                 .fold(flat.uppers[column], f64::min)
         })
@@ -228,7 +287,11 @@ fn row_scales(flat: &Flat, reduced: &Reduced, column_scales: &[f64]) -> Vec<f64>
     (0..flat.matrix.n_rows)
         .map(|row| {
             let bound = flat.bounds[row].abs();
-            power_of_two(if mixed[row] { bound.max(largest[row]) } else { bound })
+            power_of_two(if mixed[row] {
+                bound.max(largest[row])
+            } else {
+                bound
+            })
         })
         .collect()
 }

@@ -1,0 +1,10 @@
+//! Worked numbers, optimality conditions on random problems, and an independent twin.
+
+#![allow(clippy::unwrap_used)]
+
+mod edges;
+mod random;
+mod repaired;
+mod support;
+mod twin;
+mod worked;
