@@ -129,6 +129,15 @@ impl<'a> Reach<'a> {
         values.sum()
     }
 
+    /// `sum_t v_t (K_t + min(P_t, sum_a copies))`: one task at a time, limits aside.
+    pub(super) fn offered_value(&self) -> i128 {
+        let values = self.tasks.iter().map(|&task| {
+            let copies: i128 = self.copies(task).iter().map(|(_, count)| count).sum();
+            self.state.value(task) * (self.kept[&task] + copies.min(self.pending(task)))
+        });
+        values.sum()
+    }
+
     fn has_priority(&self, task: usize, priority: Option<i64>) -> bool {
         let job = self.state.cluster.tasks[task].job.at();
         priority.is_none_or(|it| it == self.state.cluster.jobs[job].priority)

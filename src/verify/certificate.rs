@@ -129,8 +129,8 @@ fn epsilon_of(
             let have = column(market, duals, at, class);
             let holds = have >= need * (1.0 - COLUMN_TOLERANCE);
             findings.check(Rule::Columns, holds, || {
-                let text =
-                    format!("the prices of {name} do not cover the task's worth on class {class}");
+                let class = market.class_name(class);
+                let text = format!("the prices of {name} do not cover the task's worth on {class}");
                 (market.state.task_name(task), need, have, text)
             });
         }

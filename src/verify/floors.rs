@@ -134,7 +134,8 @@ fn fractions(
             let name = market.active_name(active);
             let resource = &market.state.cluster.resources[resource];
             let text = "the witness needs more than the framework's fraction of a class".to_owned();
-            (format!("{name},{resource}"), part, used, text)
+            let class = market.class_name(class);
+            (format!("{name},{class},{resource}"), part, used, text)
         });
     }
 }
@@ -153,7 +154,9 @@ fn halves(market: &Market<'_>, witness: &BTreeMap<(usize, usize), f64>, findings
         findings.check(Rule::Floors, sum <= agents + slack(agents), || {
             let resource = &market.state.cluster.resources[resource];
             let text = "the witnesses put two instances of more than half an agent on one";
-            (format!("half,{resource}"), agents, sum, text.to_owned())
+            let class = market.class_name(class);
+            let subject = format!("half[{class},{resource}]");
+            (subject, agents, sum, text.to_owned())
         });
     }
 }

@@ -127,6 +127,16 @@ impl<'a> Market<'a> {
         }
     }
 
+    /// The name of a class; the id of an agent that is in none.
+    pub(super) fn class_name(&self, class: usize) -> &'a str {
+        let named = self.names.iter().find(|(_, at)| **at == class);
+        let unnamed = || self.class_of.iter().position(|&of| of == class);
+        match named {
+            Some((name, _)) => name,
+            None => unnamed().map_or("", |agent| self.state.agent_name(agent)),
+        }
+    }
+
     /// Whether instances of the task may be on the agent in some allocation.
     fn usable(&self, task: usize, agent: usize) -> bool {
         self.empty.fit(task, agent) > 0 || self.state.running[task].contains_key(&agent)

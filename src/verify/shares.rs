@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use apportion_cluster::plan::Share;
 
+use super::bounds::Reach;
 use super::empty::EmptyCluster;
 use super::report::Findings;
 use super::rule::Rule;
 use super::stages::placed_value;
-use super::state::{State, known_framework, total, unique};
+use super::state::{State, known_framework, unique};
 use super::tolerance::{SHARE_TOLERANCE, close};
 
 /// A framework that takes part in the shares.
@@ -197,12 +198,11 @@ fn parent(path: &str) -> &str {
 
 fn amounts(state: &State<'_>, framework: usize, share: &Share, findings: &mut Findings) {
     let utility = placed_value(state, framework, None, &state.placed) as f64;
-    let accepted = state.tasks_of(framework).into_iter();
-    let accepted = accepted.map(|task| state.value(task) * total(&state.arriving[task]));
-    let accepted = accepted.sum::<i128>() as f64;
+    let offered = Reach::of(state, framework).offered_value() as f64;
     let numbers = [
         ("utility", utility, share.utility),
-        ("accepted", accepted, share.accepted),
+        ("accepted", utility, share.accepted),
+        ("offered", offered, share.offered),
         (
             "borrowed",
             (utility - share.deserved).max(0.0),

@@ -46,7 +46,8 @@ pub(super) fn check(state: &State<'_>, findings: &mut Findings) {
                     bound(&reach, result, stage, measure, findings);
                 }
                 None => {
-                    findings.claim(format!("{} {}: objective and bound", result.id, stage.name))
+                    let what = format!("{} {}: objective and bound", result.id, stage.name);
+                    findings.claim(what);
                 }
             }
             side(result, stage, findings);

@@ -1,0 +1,173 @@
+//! Tampered shares and certificates.
+
+use apportion::verify::{Rule, verify};
+use apportion_cluster::Cluster;
+use apportion_cluster::plan::{Envy, FairnessCertificate, PlanFile, Share};
+
+use super::{Mutation, fair};
+
+macro_rules! mutations {
+    ($($name:literal => [$($rule:ident),+], $make:expr;)*) => {
+        pub const MUTATIONS: &[Mutation] = &[
+            $(Mutation { name: $name, rules: &[$(Rule::$rule),+], make: $make },)*
+        ];
+    };
+}
+
+fn certified(change: impl FnOnce(&mut FairnessCertificate)) -> (Cluster, PlanFile) {
+    let (cluster, mut plan) = fair::case();
+    change(plan.fairness.as_mut().unwrap());
+    (cluster, plan)
+}
+
+fn shared(change: impl FnOnce(&mut Share)) -> (Cluster, PlanFile) {
+    let (cluster, mut plan) = fair::case();
+    change(plan.frameworks[0].share.as_mut().unwrap());
+    (cluster, plan)
+}
+
+mutations! {
+    "utility is too high" => [Share], || shared(|it| { it.utility += 1.0; });
+    "accepted is too high" => [Share], || shared(|it| it.accepted += 1.0);
+    "offered is too high" => [Share], || shared(|it| it.offered += 1.0);
+    "borrowed is invented" => [Share], || shared(|it| it.borrowed = 5.0);
+    "lent is hidden" => [Share], || shared(|it| it.lent = 0.0);
+    "a share is missing" => [Share, UnknownName, Epsilon, Envy], || {
+        let (cluster, mut plan) = fair::case();
+        plan.frameworks[1].share = None;
+        (cluster, plan)
+    };
+    "a weight is too high" => [Weight], || shared(|it| it.weight = 0.6);
+    "a framework that could be placed is excluded" => [Excluded], || {
+        let (mut cluster, plan) = fair::case();
+        cluster.tasks[2].demand.0[0] = 9_000;
+        (cluster, plan)
+    };
+    "the certificate is missing" => [Classes], || {
+        let (cluster, mut plan) = fair::case();
+        plan.fairness = None;
+        for result in &mut plan.frameworks {
+            result.share = None;
+        }
+        (cluster, plan)
+    };
+    "an unknown fairness rule" => [Classes], || certified(|it| it.rule = "drf".to_owned());
+    "an agent is in two classes" => [Classes], || certified(|it| {
+        let mut again = it.classes[0].clone();
+        again.name = "s2".to_owned();
+        it.classes.push(again);
+    });
+    "a price is negative" => [Duals], || certified(|it| it.prices.push(apportion_cluster::plan::ClassPrice {
+        class: { it.classes.push(class_of_nobody()); "s9".to_owned() },
+        resource: "cpu".to_owned(),
+        price: -1.0,
+    }));
+    "a dual is negative" => [Duals, Columns, Epsilon, Rent], || certified(|it| it.duals[0].value = -1e-5);
+    "a right-hand side is too small" => [Rows, Epsilon, Rent], || certified(|it| it.duals[0].rhs = 4_000.0);
+    "a fit is too small" => [Rows, Epsilon, Rent], || certified(|it| it.duals[1].rhs = 1_000.0);
+    "a row has another owner" => [Rows], || certified(|it| it.duals[0].owners = vec!["b".to_owned()]);
+    "a half row counts one agent of two" => [Rows, Epsilon, Rent], || {
+        let (cluster, mut plan) = fair::halves();
+        plan.fairness.as_mut().unwrap().duals[0].rhs = 1.0;
+        (cluster, plan)
+    };
+    "prices are too low" => [Columns], || {
+        let (cluster, mut plan) = fair::case();
+        let it = plan.fairness.as_mut().unwrap();
+        // All the money of memory on cpu: the same total, but memory is the scarcer to `a`.
+        it.prices_fractional = fair::prices(1.0 / 9_000.0, 0.0);
+        assert!((it.epsilon_fractional).abs() < 1e-12);
+        (cluster, plan)
+    };
+    "a floor is out of reach of its witness" => [Floors, Epsilon], || certified(|it| it.duals[2].rhs = 3_000.0);
+    "a witness takes more than its fraction" => [Floors], || certified(|it| it.floor_witness[0].instances = 2_300.0);
+    "a witness takes more than fits" => [Floors], || certified(|it| it.floor_witness[0].instances = 4_600.0);
+    "a witness is negative" => [Floors], || certified(|it| it.floor_witness[1].instances = -1.0);
+    "a published floor is beyond its witness" => [Floors], || shared(|it| it.floor = 2_300.0);
+    "epsilon is too small" => [Epsilon], || certified(|it| {
+        it.epsilon = Some(0.01);
+        it.epsilon_one_unit = None;
+    });
+    "epsilon is hidden" => [Epsilon], || certified(|it| it.epsilon = None);
+    "epsilon hides that a framework holds nothing" => [Epsilon], || {
+        let (cluster, mut plan) = fair::starved();
+        let it = plan.fairness.as_mut().unwrap();
+        it.epsilon = it.epsilon_one_unit;
+        (cluster, plan)
+    };
+    "epsilon for the fractional share is too small" => [Epsilon], || certified(|it| it.epsilon_fractional = -0.5);
+    "a rent is wrong" => [Rent], || shared(|it| it.rent = 1.0);
+    "an envy number is wrong" => [Envy], || certified(|it| it.envy[0].priced_bundle = 0.1);
+    "an envy pair is missing" => [Envy], || certified(|it| { it.envy.pop(); });
+    "an envy pair of strangers" => [UnknownName], || certified(|it| it.envy.push(Envy {
+        framework: "nobody".to_owned(),
+        other: "a".to_owned(),
+        priced_bundle: 1.0,
+    }));
+    "an unknown class" => [UnknownName], || certified(|it| {
+        it.prices.push(fair::prices(0.0, 0.0).remove(0));
+        it.prices.last_mut().unwrap().class = "s7".to_owned();
+    });
+    "an unknown row" => [UnknownName], || certified(|it| {
+        it.duals.push(it.duals[0].clone());
+        it.duals.last_mut().unwrap().row = "wish[ja/t]".to_owned();
+    });
+}
+
+fn class_of_nobody() -> apportion_cluster::plan::AgentClassFile {
+    apportion_cluster::plan::AgentClassFile {
+        name: "s9".to_owned(),
+        agents: Vec::new(),
+    }
+}
+
+#[test]
+fn a_framework_with_nothing_is_certified_with_one_more_unit() {
+    let (cluster, plan) = fair::starved();
+    let report = verify(&cluster, &plan);
+    assert!(report.holds(), "{report:#?}");
+}
+
+#[test]
+fn half_rows_count_agents() {
+    let (cluster, plan) = fair::halves();
+    let report = verify(&cluster, &plan);
+    assert!(report.holds(), "{report:#?}");
+}
+
+/// Lowering any one price, or the dual that a column leans on, is found, whatever the epsilon claims.
+#[test]
+fn cheaper_prices_are_found() {
+    for at in 0..2 {
+        let (cluster, mut plan) = fair::case();
+        let certificate = plan.fairness.as_mut().unwrap();
+        certificate.prices[at].price *= 0.99;
+        let report = verify(&cluster, &plan);
+        assert!(
+            report.violations.iter().any(|it| it.rule == Rule::Columns),
+            "{report:#?}"
+        );
+        assert!(
+            report.violations.iter().any(|it| it.rule == Rule::Epsilon),
+            "{report:#?}"
+        );
+    }
+}
+
+#[test]
+fn weights_follow_the_role_tree() {
+    // a below r (weight 1), b below s/x (weights 3, then alone): 1/4 and 3/4.
+    let (mut cluster, mut plan) = fair::case();
+    cluster.roles.push(super::build::role("s", 3.0));
+    cluster.roles.push(super::build::role("s/x", 5.0));
+    cluster.frameworks[1].role = apportion_cluster::RoleIdx::of(2);
+    let weights = [0.25, 0.75];
+    for (result, weight) in plan.frameworks.iter_mut().zip(weights) {
+        result.share.as_mut().unwrap().weight = weight;
+    }
+    let report = verify(&cluster, &plan);
+    assert!(
+        report.violations.iter().all(|it| it.rule != Rule::Weight),
+        "{report:#?}"
+    );
+}
