@@ -3,12 +3,11 @@
 //! Kept instances `K[t,a]` stay; `P_t = wanted - K_t` are pending; `O_a` is the offer on agent `a`;
 //! `copies[t,a]` is how many pending instances `O_a` holds where the task may go.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use apportion_cluster::LimitRule;
 use apportion_cluster::plan::Multiplier;
 
-use super::domains::{by_domain, counted};
+use super::domains::CountedLimit;
 use super::report::Findings;
 use super::rule::Rule;
 use super::stages::{Measure, job_by_domain, job_size, level_weight, placed_value};
@@ -23,6 +22,8 @@ pub(super) struct Reach<'a> {
     kept: BTreeMap<usize, i128>,
     /// `B_t`: the most of the pending instances that the task could place if it were alone.
     most: BTreeMap<usize, i128>,
+    /// `U - V`: value in reach that the plan does not place.
+    lost: i128,
 }
 
 impl<'a> Reach<'a> {
@@ -34,12 +35,15 @@ impl<'a> Reach<'a> {
             framework,
             kept: kept.collect(),
             most: BTreeMap::new(),
+            lost: 0,
             tasks: tasks.clone(),
         };
         for task in tasks {
             let most = reach.most_alone(task);
             reach.most.insert(task, most);
         }
+        let placed = placed_value(state, framework, None, &state.placed);
+        reach.lost = (reach.value_in_reach(None) - placed).max(0);
         reach
     }
 
@@ -59,13 +63,12 @@ impl<'a> Reach<'a> {
                 continue;
             }
             let mut count = pending;
-            if asks {
-                let Some(offer) = self.state.offers[self.framework].get(&agent) else {
-                    continue;
-                };
+            if let Some(offer) = self.state.offers[self.framework].get(&agent) {
                 for (&need, &have) in demand.iter().zip(offer).filter(|(need, _)| **need > 0) {
                     count = count.min(have / i128::from(need));
                 }
+            } else if asks || !self.state.arriving[task].contains_key(&agent) {
+                continue;
             }
             if count > 0 {
                 copies.push((agent, count));
@@ -79,24 +82,20 @@ impl<'a> Reach<'a> {
         let copies = self.copies(task);
         let sum: i128 = copies.iter().map(|&(_, count)| count).sum();
         let mut most = self.pending(task).min(sum);
-        for rule in &self.state.cluster.tasks[task].limits {
-            let room = self.room(task, rule);
-            let by_domain = self.sum_by_domain(&copies, rule.level.at());
+        for limit in self.limits(task) {
+            let by_domain = self.sum_by_domain(&copies, limit.rule.level.at());
             let within = by_domain
                 .iter()
-                .map(|(domain, &sum)| sum.min(room(*domain)));
+                .map(|(&domain, &sum)| sum.min(limit.room(domain)));
             most = most.min(within.sum());
         }
         most
     }
 
-    /// `max(0, max - base_g)` of a limit, by domain.
-    fn room(&self, task: usize, rule: &LimitRule) -> impl Fn(usize) -> i128 + use<> {
-        let cluster = self.state.cluster;
-        let tasks = counted(cluster, task, rule.group);
-        let base = by_domain(cluster, &self.state.kept, &tasks, rule.level.at());
-        let max = i128::from(rule.max);
-        move |domain| (max - base.get(&domain).copied().unwrap_or_default()).max(0)
+    /// The limits that count a task.
+    fn limits(&self, task: usize) -> impl Iterator<Item = &CountedLimit<'a>> {
+        let limits = self.state.limits_on[task].iter();
+        limits.map(|&limit| &self.state.limits[limit])
     }
 
     fn sum_by_domain(&self, copies: &[(usize, i128)], level: usize) -> BTreeMap<usize, i128> {
@@ -114,7 +113,7 @@ impl<'a> Reach<'a> {
             Measure::Placed(priority) => self.value_in_reach(priority) as f64,
             Measure::MinAvailable => self.least_shortfall() as f64,
             Measure::Spread => self.least_worst_shares(),
-            Measure::AgentsUsed => 0.0,
+            Measure::AgentsUsed => self.least_opened() as f64,
         }
     }
 
@@ -155,16 +154,39 @@ impl<'a> Reach<'a> {
             rooms.entry(domain).or_default().0 = have;
         }
         for task in self.job_tasks(job) {
-            let limits = self.state.cluster.tasks[task].limits.iter();
-            let limits = limits.filter(|rule| rule.level.at() == level);
-            let limits: Vec<_> = limits.map(|rule| self.room(task, rule)).collect();
-            for (domain, sum) in self.sum_by_domain(&self.copies(task), level) {
-                let most = limits.iter().map(|room| room(domain)).min();
-                let fit = sum.min(self.most[&task]).min(most.unwrap_or(sum));
-                rooms.entry(domain).or_default().1 += fit;
+            let copies = self.copies(task);
+            let mut fits = self.sum_by_domain(&copies, level);
+            for limit in self.limits(task) {
+                let within = self.within_limit(&copies, level, limit);
+                for (domain, fit) in &mut fits {
+                    *fit = (*fit).min(within[domain]);
+                }
+            }
+            for (domain, fit) in fits {
+                rooms.entry(domain).or_default().1 += fit.min(self.most[&task]);
             }
         }
         rooms.into_values().collect()
+    }
+
+    /// `sum_h min(max(0, max - base_h), copies in g and h)` over the limit's domains `h`, by domain `g`.
+    fn within_limit(
+        &self,
+        copies: &[(usize, i128)],
+        level: usize,
+        limit: &CountedLimit<'_>,
+    ) -> BTreeMap<usize, i128> {
+        let mut both: BTreeMap<(usize, usize), i128> = BTreeMap::new();
+        for &(agent, count) in copies {
+            let domains = &self.state.cluster.agents[agent].domains;
+            let pair = (domains[level].at(), domains[limit.rule.level.at()].at());
+            *both.entry(pair).or_default() += count;
+        }
+        let mut sums = BTreeMap::new();
+        for ((domain, of_limit), count) in both {
+            *sums.entry(domain).or_default() += count.min(limit.room(of_limit));
+        }
+        sums
     }
 
     /// Instances of a job that every plan of at least this plan's value has.
@@ -172,11 +194,9 @@ impl<'a> Reach<'a> {
         let tasks = self.job_tasks(job);
         let kept: i128 = tasks.iter().map(|task| self.kept[task]).sum();
         let most: i128 = tasks.iter().map(|task| self.most[task]).sum();
-        let lost = self.value_in_reach(None)
-            - placed_value(self.state, self.framework, None, &self.state.placed);
         let movable = tasks.iter().filter(|task| self.most[task] > 0);
         let cheapest = movable.map(|&task| self.state.value(task).max(1)).min();
-        let missing = cheapest.map_or(0, |value| lost.max(0) / value);
+        let missing = cheapest.map_or(0, |value| self.lost / value);
         kept.max(kept + most - missing)
     }
 
@@ -211,6 +231,63 @@ impl<'a> Reach<'a> {
             }
         }
         sum
+    }
+
+    /// For each resource: agents to open, the largest offers first, for what has to be placed for the plan's
+    /// value and does not fit on agents where something stays. The largest of these numbers.
+    fn least_opened(&self) -> usize {
+        let mut usable: BTreeSet<usize> = BTreeSet::new();
+        for &task in &self.tasks {
+            usable.extend(self.copies(task).iter().map(|(agent, _)| agent));
+        }
+        let offers = &self.state.offers[self.framework];
+        let n_resources = self.state.cluster.resources.len();
+        let of_resource = |resource: usize| {
+            let (needed, unit) = self.least_demand(resource);
+            let amounts = usable
+                .iter()
+                .filter_map(|agent| Some((agent, offers.get(agent)?[resource])));
+            let (open, closed): (Vec<_>, Vec<_>) =
+                amounts.partition(|(agent, _)| self.state.occupied[**agent]);
+            let mut held: i128 = open.iter().map(|(_, amount)| amount).sum();
+            let mut closed: Vec<i128> = closed.into_iter().map(|(_, amount)| amount).collect();
+            closed.sort_unstable();
+            let mut opened = 0;
+            while held * unit < needed
+                && let Some(amount) = closed.pop()
+            {
+                held += amount;
+                opened += 1;
+            }
+            opened
+        };
+        (0..n_resources).map(of_resource).max().unwrap_or_default()
+    }
+
+    /// The least amount of a resource that instances of the plan's value need, as a fraction: whole and
+    /// parts of instances are given up for `U - V`, those that need most for their value first.
+    fn least_demand(&self, resource: usize) -> (i128, i128) {
+        let mut tasks: Vec<(i128, i128, i128)> = Vec::new();
+        for &task in &self.tasks {
+            let need = i128::from(self.state.demand(task)[resource]);
+            if need > 0 && self.most[&task] > 0 {
+                tasks.push((need, self.state.value(task).max(1), self.most[&task]));
+            }
+        }
+        tasks.sort_by(|left, right| (right.0 * left.1).cmp(&(left.0 * right.1)));
+        let (mut lost, mut needed, mut unit) = (self.lost, 0, 1);
+        for (need, value, most) in tasks {
+            if lost >= value * most {
+                lost -= value * most;
+            } else if lost > 0 {
+                // The only task that is given up in part: everything is counted in parts of its value.
+                (needed, unit) = (need * (value * most - lost), value);
+                lost = 0;
+            } else {
+                needed += need * most * unit;
+            }
+        }
+        (needed, unit)
     }
 
     /// `sum v K + sum_t B_t max(0, max_a (v_t - pi_a d_t)) + sum_a pi_a O_a`; absent where the prices

@@ -41,39 +41,62 @@ pub(super) struct CountedLimit<'a> {
     pub tasks: Vec<usize>,
     /// The group, or the task.
     pub name: String,
+    /// What runs, and what stays, by domain.
+    pub running: BTreeMap<usize, i128>,
+    pub kept: BTreeMap<usize, i128>,
+}
+
+impl CountedLimit<'_> {
+    /// `max(0, max - kept)` in a domain.
+    pub(super) fn room(&self, domain: usize) -> i128 {
+        let kept = self.kept.get(&domain).copied().unwrap_or_default();
+        (i128::from(self.rule.max) - kept).max(0)
+    }
 }
 
 /// Every limit of the snapshot, once.
-pub(super) fn limits<'a>(state: &State<'a>) -> Vec<CountedLimit<'a>> {
+pub(super) fn limits<'a>(
+    cluster: &'a Cluster,
+    running: &Counts,
+    kept: &Counts,
+) -> Vec<CountedLimit<'a>> {
     let mut seen = BTreeSet::new();
     let mut limits = Vec::new();
-    for (task, it) in state.cluster.tasks.iter().enumerate() {
+    for (task, it) in cluster.tasks.iter().enumerate() {
         for rule in &it.limits {
             if rule.group.is_none() || seen.insert(rule) {
-                let name = counted_name(state, task, rule.group);
-                let tasks = counted(state.cluster, task, rule.group);
-                limits.push(CountedLimit { rule, tasks, name });
+                let tasks = counted(cluster, task, rule.group);
+                let level = rule.level.at();
+                limits.push(CountedLimit {
+                    rule,
+                    name: counted_name(cluster, task, rule.group),
+                    running: by_domain(cluster, running, &tasks, level),
+                    kept: by_domain(cluster, kept, &tasks, level),
+                    tasks,
+                });
             }
         }
     }
     limits
 }
 
-pub(super) fn counted_name(state: &State<'_>, task: usize, group: Option<GroupIdx>) -> String {
+fn counted_name(cluster: &Cluster, task: usize, group: Option<GroupIdx>) -> String {
     match group {
-        Some(group) => format!("group:{}", state.cluster.groups[group.at()]),
-        None => state.task_name(task),
+        Some(group) => format!("group:{}", cluster.groups[group.at()]),
+        None => {
+            let it = &cluster.tasks[task];
+            format!("{}/{}", cluster.jobs[it.job.at()].id, it.id)
+        }
     }
 }
 
 /// `limit[task,level=domain]`: at most `max`; where more runs, no more than that.
 pub(super) fn check_limits(state: &State<'_>, findings: &mut Findings) {
-    for limit in limits(state) {
+    for limit in &state.limits {
         let level = limit.rule.level.at();
         let placed = by_domain(state.cluster, &state.placed, &limit.tasks, level);
-        let running = by_domain(state.cluster, &state.running, &limit.tasks, level);
         for (domain, count) in placed {
-            let before = running.get(&domain).copied().unwrap_or_default();
+            let before = limit.running.get(&domain).copied().unwrap_or_default();
             let max = i128::from(limit.rule.max);
             findings.check(Rule::Limit, count <= max || count <= before, || {
                 let it = &state.cluster.levels[level];
@@ -97,7 +120,7 @@ pub(super) fn check_spreads(state: &State<'_>, findings: &mut Findings) {
             let allowed = i128::from(rule.max_skew).max(most_before - least_before);
             findings.check(Rule::Spread, most - least <= allowed, || {
                 let level = &state.cluster.levels[rule.level.at()].name;
-                let name = counted_name(state, task, rule.group);
+                let name = counted_name(state.cluster, task, rule.group);
                 let text = format!("a {level} holds {most} instances, another {least}");
                 (format!("{name},{level}"), allowed, most - least, text)
             });

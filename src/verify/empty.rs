@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::domains::{by_domain, counted};
 use super::state::{State, total};
 
 /// Upper bounds on what a task may hold anywhere, whatever else is placed.
@@ -57,10 +56,9 @@ impl<'a> EmptyCluster<'a> {
             .map(|agent| self.fit(task, agent))
             .collect();
         let mut most = wanted.min(fits.iter().sum());
-        for rule in &cluster.tasks[task].limits {
-            let level = rule.level.at();
-            let tasks = counted(cluster, task, rule.group);
-            let running = by_domain(cluster, &self.state.running, &tasks, level);
+        for &limit in &self.state.limits_on[task] {
+            let limit = &self.state.limits[limit];
+            let level = limit.rule.level.at();
             let mut by_domain: BTreeMap<usize, i128> = BTreeMap::new();
             for (agent, fit) in fits.iter().enumerate().filter(|(_, fit)| **fit > 0) {
                 *by_domain
@@ -68,8 +66,8 @@ impl<'a> EmptyCluster<'a> {
                     .or_default() += fit;
             }
             let within = by_domain.iter().map(|(domain, &fit)| {
-                let runs = running.get(domain).copied().unwrap_or_default();
-                fit.min(runs.max(rule.max.into()))
+                let runs = limit.running.get(domain).copied().unwrap_or_default();
+                fit.min(runs.max(limit.rule.max.into()))
             });
             most = most.min(within.sum());
         }

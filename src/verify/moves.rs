@@ -1,6 +1,6 @@
 //! What runs stays, or is listed as a move that a broken rule justifies.
 
-use super::domains::{Spread, by_domain, limits};
+use super::domains::Spread;
 use super::report::Findings;
 use super::rule::Rule;
 use super::state::{State, total};
@@ -79,12 +79,11 @@ fn overcommitted(state: &State<'_>, load: &[i128], task: usize, agent: usize) ->
 }
 
 fn beyond_limit(state: &State<'_>, task: usize, agent: usize) -> bool {
-    limits(state).iter().any(|limit| {
-        let level = limit.rule.level.at();
-        let domain = state.cluster.agents[agent].domains[level].at();
-        let running = by_domain(state.cluster, &state.running, &limit.tasks, level);
-        let here = running.get(&domain).copied().unwrap_or_default();
-        limit.tasks.contains(&task) && here > limit.rule.max.into()
+    state.limits_on[task].iter().any(|&limit| {
+        let rule = state.limits[limit].rule;
+        let domain = state.cluster.agents[agent].domains[rule.level.at()].at();
+        let here = state.limits[limit].running.get(&domain);
+        here.copied().unwrap_or_default() > rule.max.into()
     })
 }
 

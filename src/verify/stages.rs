@@ -217,11 +217,7 @@ fn agents_opened(state: &State<'_>, framework: usize) -> usize {
     for task in state.tasks_of(framework) {
         opened.extend(state.arriving[task].keys());
     }
-    for by_agent in &state.kept {
-        for (agent, _) in by_agent.iter().filter(|(_, count)| **count > 0) {
-            opened.remove(agent);
-        }
-    }
+    opened.retain(|&agent| !state.occupied[agent]);
     opened.len()
 }
 

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use apportion_cluster::plan::PlanFile;
-use apportion_cluster::{Cluster, MAX_INSTANCES};
+use apportion_cluster::{Cluster, MAX_INSTANCES, MAX_QUANTITY};
 
+use super::domains::{CountedLimit, limits};
 use super::eligibility::Allowed;
 use super::names::Names;
 use super::report::Findings;
@@ -32,6 +33,11 @@ pub(super) struct State<'a> {
     pub kept: Counts,
     /// What is new on its agent: `placed - kept`.
     pub arriving: Counts,
+    /// Every limit, and the limits that count each task.
+    pub limits: Vec<CountedLimit<'a>>,
+    pub limits_on: Vec<Vec<usize>>,
+    /// Agents on which something stays running.
+    pub occupied: Vec<bool>,
     /// What each framework was offered, by agent; amounts by resource.
     pub offers: Vec<BTreeMap<usize, Vec<i128>>>,
 }
@@ -54,6 +60,17 @@ impl<'a> State<'a> {
         let offers = read_offers(cluster, plan, &names, findings);
         let kept = minus(&running, &leaving);
         let arriving = minus(&placed, &kept);
+        let limits = limits(cluster, &running, &kept);
+        let mut limits_on = vec![Vec::new(); n_tasks];
+        for (at, limit) in limits.iter().enumerate() {
+            for &task in &limit.tasks {
+                limits_on[task].push(at);
+            }
+        }
+        let mut occupied = vec![false; cluster.agents.len()];
+        for (&agent, _) in kept.iter().flatten() {
+            occupied[agent] = true;
+        }
         Self {
             cluster,
             plan,
@@ -65,6 +82,9 @@ impl<'a> State<'a> {
             entering,
             kept,
             arriving,
+            limits,
+            limits_on,
+            occupied,
             offers,
         }
     }
@@ -221,7 +241,8 @@ fn read_offers(
                 (subject(), 0_i64, amount, text)
             });
             if let Some(position) = position {
-                amounts[position] = i128::from(amount).max(0);
+                // What no agent has is cut: it is beyond every agent still.
+                amounts[position] = i128::from(amount.clamp(0, MAX_QUANTITY + 1));
             }
         }
         if let (Some(framework), Some(agent), true) = (framework, agent, first) {

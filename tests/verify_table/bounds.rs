@@ -66,6 +66,14 @@ fn water_filling_over_racks() {
 }
 
 #[test]
+fn agents_opened_for_what_must_be_placed() {
+    // 8 cpu for everything; `a`, where one runs, offers 2: `b` and `c` have to open.
+    assert_tightest(&build::cluster(), PLACED, "agents_used", 2.0);
+    // Value 4 needs one cpu more than what runs: `a` has it.
+    assert_tightest(&build::cluster(), &PLACED[..3], "agents_used", 0.0);
+}
+
+#[test]
 fn survivors_of_the_worst_rack() {
     let mut cluster = build::cluster();
     let rule = MinAvailable {
@@ -125,6 +133,7 @@ fn no_false_bound_is_accepted() {
                 ("placed", best - 0.01),
                 ("spread", least("spread") + 0.01),
                 ("min_available", least("min_available") + 0.01),
+                ("agents_used", least("agents_used") + 0.01),
             ];
             for (stage, bound) in false_claims {
                 let mut plan = plan.clone();

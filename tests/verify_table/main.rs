@@ -8,6 +8,7 @@ mod build;
 mod certificate;
 mod fair;
 mod rules;
+mod scale;
 
 use std::collections::BTreeSet;
 
