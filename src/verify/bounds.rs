@@ -13,6 +13,9 @@ use super::rule::Rule;
 use super::stages::{Measure, job_by_domain, job_size, level_weight, placed_value};
 use super::state::{State, known_agent, known_resource, total};
 
+/// Copies of one task by agent.
+type Copies = Vec<(usize, i128)>;
+
 /// One framework's tasks with the most that each could place alone.
 pub(super) struct Reach<'a> {
     state: &'a State<'a>,
@@ -28,23 +31,38 @@ pub(super) struct Reach<'a> {
 
 impl<'a> Reach<'a> {
     pub(super) fn of(state: &'a State<'a>, framework: usize) -> Self {
+        let mut reach = Self::without_bounds(state, framework);
+        let most = reach
+            .tasks
+            .iter()
+            .map(|&task| (task, reach.most_alone(task)));
+        reach.most = most.collect();
+        let placed = placed_value(state, framework, None, &state.placed);
+        reach.lost = (reach.value_in_reach(None) - placed).max(0);
+        reach
+    }
+
+    fn without_bounds(state: &'a State<'a>, framework: usize) -> Self {
         let tasks = state.tasks_of(framework);
         let kept = tasks.iter().map(|&task| (task, total(&state.kept[task])));
-        let mut reach = Self {
+        Self {
             state,
             framework,
             kept: kept.collect(),
             most: BTreeMap::new(),
             lost: 0,
-            tasks: tasks.clone(),
-        };
-        for task in tasks {
-            let most = reach.most_alone(task);
-            reach.most.insert(task, most);
+            tasks,
         }
-        let placed = placed_value(state, framework, None, &state.placed);
-        reach.lost = (reach.value_in_reach(None) - placed).max(0);
-        reach
+    }
+
+    /// `sum_t v_t (K_t + min(P_t, sum_a copies))`: one task at a time, limits aside.
+    pub(super) fn offered_value(state: &'a State<'a>, framework: usize) -> i128 {
+        let reach = Self::without_bounds(state, framework);
+        let values = reach.tasks.iter().map(|&task| {
+            let copies: i128 = reach.copies(task).iter().map(|(_, count)| count).sum();
+            state.value(task) * (reach.kept[&task] + copies.min(reach.pending(task)))
+        });
+        values.sum()
     }
 
     /// `P_t`.
@@ -53,26 +71,26 @@ impl<'a> Reach<'a> {
     }
 
     /// `copies[t,a]` where that is positive, at most `P_t` each.
-    fn copies(&self, task: usize) -> Vec<(usize, i128)> {
+    fn copies(&self, task: usize) -> Copies {
         let pending = self.pending(task);
         let demand = self.state.demand(task);
-        let asks = demand.iter().any(|&need| need > 0);
+        let offers = &self.state.offers[self.framework];
         let mut copies = Vec::new();
-        for agent in 0..self.state.cluster.agents.len() {
-            if !self.state.open(task, agent) {
-                continue;
-            }
+        for (&agent, offer) in offers {
             let mut count = pending;
-            if let Some(offer) = self.state.offers[self.framework].get(&agent) {
-                for (&need, &have) in demand.iter().zip(offer).filter(|(need, _)| **need > 0) {
-                    count = count.min(have / i128::from(need));
-                }
-            } else if asks || !self.state.arriving[task].contains_key(&agent) {
-                continue;
+            for (&need, &have) in demand.iter().zip(offer).filter(|(need, _)| **need > 0) {
+                count = count.min(have / i128::from(need));
             }
-            if count > 0 {
+            if count > 0 && self.state.open(task, agent) {
                 copies.push((agent, count));
             }
+        }
+        // What asks for nothing needs no offer where it is.
+        if demand.iter().all(|&need| need <= 0) && pending > 0 {
+            let placed = self.state.arriving[task].keys().copied();
+            let beyond = placed
+                .filter(|&agent| !offers.contains_key(&agent) && self.state.open(task, agent));
+            copies.extend(beyond.map(|agent| (agent, pending)));
         }
         copies
     }
@@ -128,15 +146,6 @@ impl<'a> Reach<'a> {
         values.sum()
     }
 
-    /// `sum_t v_t (K_t + min(P_t, sum_a copies))`: one task at a time, limits aside.
-    pub(super) fn offered_value(&self) -> i128 {
-        let values = self.tasks.iter().map(|&task| {
-            let copies: i128 = self.copies(task).iter().map(|(_, count)| count).sum();
-            self.state.value(task) * (self.kept[&task] + copies.min(self.pending(task)))
-        });
-        values.sum()
-    }
-
     fn has_priority(&self, task: usize, priority: Option<i64>) -> bool {
         let job = self.state.cluster.tasks[task].job.at();
         priority.is_none_or(|it| it == self.state.cluster.jobs[job].priority)
@@ -147,23 +156,28 @@ impl<'a> Reach<'a> {
         tasks.map(|task| task.at()).collect()
     }
 
+    /// `copies` of each of a job's tasks.
+    fn job_copies(&self, job: usize) -> Vec<(usize, Copies)> {
+        let tasks = self.job_tasks(job).into_iter();
+        tasks.map(|task| (task, self.copies(task))).collect()
+    }
+
     /// Per domain what stays of a job, and how much more the domain could take.
-    fn job_room(&self, job: usize, level: usize) -> Vec<(i128, i128)> {
+    fn job_room(&self, job: usize, level: usize, copies: &[(usize, Copies)]) -> Vec<(i128, i128)> {
         let mut rooms: BTreeMap<usize, (i128, i128)> = BTreeMap::new();
         for (domain, have) in job_by_domain(self.state, job, level, &self.state.kept) {
             rooms.entry(domain).or_default().0 = have;
         }
-        for task in self.job_tasks(job) {
-            let copies = self.copies(task);
-            let mut fits = self.sum_by_domain(&copies, level);
-            for limit in self.limits(task) {
-                let within = self.within_limit(&copies, level, limit);
+        for (task, copies) in copies {
+            let mut fits = self.sum_by_domain(copies, level);
+            for limit in self.limits(*task) {
+                let within = self.within_limit(copies, level, limit);
                 for (domain, fit) in &mut fits {
                     *fit = (*fit).min(within[domain]);
                 }
             }
             for (domain, fit) in fits {
-                rooms.entry(domain).or_default().1 += fit.min(self.most[&task]);
+                rooms.entry(domain).or_default().1 += fit.min(self.most[task]);
             }
         }
         rooms.into_values().collect()
@@ -205,9 +219,10 @@ impl<'a> Reach<'a> {
         let mut sum = 0.0;
         for job in &self.state.cluster.frameworks[self.framework].jobs {
             let placed = self.certainly_placed(job.at());
+            let copies = self.job_copies(job.at());
             for (level, it) in self.state.cluster.levels.iter().enumerate() {
                 if it.declared {
-                    let worst = waterfill(&self.job_room(job.at(), level), placed);
+                    let worst = waterfill(&self.job_room(job.at(), level, &copies), placed);
                     let weight = level_weight(self.state, self.framework, level);
                     sum += weight * worst as f64 / job_size(self.state, job.at()) as f64;
                 }
@@ -224,7 +239,8 @@ impl<'a> Reach<'a> {
             if let Some(rule) = it.min_available {
                 let tasks = self.job_tasks(job.at());
                 let most: i128 = tasks.iter().map(|t| self.kept[t] + self.most[t]).sum();
-                let rooms = self.job_room(job.at(), rule.level.at());
+                let copies = self.job_copies(job.at());
+                let rooms = self.job_room(job.at(), rule.level.at(), &copies);
                 let most = most.min(rooms.iter().map(|(have, fit)| have + fit).sum());
                 let survivors = most - waterfill(&rooms, most);
                 sum += (i128::from(rule.instances) - survivors).max(0);

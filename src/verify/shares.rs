@@ -198,7 +198,7 @@ fn parent(path: &str) -> &str {
 
 fn amounts(state: &State<'_>, framework: usize, share: &Share, findings: &mut Findings) {
     let utility = placed_value(state, framework, None, &state.placed) as f64;
-    let offered = Reach::of(state, framework).offered_value() as f64;
+    let offered = Reach::offered_value(state, framework) as f64;
     let numbers = [
         ("utility", utility, share.utility),
         ("accepted", utility, share.accepted),
