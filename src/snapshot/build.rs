@@ -10,17 +10,17 @@ use apportion_cluster::{
     Running, SpreadRule, Task, TaskIdx,
 };
 
-use super::check::Names;
+use super::check::Words;
 use super::roles::ancestors;
 
 /// The cluster that `file` describes. `file` is in canonical form and free of faults.
 pub(super) fn build(file: &SnapshotFile, digest: String) -> Cluster {
-    let names = Names::of(file);
-    let positions = Positions::of(file, &names);
+    let words = Words::of(file);
+    let positions = Positions::of(file, &words);
     let roles = roles(file);
     let (jobs, tasks) = work(file, &positions);
     let cluster = Cluster {
-        levels: levels(file, &names),
+        levels: levels(file, &words),
         agents: Vec::new(),
         frameworks: frameworks(file, &roles, &jobs),
         running: running(file, &positions, &jobs, &tasks),
@@ -29,7 +29,7 @@ pub(super) fn build(file: &SnapshotFile, digest: String) -> Cluster {
             .iter()
             .map(|&name| name.to_owned())
             .collect(),
-        groups: names.groups.iter().map(|&name| name.to_owned()).collect(),
+        groups: words.groups.iter().map(|&name| name.to_owned()).collect(),
         fairness: Fairness::Nash,
         name: file.cluster.clone(),
         digest,
@@ -51,7 +51,7 @@ struct Positions<'f> {
 }
 
 impl<'f> Positions<'f> {
-    fn of(file: &'f SnapshotFile, names: &Names<'f>) -> Self {
+    fn of(file: &'f SnapshotFile, words: &Words<'f>) -> Self {
         let tasks = file.jobs.iter().flat_map(|job| &job.tasks);
         let amounts = file
             .agents
@@ -62,7 +62,7 @@ impl<'f> Positions<'f> {
             .flat_map(BTreeMap::keys)
             .map(String::as_str)
             .collect();
-        let levels = names.levels.iter().chain(&names.implicit).copied();
+        let levels = words.levels.iter().chain(&words.implicit).copied();
         Self {
             resources: resources.into_iter().collect(),
             levels: levels.zip((0..).map(LevelIdx::of)).collect(),
@@ -78,7 +78,7 @@ impl<'f> Positions<'f> {
                 .map(|f| f.id.as_str())
                 .zip((0..).map(FrameworkIdx::of))
                 .collect(),
-            groups: names
+            groups: words
                 .groups
                 .iter()
                 .copied()
@@ -115,9 +115,9 @@ fn domain_of<'f>(agent: &'f AgentFile, name: &str, declared: bool) -> Cow<'f, st
     }
 }
 
-fn levels(file: &SnapshotFile, names: &Names<'_>) -> Vec<Level> {
-    let declared = names.levels.iter().map(|&name| (name, true));
-    let implicit = names.implicit.iter().map(|&name| (name, false));
+fn levels(file: &SnapshotFile, words: &Words<'_>) -> Vec<Level> {
+    let declared = words.levels.iter().map(|&name| (name, true));
+    let implicit = words.implicit.iter().map(|&name| (name, false));
     let level = |(name, declared): (&str, bool)| {
         let mut domains: Vec<Cow<'_, str>> = file
             .agents

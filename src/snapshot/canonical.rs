@@ -14,6 +14,12 @@ use sha2::{Digest as _, Sha256};
 #[must_use]
 pub fn canonical(file: &SnapshotFile) -> SnapshotFile {
     let mut file = file.clone();
+    canonicalize(&mut file);
+    file
+}
+
+/// Brings `file` into canonical form.
+pub(super) fn canonicalize(file: &mut SnapshotFile) {
     file.fairness.take_if(|rule| rule == "nash");
     set(&mut file.levels);
     for agent in &mut file.agents {
@@ -39,7 +45,6 @@ pub fn canonical(file: &SnapshotFile) -> SnapshotFile {
     file.jobs.iter_mut().for_each(job);
     file.jobs.sort_by(|a, b| a.id.cmp(&b.id));
     file.placements.sort();
-    file
 }
 
 /// SHA-256 of the canonical form of `file`, in hexadecimal.

@@ -157,13 +157,26 @@ impl Faults {
         self.broken = self.found.iter().map(|found| found.steps.clone()).collect();
     }
 
-    /// Whether the name of an element of `list` may have been lost to a fault found so far: then a
-    /// reference to an unknown name says nothing.
-    pub(super) fn lost_names(&self, list: &str) -> bool {
-        self.broken.iter().any(|steps| {
-            let inside = matches!(steps.first(), Some(Step::Key(key)) if key == list);
-            // The list, an element, or an element's id; for jobs, their tasks too.
-            inside && (steps.len() <= 2 || matches!(&steps[2], Step::Key(key) if key == "id" || key == "tasks" || key == "path"))
+    /// Whether the name of an element of `list`, or how many there are of it, may have been lost to a
+    /// fault found so far: then a reference to an unknown name, or a wrong sum, says nothing.
+    pub(super) fn lost(&self, list: &str) -> bool {
+        self.broken.iter().any(|steps| match &steps[..] {
+            [Step::Key(key)] | [Step::Key(key), Step::At(_)] => key == list,
+            [Step::Key(key), Step::At(_), Step::Key(field)] => {
+                key == list && matches!(field.as_str(), "id" | "attributes" | "tasks")
+            }
+            [
+                Step::Key(key),
+                Step::At(_),
+                Step::Key(tasks),
+                Step::At(_),
+                rest @ ..,
+            ] => {
+                let counts = |field: &str| matches!(field, "id" | "groups" | "instances");
+                let field = matches!(rest, [Step::Key(field), ..] if counts(field));
+                key == list && tasks == "tasks" && (rest.is_empty() || field)
+            }
+            _ => false,
         })
     }
 
@@ -293,7 +306,7 @@ mod tests {
         faults.add(code::EMPTY_NAME, &agents.at(3).key("id"), "echo", "");
         faults.add(code::DUPLICATE_NAME, &agents, "echo", "");
         faults.add(code::EMPTY_NAME, &agents.at(4).key("id"), "new", "");
-        assert!(faults.lost_names("agents") && !faults.lost_names("jobs"));
+        assert!(faults.lost("agents") && !faults.lost("jobs"));
         let report = faults.finish(None).unwrap_err();
         assert_eq!(report.0.len(), 2);
     }

@@ -57,10 +57,9 @@ pub fn read_with(bytes: &[u8], registry: &Registry) -> Result<Cluster, InputFaul
         tree,
         mut faults,
     } = parse_text(&text)?;
-    let cluster = checked(&file, registry, &mut faults);
-    match cluster {
-        Some(cluster) if faults.is_empty() => Ok(cluster),
-        _ => Err(report(faults, tree, &text)),
+    match checked(file, registry, &mut faults) {
+        Some(cluster) => Ok(cluster),
+        None => Err(report(faults, tree, &text)),
     }
 }
 
@@ -97,7 +96,7 @@ pub fn resolve(file: &SnapshotFile) -> Result<Cluster, InputFaults> {
 /// Every fault of meaning.
 pub fn resolve_with(file: &SnapshotFile, registry: &Registry) -> Result<Cluster, InputFaults> {
     let mut faults = Faults::default();
-    let cluster = checked(file, registry, &mut faults);
+    let cluster = checked(file.clone(), registry, &mut faults);
     faults.finish(None)?;
     Ok(cluster.expect("without faults there is a cluster"))
 }
@@ -157,39 +156,40 @@ fn report<'t>(faults: Faults, tree: Option<Tree<'t>>, text: &'t str) -> InputFau
 }
 
 /// Checks everything; the cluster if nothing was found, now or before.
-fn checked(file: &SnapshotFile, registry: &Registry, faults: &mut Faults) -> Option<Cluster> {
-    check::check(file, registry, faults);
+fn checked(mut file: SnapshotFile, registry: &Registry, faults: &mut Faults) -> Option<Cluster> {
+    check::check(&file, registry, faults);
     if !faults.is_empty() {
         return None;
     }
-    let canonical = canonical::canonical(file);
-    let digest = canonical::digest_of(&canonical);
-    let cluster = build::build(&canonical, digest);
-    parameters(file, &cluster, registry, faults);
+    let frameworks: Vec<String> = file.frameworks.iter().map(|f| f.id.clone()).collect();
+    canonical::canonicalize(&mut file);
+    let digest = canonical::digest_of(&file);
+    let cluster = build::build(&file, digest);
+    parameters(&frameworks, &cluster, registry, faults);
     faults.is_empty().then_some(cluster)
 }
 
-/// What the policies say about their parameters.
-fn parameters(file: &SnapshotFile, cluster: &Cluster, registry: &Registry, faults: &mut Faults) {
+/// What the policies say about the parameters of `frameworks`, which are in the file's order.
+fn parameters(frameworks: &[String], cluster: &Cluster, registry: &Registry, faults: &mut Faults) {
     let root = Path::Root;
     let list = root.key("frameworks");
-    for (index, framework) in file.frameworks.iter().enumerate() {
-        let found = cluster
-            .frameworks
-            .binary_search_by(|f| f.id.cmp(&framework.id));
-        let resolved = &cluster.frameworks[found.expect("every framework is resolved")];
+    for (index, id) in frameworks.iter().enumerate() {
+        let found = cluster.frameworks.binary_search_by(|f| f.id.cmp(id));
+        let framework = &cluster.frameworks[found.expect("every framework is resolved")];
         let policy = registry
             .get(&framework.policy)
             .expect("policies were checked");
-        let path = list.element(index, &framework.id);
+        let path = list.element(index, id);
         let path = path.key("parameters");
-        for fault in policy.check(cluster, resolved) {
-            faults.add(
-                code::PARAMETER,
-                &path.key(&fault.key),
-                fault.cause,
-                fault.action,
-            );
+        for fault in policy.check(cluster, framework) {
+            // A policy names a part of a parameter as `parameter.part`.
+            let (key, part) = fault
+                .key
+                .split_once('.')
+                .map_or((&*fault.key, None), |(key, part)| (key, Some(part)));
+            let key = path.key(key);
+            let path = part.map_or(key, |part| key.key(part));
+            faults.add(code::PARAMETER, &path, fault.cause, fault.action);
         }
     }
 }

@@ -4,7 +4,7 @@
 const LONGEST: usize = 60;
 
 /// `text`, cut to a sensible length, control characters escaped.
-pub(super) fn cut(text: &str) -> String {
+pub(crate) fn cut(text: &str) -> String {
     let mut cut = String::new();
     for (position, c) in text.chars().enumerate() {
         if position == LONGEST {
@@ -21,12 +21,12 @@ pub(super) fn cut(text: &str) -> String {
 }
 
 /// `text` in backquotes, cut.
-pub(super) fn quote(text: &str) -> String {
+pub(crate) fn quote(text: &str) -> String {
     format!("`{}`", cut(text))
 }
 
 /// At most `most` of the names, quoted, and how many more there are.
-pub(super) fn list<'n>(names: impl IntoIterator<Item = &'n str>, most: usize) -> String {
+pub(crate) fn list<'n>(names: impl IntoIterator<Item = &'n str>, most: usize) -> String {
     let mut names = names.into_iter();
     let mut shown: Vec<String> = names.by_ref().take(most).map(quote).collect();
     let more = names.count();
@@ -36,7 +36,8 @@ pub(super) fn list<'n>(names: impl IntoIterator<Item = &'n str>, most: usize) ->
     shown.join(", ")
 }
 
-/// The candidate that `word` is most likely a misspelling of; the first of equals.
+/// The candidate that `word` is most likely a misspelling of; of equally near ones, the one that begins
+/// most alike.
 pub(crate) fn closest<'n>(
     word: &str,
     candidates: impl IntoIterator<Item = &'n str>,
@@ -46,22 +47,25 @@ pub(crate) fn closest<'n>(
         return None;
     }
     let tolerance = (length / 3).max(1);
-    let mut best: Option<(usize, &str)> = None;
+    let mut best: Option<(usize, f64, &str)> = None;
     for candidate in candidates {
-        // The byte lengths bound the distance from below only for ASCII; four times covers the rest.
-        if candidate.len().abs_diff(word.len()) > tolerance * 4 {
+        // A character has at most four bytes, so far different sizes are far different words.
+        if candidate == word || candidate.len().abs_diff(word.len()) > tolerance * 4 {
             continue;
         }
-        if candidate.eq_ignore_ascii_case(word) && candidate != word {
+        if candidate.eq_ignore_ascii_case(word) {
             return Some(candidate);
         }
         let distance = strsim::osa_distance(word, candidate);
-        let closer = best.is_none_or(|(least, _)| distance < least);
-        if distance > 0 && distance <= tolerance && closer {
-            best = Some((distance, candidate));
+        if distance > tolerance || best.is_some_and(|(least, ..)| distance > least) {
+            continue;
+        }
+        let alike = strsim::jaro_winkler(word, candidate);
+        if best.is_none_or(|(least, most, _)| distance < least || alike > most) {
+            best = Some((distance, alike, candidate));
         }
     }
-    best.map(|(_, candidate)| candidate)
+    best.map(|(.., candidate)| candidate)
 }
 
 #[cfg(test)]
@@ -83,6 +87,7 @@ mod tests {
             Some("cpu_milli")
         );
         assert_eq!(closest("Rack", ["zone", "rack"]), Some("rack"));
+        assert_eq!(closest("sdd", ["hdd", "ssd"]), Some("ssd"));
         assert_eq!(closest("banana", ["zone", "rack"]), None);
         assert_eq!(closest("rack", ["rack"]), None);
     }

@@ -62,11 +62,11 @@ fn domains(agent: &AgentFile, names: &Names<'_>, path: &Path<'_>, faults: &mut F
         if level == "agent" {
             let cause = "an agent is its own domain at the level `agent`";
             faults.add(code::RESERVED_NAME, &path, cause, "remove the key");
-        } else if !names.levels.contains(level.as_str()) && !faults.lost_names("levels") {
+        } else if !names.words.levels.contains(level.as_str()) && !faults.lost("levels") {
             let cause = format!("the level {} is not declared", text::quote(level));
             let hint = suggestion(
                 level,
-                names.levels.iter().copied(),
+                names.words.levels.iter().copied(),
                 "declared levels",
                 faults,
             );
@@ -84,10 +84,10 @@ fn attributes(agent: &AgentFile, names: &Names<'_>, path: &Path<'_>, faults: &mu
             let cause = "the attribute `agent` is always the agent's id";
             faults.add(code::RESERVED_NAME, &path, cause, "rename the attribute");
         }
-        if names.implicit.contains(key.as_str()) {
+        if names.words.implicit.contains(key.as_str()) {
             own_domain(value, &path, faults);
         }
-        if names.levels.contains(key.as_str()) && agent.domains.get(key) != Some(value) {
+        if names.words.levels.contains(key.as_str()) && agent.domains.get(key) != Some(value) {
             let named = match agent.domains.get(key) {
                 Some(domain) => format!("is {}", text::quote(domain)),
                 None => "is not stated".to_owned(),

@@ -12,7 +12,9 @@ mod work;
 use apportion_cluster::file::{SnapshotFile, VERSION};
 use apportion_policies::Registry;
 
-pub(super) use names::Names;
+pub(super) use names::Words;
+
+use names::Names;
 
 use super::code;
 use super::fault::Faults;

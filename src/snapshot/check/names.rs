@@ -4,57 +4,79 @@ use std::collections::{BTreeSet, HashMap};
 
 use apportion_cluster::file::{SnapshotFile, TaskFile};
 
-/// Positions by name. Of two elements with one name the first counts. Looked up, never walked.
-pub(in crate::snapshot) struct Names<'f> {
+/// Positions of elements by name. Of two elements with one name the first counts. Looked up, never walked.
+pub(super) struct Names<'f> {
     /// Positions of agents.
-    pub(in crate::snapshot) agents: HashMap<&'f str, usize>,
+    pub(super) agents: HashMap<&'f str, usize>,
     /// Positions of frameworks.
-    pub(in crate::snapshot) frameworks: HashMap<&'f str, usize>,
-    /// Positions of jobs.
-    pub(in crate::snapshot) jobs: HashMap<&'f str, usize>,
-    /// Positions of tasks in their job, by (position of the job, id).
-    pub(in crate::snapshot) tasks: HashMap<(usize, &'f str), usize>,
+    pub(super) frameworks: HashMap<&'f str, usize>,
+    /// Positions of jobs; empty if there are no placements to look up.
+    pub(super) jobs: HashMap<&'f str, usize>,
+    /// Positions of tasks in their job, by (position of the job, id); empty like `jobs`.
+    pub(super) tasks: HashMap<(usize, &'f str), usize>,
+    /// Words that are not elements.
+    pub(super) words: Words<'f>,
+}
+
+/// The words of a snapshot that are used without being elements of it.
+pub(in crate::snapshot) struct Words<'f> {
     /// Declared levels.
     pub(in crate::snapshot) levels: BTreeSet<&'f str>,
-    /// Levels that rules name without a declaration, `agent` included.
+    /// Levels that rules name without a declaration.
     pub(in crate::snapshot) implicit: BTreeSet<&'f str>,
     /// Attribute keys that some agent has.
-    pub(in crate::snapshot) attributes: BTreeSet<&'f str>,
+    pub(super) attributes: BTreeSet<&'f str>,
     /// Groups that some task belongs to.
     pub(in crate::snapshot) groups: BTreeSet<&'f str>,
 }
 
 impl<'f> Names<'f> {
     /// The names in `file`.
-    pub(in crate::snapshot) fn of(file: &'f SnapshotFile) -> Self {
-        let levels: BTreeSet<&str> = file.levels.iter().map(String::as_str).collect();
-        let attributes = file.agents.iter().flat_map(|a| a.attributes.keys());
+    pub(super) fn of(file: &'f SnapshotFile) -> Self {
         let mut names = Self {
             agents: first_positions(file.agents.iter().map(|a| a.id.as_str())),
             frameworks: first_positions(file.frameworks.iter().map(|f| f.id.as_str())),
-            jobs: first_positions(file.jobs.iter().map(|j| j.id.as_str())),
+            jobs: HashMap::new(),
             tasks: HashMap::new(),
+            words: Words::of(file),
+        };
+        if !file.placements.is_empty() {
+            names.jobs = first_positions(file.jobs.iter().map(|j| j.id.as_str()));
+            for (at, job) in file.jobs.iter().enumerate() {
+                for (position, task) in job.tasks.iter().enumerate() {
+                    names.tasks.entry((at, &task.id)).or_insert(position);
+                }
+            }
+        }
+        names
+    }
+}
+
+impl<'f> Words<'f> {
+    /// The words in `file`.
+    pub(in crate::snapshot) fn of(file: &'f SnapshotFile) -> Self {
+        let attributes = file.agents.iter().flat_map(|a| a.attributes.keys());
+        let mut words = Self {
+            levels: file.levels.iter().map(String::as_str).collect(),
             implicit: BTreeSet::new(),
             attributes: attributes.map(String::as_str).collect(),
             groups: BTreeSet::new(),
-            levels,
         };
-        for (at, job) in file.jobs.iter().enumerate() {
-            names
+        for job in &file.jobs {
+            words
                 .implicit
                 .extend(job.min_available.iter().map(|m| m.level.as_str()));
-            for (position, task) in job.tasks.iter().enumerate() {
-                names.tasks.entry((at, &task.id)).or_insert(position);
-                names.groups.extend(task.groups.iter().map(String::as_str));
-                names.implicit.extend(levels_of(task));
+            for task in &job.tasks {
+                words.groups.extend(task.groups.iter().map(String::as_str));
+                words.implicit.extend(levels_of(task));
             }
         }
-        names.implicit.retain(|level| !names.levels.contains(level));
-        names
+        words.implicit.retain(|level| !words.levels.contains(level));
+        words
     }
 
     /// Whether a rule may name `level`.
-    pub(in crate::snapshot) fn is_level(&self, level: &str) -> bool {
+    pub(super) fn is_level(&self, level: &str) -> bool {
         level == "agent" || self.levels.contains(level) || self.attributes.contains(level)
     }
 }

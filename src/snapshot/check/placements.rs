@@ -18,6 +18,7 @@ use crate::snapshot::text;
 pub(super) fn placements(file: &SnapshotFile, names: &Names<'_>, faults: &mut Faults) {
     let root = Path::Root;
     let list = root.key("placements");
+    let lost = faults.lost("jobs");
     let mut seen = HashSet::new();
     let mut running: HashMap<(usize, usize), i64> = HashMap::new();
     for (index, placement) in file.placements.iter().enumerate() {
@@ -54,7 +55,7 @@ pub(super) fn placements(file: &SnapshotFile, names: &Names<'_>, faults: &mut Fa
         let before = running.entry((job, task)).or_default();
         let after = before.saturating_add(placement.instances.max(0));
         // Said once per task: where the sum passes what is wanted.
-        if *before <= wanted && after > wanted && wanted >= 0 {
+        if *before <= wanted && after > wanted && wanted >= 0 && !lost {
             let task = text::quote(&format!("{}/{}", placement.job, placement.task));
             let cause = format!("{after} or more instances of {task} run, it wants {wanted}");
             let action = "raise the task's `instances`, or remove placements";
@@ -72,7 +73,7 @@ fn find_task(
     path: &Path<'_>,
     faults: &mut Faults,
 ) -> Option<(usize, usize)> {
-    let lost = faults.lost_names("jobs");
+    let lost = faults.lost("jobs");
     let Some(&job) = names.jobs.get(placement.job.as_str()) else {
         if !lost {
             let cause = format!("there is no job {}", text::quote(&placement.job));

@@ -43,16 +43,26 @@ pub(super) fn name(name: &str, path: &Path<'_>, faults: &mut Faults) {
     }
 }
 
+/// Lists up to this length are compared pair by pair.
+const SHORT_LIST: usize = 8;
+
 /// Names in one list must differ.
 pub(super) fn distinct<'f>(
-    names: impl Iterator<Item = &'f str>,
+    names: impl Iterator<Item = &'f str> + Clone,
     list: &Path<'_>,
     key: &str,
     faults: &mut Faults,
 ) {
     let mut seen = HashSet::new();
+    let short = names.clone().nth(SHORT_LIST).is_none();
+    let earlier = names.clone();
     for (index, name) in names.enumerate() {
-        if !seen.insert(name) && !name.is_empty() {
+        let new = if short {
+            earlier.clone().take(index).all(|other| other != name)
+        } else {
+            seen.insert(name)
+        };
+        if !new && !name.is_empty() {
             let element = list.element(index, name);
             let keyed = element.key(key);
             let path = if key.is_empty() { &element } else { &keyed };

@@ -57,7 +57,7 @@ fn framework(
     path: &Path<'_>,
     faults: &mut Faults,
 ) {
-    if names.frameworks.contains_key(job.framework.as_str()) || faults.lost_names("frameworks") {
+    if names.frameworks.contains_key(job.framework.as_str()) || faults.lost("frameworks") {
         return;
     }
     let cause = format!("there is no framework {}", text::quote(&job.framework));
@@ -78,7 +78,7 @@ fn gang(job: &JobFile, path: &Path<'_>, faults: &mut Faults) {
         .iter()
         .map(|t| i128::from(t.instances.max(0)))
         .sum();
-    if i128::from(gang.min_instances) > wanted && !faults.lost_names("jobs") {
+    if i128::from(gang.min_instances) > wanted && !faults.lost("jobs") {
         let cause = format!(
             "the gang needs {} instances, the job has {wanted}",
             gang.min_instances
@@ -163,7 +163,7 @@ fn agents(rules: &ConstraintsFile, names: &Names<'_>, path: &Path<'_>, faults: &
 
 /// Adds a fault if no agent is called `agent`.
 pub(super) fn unknown_agent(agent: &str, names: &Names<'_>, path: &Path<'_>, faults: &mut Faults) {
-    if names.agents.contains_key(agent) || faults.lost_names("agents") {
+    if names.agents.contains_key(agent) || faults.lost("agents") {
         return;
     }
     let cause = format!("there is no agent {}", text::quote(agent));
@@ -179,14 +179,19 @@ pub(super) fn unknown_agent(agent: &str, names: &Names<'_>, path: &Path<'_>, fau
 /// The level of the rule at `path` is one.
 fn level(level: &str, names: &Names<'_>, path: &Path<'_>, faults: &mut Faults) {
     let path = path.key("level");
-    if names.is_level(level) || faults.lost_names("levels") || faults.lost_names("agents") {
+    if names.words.is_level(level) || faults.lost("levels") || faults.lost("agents") {
         return;
     }
     let cause = format!(
         "{} is neither a declared level nor an attribute of any agent",
         text::quote(level)
     );
-    let known = names.levels.iter().chain(&names.attributes).copied();
+    let known = names
+        .words
+        .levels
+        .iter()
+        .chain(&names.words.attributes)
+        .copied();
     let action = suggestion(
         level,
         known.chain(["agent"]),
@@ -201,11 +206,11 @@ fn group(group: Option<&str>, names: &Names<'_>, path: &Path<'_>, faults: &mut F
     let Some(group) = group else {
         return;
     };
-    if names.groups.contains(group) || faults.lost_names("jobs") {
+    if names.words.groups.contains(group) || faults.lost("jobs") {
         return;
     }
     let cause = format!("no task belongs to the group {}", text::quote(group));
-    let hint = suggestion(group, names.groups.iter().copied(), "groups", faults);
+    let hint = suggestion(group, names.words.groups.iter().copied(), "groups", faults);
     let action = format!("add it to the `groups` of the tasks that the rule counts; {hint}");
     faults.add(code::UNKNOWN_GROUP, &path.key("group"), cause, action);
 }

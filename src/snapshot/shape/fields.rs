@@ -311,7 +311,7 @@ fn found(node: &Node<'_>) -> String {
 fn wrong_type(node: &Node<'_>, path: &Path<'_>, rule: &str, faults: &mut Faults) {
     let action = match &node.value {
         Value::Text(content) if content.parse::<f64>().is_ok() => "write the number without quotes",
-        Value::Number(_) => "write it in double quotes if it is a name",
+        Value::Number(_) if rule.ends_with("text") => "write it in double quotes",
         _ => "see the format's documentation",
     };
     faults.add(
