@@ -169,9 +169,10 @@ fn audited(
     let formulation = solve::formulate(&**policy, slice, None).ok()?;
     let model = &formulation.assignment;
     let placement = solve::as_placement(&formulation, &state.added[slice.framework.at()]);
-    let stop = Stop { deadline: context.options.deadline, cancel: context.options.cancel.clone() };
+    let options = solve::ladder_options(context.options, context.options.deadline);
+    let stop = Stop { deadline: options.deadline, cancel: options.cancel.clone() };
     let greedy = assignment::construct(model, None, &stop).placement;
-    let answers = assignment::audit(model, &placement, &greedy);
+    let answers = assignment::audit(model, &placement, &greedy, &options);
     Some(finish(slice, &formulation, &answers))
 }
 

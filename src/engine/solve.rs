@@ -70,22 +70,27 @@ pub(super) fn answer(
     options: &Options,
 ) -> Result<Answer, String> {
     let start = as_placement(&formulation, start);
-    let ladder = LadderOptions {
-        cancel: options.cancel.clone(),
-        gap: options.gap,
-        seed: options.seed,
-        ..LadderOptions::new(Arc::clone(&options.solver))
-    };
     let solved = match effort {
-        Effort::Construct => construct_only(&formulation, &start, &ladder),
+        Effort::Construct => construct_only(&formulation, &start, &ladder_options(options, options.deadline)),
         Effort::Ladder(deadline) => {
-            solve(&formulation.assignment, Some(&start), &LadderOptions { deadline, ..ladder })
+            solve(&formulation.assignment, Some(&start), &ladder_options(options, deadline))
         }
     };
     let decoded = catch_unwind(AssertUnwindSafe(|| policy.decode(&formulation, &solved.placement)));
     let proposal = decoded.map_err(|panic| format!("the policy panicked: {}", panic_message(&*panic)))?;
     check(slice, &proposal)?;
     Ok(Answer { formulation, solved, proposal })
+}
+
+/// The engine's options in the ladder's words.
+pub(super) fn ladder_options(options: &Options, deadline: Option<Instant>) -> LadderOptions {
+    LadderOptions {
+        deadline,
+        cancel: options.cancel.clone(),
+        gap: options.gap,
+        seed: options.seed,
+        ..LadderOptions::new(Arc::clone(&options.solver))
+    }
 }
 
 /// Hands the caller the model of each stage, with the values reached in earlier stages as rows.
@@ -105,7 +110,7 @@ fn construct_only(formulation: &Formulation, start: &Placement, options: &Ladder
     let construction = construct(model, Some(start), &stop);
     let greedy = construct(model, None, &stop).placement;
     Solved {
-        stages: audit(model, &construction.placement, &greedy),
+        stages: audit(model, &construction.placement, &greedy, options),
         placement: construction.placement,
         greedy,
         stopped: construction.stopped,

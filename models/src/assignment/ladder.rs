@@ -12,18 +12,21 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::bound::Room;
-use super::construct::construct;
+use super::construct::{Preference, construct, construct_by};
 use super::evaluate::TIE;
 use super::improve;
 use super::placement::Placement;
 use super::prices::Pricing;
-use super::reduce::{Reduced, reduce};
+use super::reduce::reduce;
 use super::tally::Stop;
 use super::types::{Assignment, Objective};
 use crate::guard::solve_guarded;
 use crate::milp::{Milp, Sense};
 use crate::outcome::{Outcome, Status, StopReason};
 use crate::solver::{CancelToken, Limits, MilpSolver, SolverError};
+
+/// Up to so many columns a stage that is solved whole may use all the nodes of [`LadderOptions::nodes`].
+pub const COLUMNS_FOR_ALL_NODES: usize = 200;
 
 /// How much effort [`solve`] makes.
 #[derive(Clone)]
@@ -42,7 +45,8 @@ pub struct LadderOptions {
     pub exact_columns: usize,
     /// The same, for solvers that cannot limit their effort but by the clock, when there is no deadline.
     pub exact_columns_without_limits: usize,
-    /// Nodes of the search tree for a stage that is solved whole.
+    /// Nodes of the search tree for a stage that is solved whole and has few columns; of more than [`COLUMNS_FOR_ALL_NODES`]
+    /// columns, nodes take longer, and there are as many fewer.
     pub nodes: i64,
     /// How many neighborhoods are solved for a stage.
     pub neighborhoods: usize,
@@ -169,6 +173,13 @@ pub fn solve(
         run.accept(completed.placement, true);
         run.accept(start, false);
     }
+    let wanted: i64 = reduced.assignment.items.iter().map(|item| item.count).sum();
+    let placed: i64 = run.incumbent.entries().iter().map(|entry| entry.2).sum();
+    if placed < wanted && !run.must_stop() {
+        let tight = construct_by(Preference::TightestFit, &reduced.assignment, None, &stop);
+        run.stopped = run.stopped.take().or(tight.stopped);
+        run.accept(tight.placement, false);
+    }
     let began = Instant::now();
     let room = Room::new(assignment);
     let mut bounds = Bounds::new(&room);
@@ -177,7 +188,13 @@ pub fn solve(
     run.reserve = began.elapsed() * 2 + Duration::from_millis(10);
     run.improve(&mut bounds);
     bounds.update(&mut run);
-    answer(assignment, &reduced, start, &greedy.placement, run, bounds)
+    Solved {
+        stages: stage_answers(&greedy.placement, &run, &bounds),
+        placement: reduced.unfold(&run.incumbent, start),
+        greedy: reduced.unfold(&greedy.placement, None),
+        stopped: run.stopped.or(run.cut),
+        failures: run.failures,
+    }
 }
 
 fn refused(faults: &[super::validate::AssignmentFault]) -> Solved {
@@ -191,17 +208,11 @@ fn refused(faults: &[super::validate::AssignmentFault]) -> Solved {
     }
 }
 
-fn answer(
-    assignment: &Assignment,
-    reduced: &Reduced<'_>,
-    start: Option<&Placement>,
-    greedy: &Placement,
-    run: Run<'_>,
-    bounds: Bounds<'_>,
-) -> Solved {
+/// The answers of the stages of a run that has ended.
+fn stage_answers(greedy: &Placement, run: &Run<'_>, bounds: &Bounds<'_>) -> Vec<StageAnswer> {
     let greedy_values = run.assignment.values(greedy);
     let mut is_comparable = true;
-    let stages = (assignment.stages.iter().enumerate())
+    (run.assignment.stages.iter().enumerate())
         .map(|(position, stage)| {
             let sense = stage.objective.sense();
             let objective = run.values[position];
@@ -220,14 +231,35 @@ fn answer(
                 greedy,
             }
         })
-        .collect();
-    Solved {
-        placement: reduced.unfold(&run.incumbent, start),
-        stages,
-        greedy: reduced.unfold(greedy, None),
-        stopped: run.stopped.or(run.cut),
-        failures: run.failures,
-    }
+        .collect()
+}
+
+/// What is known of a placement that is not to be changed: its values and their bounds, beside `greedy`.
+///
+/// `placement` and `greedy` must break no rule. With a deadline that is near, bounds by prices are left out.
+#[must_use]
+pub fn audit(
+    assignment: &Assignment,
+    placement: &Placement,
+    greedy: &Placement,
+    options: &LadderOptions,
+) -> Vec<StageAnswer> {
+    let mut run = Run {
+        assignment,
+        options,
+        reserve: Duration::ZERO,
+        values: assignment.values(placement),
+        incumbent: placement.clone(),
+        searched: vec![None; assignment.stages.len()],
+        stopped: None,
+        cut: None,
+        failures: Vec::new(),
+        is_usable: true,
+    };
+    let room = Room::new(assignment);
+    let mut bounds = Bounds::new(&room);
+    bounds.update(&mut run);
+    stage_answers(greedy, &run, &bounds)
 }
 
 /// `|objective - bound| / max(|objective|, |bound|, 1)`.
@@ -411,7 +443,9 @@ impl Run<'_> {
         let model = self.assignment.to_milp(stage, &self.values);
         let start = model.encode(self.assignment, &self.incumbent);
         let stages_left = (self.assignment.stages.len() - stage) as u32;
-        let Some(outcome) = self.call(&model.milp, start, self.options.nodes, stages_left) else {
+        let size = model.columns.len().max(COLUMNS_FOR_ALL_NODES) as i64;
+        let nodes = (self.options.nodes * COLUMNS_FOR_ALL_NODES as i64 / size).max(1);
+        let Some(outcome) = self.call(&model.milp, start, nodes, stages_left) else {
             return;
         };
         if outcome.status == Status::Infeasible || outcome.status == Status::Unbounded {

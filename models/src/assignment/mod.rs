@@ -35,7 +35,7 @@ mod validate;
 
 pub use construct::{Construction, construct};
 pub use evaluate::{PlacementFault, TIE};
-pub use ladder::{LadderOptions, Proof, Solved, StageAnswer, solve};
+pub use ladder::{COLUMNS_FOR_ALL_NODES, LadderOptions, Proof, Solved, StageAnswer, audit, solve};
 pub use placement::{Entry, Placement};
 pub use reduce::{Reduced, reduce};
 pub use tally::Stop;
