@@ -1,17 +1,18 @@
 //! `verify`: the independent judge.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Serialize;
 
 use super::console::{self, Tone, styled};
-use super::numbers::counted;
+use super::numbers::{counted, short};
 use super::table::{self, Align};
 use super::{Context, Exit, Failure, files, inputs};
-use crate::verify::{Report, Violation, verify};
+use crate::verify::{Figure, Report, Rule, Violation, verify};
 
-/// Violations that the table shows; `--json` has all of them.
-const MOST_SHOWN: usize = 30;
+/// Violations of one rule that the table shows; `--json` has all of them.
+const MOST_OF_A_RULE: usize = 5;
 
 /// Check every rule, certificate and bound of a plan that can be recomputed
 #[derive(clap::Args)]
@@ -75,7 +76,7 @@ fn text(report: &Report) -> String {
     }
     text.push_str(&checks(report));
     if !report.claimed.is_empty() {
-        text.push_str(&styled(Tone::Heading, "\nTaken on trust (found by search, not recomputed)\n"));
+        text.push_str(&styled(Tone::Heading, "\nTaken on trust: not recomputed\n"));
         for claim in &report.claimed {
             text.push_str(&format!("  {claim}\n"));
         }
@@ -83,6 +84,7 @@ fn text(report: &Report) -> String {
     text
 }
 
+/// The first few violations of each rule.
 fn violations(violations: &[Violation]) -> String {
     let columns = [
         ("rule", Align::Left),
@@ -91,25 +93,34 @@ fn violations(violations: &[Violation]) -> String {
         ("have", Align::Right),
         ("what", Align::Left),
     ];
-    let rows: Vec<Vec<String>> = violations
-        .iter()
-        .take(MOST_SHOWN)
-        .map(|violation| {
-            vec![
+    let mut seen: BTreeMap<Rule, usize> = BTreeMap::new();
+    let mut rows = Vec::new();
+    for violation in violations {
+        let n_seen = seen.entry(violation.rule).or_default();
+        *n_seen += 1;
+        if *n_seen <= MOST_OF_A_RULE {
+            rows.push(vec![
                 violation.rule.to_string(),
                 violation.subject.clone(),
-                violation.need.to_string(),
-                violation.have.to_string(),
+                figure(&violation.need),
+                figure(&violation.have),
                 violation.text.clone(),
-            ]
-        })
-        .collect();
+            ]);
+        }
+    }
     let mut text = table::render(&columns, &rows);
-    if violations.len() > MOST_SHOWN {
-        let more = violations.len() - MOST_SHOWN;
-        text.push_str(&format!("... {} (all of them with --json)\n", counted(more, "more violation")));
+    if violations.len() > rows.len() {
+        let more = counted(violations.len() - rows.len(), "more violation");
+        text.push_str(&format!("... {more} of these rules (all of them with --json)\n"));
     }
     text
+}
+
+fn figure(figure: &Figure) -> String {
+    match figure {
+        Figure::Number(number) => short(*number),
+        other => other.to_string(),
+    }
 }
 
 /// How often each rule was checked, in as many columns as fit.

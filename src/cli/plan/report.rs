@@ -13,6 +13,10 @@ use crate::cli::table::{self, Align};
 
 /// Rows that a table of frameworks, reasons, moves or warnings shows; the plan itself has all of them.
 const MOST_ROWS: usize = 12;
+/// Frameworks up to which every stage is shown.
+const MOST_IN_FULL: usize = 4;
+/// Levels that the table of survival shows.
+const MOST_LEVELS: usize = 6;
 
 /// The report on `plan`; `snapshot` and `written` are the files' names, for the commands to try next.
 pub(super) fn text(cluster: &Cluster, plan: &PlanFile, snapshot: &str, written: Option<&str>) -> String {
@@ -20,6 +24,7 @@ pub(super) fn text(cluster: &Cluster, plan: &PlanFile, snapshot: &str, written: 
         header(cluster, plan),
         shares(plan),
         quality(plan),
+        survival(cluster, plan),
         fairness(plan),
         unplaced(plan),
         moves(plan),
@@ -115,7 +120,8 @@ fn shares(plan: &PlanFile) -> String {
     format!("{}{}{more}", heading("Shares"), table::render(&columns, &rows))
 }
 
-/// How good each framework's placement is, stage by stage, and how that is proved.
+/// How good each framework's placement is, stage by stage, and how that is proved. Where there are many frameworks, stages that
+/// are proved best are counted only.
 fn quality(plan: &PlanFile) -> String {
     let columns = [
         ("framework", Align::Left),
@@ -125,34 +131,37 @@ fn quality(plan: &PlanFile) -> String {
         ("gap", Align::Right),
         ("proved by", Align::Left),
         ("greedy", Align::Right),
-        ("worst loss", Align::Left),
-        ("agents", Align::Right),
     ];
+    let brief = plan.frameworks.len() > MOST_IN_FULL;
     let mut rows = Vec::new();
     for framework in shown(plan) {
-        for (position, stage) in framework.stages.iter().enumerate() {
+        let stages = framework.stages.iter().filter(|stage| !brief || stage.gap != Some(0.0));
+        for (position, stage) in stages.enumerate() {
             rows.push(stage_row(framework, position, stage));
         }
     }
-    if rows.is_empty() {
-        return String::new();
+    let mut text = heading("Quality");
+    if !rows.is_empty() {
+        text.push_str(&table::render(&columns, &rows));
     }
-    format!("{}{}", heading("Quality"), table::render(&columns, &rows))
+    if brief {
+        let stages = plan.frameworks.iter().flat_map(|framework| &framework.stages);
+        let n_best = stages.clone().filter(|stage| stage.gap == Some(0.0)).count();
+        text.push_str(&format!("{n_best} of {} are proved best: gap 0\n", counted(stages.count(), "stage")));
+    }
+    text
 }
 
 fn stage_row(framework: &FrameworkResult, position: usize, stage: &StageResult) -> Vec<String> {
-    let first = position == 0;
-    let once = |text: String| if first { text } else { String::new() };
+    let id = if position == 0 { framework.id.clone() } else { String::new() };
     vec![
-        once(framework.id.clone()),
+        id,
         stage.name.clone(),
         short(stage.objective),
         stage.bound.map_or_else(|| "-".to_owned(), short),
         stage.gap.map_or_else(|| "-".to_owned(), percent),
         stage.proof.map_or("-", proof).to_owned(),
         stage.greedy.map_or_else(|| "-".to_owned(), short),
-        once(worst_losses(framework)),
-        once(framework.metrics.get("agents_used").map_or_else(|| "-".to_owned(), |&used| short(used))),
     ]
 }
 
@@ -164,13 +173,28 @@ fn proof(proof: Proof) -> &'static str {
     }
 }
 
-/// The largest part of one job that goes down with one domain, per level.
-fn worst_losses(framework: &FrameworkResult) -> String {
-    let losses = framework.metrics.iter().filter_map(|(key, &loss)| {
-        let level = key.strip_prefix("worst_domain_loss[")?.strip_suffix(']')?;
-        Some(format!("{level} {:.0} %", loss * 100.0))
-    });
-    losses.collect::<Vec<_>>().join(", ")
+/// What the loss of one domain takes at worst: the largest part of one job, per level.
+fn survival(cluster: &Cluster, plan: &PlanFile) -> String {
+    let key = |level: &str| format!("worst_domain_loss[{level}]");
+    let has = |level: &str| plan.frameworks.iter().any(|framework| framework.metrics.contains_key(&key(level)));
+    let levels = cluster.levels.iter().map(|level| level.name.as_str());
+    let levels: Vec<&str> = levels.filter(|level| has(level)).take(MOST_LEVELS).collect();
+    let mut columns = vec![("framework", Align::Left), ("agents used", Align::Right)];
+    columns.extend(levels.iter().map(|&level| (level, Align::Right)));
+    let metric = |framework: &FrameworkResult, key: &str, tell: fn(f64) -> String| {
+        framework.metrics.get(key).map_or_else(|| "-".to_owned(), |&value| tell(value))
+    };
+    let row = |framework: &FrameworkResult| {
+        let mut row = vec![framework.id.clone(), metric(framework, "agents_used", short)];
+        row.extend(levels.iter().map(|level| metric(framework, &key(level), |loss| format!("{:.0} %", loss * 100.0))));
+        row
+    };
+    if levels.is_empty() {
+        return String::new();
+    }
+    let rows: Vec<Vec<String>> = shown(plan).into_iter().map(row).collect();
+    let title = heading("Survival: the largest part of one job that the loss of one domain takes");
+    format!("{title}{}", table::render(&columns, &rows))
 }
 
 fn fairness(plan: &PlanFile) -> String {
@@ -304,6 +328,7 @@ fn footer(plan: &PlanFile, snapshot: &str, written: Option<&str>) -> String {
         text.push('\n');
     }
     let next = match written {
+        _ if snapshot == "-" => return text,
         Some(plan) => format!(
             "Next:\n  apportion verify {snapshot} {plan}\n  apportion apply {snapshot} {plan} -o next.json\n"
         ),
