@@ -1,6 +1,6 @@
 //! The names that a snapshot declares, for looking up references.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use apportion_cluster::file::{SnapshotFile, TaskFile};
 
@@ -26,8 +26,8 @@ pub(in crate::snapshot) struct Words<'f> {
     pub(in crate::snapshot) implicit: BTreeSet<&'f str>,
     /// Attribute keys that some agent has.
     pub(super) attributes: BTreeSet<&'f str>,
-    /// Groups that some task belongs to.
-    pub(in crate::snapshot) groups: BTreeSet<&'f str>,
+    /// Groups that some task belongs to, ascending.
+    pub(in crate::snapshot) groups: Vec<&'f str>,
 }
 
 impl<'f> Names<'f> {
@@ -60,18 +60,21 @@ impl<'f> Words<'f> {
             levels: file.levels.iter().map(String::as_str).collect(),
             implicit: BTreeSet::new(),
             attributes: attributes.map(String::as_str).collect(),
-            groups: BTreeSet::new(),
+            groups: Vec::new(),
         };
+        let mut groups = HashSet::new();
         for job in &file.jobs {
             words
                 .implicit
                 .extend(job.min_available.iter().map(|m| m.level.as_str()));
             for task in &job.tasks {
-                words.groups.extend(task.groups.iter().map(String::as_str));
+                groups.extend(task.groups.iter().map(String::as_str));
                 words.implicit.extend(levels_of(task));
             }
         }
         words.implicit.retain(|level| !words.levels.contains(level));
+        words.groups = groups.into_iter().collect();
+        words.groups.sort_unstable();
         words
     }
 

@@ -1,6 +1,6 @@
 //! Jobs, tasks, and the rules of tasks.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use apportion_cluster::MAX_QUANTITY;
 use apportion_cluster::file::{ConstraintsFile, JobFile, SnapshotFile, TaskFile};
@@ -206,7 +206,7 @@ fn group(group: Option<&str>, names: &Names<'_>, path: &Path<'_>, faults: &mut F
     let Some(group) = group else {
         return;
     };
-    if names.words.groups.contains(group) || faults.lost("jobs") {
+    if names.words.groups.binary_search(&group).is_ok() || faults.lost("jobs") {
         return;
     }
     let cause = format!("no task belongs to the group {}", text::quote(group));
@@ -219,7 +219,7 @@ fn group(group: Option<&str>, names: &Names<'_>, path: &Path<'_>, faults: &mut F
 pub(super) fn groups(file: &SnapshotFile, faults: &mut Faults) {
     let root = Path::Root;
     let list = root.key("jobs");
-    let mut owners: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut owners: HashMap<&str, &str> = HashMap::new();
     for (index, job) in file.jobs.iter().enumerate() {
         let path = list.element(index, &job.id);
         let tasks = path.key("tasks");
