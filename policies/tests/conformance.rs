@@ -63,3 +63,31 @@ macro_rules! conformance {
 }
 
 conformance!(service, apportion_policies::service::Service);
+
+#[test]
+fn the_guide_quotes_the_example_as_it_is() {
+    let file = |path: &str| {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("..")
+            .join(path);
+        std::fs::read_to_string(&path).unwrap()
+    };
+    let (guide, example) = (
+        file("docs/add-a-policy.md"),
+        file("examples/third_party_policy.rs"),
+    );
+    let code: Vec<&str> = example.lines().map(str::trim).collect();
+    let quoted = guide
+        .split("```rust\n")
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap());
+    let quoted: Vec<&str> = quoted
+        .flat_map(str::lines)
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
+    assert!(
+        !quoted.is_empty() && code.windows(quoted.len()).any(|lines| lines == quoted),
+        "{quoted:#?}"
+    );
+}

@@ -1,0 +1,287 @@
+//! Random clusters for tests: small, crowded, with every rule in use, and with a running state.
+
+use std::collections::BTreeMap;
+
+use apportion_cluster::file::{
+    AgentFile, ConstraintsFile, FrameworkFile, GangFile, JobFile, LimitFile, MinAvailableFile,
+    PlacementFile, RoleFile, SnapshotFile, SpreadFile, TaskFile,
+};
+
+use super::{naive, write};
+
+/// A small generator of numbers (SplitMix64: Steele, Lea, Flood, "Fast splittable pseudorandom number
+/// generators", OOPSLA 2014): the same on every machine.
+#[derive(Clone, Debug)]
+pub struct Draw(pub u64);
+
+impl Draw {
+    /// The next 64 bits.
+    pub fn bits(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A number from `low` to `high`, both included.
+    pub fn from(&mut self, low: i64, high: i64) -> i64 {
+        let span = u64::try_from(high - low + 1).unwrap();
+        low + i64::try_from(self.bits() % span).unwrap()
+    }
+
+    /// True once in `n` times.
+    pub fn once_in(&mut self, n: i64) -> bool {
+        self.from(1, n) == 1
+    }
+
+    /// One of these.
+    pub fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
+        choices[usize::try_from(self.from(0, choices.len() as i64 - 1)).unwrap()]
+    }
+
+    /// Any order.
+    pub fn shuffle<T>(&mut self, list: &mut [T]) {
+        for last in (1..list.len()).rev() {
+            list.swap(last, usize::try_from(self.from(0, last as i64)).unwrap());
+        }
+    }
+}
+
+/// How large a random cluster may be.
+#[derive(Clone, Copy, Debug)]
+pub struct Size {
+    /// Most agents.
+    pub agents: i64,
+    /// Most instances, over all frameworks.
+    pub instances: i64,
+    /// Frameworks.
+    pub frameworks: i64,
+    /// Largest cpu and memory of an agent, in units of which tasks ask one to four.
+    pub room: i64,
+    /// Whether something may run already.
+    pub running: bool,
+}
+
+/// A cluster with at most so many agents and instances: crowded more often than not.
+pub fn snapshot(seed: u64, size: Size) -> SnapshotFile {
+    let mut draw = Draw(seed.wrapping_mul(0x2545_f491_4f6c_dd1d));
+    let mut file =
+        write::snapshot(draw.one_of(&[&["rack"][..], &["rack", "zone"], &["rack", "agent"], &[]]));
+    agents(&mut draw, size, &mut file);
+    let mut left = draw.from(2, size.instances);
+    for number in 0..size.frameworks {
+        let id = format!("f{number}");
+        let weight = draw.once_in(3).then(|| draw.from(2, 3) as f64);
+        let role = draw.once_in(3).then(|| "shared/role".to_owned());
+        let mut framework = FrameworkFile {
+            weight,
+            role,
+            ..write::framework(&id, "service")
+        };
+        if draw.once_in(5) && file.levels.iter().any(|level| level == "rack") {
+            framework
+                .parameters
+                .insert("level_weights".to_owned(), serde_json::json!({"rack": 2.5}));
+        }
+        file.frameworks.push(framework);
+        let own = if number + 1 == size.frameworks {
+            left
+        } else {
+            left / 2
+        };
+        left -= own;
+        jobs(&mut draw, &id, own, &mut file);
+    }
+    if file.frameworks.iter().any(|it| it.role.is_some()) {
+        file.roles.push(RoleFile {
+            path: "shared/role".to_owned(),
+            weight: Some(2.0),
+            ..RoleFile::default()
+        });
+    }
+    if size.running && draw.once_in(2) {
+        run_something(&mut draw, &mut file);
+    }
+    file
+}
+
+fn agents(draw: &mut Draw, size: Size, file: &mut SnapshotFile) {
+    let n_racks = draw.from(1, 4);
+    for number in 0..draw.from(2.min(size.agents), size.agents) {
+        let rack = draw.from(1, n_racks);
+        let mut agent = AgentFile {
+            attributes: BTreeMap::from([(
+                "disk".to_owned(),
+                draw.one_of(&["ssd", "hdd"]).to_owned(),
+            )]),
+            dedicated: draw.once_in(12).then(|| "special".to_owned()),
+            cordoned: draw.once_in(12),
+            ..write::agent(
+                &format!("a{number:02}"),
+                &format!("r{rack}"),
+                draw.from(2, size.room),
+                draw.from(2, size.room),
+            )
+        };
+        agent
+            .domains
+            .insert("zone".to_owned(), format!("z{}", rack % 2));
+        if draw.once_in(10) {
+            agent.domains.clear();
+        }
+        agent.domains.retain(|level, _| file.levels.contains(level));
+        file.agents.push(agent);
+    }
+}
+
+fn jobs(draw: &mut Draw, framework: &str, mut left: i64, file: &mut SnapshotFile) {
+    for number in 0.. {
+        if left <= 0 {
+            break;
+        }
+        let mut tasks = Vec::new();
+        for position in 0..draw.from(1, 2) {
+            let instances = draw.from(1, 4).min(left);
+            left -= instances;
+            if instances > 0 {
+                tasks.push(task(draw, framework, position, instances, file));
+            }
+        }
+        let total: i64 = tasks.iter().map(|task| task.instances).sum();
+        let level = any_level(draw, file);
+        file.jobs.push(JobFile {
+            id: format!("{framework}-j{number}"),
+            framework: framework.to_owned(),
+            priority: draw.one_of(&[0, 0, 0, 5]),
+            min_available: draw.once_in(4).then(|| MinAvailableFile {
+                level,
+                instances: draw.from(1, total),
+            }),
+            gang: draw.once_in(3).then(|| GangFile {
+                min_instances: draw.from(1, total),
+            }),
+            tasks,
+            ..JobFile::default()
+        });
+    }
+}
+
+fn task(
+    draw: &mut Draw,
+    framework: &str,
+    position: i64,
+    instances: i64,
+    file: &SnapshotFile,
+) -> TaskFile {
+    let mut task = write::task(instances, draw.from(1, 4), draw.from(0, 4));
+    task.id = format!("t{position}");
+    task.value = draw.one_of(&[1, 1, 1, 3]);
+    if draw.once_in(3) {
+        task.groups.push(format!("group-{framework}"));
+    }
+    let group = task.groups.first().cloned().filter(|_| draw.once_in(2));
+    let mut rules = ConstraintsFile::default();
+    if draw.once_in(3) {
+        let (level, max) = (any_level(draw, file), draw.from(1, 2));
+        rules.limit.push(LimitFile {
+            level,
+            max,
+            group: group.clone(),
+        });
+    }
+    if draw.once_in(5) {
+        let (level, max_skew) = (any_level(draw, file), draw.from(1, 2));
+        rules.spread.push(SpreadFile {
+            level,
+            max_skew,
+            hard: !draw.once_in(4),
+            group,
+        });
+    }
+    if draw.once_in(4) {
+        let wanted = draw.one_of(&["ssd", "hdd", "!ssd", "*"]).to_owned();
+        rules.attributes.insert("disk".to_owned(), vec![wanted]);
+    }
+    if draw.once_in(10) {
+        rules.agents = Some(
+            file.agents
+                .iter()
+                .take(2)
+                .map(|agent| agent.id.clone())
+                .collect(),
+        );
+    }
+    if draw.once_in(3) {
+        rules.tolerates.push("special".to_owned());
+    }
+    task.constraints = rules;
+    task
+}
+
+/// A declared level, the agent, or an attribute.
+fn any_level(draw: &mut Draw, file: &SnapshotFile) -> String {
+    match draw.from(0, 5) {
+        0 => "agent".to_owned(),
+        1 => "disk".to_owned(),
+        _ => file
+            .levels
+            .first()
+            .cloned()
+            .unwrap_or_else(|| "agent".to_owned()),
+    }
+}
+
+/// Instances that run already: within capacities, and with no rule broken but gangs and skews.
+fn run_something(draw: &mut Draw, file: &mut SnapshotFile) {
+    let cluster = super::cluster(file);
+    let mut counts = naive::Counts::nothing(&cluster);
+    for _ in 0..draw.from(1, 8) {
+        let task = usize::try_from(draw.from(0, cluster.tasks.len() as i64 - 1)).unwrap();
+        let agent = usize::try_from(draw.from(0, cluster.agents.len() as i64 - 1)).unwrap();
+        counts.0[task][agent] += 1;
+        if !naive::may_run(&cluster, &counts) {
+            counts.0[task][agent] -= 1;
+        }
+    }
+    for (task, by_agent) in cluster.tasks.iter().zip(&counts.0) {
+        for (agent, &instances) in cluster
+            .agents
+            .iter()
+            .zip(by_agent)
+            .filter(|(_, count)| **count > 0)
+        {
+            file.placements.push(PlacementFile {
+                job: cluster.job(task.job).id.clone(),
+                task: task.id.clone(),
+                agent: agent.id.clone(),
+                instances,
+                devices: Vec::new(),
+            });
+        }
+    }
+}
+
+/// The same snapshot with every list whose order means nothing in another order.
+pub fn shuffled(file: &SnapshotFile, seed: u64) -> SnapshotFile {
+    let mut draw = Draw(seed);
+    let mut file = file.clone();
+    draw.shuffle(&mut file.agents);
+    draw.shuffle(&mut file.roles);
+    draw.shuffle(&mut file.frameworks);
+    draw.shuffle(&mut file.placements);
+    draw.shuffle(&mut file.jobs);
+    for task in file.jobs.iter_mut().flat_map(|job| &mut job.tasks) {
+        draw.shuffle(&mut task.groups);
+        draw.shuffle(&mut task.constraints.limit);
+        draw.shuffle(&mut task.constraints.spread);
+        draw.shuffle(&mut task.constraints.tolerates);
+        if let Some(named) = &mut task.constraints.agents {
+            draw.shuffle(named);
+        }
+    }
+    for job in &mut file.jobs {
+        draw.shuffle(&mut job.tasks);
+    }
+    file
+}

@@ -1,0 +1,318 @@
+//! Deadlines are kept: 5,000 agents in 12 shapes, 20,000 instances in 30 shapes, two seconds in all.
+//!
+//! The tests take the machine one after another, since each measures wall time; about 15 s in all.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use apportion::engine::{self, Options};
+use apportion_cluster::file::{
+    JobFile, LimitFile, MinAvailableFile, PlacementFile, RoleFile, SnapshotFile, SpreadFile,
+    TaskFile,
+};
+use apportion_cluster::plan::{PlanFile, PlanStatus, StageSense};
+
+use common::random::Draw;
+use common::{assert_verified, cluster, result, write};
+
+/// One test at a time: a neighbor's work is not our lateness.
+fn alone() -> MutexGuard<'static, ()> {
+    static MACHINE: Mutex<()> = Mutex::new(());
+    MACHINE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Options with a deadline that counts from now.
+fn within(deadline: Duration) -> Options {
+    Options {
+        deadline: Some(Instant::now() + deadline),
+        deadline_ms: Some(u64::try_from(deadline.as_millis()).unwrap()),
+        ..Options::default()
+    }
+}
+
+const FRAMEWORKS: [&str; 5] = ["api", "batch", "cache", "search", "web"];
+
+/// A cluster about nine tenths full, with racks, power circuits and zones, limits, spreads and gangs.
+fn large() -> SnapshotFile {
+    let mut draw = Draw(20);
+    let mut file = write::snapshot(&["power", "rack", "zone"]);
+    for number in 0..5000_usize {
+        let shape = number % 12;
+        let cores = [16, 24, 32, 48, 64, 96][shape % 6];
+        let memory = cores * if shape < 6 { 4 } else { 8 };
+        let mut agent = write::agent(
+            &format!("agent-{number:04}"),
+            &format!("rack-{:03}", number / 40),
+            cores * 1000,
+            memory * 1024,
+        );
+        agent
+            .domains
+            .insert("power".to_owned(), format!("power-{:02}", number / 40 % 25));
+        agent
+            .domains
+            .insert("zone".to_owned(), format!("zone-{}", number / 1000));
+        agent.attributes.insert(
+            "disk".to_owned(),
+            if shape % 3 == 0 { "hdd" } else { "ssd" }.to_owned(),
+        );
+        file.agents.push(agent);
+    }
+    for (position, id) in FRAMEWORKS.iter().enumerate() {
+        file.roles.push(RoleFile {
+            path: format!("prod/{id}"),
+            weight: Some(1.0 + position as f64),
+            ..RoleFile::default()
+        });
+        file.frameworks
+            .push(apportion_cluster::file::FrameworkFile {
+                role: Some(format!("prod/{id}")),
+                ..write::framework(id, "service")
+            });
+    }
+    let shapes: Vec<(i64, i64)> = (0..30)
+        .map(|_| (draw.from(1, 16) * 1000, draw.from(1, 64) * 1024))
+        .collect();
+    let mut left = 20_000;
+    for number in 0.. {
+        if left == 0 {
+            break;
+        }
+        let instances = draw.from(20, 400).min(left);
+        left -= instances;
+        let framework = FRAMEWORKS[number % FRAMEWORKS.len()];
+        let (cpu, memory) = shapes[number % shapes.len()];
+        file.jobs.push(large_job(
+            &mut draw,
+            number,
+            framework,
+            write::task(instances, cpu, memory),
+        ));
+    }
+    file
+}
+
+fn large_job(draw: &mut Draw, number: usize, framework: &str, mut task: TaskFile) -> JobFile {
+    let instances = task.instances;
+    if draw.once_in(3) {
+        let max = (instances / 40).max(2);
+        task.constraints.limit.push(LimitFile {
+            level: "rack".to_owned(),
+            max,
+            group: None,
+        });
+    }
+    if draw.once_in(5) {
+        task.constraints.spread.push(SpreadFile {
+            level: "zone".to_owned(),
+            max_skew: 2,
+            hard: true,
+            group: None,
+        });
+    }
+    if draw.once_in(4) {
+        task.constraints
+            .attributes
+            .insert("disk".to_owned(), vec!["ssd".to_owned()]);
+    }
+    let survive = MinAvailableFile {
+        level: "rack".to_owned(),
+        instances: instances * 9 / 10,
+    };
+    let job = JobFile {
+        min_available: draw.once_in(4).then_some(survive),
+        priority: draw.one_of(&[0, 0, 10]),
+        ..write::job(&format!("job-{number:04}"), framework, task)
+    };
+    if draw.once_in(8) {
+        write::gang(job, instances)
+    } else {
+        job
+    }
+}
+
+/// What is promised of a plan with a deadline, whether it fired or not.
+fn judge(plan: &PlanFile, took: Duration, deadline: Duration) {
+    assert!(
+        took <= deadline + deadline / 10,
+        "{took:?} for a deadline of {deadline:?}"
+    );
+    assert_eq!(plan.frameworks.len(), FRAMEWORKS.len());
+    for result in &plan.frameworks {
+        let stage = result
+            .stages
+            .first()
+            .unwrap_or_else(|| panic!("{} has no stages", result.id));
+        assert!(
+            stage.bound.is_some() && stage.greedy.is_some(),
+            "{}: {stage:?}",
+            result.id
+        );
+        for stage in &result.stages {
+            // After the first stage in which the plan is ahead, the baseline is no longer comparable.
+            let Some(greedy) = stage.greedy else { break };
+            let ahead = match stage.sense {
+                StageSense::Maximize => stage.objective - greedy,
+                StageSense::Minimize => greedy - stage.objective,
+            };
+            assert!(ahead >= -1e-9, "{}: {stage:?}", result.id);
+            if ahead > 1e-9 {
+                break;
+            }
+        }
+    }
+    let words = match (plan.status, plan.unplaced.is_empty()) {
+        (PlanStatus::Complete, true) => "complete",
+        (PlanStatus::Partial, false) => "partial",
+        (PlanStatus::Deadline, _) => "deadline",
+        (status, _) => panic!("{status:?} with {} reasons", plan.unplaced.len()),
+    };
+    let placed: i64 = plan.frameworks.iter().map(|it| it.placed).sum();
+    let gap = plan
+        .frameworks
+        .iter()
+        .filter_map(|it| it.gap)
+        .fold(0.0, f64::max);
+    println!(
+        "{took:?}: {words}, {placed} placed, largest gap {gap:.4}, {:?}",
+        plan.timings_ms
+    );
+}
+
+#[test]
+fn twenty_thousand_instances_in_two_seconds() {
+    let _alone = alone();
+    let cluster = cluster(&large());
+    let deadline = Duration::from_secs(2);
+    let begun = Instant::now();
+    let plan = engine::plan(&cluster, &within(deadline)).unwrap();
+    let took = begun.elapsed();
+    assert_verified(&cluster, &plan);
+    judge(&plan, took, deadline);
+}
+
+/// A deadline far too short still gives a valid plan, and soon.
+#[test]
+fn a_deadline_that_is_over_at_once() {
+    let _alone = alone();
+    let cluster = cluster(&large());
+    for deadline in [Duration::ZERO, Duration::from_millis(100)] {
+        let begun = Instant::now();
+        let plan = engine::plan(&cluster, &within(deadline)).unwrap();
+        let took = begun.elapsed();
+        assert_verified(&cluster, &plan);
+        assert_eq!(plan.status, PlanStatus::Deadline);
+        assert!(took < Duration::from_secs(1), "{took:?} for {deadline:?}");
+    }
+}
+
+/// The whole run of the command, from reading to writing.
+#[cfg(feature = "cli")]
+#[test]
+fn the_command_is_back_in_time() {
+    let _alone = alone();
+    let file = large();
+    let folder = tempfile::tempdir().unwrap();
+    let (snapshot, output) = (
+        folder.path().join("large.json"),
+        folder.path().join("plan.json"),
+    );
+    std::fs::write(&snapshot, serde_json::to_vec(&file).unwrap()).unwrap();
+    let mut command = assert_cmd::Command::cargo_bin("apportion").unwrap();
+    command
+        .arg("plan")
+        .arg(&snapshot)
+        .arg("-o")
+        .arg(&output)
+        .args(["--deadline", "2s", "--quiet"]);
+    let begun = Instant::now();
+    command.assert().success();
+    let took = begun.elapsed();
+    let plan: PlanFile = serde_json::from_slice(&std::fs::read(&output).unwrap()).unwrap();
+    assert_verified(&cluster(&file), &plan);
+    judge(&plan, took, Duration::from_secs(2));
+}
+
+/// A framework with a packing problem that no solver finishes: three resources, 120 shapes, no two alike.
+fn exploding(with_demand: bool) -> SnapshotFile {
+    let mut draw = Draw(3);
+    let mut file = write::snapshot(&["rack"]);
+    for (framework, agents, jobs) in [("calm", 30, 12), ("hard", 40, 120), ("steady", 30, 12)] {
+        file.frameworks.push(write::framework(framework, "service"));
+        for number in 0..agents {
+            let mut agent = write::agent(
+                &format!("{framework}-{number:02}"),
+                &format!("{framework}-{}", number % 5),
+                9973,
+                9967,
+            );
+            agent.resources.insert("network_mib_s".to_owned(), 9949);
+            agent
+                .attributes
+                .insert("owner".to_owned(), framework.to_owned());
+            file.agents.push(agent);
+        }
+        for number in 0..jobs {
+            let (instances, low, high) = if framework == "hard" {
+                (4, 900, 4800)
+            } else {
+                (6, 500, 1500)
+            };
+            let mut task = write::task(instances, draw.from(low, high), draw.from(low, high));
+            task.resources
+                .insert("network_mib_s".to_owned(), draw.from(low, high));
+            task.value = if framework == "hard" {
+                draw.from(1, 50)
+            } else {
+                1
+            };
+            task.constraints
+                .attributes
+                .insert("owner".to_owned(), vec![framework.to_owned()]);
+            if framework != "hard" || with_demand {
+                file.jobs.push(write::job(
+                    &format!("{framework}-job-{number:03}"),
+                    framework,
+                    task,
+                ));
+            }
+        }
+    }
+    file
+}
+
+#[test]
+fn a_framework_whose_problem_explodes_is_cut_off_at_its_own_budget() {
+    let _alone = alone();
+    let others = |plan: &PlanFile| -> Vec<PlacementFile> {
+        plan.placements
+            .iter()
+            .filter(|it| !it.job.starts_with("hard"))
+            .cloned()
+            .collect()
+    };
+    let without = cluster(&exploding(false));
+    let undisturbed = common::planned(&without, &Options::default());
+    let with = cluster(&exploding(true));
+    let deadline = Duration::from_secs(2);
+    let begun = Instant::now();
+    let plan = engine::plan(&with, &within(deadline)).unwrap();
+    let took = begun.elapsed();
+    assert_verified(&with, &plan);
+    assert!(took <= deadline, "{took:?}");
+    let hard = result(&plan, "hard");
+    assert!(
+        hard.gap.is_some_and(|gap| gap > 0.0),
+        "a case that is solved to the end shows nothing: {hard:?}"
+    );
+    assert_eq!(others(&plan), others(&undisturbed));
+    for calm in ["calm", "steady"] {
+        assert_eq!(
+            result(&plan, calm).stages,
+            result(&undisturbed, calm).stages
+        );
+    }
+}

@@ -1,0 +1,271 @@
+//! Small stories with known answers: a folder of `tests/scenarios` each, with `snapshot.json` and
+//! `expect.json`. Nothing here looks for an exact plan: plans are judged by claims, and by the verifier.
+//!
+//! To add one: copy a folder, and add its name to the list below. `tests/scenarios/README.md` lists the claims.
+#![allow(clippy::unwrap_used)]
+
+#[path = "common/claims.rs"]
+mod claims;
+mod common;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use apportion::engine::{Mode, Options};
+use apportion::snapshot;
+use apportion_cluster::file::SnapshotFile;
+use apportion_cluster::plan::PlanFile;
+use apportion_cluster::{Cluster, Framework, Proposal, Slice};
+use apportion_models::assignment::Placement;
+use apportion_policies::service::Service;
+use apportion_policies::{Bid, Formulation, ParameterFault, Policy, PolicyError, Standing, View};
+
+use claims::Expectation;
+use common::{
+    applied, assert_verified, cluster_with, planned, quiet, random, result, without_timings,
+};
+
+macro_rules! scenarios {
+    ($($name:ident)*) => {
+        $(#[test]
+        fn $name() {
+            run(stringify!($name));
+        })*
+
+        const NAMES: &[&str] = &[$(stringify!($name)),*];
+    };
+}
+
+scenarios! {
+    attributes_dedicated_and_cordoned_agents_are_respected
+    best_fit_leaves_room_for_the_large_jobs
+    certificate_of_two_agents_with_cpu_for_all_and_gpu_for_one
+    certificate_of_two_mirrored_agents
+    certificate_of_nine_cpu_and_eighteen_gb
+    five_replicas_one_per_rack
+    five_replicas_one_per_rack_in_four_racks
+    a_framework_that_declines_everything_holds_nothing
+    a_framework_without_demand_holds_nothing
+    a_limit_counts_what_runs
+    min_available_that_cannot_be_had
+    never_fits_and_blocks_nobody
+    an_empty_cluster
+    a_lost_agent
+    a_running_instance_leaves_an_agent_that_its_rules_forbid
+    a_running_instance_stays_where_it_has_no_other_place
+    priorities_decide_inside_a_framework_only
+    a_quarter_is_not_paid_for_its_sibling
+    soft_spread_yields_to_placement
+    spread_over_racks_and_zones
+    three_gpus_and_two_jobs_of_two
+    two_gangs_of_a_hundred
+    an_unplaceable_gang_blocks_nobody
+    weights_divide_what_all_want
+}
+
+#[test]
+fn every_folder_is_in_the_list() {
+    let folders = std::fs::read_dir(root())
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let mut folders: Vec<String> = folders
+        .filter(|path| path.is_dir())
+        .map(|path| path.file_name().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    folders.sort();
+    let mut names = NAMES.to_vec();
+    names.sort_unstable();
+    assert_eq!(folders, names);
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios")
+}
+
+/// Plans a scenario every way there is, and checks its claims on the default one.
+fn run(name: &str) {
+    let bytes = std::fs::read(root().join(name).join("snapshot.json")).unwrap();
+    let expectation = std::fs::read(root().join(name).join("expect.json")).unwrap();
+    let expectation: Expectation = serde_json::from_slice(&expectation).unwrap();
+    assert!(
+        !expectation.claims.is_empty() && expectation.why.lines().count() == 1,
+        "{name} says what and why"
+    );
+
+    let options = options();
+    let file = snapshot::parse(&bytes).unwrap();
+    let cluster = cluster_with(&file, &options);
+    let plan = planned(&cluster, &options);
+    let wrong = expectation
+        .claims
+        .iter()
+        .filter_map(|claim| claim.check(&cluster, &plan).err());
+    let wrong: Vec<String> = wrong.collect();
+    assert!(
+        wrong.is_empty(),
+        "{}\n{}\n{}",
+        expectation.why,
+        wrong.join("\n"),
+        without_timings(&plan)
+    );
+
+    shuffled_input_gives_the_same_plan(&file, &plan, &options);
+    the_plan_applied_has_nothing_left_to_do(&file, &cluster, &plan, &options);
+    planned(
+        &cluster,
+        &Options {
+            mode: Mode::Greedy,
+            ..options
+        },
+    );
+}
+
+fn shuffled_input_gives_the_same_plan(file: &SnapshotFile, plan: &PlanFile, options: &Options) {
+    let shuffled = cluster_with(&random::shuffled(file, 1), options);
+    assert_eq!(
+        without_timings(&planned(&shuffled, options)),
+        without_timings(plan),
+        "another order, another plan"
+    );
+}
+
+fn the_plan_applied_has_nothing_left_to_do(
+    file: &SnapshotFile,
+    cluster: &Cluster,
+    plan: &PlanFile,
+    options: &Options,
+) {
+    let next = cluster_with(&applied(file, cluster, plan), options);
+    let again = planned(&next, options);
+    assert_eq!(
+        again.placements, plan.placements,
+        "planned again, something changes"
+    );
+    assert_eq!(again.moves, []);
+}
+
+/// The default options with the policies that scenarios use.
+fn options() -> Options {
+    let mut options = quiet();
+    options.policies.register(Arc::new(Declines));
+    options
+}
+
+/// A third party's policy: it wants everything and takes nothing.
+struct Declines;
+
+impl Policy for Declines {
+    fn name(&self) -> &'static str {
+        "declines"
+    }
+
+    fn check(&self, _: &Cluster, _: &Framework) -> Vec<ParameterFault> {
+        Vec::new()
+    }
+
+    fn bid(&self, view: &View<'_>) -> Bid {
+        Service.bid(view)
+    }
+
+    fn formulate(&self, slice: &Slice<'_>) -> Result<Formulation, PolicyError> {
+        Service.formulate(slice)
+    }
+
+    fn decode(&self, _: &Formulation, _: &Placement) -> Proposal {
+        Proposal::default()
+    }
+
+    fn metrics(&self, _: &Standing<'_>) -> BTreeMap<String, f64> {
+        BTreeMap::new()
+    }
+}
+
+/// Mesos keeps filtering for a framework that declines, and lets its share idle.
+#[test]
+fn what_a_framework_declines_goes_to_the_others() {
+    let name = "a_framework_that_declines_everything_holds_nothing";
+    let bytes = std::fs::read(root().join(name).join("snapshot.json")).unwrap();
+    let with = snapshot::parse(&bytes).unwrap();
+    let mut without = with.clone();
+    without
+        .frameworks
+        .retain(|framework| framework.policy != "declines");
+    without.jobs.retain(|job| {
+        without
+            .frameworks
+            .iter()
+            .any(|framework| framework.id == job.framework)
+    });
+    let options = options();
+    let with = planned(&cluster_with(&with, &options), &options);
+    let without = planned(&cluster_with(&without, &options), &options);
+    for left in &without.frameworks {
+        assert_eq!(result(&with, &left.id).placed, left.placed);
+    }
+}
+
+/// A snapshot of ten agents loses them one by one: what runs elsewhere stays, and what can be is restored.
+#[test]
+fn agents_are_lost_one_by_one() {
+    let options = options();
+    let mut file = random::snapshot(
+        7,
+        random::Size {
+            agents: 10,
+            instances: 40,
+            frameworks: 2,
+            room: 12,
+            running: false,
+        },
+    );
+    while file.agents.len() > 1 {
+        let cluster = cluster_with(&file, &options);
+        let plan = planned(&cluster, &options);
+        file = applied(&file, &cluster, &plan);
+        let lost = file.agents.pop().unwrap().id;
+        file.placements.retain(|placed| placed.agent != lost);
+        for task in file.jobs.iter_mut().flat_map(|job| &mut job.tasks) {
+            if let Some(named) = &mut task.constraints.agents {
+                named.retain(|agent| *agent != lost);
+                if named.is_empty() {
+                    task.constraints.agents = None;
+                }
+            }
+        }
+    }
+    let cluster = cluster_with(&file, &options);
+    assert_verified(&cluster, &planned(&cluster, &options));
+}
+
+/// Nothing moves without strict gain: for 100 random clusters, crowded ones included, the applied plan is
+/// its own plan.
+#[test]
+fn planning_an_applied_plan_again_changes_nothing() {
+    let options = options();
+    let size = random::Size {
+        agents: 8,
+        instances: 30,
+        frameworks: 3,
+        room: 8,
+        running: true,
+    };
+    let (mut partial, mut complete) = (0, 0);
+    for seed in 0..100 {
+        let file = random::snapshot(seed, size);
+        let cluster = cluster_with(&file, &options);
+        let plan = planned(&cluster, &options);
+        match plan.unplaced.is_empty() {
+            true => complete += 1,
+            false => partial += 1,
+        }
+        let next = random::shuffled(&applied(&file, &cluster, &plan), seed + 1);
+        let again = planned(&cluster_with(&next, &options), &options);
+        assert_eq!(again.placements, plan.placements, "seed {seed}");
+        assert!(again.moves.is_empty(), "seed {seed}");
+    }
+    assert!(
+        partial >= 20 && complete >= 20,
+        "{partial} partial, {complete} complete: too one-sided a generator"
+    );
+}
