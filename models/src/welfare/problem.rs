@@ -229,6 +229,11 @@ impl Block {
         self.weight
     }
 
+    /// Changes the block's weight in the objective.
+    pub fn set_weight(&mut self, weight: f64) {
+        self.weight = weight;
+    }
+
     /// The right-hand sides of the own rows.
     #[must_use]
     pub fn own_bounds(&self) -> &[f64] {

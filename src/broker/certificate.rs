@@ -1,0 +1,395 @@
+//! The certificate: prices and duals that prove how fair a plan is, in the plan's own names.
+
+use std::collections::BTreeMap;
+
+use apportion_cluster::plan::{
+    AgentClassFile, ClassPrice, Envy, Excluded, FairnessCertificate, FloorWitness, RowDual,
+};
+use apportion_cluster::{Cluster, Running};
+use apportion_models::welfare::{
+    Duals, Objective, Problem, Repaired, Settings, Solution, repair, solve_until,
+};
+use apportion_policies::Bid;
+
+use super::floors::alone;
+use super::market::{Market, needs};
+use super::share::Shares;
+
+/// Frameworks up to which every pair has an envy number.
+const ENVY_FRAMEWORKS: usize = 50;
+/// Columns up to which more programs are solved than the certificate needs.
+const CHEAP_COLUMNS: usize = 4_000;
+
+/// The certificate of a final state, and every framework's rent.
+///
+/// The prices and duals are those of the linear program over `F` whose objective is the relative gain, repaired to be
+/// valid exactly; when `stop` cuts it short, whatever is known is repaired, and proves a weaker epsilon.
+#[must_use]
+pub fn certify(
+    cluster: &Cluster,
+    bids: &[Bid],
+    shares: &Shares,
+    placements: &[Running],
+    stop: &dyn Fn() -> bool,
+) -> (FairnessCertificate, Vec<f64>) {
+    let auditor = Auditor::new(cluster, shares, stop);
+    let held = held_values(cluster, bids, placements);
+    let members = &shares.market.members;
+    let utilities: Vec<i128> = members
+        .iter()
+        .map(|member| held[member.framework.at()])
+        .collect();
+    let exact: Vec<f64> = utilities.iter().map(|&utility| utility as f64).collect();
+    let one_more: Vec<f64> = members
+        .iter()
+        .zip(&utilities)
+        .map(|(member, utility)| (utility + member.unit) as f64)
+        .collect();
+    let starved = utilities.contains(&0);
+    let proof = auditor.prove(if starved { &one_more } else { &exact });
+    let published = auditor.publish(&proof.duals);
+    let fractional = auditor.publish(&shares.duals);
+    let proved = published.epsilon();
+    let certificate = FairnessCertificate {
+        rule: "nash".to_owned(),
+        epsilon: (!starved).then_some(proved),
+        epsilon_fractional: fractional.epsilon(),
+        epsilon_one_unit: Some(if starved {
+            proved
+        } else {
+            auditor.one_unit(&exact, &one_more, proved)
+        }),
+        classes: classes(cluster, shares),
+        envy: auditor.envy(&published, placements),
+        prices: published.prices,
+        duals: published.duals,
+        prices_fractional: fractional.prices,
+        duals_fractional: fractional.duals,
+        floor_witness: floor_witness(cluster, shares),
+        excluded: excluded(cluster, &shares.market),
+        price_of_fairness: auditor.price_of_fairness(),
+    };
+    (certificate, published.rents)
+}
+
+/// Value in place, by framework.
+fn held_values(cluster: &Cluster, bids: &[Bid], placements: &[Running]) -> Vec<i128> {
+    let mut values: Vec<i64> = cluster.tasks.iter().map(|task| task.value).collect();
+    for class in bids.iter().flat_map(|bid| &bid.classes) {
+        values[class.task.at()] = class.value;
+    }
+    let mut held = vec![0; cluster.frameworks.len()];
+    for placed in placements {
+        let value = i128::from(values[placed.task.at()]) * i128::from(placed.instances);
+        held[cluster.framework_of(placed.task).at()] += value;
+    }
+    held
+}
+
+/// Prices and duals in the plan's names, with the money that they are worth.
+struct Published {
+    prices: Vec<ClassPrice>,
+    duals: Vec<RowDual>,
+    /// `pi . C + y . b - phi . f`.
+    money: f64,
+    /// By framework.
+    rents: Vec<f64>,
+    by_class: BTreeMap<(usize, usize), f64>,
+}
+
+impl Published {
+    /// The weights of active frameworks sum to 1.
+    fn epsilon(&self) -> f64 {
+        self.money - 1.0
+    }
+}
+
+struct Auditor<'a> {
+    cluster: &'a Cluster,
+    shares: &'a Shares,
+    problem: Problem,
+    stop: &'a dyn Fn() -> bool,
+}
+
+impl<'a> Auditor<'a> {
+    fn new(cluster: &'a Cluster, shares: &'a Shares, stop: &'a dyn Fn() -> bool) -> Self {
+        let market = &shares.market;
+        let floors = (market.members.len() > 1).then_some(&shares.floors[..]);
+        Self {
+            cluster,
+            shares,
+            problem: market.problem(Objective::Linear, floors),
+            stop,
+        }
+    }
+
+    fn market(&self) -> &'a Market {
+        &self.shares.market
+    }
+
+    /// The best multipliers that cover `w_p / u_p` times every value.
+    fn prove(&self, utilities: &[f64]) -> Repaired {
+        let mut problem = self.problem.clone();
+        let mut required = Vec::with_capacity(utilities.len());
+        for (p, (member, &utility)) in self.market().members.iter().zip(utilities).enumerate() {
+            // A framework without a unit of value has no column; its weight does not matter.
+            let weight = if utility > 0.0 {
+                member.weight / utility
+            } else {
+                0.0
+            };
+            let block = problem.block_mut(p);
+            block.set_weight(weight);
+            required.push(
+                block
+                    .values()
+                    .iter()
+                    .map(|value| weight * value)
+                    .collect::<Vec<f64>>(),
+            );
+        }
+        let solution = self.solve(&problem);
+        [&solution.duals, &self.shares.duals]
+            .into_iter()
+            .map(|duals| {
+                repair(&problem, &required, duals)
+                    .expect("every column has a demand row to pay from")
+            })
+            .min_by(|left, right| left.value.total_cmp(&right.value))
+            .expect("there are two candidates")
+    }
+
+    fn solve(&self, problem: &Problem) -> Solution {
+        let settings = Settings::default();
+        solve_until(problem, &settings, self.stop)
+            .expect("capacities, demands, values and weights are finite")
+    }
+
+    /// Puts multipliers into the plan's words. Zeros are left out.
+    fn publish(&self, duals: &Duals) -> Published {
+        let (cluster, market) = (self.cluster, self.market());
+        let mut published = Published {
+            prices: Vec::new(),
+            duals: Vec::new(),
+            money: 0.0,
+            rents: vec![0.0; cluster.frameworks.len()],
+            by_class: BTreeMap::new(),
+        };
+        let (capacities, halves) = duals.shared.split_at(market.capacities.len());
+        for (&(class, resource), &price) in market
+            .capacities
+            .iter()
+            .zip(capacities)
+            .filter(|(_, price)| **price > 0.0)
+        {
+            published.money += price * self.shares.classes[class].capacity[resource] as f64;
+            published.by_class.insert((class, resource), price);
+            published.prices.push(ClassPrice {
+                class: self.shares.classes[class].name.clone(),
+                resource: cluster.resources[resource].clone(),
+                price,
+            });
+        }
+        for (half, &value) in market
+            .halves
+            .iter()
+            .zip(halves)
+            .filter(|(_, value)| **value > 0.0)
+        {
+            let class = &self.shares.classes[half.class].name;
+            let row = format!("half[{class},{}]", cluster.resources[half.resource]);
+            published.add(self, row, &half.owners, value, half.agents as f64);
+        }
+        for position in 0..market.members.len() {
+            self.publish_member(
+                position,
+                &duals.own[position],
+                &duals.upper[position],
+                &mut published,
+            );
+        }
+        published
+    }
+
+    /// A member's own rows: those of a group once for each of its tasks.
+    fn publish_member(
+        &self,
+        position: usize,
+        own: &[f64],
+        upper: &[f64],
+        published: &mut Published,
+    ) {
+        let market = self.market();
+        let member = &market.members[position];
+        let mut upper = upper.iter();
+        for (group, &demand) in member.groups.iter().zip(own) {
+            let name = |task| self.cluster.task_name(task);
+            if demand > 0.0 {
+                for wanted in &group.tasks {
+                    let row = format!("demand[{}]", name(wanted.task));
+                    published.add(self, row, &[position], demand, wanted.most);
+                }
+            }
+            for (column, &fit) in group
+                .columns
+                .iter()
+                .zip(&mut upper)
+                .filter(|(_, fit)| **fit > 0.0)
+            {
+                for wanted in &group.tasks {
+                    let class = &self.shares.classes[column.class].name;
+                    let row = format!("fit[{},{class}]", name(wanted.task));
+                    let most = wanted.fit(column.class, &market.census);
+                    published.add(self, row, &[position], fit, most);
+                }
+            }
+        }
+        if let Some(&floor) = own.get(member.groups.len())
+            && floor > 0.0
+        {
+            let id = self.cluster.framework(member.framework).id.clone();
+            let rhs = self.shares.floors[position];
+            published.money -= floor * rhs;
+            published.duals.push(RowDual {
+                row: format!("floor[{id}]"),
+                owners: vec![id],
+                value: floor,
+                rhs,
+            });
+        }
+    }
+
+    /// With one more unit each, scaled from what is proved of the plan; where it is cheap, by a program of its own.
+    fn one_unit(&self, exact: &[f64], one_more: &[f64], proved: f64) -> f64 {
+        let scale = exact
+            .iter()
+            .zip(one_more)
+            .map(|(utility, more)| utility / more)
+            .fold(0.0, f64::max);
+        let scaled = (scale * (1.0 + proved) - 1.0).min(proved);
+        if self.market().n_columns() > CHEAP_COLUMNS || (self.stop)() {
+            return scaled;
+        }
+        scaled.min(self.publish(&self.prove(one_more).duals).epsilon())
+    }
+
+    /// The price of what each holds, per weight, for every pair.
+    fn envy(&self, published: &Published, placements: &[Running]) -> Vec<Envy> {
+        let members = &self.market().members;
+        if members.len() > ENVY_FRAMEWORKS {
+            return Vec::new();
+        }
+        let census = &self.market().census;
+        let mut bundles = vec![0.0; self.cluster.frameworks.len()];
+        for placed in placements {
+            let class = census.class_of(placed.agent);
+            let framework = self.cluster.framework_of(placed.task).at();
+            for (resource, need) in needs(&self.cluster.task(placed.task).demand) {
+                let price = published
+                    .by_class
+                    .get(&(class, resource))
+                    .copied()
+                    .unwrap_or(0.0);
+                bundles[framework] += price * need as f64 * placed.instances as f64;
+            }
+        }
+        let id = |p: usize| self.cluster.framework(members[p].framework).id.clone();
+        let pairs = (0..members.len()).flat_map(|p| (0..members.len()).map(move |q| (p, q)));
+        let pairs = pairs.filter(|(p, q)| p != q).map(|(p, q)| Envy {
+            framework: id(p),
+            other: id(q),
+            priced_bundle: bundles[members[q].framework.at()] / members[q].weight,
+        });
+        pairs.collect()
+    }
+
+    /// `1 - Z / Z_max` for `Z = sum_p w_p u_p / h_p` at the share, `h_p` being the most that `p` alone could place;
+    /// absent where it is not cheap.
+    fn price_of_fairness(&self) -> Option<f64> {
+        let market = self.market();
+        if market.n_columns() > CHEAP_COLUMNS || market.members.is_empty() || (self.stop)() {
+            return None;
+        }
+        let whole = market
+            .members
+            .iter()
+            .map(|member| alone(member, 1.0, &market.census, &market.halves))
+            .collect();
+        let most = market.values(&whole);
+        let mut problem = market.problem(Objective::Linear, None);
+        let mut fair = 0.0;
+        for (p, (member, most)) in market.members.iter().zip(&most).enumerate() {
+            problem.block_mut(p).set_weight(member.weight / most);
+            fair += member.weight * self.shares.deserved[p] / most;
+        }
+        let solution = self.solve(&problem);
+        let best: f64 = (market.members.iter().zip(&most).zip(&solution.utilities))
+            .map(|((member, most), utility)| member.weight * utility / most)
+            .sum();
+        (solution.status == apportion_models::welfare::Status::Optimal)
+            .then(|| (1.0 - fair / best).max(0.0))
+    }
+}
+
+impl Published {
+    /// Adds a row that is not a capacity, and the rent that it is to each of its owners.
+    fn add(&mut self, auditor: &Auditor<'_>, row: String, owners: &[usize], value: f64, rhs: f64) {
+        let members = &auditor.market().members;
+        let weight: f64 = owners.iter().map(|&owner| members[owner].weight).sum();
+        for &owner in owners {
+            self.rents[members[owner].framework.at()] += value * rhs / weight;
+        }
+        self.money += value * rhs;
+        let owners = owners.iter().map(|&owner| {
+            auditor
+                .cluster
+                .framework(members[owner].framework)
+                .id
+                .clone()
+        });
+        self.duals.push(RowDual {
+            row,
+            owners: owners.collect(),
+            value,
+            rhs,
+        });
+    }
+}
+
+fn classes(cluster: &Cluster, shares: &Shares) -> Vec<AgentClassFile> {
+    let class = |class: &super::AgentClass| AgentClassFile {
+        name: class.name.clone(),
+        agents: class
+            .agents
+            .iter()
+            .map(|&agent| cluster.agent(agent).id.clone())
+            .collect(),
+    };
+    shares.classes.iter().map(class).collect()
+}
+
+fn floor_witness(cluster: &Cluster, shares: &Shares) -> Vec<FloorWitness> {
+    let market = &shares.market;
+    let mut entries = Vec::new();
+    for (member, amounts) in market.members.iter().zip(&shares.witness) {
+        for (group, amounts) in member.groups.iter().zip(amounts) {
+            for (task, column, instances) in group.split(amounts, &market.census) {
+                entries.push(FloorWitness {
+                    job: cluster.job(cluster.task(task).job).id.clone(),
+                    task: cluster.task(task).id.clone(),
+                    class: shares.classes[group.columns[column].class].name.clone(),
+                    instances,
+                });
+            }
+        }
+    }
+    entries
+}
+
+fn excluded(cluster: &Cluster, market: &Market) -> Vec<Excluded> {
+    let entry = |(framework, reason): &(apportion_cluster::FrameworkIdx, String)| Excluded {
+        framework: cluster.framework(*framework).id.clone(),
+        reason: reason.clone(),
+    };
+    market.excluded.iter().map(entry).collect()
+}

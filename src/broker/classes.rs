@@ -1,0 +1,288 @@
+//! Agents that are alike, counted instead of listed.
+//!
+//! Agents are of one *kind* if they have equal capacity and every bidding task's rules treat them alike. A class is one
+//! kind; beyond [`MOST_CLASSES`] kinds, similar ones share a class, and a class is then a relaxation.
+
+use std::collections::BTreeMap;
+
+use apportion_cluster::{AgentIdx, AttributeRule, Cluster, Quantities, Task, TaskIdx};
+use apportion_policies::Bid;
+
+/// The most classes: the broker's work grows with the cube of their number.
+pub const MOST_CLASSES: usize = 256;
+
+/// Agents that share prices.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AgentClass {
+    /// Unique name, without commas or brackets.
+    pub name: String,
+    /// Its agents, ascending.
+    pub agents: Vec<AgentIdx>,
+    /// Their total capacity.
+    pub capacity: Vec<i128>,
+}
+
+/// The classes of all agents: each agent is in exactly one.
+#[must_use]
+pub fn agent_classes(cluster: &Cluster, bids: &[Bid]) -> Vec<AgentClass> {
+    Census::of(cluster, bids).classes
+}
+
+/// Agents of equal capacity that all bidding tasks' rules treat alike.
+#[derive(Clone, Debug)]
+pub(super) struct Kind {
+    pub capacity: Quantities,
+    pub agents: Vec<AgentIdx>,
+    /// Position of its class.
+    pub class: usize,
+}
+
+/// Kinds and classes of agents, and which kinds the rules of each bidding task admit.
+#[derive(Clone, Debug)]
+pub(super) struct Census {
+    pub classes: Vec<AgentClass>,
+    pub kinds: Vec<Kind>,
+    /// Kind of each agent.
+    pub kind_of: Vec<usize>,
+    /// Tasks with equal rules share one position.
+    rules_of: BTreeMap<TaskIdx, usize>,
+    /// For each position of rules, for each kind: whether a new instance may go there, size aside.
+    admits: Vec<Vec<bool>>,
+}
+
+/// What a task's rules say about an agent's attributes.
+type AttributeRules<'a> = (&'a [AttributeRule], &'a [String]);
+/// What the rules can see of an agent: cordon, dedication, and values of the keys that some rule names.
+type Profile<'a> = (bool, Option<&'a str>, Vec<Option<&'a str>>);
+
+/// The distinct rules of all bidding tasks.
+struct Rules<'a> {
+    /// Distinct rules on attributes, each with a task that has them and names no agents.
+    attributes: Vec<Task>,
+    /// Distinct lists of named agents.
+    named: Vec<&'a [AgentIdx]>,
+    /// Distinct pairs of the two, as they occur.
+    pairs: Vec<(usize, Option<usize>)>,
+    of_task: BTreeMap<TaskIdx, usize>,
+    keys: Vec<&'a str>,
+}
+
+impl<'a> Rules<'a> {
+    fn of(cluster: &'a Cluster, bids: &[Bid]) -> Self {
+        let mut rules = Self {
+            attributes: Vec::new(),
+            named: Vec::new(),
+            pairs: Vec::new(),
+            of_task: BTreeMap::new(),
+            keys: Vec::new(),
+        };
+        let mut attributes: BTreeMap<AttributeRules<'a>, usize> = BTreeMap::new();
+        let mut named: BTreeMap<&'a [AgentIdx], usize> = BTreeMap::new();
+        let mut pairs: BTreeMap<(usize, Option<usize>), usize> = BTreeMap::new();
+        for class in bids.iter().flat_map(|bid| &bid.classes) {
+            let task = cluster.task(class.task);
+            let attribute = *attributes
+                .entry((&task.attributes, &task.tolerates))
+                .or_insert_with(|| {
+                    rules.attributes.push(Task {
+                        agents: None,
+                        ..task.clone()
+                    });
+                    rules.attributes.len() - 1
+                });
+            let list = task.agents.as_deref().map(|list| {
+                *named.entry(list).or_insert_with(|| {
+                    rules.named.push(list);
+                    rules.named.len() - 1
+                })
+            });
+            let pair = *pairs.entry((attribute, list)).or_insert_with(|| {
+                rules.pairs.push((attribute, list));
+                rules.pairs.len() - 1
+            });
+            rules.of_task.insert(class.task, pair);
+        }
+        rules.keys = attributes
+            .keys()
+            .flat_map(|(rules, _)| rules.iter())
+            .map(|rule| rule.key.as_str())
+            .collect();
+        rules.keys.sort_unstable();
+        rules.keys.dedup();
+        rules
+    }
+
+    fn profile(&self, cluster: &'a Cluster, agent: AgentIdx) -> Profile<'a> {
+        let it = cluster.agent(agent);
+        if it.cordoned {
+            return (true, None, Vec::new());
+        }
+        let values = self.keys.iter().map(|key| cluster.attribute(it, key));
+        (false, it.dedicated.as_deref(), values.collect())
+    }
+
+    /// For each agent, which lists name it.
+    fn naming(&self, n_agents: usize) -> Vec<Vec<usize>> {
+        let mut naming = vec![Vec::new(); n_agents];
+        for (list, agents) in self.named.iter().enumerate() {
+            for agent in *agents {
+                naming[agent.at()].push(list);
+            }
+        }
+        naming
+    }
+}
+
+impl Census {
+    pub fn of(cluster: &Cluster, bids: &[Bid]) -> Self {
+        let rules = Rules::of(cluster, bids);
+        // What the attribute rules admit, once for each distinct profile; then once for each distinct row of answers.
+        let mut rows: BTreeMap<Vec<bool>, usize> = BTreeMap::new();
+        let mut profiles: BTreeMap<Profile<'_>, usize> = BTreeMap::new();
+        let naming = rules.naming(cluster.agents.len());
+        let mut kinds: BTreeMap<(usize, &[usize], &Quantities), Vec<AgentIdx>> = BTreeMap::new();
+        for agent in cluster.agent_indices() {
+            let row = *profiles
+                .entry(rules.profile(cluster, agent))
+                .or_insert_with(|| {
+                    let open = !cluster.agent(agent).cordoned;
+                    let admits = rules
+                        .attributes
+                        .iter()
+                        .map(|task| open && cluster.broken_rule(task, agent).is_none());
+                    let next = rows.len();
+                    *rows.entry(admits.collect()).or_insert(next)
+                });
+            kinds
+                .entry((row, &naming[agent.at()], &cluster.agent(agent).capacity))
+                .or_default()
+                .push(agent);
+        }
+        let mut answers = vec![&[][..]; rows.len()];
+        for (row, &position) in &rows {
+            answers[position] = row;
+        }
+        let mut kinds: Vec<_> = kinds.into_iter().collect();
+        kinds.sort_by_key(|(_, agents)| agents[0]);
+        let admits = rules.pairs.iter().map(|&(attribute, list)| {
+            let admits = |(row, lists, _): &(usize, &[usize], &Quantities)| {
+                answers[*row][attribute] && list.is_none_or(|list| lists.contains(&list))
+            };
+            kinds.iter().map(|(key, _)| admits(key)).collect()
+        });
+        let admits: Vec<Vec<bool>> = admits.collect();
+        let kinds: Vec<Kind> = kinds
+            .into_iter()
+            .map(|((_, _, capacity), agents)| Kind {
+                capacity: capacity.clone(),
+                agents,
+                class: 0,
+            })
+            .collect();
+        Self::with_classes(cluster, kinds, admits, rules.of_task)
+    }
+
+    fn with_classes(
+        cluster: &Cluster,
+        mut kinds: Vec<Kind>,
+        admits: Vec<Vec<bool>>,
+        rules_of: BTreeMap<TaskIdx, usize>,
+    ) -> Self {
+        let mut groups = similar(&kinds, &admits);
+        groups.sort_by_key(|group| group.iter().map(|&kind| kinds[kind].agents[0]).min());
+        let mut kind_of = vec![0; cluster.agents.len()];
+        let mut classes = Vec::with_capacity(groups.len());
+        for (class, group) in groups.into_iter().enumerate() {
+            let mut agents = Vec::new();
+            for kind in group {
+                kinds[kind].class = class;
+                for agent in &kinds[kind].agents {
+                    kind_of[agent.at()] = kind;
+                }
+                agents.extend_from_slice(&kinds[kind].agents);
+            }
+            agents.sort_unstable();
+            let mut capacity = vec![0_i128; cluster.resources.len()];
+            for agent in &agents {
+                for (sum, &amount) in capacity.iter_mut().zip(&cluster.agent(*agent).capacity.0) {
+                    *sum += i128::from(amount);
+                }
+            }
+            classes.push(AgentClass {
+                name: format!("class-{}", class + 1),
+                agents,
+                capacity,
+            });
+        }
+        Self {
+            classes,
+            kinds,
+            kind_of,
+            rules_of,
+            admits,
+        }
+    }
+
+    /// The class of an agent.
+    pub fn class_of(&self, agent: AgentIdx) -> usize {
+        self.kinds[self.kind_of[agent.at()]].class
+    }
+
+    /// Whether each kind may take a new instance of a bidding task, size aside.
+    pub fn admits(&self, task: TaskIdx) -> &[bool] {
+        &self.admits[self.rules_of[&task]]
+    }
+
+    /// The position of a task's rules: tasks of equal rules have the same.
+    pub fn rules_of(&self, task: TaskIdx) -> usize {
+        self.rules_of[&task]
+    }
+}
+
+/// Groups of kinds, at most [`MOST_CLASSES`]: kinds in a line, those alike side by side, cut where neighbors differ most.
+fn similar(kinds: &[Kind], admits: &[Vec<bool>]) -> Vec<Vec<usize>> {
+    if kinds.len() <= MOST_CLASSES {
+        return (0..kinds.len()).map(|kind| vec![kind]).collect();
+    }
+    let signature = |kind: usize| -> Vec<bool> { admits.iter().map(|row| row[kind]).collect() };
+    let signatures: Vec<Vec<bool>> = (0..kinds.len()).map(signature).collect();
+    let mut line: Vec<usize> = (0..kinds.len()).collect();
+    line.sort_by(|&left, &right| {
+        let key = |kind: usize| (&signatures[kind], &kinds[kind].capacity);
+        key(left).cmp(&key(right))
+    });
+    let distance = |left: usize, right: usize| -> f64 {
+        let differ = signatures[left]
+            .iter()
+            .zip(&signatures[right])
+            .filter(|(l, r)| l != r)
+            .count();
+        let amounts = kinds[left].capacity.0.iter().zip(&kinds[right].capacity.0);
+        let relative = amounts.map(|(&l, &r)| {
+            let largest = l.max(r);
+            if largest > 0 {
+                (l - r).abs() as f64 / largest as f64
+            } else {
+                0.0
+            }
+        });
+        // A rule that tells two kinds apart outweighs any difference in size.
+        (kinds[left].capacity.0.len() * differ) as f64 + relative.sum::<f64>()
+    };
+    let mut cuts: Vec<usize> = (1..line.len()).collect();
+    cuts.sort_by(|&a, &b| {
+        let gap = |cut: usize| distance(line[cut - 1], line[cut]);
+        gap(b).total_cmp(&gap(a)).then(a.cmp(&b))
+    });
+    cuts.truncate(MOST_CLASSES - 1);
+    cuts.sort_unstable();
+    cuts.push(line.len());
+    let mut start = 0;
+    cuts.into_iter()
+        .map(|cut| {
+            let group = line[start..cut].to_vec();
+            start = cut;
+            group
+        })
+        .collect()
+}

@@ -1,0 +1,55 @@
+//! The broker: which part of the cluster each framework deserves, and a certificate of how fair a plan is.
+//!
+//! # Model
+//! Frameworks `p` with demand that could be placed, of weights `w_p` that sum to 1 ([`weights`]: down the role tree,
+//! over active siblings). Agent classes `s` with total capacity `C_s` ([`classes`]). Task classes `k` of `p`: demand
+//! `d_k`, value `v_k`, at most `n_k` instances. `x_ks` = instances of `k` on class `s`, running ones included.
+//!
+//! ```text
+//! F:  capacity  sum_k d_k x_ks <= C_s                     prices pi_s
+//!     demand    sum_s x_ks <= n_k
+//!     fit       x_ks <= room on the class's agents, each taken alone
+//!     half      instances of more than half an agent, over all frameworks <= agents
+//! maximize  sum_p w_p ln u_p,   u_p = sum_k v_k sum_s x_ks,   u_p >= si_p,   x in F
+//! ```
+//!
+//! `si_p`, the floor, is the most that `p` alone can place in the fraction `w_p` of every class ([`floors`]). The
+//! fraction is taken of every row that frameworks share (capacity, half); rows that are `p`'s own (demand, fit) bind
+//! it as they are. So all floors are reachable together: their sum lies in `F`.
+//!
+//! Room on an agent is the fraction `min_r C_r / d_r`, and 1 where only one instance fits: shares are fractional, and
+//! what whole instances lose beside that is the plan's to show, not the share's to hide.
+//!
+//! `F` is a relaxation: whatever can be placed, rules and all, lies in it. Limits per failure domain enter `n_k` (the
+//! most of the task alone that fits within its limits), spreads and gangs do not enter. Classes that are merged to
+//! bound their number count a task as eligible if any member is. So every claim below is about more than what is
+//! possible, and holds for what is possible.
+//!
+//! # Certificate
+//! For an allocation of utilities `u`, prices and row duals that satisfy, for each task and class,
+//!
+//! ```text
+//! pi_s . d_k + y_demand + y_fit + y_half >= (w_p / u_p + phi_p) v_k
+//! ```
+//!
+//! prove that no allocation in `F` with `u'_p >= f_p` has `sum_p w_p u'_p / u_p` above
+//! `1 + epsilon = pi . C + y . b - phi . f`: multiply each test by `x'_ks` and add up. Any such numbers prove their
+//! own epsilon; those published are the duals of that linear program ([`certify`]).
+//!
+//! # Source
+//! Eisenberg and Gale (1959) for shares as a convex program; the certificate is its duality, with floors and rows that
+//! are not capacities made explicit. The solver is [`apportion_models::welfare`].
+
+mod certificate;
+pub mod classes;
+mod demand;
+pub mod floors;
+mod market;
+mod share;
+#[cfg(test)]
+mod tests;
+pub mod weights;
+
+pub use certificate::certify;
+pub use classes::{AgentClass, agent_classes};
+pub use share::{FrameworkShare, Shares, shares};
