@@ -36,9 +36,9 @@ pub(super) struct Arguments {
     /// Demand as a part of the capacity
     #[arg(long, value_name = "FRACTION", default_value = "0.7", value_parser = parse_load)]
     load: f64,
-    /// Most distinct task shapes [default: one for each job]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    shapes: Option<u32>,
+    /// Most distinct task shapes
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    shapes: u32,
     /// Where to write the snapshot [default: standard output]
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -61,7 +61,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Fail
         seed: arguments.seed,
         load: arguments.load,
         instances: arguments.instances.map(whole),
-        shapes: arguments.shapes.map(whole),
+        shapes: whole(arguments.shapes),
     });
     destination.write(snapshot::to_json(&file).as_bytes())?;
     if destination.is_standard_output() {

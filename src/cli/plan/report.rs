@@ -9,7 +9,7 @@ use apportion_cluster::plan::{
 
 use crate::cli::console::{Tone, styled};
 use crate::cli::numbers::{count, counted, duration_ms, percent, plural, short};
-use crate::cli::table::{self, Align};
+use crate::cli::table::{self, Align, wrapped};
 
 /// Rows that a table of frameworks, reasons, moves or warnings shows; the plan itself has all of them.
 const MOST_ROWS: usize = 12;
@@ -106,10 +106,10 @@ fn shares(plan: &PlanFile) -> String {
             match &framework.share {
                 Some(share) => row.extend([
                     percent(share.weight),
-                    short(share.deserved),
-                    short(share.utility),
-                    short(share.borrowed),
-                    short(share.lent),
+                    value(share.deserved),
+                    value(share.utility),
+                    value(share.borrowed),
+                    value(share.lent),
                 ]),
                 None => row.extend(["-", "-", "-", "-", "-"].map(str::to_owned)),
             }
@@ -117,7 +117,18 @@ fn shares(plan: &PlanFile) -> String {
         })
         .collect();
     let more = and_more(plan.frameworks.len(), "framework");
-    format!("{}{}{more}", heading("Shares"), table::render(&columns, &rows))
+    let sentences: String = if plan.frameworks.len() > MOST_IN_FULL {
+        String::new()
+    } else {
+        let shares = plan.frameworks.iter().filter_map(|framework| Some((framework, framework.share.as_ref()?)));
+        shares.map(|(framework, share)| wrapped(&format!("{}: {}", framework.id, share.text))).collect()
+    };
+    format!("{}{}{more}{sentences}", heading("Shares"), table::render(&columns, &rows))
+}
+
+/// A number without what solvers leave beyond the sixth decimal.
+fn value(number: f64) -> String {
+    short((number * 1e6).round() / 1e6)
 }
 
 /// How good each framework's placement is, stage by stage, and how that is proved. Where there are many frameworks, stages that
@@ -199,30 +210,33 @@ fn survival(cluster: &Cluster, plan: &PlanFile) -> String {
 
 fn fairness(plan: &PlanFile) -> String {
     let Some(fairness) = &plan.fairness else { return String::new() };
-    let mut lines = vec![epsilon(fairness)];
+    let mut text = heading("Fairness") + &wrapped(&epsilon(fairness));
     if let Some(price) = fairness.price_of_fairness {
-        lines.push(format!("Fair shares cost {} of the most value that could be placed in fractions.", percent(price)));
+        let price = percent((price * 1e6).round() / 1e6);
+        text.push_str(&wrapped(&format!(
+            "Fair shares cost {price} of the most value that could be placed in fractions of instances."
+        )));
     }
     for excluded in fairness.excluded.iter().take(MOST_ROWS) {
-        lines.push(format!("Left out: {}: {}", excluded.framework, excluded.reason));
+        text.push_str(&wrapped(&format!("Left out: {}: {}", excluded.framework, excluded.reason)));
     }
-    format!("{}{}\n", heading("Fairness"), lines.join("\n"))
+    text
 }
 
 fn epsilon(fairness: &FairnessCertificate) -> String {
     let rule = &fairness.rule;
-    let fractional = short(fairness.epsilon_fractional);
-    let one_unit = fairness.epsilon_one_unit.map_or_else(|| "unknown".to_owned(), short);
+    let fractional = value(fairness.epsilon_fractional.max(0.0));
+    let one_unit = fairness.epsilon_one_unit.map_or_else(|| "unknown".to_owned(), |one| value(one.max(0.0)));
     match fairness.epsilon {
         Some(epsilon) => format!(
-            "epsilon {} ({rule}): no allocation that fits would gain the frameworks, weighted, more than {} on\n\
-             average. Without rounding to whole instances it is {fractional}; with one unit more for each, {one_unit}.",
-            short(epsilon),
-            percent(epsilon.max(0.0)),
+            "epsilon {} ({rule}): no allocation that fits would gain the frameworks, weighted, more than {} on \
+             average. In fractions of instances it is {fractional}; with one instance more for each, {one_unit}.",
+            value(epsilon),
+            percent((epsilon.max(0.0) * 1e6).round() / 1e6),
         ),
         None => format!(
-            "no epsilon ({rule}): a framework with demand that could be placed holds nothing.\n\
-             With one unit more for each it is {one_unit}; without rounding to whole instances, {fractional}."
+            "no epsilon ({rule}): a framework with demand that could be placed holds nothing. With one instance \
+             more for each it is {one_unit}; in fractions of instances, {fractional}."
         ),
     }
 }
@@ -311,7 +325,7 @@ fn warnings(plan: &PlanFile) -> String {
         .take(MOST_ROWS)
         .map(|warning| {
             let code = styled(Tone::Caution, &warning.code);
-            format!("  {code} {}: {}\n", warning.subject, warning.text)
+            wrapped(&format!("{code} {}: {}", warning.subject, warning.text))
         })
         .collect();
     let more = and_more(plan.warnings.len(), "warning");
