@@ -1,0 +1,583 @@
+//! Synthetic clusters of any size: the same seed gives the same snapshot, and every snapshot is valid.
+//!
+//! Agents come in a dozen shapes and stand in racks of forty; a power circuit feeds a quarter of the
+//! agents in each of eight racks, so circuits and racks cross; zones are runs of racks. A few agents
+//! are dedicated or cordoned. Jobs are services whose sizes double in weight as they halve in number;
+//! some state limits, spread rules, minimal availability, priorities, or a group over two tasks.
+
+use std::collections::BTreeMap;
+
+use apportion_cluster::file::{
+    AgentFile, Amounts, ConstraintsFile, FrameworkFile, JobFile, LimitFile, MinAvailableFile,
+    RoleFile, SnapshotFile, SpreadFile, TaskFile, VERSION,
+};
+
+/// Agents in a rack.
+const RACK: usize = 40;
+/// Racks that share power circuits.
+const ROW: usize = 8;
+/// Power circuits in a row of racks.
+const CIRCUITS: usize = 4;
+/// At most this part of the smallest agent that could hold it is asked by one instance: 1 in so many.
+const LEAST_PER_AGENT: i64 = 2;
+
+/// What to generate.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GenerateOptions {
+    /// Agents, exactly.
+    pub agents: usize,
+    /// Jobs, exactly.
+    pub jobs: usize,
+    /// Frameworks, exactly; at least one if there are jobs.
+    pub frameworks: usize,
+    /// Decides everything that is left to chance.
+    pub seed: u64,
+    /// Part of the capacity that is asked for in the scarcer of CPU and memory. It may not be reached
+    /// when there are too few instances to fill the agents.
+    pub load: f64,
+    /// Instances over all jobs, exactly; as many as the load needs if absent.
+    pub instances: Option<usize>,
+    /// Distinct task shapes (amounts and rules on agents), at most.
+    pub shapes: usize,
+}
+
+impl Default for GenerateOptions {
+    fn default() -> Self {
+        Self {
+            agents: 100,
+            jobs: 30,
+            frameworks: 3,
+            seed: 1,
+            load: 0.7,
+            instances: None,
+            shapes: 30,
+        }
+    }
+}
+
+/// A snapshot by these options.
+#[must_use]
+pub fn generate(options: &GenerateOptions) -> SnapshotFile {
+    // A stream of chance for each part: changing one count leaves the other parts as they were.
+    let stream = |part: u64| Random::new(options.seed, part);
+    let agents = agents(options.agents, &mut stream(1));
+    let (roles, frameworks) = accounts(options, &mut stream(2));
+    let mut shapes = shapes(options.shapes.max(1), &mut stream(3));
+    let mut demands = demands(options, &shapes, &mut stream(4));
+    fill(options, &agents, &mut shapes, &mut demands);
+    let jobs = jobs(&demands, &shapes, &frameworks, agents.len(), &mut stream(5));
+    SnapshotFile {
+        version: VERSION.to_owned(),
+        cluster: format!("generated-{}", options.seed),
+        levels: ["zone", "power", "rack"].map(str::to_owned).to_vec(),
+        agents,
+        roles,
+        frameworks,
+        jobs,
+        ..SnapshotFile::default()
+    }
+}
+
+/// Splitmix64: small, seeded, the same everywhere.
+struct Random(u64);
+
+impl Random {
+    fn new(seed: u64, stream: u64) -> Self {
+        let mut random = Self(seed ^ stream.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        random.next(); // So that neighboring seeds do not begin alike.
+        random
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// A number below `bound`; 0 if that is 0.
+    fn below(&mut self, bound: usize) -> usize {
+        let wide = u128::from(self.next()) * bound as u128;
+        usize::try_from(wide >> 64).expect("it is below a usize")
+    }
+
+    /// True once in `n` times.
+    fn one_in(&mut self, n: usize) -> bool {
+        self.below(n) == 0
+    }
+
+    fn pick<'t, T>(&mut self, table: &'t [T]) -> &'t T {
+        &table[self.below(table.len())]
+    }
+}
+
+/// CPU cores, GiB of memory, GB of disk, MiB/s of network, disk, CPU class, relative speed.
+type AgentShape = (i64, i64, i64, i64, &'static str, &'static str, i64);
+
+const AGENT_SHAPES: [AgentShape; 12] = [
+    (16, 64, 500, 625, "hdd", "slow", 800),
+    (16, 128, 500, 625, "ssd", "standard", 1_000),
+    (32, 64, 1_000, 1_250, "hdd", "standard", 1_000),
+    (32, 128, 1_000, 1_250, "ssd", "standard", 1_000),
+    (32, 128, 2_000, 1_250, "hdd", "slow", 800),
+    (32, 256, 1_000, 1_250, "ssd", "standard", 1_000),
+    (48, 192, 1_000, 1_250, "ssd", "fast", 1_250),
+    (48, 384, 2_000, 1_250, "ssd", "standard", 1_000),
+    (64, 256, 2_000, 3_125, "ssd", "fast", 1_250),
+    (64, 512, 4_000, 3_125, "hdd", "standard", 1_000),
+    (96, 384, 2_000, 3_125, "ssd", "fast", 1_250),
+    (96, 768, 4_000, 3_125, "ssd", "standard", 1_000),
+];
+
+fn agents(n_agents: usize, random: &mut Random) -> Vec<AgentFile> {
+    let n_racks = n_agents.div_ceil(RACK);
+    let racks_per_zone = n_racks
+        .div_ceil(n_racks.div_ceil(2 * ROW).clamp(1, 6))
+        .max(1);
+    // Machines are bought by the rack: a rack holds two shapes.
+    let shapes: Vec<[&AgentShape; 2]> = (0..n_racks)
+        .map(|_| [random.pick(&AGENT_SHAPES), random.pick(&AGENT_SHAPES)])
+        .collect();
+    let agent = |at: usize| {
+        let rack = at / RACK;
+        let power = rack / ROW * CIRCUITS + at % CIRCUITS;
+        let (cores, memory, disk, network, disk_kind, class, speed) = *shapes[rack][at / 2 % 2];
+        let domains = [
+            ("zone", format!("zone-{}", rack / racks_per_zone + 1)),
+            ("power", format!("power-{:03}", power + 1)),
+            ("rack", format!("rack-{:04}", rack + 1)),
+        ];
+        let resources = [
+            ("cpu_milli", cores * 1_000),
+            ("memory_mib", memory * 1_024),
+            ("disk_mib", disk * 1_000),
+            ("network_mib_s", network),
+        ];
+        let attributes = [("disk", disk_kind), ("cpu_class", class)];
+        AgentFile {
+            id: format!("agent-{:05}", at + 1),
+            domains: domains.map(|(k, v)| (k.to_owned(), v)).into(),
+            attributes: attributes.map(|(k, v)| (k.to_owned(), v.to_owned())).into(),
+            resources: resources.map(|(k, v)| (k.to_owned(), v)).into(),
+            speed: (speed != 1_000).then_some(speed),
+            ..AgentFile::default()
+        }
+    };
+    let mut agents: Vec<AgentFile> = (0..n_agents).map(agent).collect();
+    // One in a hundred is set aside for a team, one in two hundred is being emptied.
+    for n in 0..n_agents / 100 {
+        let team = format!("team-{}", n % 3 + 1);
+        agents[random.below(n_agents)].dedicated = Some(team);
+    }
+    for _ in 0..n_agents / 200 {
+        agents[random.below(n_agents)].cordoned = true;
+    }
+    agents
+}
+
+fn accounts(options: &GenerateOptions, random: &mut Random) -> (Vec<RoleFile>, Vec<FrameworkFile>) {
+    let n_frameworks = options.frameworks.max(usize::from(options.jobs > 0));
+    let n_roles = n_frameworks.div_ceil(3);
+    let roles = (1..=n_roles).map(|n| RoleFile {
+        path: format!("role-{n:02}"),
+        weight: Some(*random.pick(&[1.0, 1.0, 1.0, 2.0, 3.0, 5.0])),
+        ..RoleFile::default()
+    });
+    let roles: Vec<RoleFile> = roles.collect();
+    let frameworks = (1..=n_frameworks).map(|n| FrameworkFile {
+        id: format!("framework-{n:02}"),
+        policy: "service".to_owned(),
+        role: Some(format!("role-{:02}", (n - 1) % n_roles + 1)),
+        weight: Some(*random.pick(&[1.0, 1.0, 1.0, 2.0])),
+        ..FrameworkFile::default()
+    });
+    (roles, frameworks.collect())
+}
+
+/// What one instance needs, before it is scaled to the load.
+struct Shape {
+    resources: Amounts,
+    attributes: BTreeMap<String, Vec<String>>,
+    tolerates: Vec<String>,
+}
+
+fn shapes(n_shapes: usize, random: &mut Random) -> Vec<Shape> {
+    let shape = |_| {
+        let cpu = *random.pick(&[100, 250, 500, 500, 1_000, 1_000, 2_000, 4_000, 8_000]);
+        // 1 to 8 GiB a core.
+        let memory = cpu * *random.pick(&[1, 2, 2, 4, 4, 8]) * 1_024 / 1_000;
+        let mut resources = Amounts::from([
+            ("cpu_milli".to_owned(), cpu),
+            ("memory_mib".to_owned(), memory),
+        ]);
+        if random.one_in(3) {
+            let disk = *random.pick(&[1_000, 5_000, 20_000]);
+            resources.insert("disk_mib".to_owned(), disk);
+        }
+        if random.one_in(4) {
+            resources.insert("network_mib_s".to_owned(), *random.pick(&[1, 5, 10]));
+        }
+        let mut attributes = BTreeMap::new();
+        let mut ask = |key: &str, value: &str| {
+            attributes.insert(key.to_owned(), vec![value.to_owned()]);
+        };
+        match random.below(8) {
+            0 => ask("disk", "ssd"),
+            1 => ask("cpu_class", "!slow"),
+            2 => ask("cpu_class", "fast"),
+            _ => {}
+        }
+        let tolerates = if random.one_in(8) {
+            vec![format!("team-{}", random.below(3) + 1)]
+        } else {
+            Vec::new()
+        };
+        Shape {
+            resources,
+            attributes,
+            tolerates,
+        }
+    };
+    (0..n_shapes).map(shape).collect()
+}
+
+/// How many instances of which shape a job asks for.
+struct Demand {
+    shape: usize,
+    weight: i128,
+    instances: i64,
+}
+
+fn demands(options: &GenerateOptions, shapes: &[Shape], random: &mut Random) -> Vec<Demand> {
+    let demand = |at: usize| {
+        // Each doubling of the size is half as likely.
+        let doublings = random.next().trailing_zeros().min(8);
+        let weight = (16 + i128::from(random.next() % 16)) << doublings;
+        Demand {
+            // Every shape is used before one is used again.
+            shape: at % shapes.len(),
+            weight,
+            instances: 0,
+        }
+    };
+    (0..options.jobs).map(demand).collect()
+}
+
+/// Sizes jobs, or the amounts of their instances, so that the load is met.
+fn fill(
+    options: &GenerateOptions,
+    agents: &[AgentFile],
+    shapes: &mut [Shape],
+    demands: &mut [Demand],
+) {
+    let load_milli = (options.load.clamp(0.0, 1_000.0) * 1_000.0).round() as i128;
+    let capacity = |resource: &str| -> i128 {
+        let open = agents
+            .iter()
+            .filter(|a| a.dedicated.is_none() && !a.cordoned);
+        open.map(|agent| i128::from(agent.resources[resource]))
+            .sum()
+    };
+    let scarce = ["cpu_milli", "memory_mib"];
+    // (asked, wanted) of the resource whose ratio is the largest.
+    let ratio = |shapes: &[Shape], demands: &[Demand], count: &dyn Fn(&Demand) -> i128| {
+        let ratios = scarce.map(|resource| {
+            let each = |d: &Demand| i128::from(shapes[d.shape].resources[resource]) * count(d);
+            let asked: i128 = demands.iter().map(each).sum();
+            (asked.max(1), capacity(resource) * load_milli / 1_000)
+        });
+        let [(asked_0, wanted_0), (asked_1, wanted_1)] = ratios;
+        if asked_0 * wanted_1 >= asked_1 * wanted_0 {
+            ratios[0]
+        } else {
+            ratios[1]
+        }
+    };
+    let Some(instances) = options.instances else {
+        let (asked, wanted) = ratio(shapes, demands, &|d| d.weight);
+        for demand in demands {
+            let instances = demand.weight * wanted / asked;
+            demand.instances =
+                i64::try_from(instances.clamp(1, 1_000_000)).expect("it was clamped");
+        }
+        return;
+    };
+    share_out(instances, demands);
+    let (asked, wanted) = ratio(shapes, demands, &|d| i128::from(d.instances));
+    for shape in shapes {
+        for resource in scarce {
+            let most = |agent: &AgentFile| agent.resources[resource] / LEAST_PER_AGENT;
+            let most = agents.iter().map(most).min().unwrap_or(i64::MAX);
+            let amount = shape.resources.entry(resource.to_owned()).or_insert(1);
+            let scaled = (i128::from(*amount) * wanted / asked).clamp(1, i128::from(most.max(1)));
+            *amount = i64::try_from(scaled).expect("it was clamped to an agent's amount");
+        }
+    }
+}
+
+/// Divides `instances` over the jobs by weight, one for each job first.
+fn share_out(instances: usize, demands: &mut [Demand]) {
+    let total: i128 = demands.iter().map(|demand| demand.weight).sum();
+    let beyond = instances.saturating_sub(demands.len()) as i128;
+    let mut left = instances;
+    let mut give = |demand: &mut Demand, wanted: usize| {
+        let given = wanted.min(left);
+        left -= given;
+        demand.instances += i64::try_from(given).expect("instances fit 63 bits");
+    };
+    for demand in demands.iter_mut() {
+        let share = usize::try_from(beyond * demand.weight / total).expect("it is a part");
+        give(demand, 1 + share);
+    }
+    // What rounding left: fewer than there are jobs.
+    for demand in demands.iter_mut() {
+        give(demand, 1);
+    }
+}
+
+fn jobs(
+    demands: &[Demand],
+    shapes: &[Shape],
+    frameworks: &[FrameworkFile],
+    n_agents: usize,
+    random: &mut Random,
+) -> Vec<JobFile> {
+    let job = |(at, demand): (usize, &Demand)| {
+        // The first frameworks have more jobs; none has none as long as there are enough.
+        let framework = if at < frameworks.len() {
+            at
+        } else {
+            let bound = random.below(frameworks.len()) + 1;
+            random.below(bound)
+        };
+        let mut job = JobFile {
+            id: format!("job-{:05}", at + 1),
+            framework: frameworks[framework].id.clone(),
+            priority: *random.pick(&[0, 0, 0, 0, 0, 0, 0, 10, 10, 100]),
+            ..JobFile::default()
+        };
+        add_tasks(&mut job, demand, &shapes[demand.shape], n_agents, random);
+        job
+    };
+    demands.iter().enumerate().map(job).collect()
+}
+
+/// One task, or two of a group: a small canary beside the rest.
+fn add_tasks(
+    job: &mut JobFile,
+    demand: &Demand,
+    shape: &Shape,
+    n_agents: usize,
+    random: &mut Random,
+) {
+    let n_racks = i64::try_from(n_agents.div_ceil(RACK))
+        .unwrap_or(i64::MAX)
+        .max(1);
+    let instances = demand.instances;
+    let canary = if instances >= 20 && random.one_in(10) {
+        instances / 20
+    } else {
+        0
+    };
+    let group = (canary > 0).then(|| job.id.clone());
+    let mut constraints = ConstraintsFile {
+        attributes: shape.attributes.clone(),
+        tolerates: shape.tolerates.clone(),
+        ..ConstraintsFile::default()
+    };
+    // Three times the even share leaves room to choose.
+    let even = (instances + n_racks - 1) / n_racks;
+    if instances >= 4 && n_racks >= 4 && random.one_in(2) {
+        constraints.limit.push(LimitFile {
+            level: "rack".to_owned(),
+            max: 3 * even,
+            group: group.clone(),
+        });
+    }
+    if instances >= 4 && random.one_in(5) {
+        constraints.spread.push(SpreadFile {
+            level: random.pick(&["zone", "power", "rack"]).to_string(),
+            max_skew: (instances / 10).max(1),
+            hard: random.one_in(3),
+            group: group.clone(),
+        });
+    }
+    if instances >= 8 && n_racks >= 8 && random.one_in(12) {
+        job.min_available = Some(MinAvailableFile {
+            level: "rack".to_owned(),
+            instances: instances - (instances + 3) / 4,
+        });
+    }
+    let task = |id: &str, instances: i64| TaskFile {
+        id: id.to_owned(),
+        instances,
+        value: 1,
+        resources: shape.resources.clone(),
+        groups: group.clone().into_iter().collect(),
+        constraints: constraints.clone(),
+    };
+    job.tasks.push(task("main", instances - canary));
+    if canary > 0 {
+        job.tasks.push(task("canary", canary));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn options(agents: usize, jobs: usize, frameworks: usize, seed: u64) -> GenerateOptions {
+        GenerateOptions {
+            agents,
+            jobs,
+            frameworks,
+            seed,
+            ..GenerateOptions::default()
+        }
+    }
+
+    fn instances(snapshot: &SnapshotFile) -> i64 {
+        let tasks = snapshot.jobs.iter().flat_map(|job| &job.tasks);
+        tasks.map(|task| task.instances).sum()
+    }
+
+    fn asked(snapshot: &SnapshotFile, resource: &str) -> i64 {
+        let tasks = snapshot.jobs.iter().flat_map(|job| &job.tasks);
+        tasks
+            .map(|task| task.instances * task.resources[resource])
+            .sum()
+    }
+
+    fn offered(snapshot: &SnapshotFile, resource: &str) -> i64 {
+        snapshot
+            .agents
+            .iter()
+            .map(|agent| agent.resources[resource])
+            .sum()
+    }
+
+    #[test]
+    fn equal_seeds_give_equal_snapshots() {
+        assert_eq!(
+            generate(&options(90, 40, 5, 7)),
+            generate(&options(90, 40, 5, 7))
+        );
+        assert_ne!(
+            generate(&options(90, 40, 5, 7)),
+            generate(&options(90, 40, 5, 8))
+        );
+    }
+
+    #[test]
+    fn counts_are_exact() {
+        for (agents, jobs, frameworks, wanted) in [
+            (1, 1, 1, 1),
+            (7, 3, 3, 10),
+            (100, 30, 3, 31),
+            (250, 10, 4, 5_000),
+            (50, 20, 2, 20),
+            (10, 5, 2, 3),
+        ] {
+            let snapshot = generate(&GenerateOptions {
+                instances: Some(wanted),
+                ..options(agents, jobs, frameworks, 3)
+            });
+            assert_eq!(snapshot.agents.len(), agents);
+            assert_eq!(snapshot.jobs.len(), jobs);
+            assert_eq!(snapshot.frameworks.len(), frameworks);
+            assert_eq!(
+                instances(&snapshot),
+                i64::try_from(wanted).expect("it is small")
+            );
+        }
+        let empty = generate(&options(0, 0, 0, 1));
+        assert!(empty.agents.is_empty() && empty.jobs.is_empty() && empty.frameworks.is_empty());
+    }
+
+    #[test]
+    fn the_load_is_met() {
+        for (load, wanted) in [
+            (0.3, None),
+            (0.7, None),
+            (0.7, Some(20_000)),
+            (1.3, Some(20_000)),
+        ] {
+            let snapshot = generate(&GenerateOptions {
+                load,
+                instances: wanted,
+                ..options(1_000, 60, 5, 11)
+            });
+            let ratio = |r| asked(&snapshot, r) as f64 / offered(&snapshot, r) as f64;
+            let reached = ratio("cpu_milli").max(ratio("memory_mib"));
+            assert!(
+                (reached - load).abs() < 0.05 * load + 0.02,
+                "{load} {wanted:?}: {reached}"
+            );
+        }
+    }
+
+    #[test]
+    fn shapes_are_bounded_and_circuits_cross_racks() {
+        let snapshot = generate(&GenerateOptions {
+            instances: Some(20_000),
+            shapes: 30,
+            ..options(5_000, 400, 10, 5)
+        });
+        let tasks = snapshot.jobs.iter().flat_map(|job| &job.tasks);
+        let shape = |task: &TaskFile| {
+            let rules = &task.constraints;
+            let stated = (&task.resources, &rules.attributes, &rules.tolerates);
+            format!("{stated:?}")
+        };
+        assert!(tasks.map(shape).collect::<BTreeSet<_>>().len() <= 30);
+        let racks_of = |power: &str| {
+            let fed = snapshot
+                .agents
+                .iter()
+                .filter(|agent| agent.domains["power"] == power);
+            fed.map(|agent| &agent.domains["rack"])
+                .collect::<BTreeSet<_>>()
+                .len()
+        };
+        assert_eq!(racks_of("power-001"), ROW);
+        let has = |test: &dyn Fn(&JobFile) -> bool| snapshot.jobs.iter().any(test);
+        assert!(has(&|job| job.min_available.is_some()));
+        assert!(has(
+            &|job| job.tasks.len() == 2 && job.tasks[0].groups.len() == 1
+        ));
+        assert!(has(&|job| !job.tasks[0].constraints.limit.is_empty()));
+        assert!(has(&|job| job.tasks[0]
+            .constraints
+            .spread
+            .iter()
+            .any(|s| s.hard)));
+        assert!(
+            snapshot
+                .agents
+                .iter()
+                .any(|agent| agent.dedicated.is_some())
+        );
+        assert!(snapshot.agents.iter().any(|agent| agent.cordoned));
+    }
+
+    #[test]
+    fn every_snapshot_is_valid() {
+        for seed in 0..60 {
+            let mut random = Random::new(seed, 0);
+            let snapshot = generate(&GenerateOptions {
+                agents: random.below(400),
+                jobs: random.below(60),
+                frameworks: random.below(12),
+                seed,
+                load: [0.0, 0.5, 1.0, 3.0, f64::NAN][random.below(5)],
+                instances: random.one_in(2).then(|| random.below(5_000)),
+                shapes: random.below(40),
+            });
+            if let Err(faults) = crate::snapshot::resolve(&snapshot) {
+                panic!("seed {seed}: {faults}");
+            }
+        }
+    }
+}
