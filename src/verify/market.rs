@@ -117,14 +117,14 @@ impl<'a> Market<'a> {
 
     fn read_tasks(&mut self) {
         for (position, active) in self.active.iter().enumerate() {
-            for task in self.state.tasks_of(active.framework) {
-                if self.state.wanted(task) > 0 {
-                    self.tasks.push((task, position));
-                    self.fits.push(self.fits_of(task));
-                    self.halves.push(self.halves_of(task));
-                }
-            }
+            let tasks = self.state.tasks_of(active.framework).into_iter();
+            let wanted = tasks.filter(|&task| self.state.wanted(task) > 0);
+            self.tasks.extend(wanted.map(|task| (task, position)));
         }
+        // Looked up by task; the jobs of several frameworks interleave.
+        self.tasks.sort_unstable();
+        self.fits = self.tasks.iter().map(|&(task, _)| self.fits_of(task)).collect();
+        self.halves = self.tasks.iter().map(|&(task, _)| self.halves_of(task)).collect();
     }
 
     /// The name of a class; the id of an agent that is in none.
