@@ -46,11 +46,12 @@ pub(super) fn first_offers(state: &State<'_>, shares: &Shares, context: &Context
     }
     let mut free = nonnegative(&state.free);
     let mut claimants = Vec::new();
-    for framework in wanting {
-        if let Some(claimant) = claim(state, shares, context, framework, &mut free) {
+    for (framework, share) in smallest_first(state, shares, &wanting) {
+        if let Some(claimant) = claim(state, shares, context, framework, &share, &mut free) {
             claimants.push(claimant);
         }
     }
+    claimants.sort_by_key(|claimant| claimant.framework);
     hand_out(state, claimants, free)
 }
 
@@ -60,6 +61,7 @@ fn claim(
     shares: &Shares,
     context: &Context<'_>,
     framework: FrameworkIdx,
+    share: &BTreeMap<TaskIdx, i64>,
     free: &mut [Quantities],
 ) -> Option<Claimant> {
     let offers = state.cluster.agent_indices().filter(|&agent| !state.cluster.agent(agent).cordoned);
@@ -74,7 +76,6 @@ fn claim(
             usable[formulation.bins[bin as usize].at()] = true;
         }
     }
-    let share = rounded_share(state, shares, framework);
     let mut unmet = false;
     for (item, (task, pending)) in formulation.assignment.items.iter_mut().zip(&slice.pending) {
         item.count = share.get(task).copied().unwrap_or(0).min(*pending);
@@ -91,8 +92,21 @@ fn claim(
     Some(Claimant { framework, witness, usable, unmet, weight, given: 0.0 })
 }
 
-/// The share in whole pending instances by task. Rounding carries the remainder on from task to task, so
-/// that a framework of many small tasks keeps its total.
+/// Every framework's share in whole pending instances by task, the smallest share first: a whole instance is
+/// most of what a small share is, and little to a large one, which takes what rounding leaves.
+fn smallest_first(
+    state: &State<'_>,
+    shares: &Shares,
+    wanting: &[FrameworkIdx],
+) -> Vec<(FrameworkIdx, BTreeMap<TaskIdx, i64>)> {
+    let rounded = wanting.iter().map(|&framework| (framework, rounded_share(state, shares, framework)));
+    let mut rounded: Vec<_> = rounded.collect();
+    rounded.sort_by_key(|(framework, share)| (share.values().sum::<i64>(), *framework));
+    rounded
+}
+
+/// The share in whole pending instances by task, to the nearest in all. Rounding carries the remainder on
+/// from task to task, so that a framework of many small tasks keeps its total.
 fn rounded_share(state: &State<'_>, shares: &Shares, framework: FrameworkIdx) -> BTreeMap<TaskIdx, i64> {
     let mut fractional: BTreeMap<TaskIdx, f64> = BTreeMap::new();
     for &(task, _, instances) in &shares.frameworks[framework.at()].allocation {
@@ -101,7 +115,8 @@ fn rounded_share(state: &State<'_>, shares: &Shares, framework: FrameworkIdx) ->
     for kept in &state.kept[framework.at()] {
         *fractional.entry(kept.task).or_insert(0.0) -= kept.instances as f64;
     }
-    let mut owed = 1e-6;
+    // Half is rounded up; solvers say 2.4999999 where they mean 2.5.
+    let mut owed = 0.5 + 1e-6;
     let rounded = fractional.into_iter().map(|(task, instances)| {
         owed += instances.max(0.0);
         let whole = owed.floor();
