@@ -7,13 +7,13 @@ use apportion_cluster::plan::{
 };
 use apportion_cluster::{Cluster, Running};
 use apportion_models::welfare::{
-    Duals, Objective, Problem, Repaired, Settings, Solution, repair, solve_until,
+    Duals, Objective, Problem, Repaired, Solution, repair, solve_until,
 };
 use apportion_policies::Bid;
 
 use super::floors::alone;
 use super::market::{Market, needs};
-use super::share::Shares;
+use super::share::{ACCURACY, Shares};
 
 /// Frameworks up to which every pair has an envy number.
 const ENVY_FRAMEWORKS: usize = 50;
@@ -160,8 +160,7 @@ impl<'a> Auditor<'a> {
     }
 
     fn solve(&self, problem: &Problem) -> Solution {
-        let settings = Settings::default();
-        solve_until(problem, &settings, self.stop)
+        solve_until(problem, &ACCURACY, self.stop)
             .expect("capacities, demands, values and weights are finite")
     }
 

@@ -1,15 +1,20 @@
 //! Agents that are alike, counted instead of listed.
 //!
 //! Agents are of one *kind* if they have equal capacity and every bidding task's rules treat them alike. A class is one
-//! kind; beyond [`MOST_CLASSES`] kinds, similar ones share a class, and a class is then a relaxation.
+//! kind; beyond [`MOST_CLASSES`] kinds, or fewer if there are many distinct tasks, similar kinds share a class, and a
+//! class is then a relaxation.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use apportion_cluster::{AgentIdx, AttributeRule, Cluster, Quantities, Task, TaskIdx};
 use apportion_policies::Bid;
 
 /// The most classes: the broker's work grows with the cube of their number.
 pub const MOST_CLASSES: usize = 256;
+/// The fewest classes that are kept apart, if agents differ.
+const FEWEST_CLASSES: usize = 4;
+/// Columns (distinct tasks of a framework times classes) beyond which classes are merged.
+const MANY_COLUMNS: usize = 200_000;
 
 /// Agents that share prices.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,6 +117,17 @@ impl<'a> Rules<'a> {
         rules
     }
 
+    /// Tasks that differ in framework, rules, demand or value.
+    fn distinct_tasks(&self, cluster: &Cluster, bids: &[Bid]) -> usize {
+        let tasks = bids.iter().enumerate().flat_map(|(framework, bid)| {
+            bid.classes.iter().map(move |class| {
+                let demand = &cluster.task(class.task).demand;
+                (framework, self.of_task[&class.task], class.value, demand)
+            })
+        });
+        tasks.collect::<BTreeSet<_>>().len()
+    }
+
     fn profile(&self, cluster: &'a Cluster, agent: AgentIdx) -> Profile<'a> {
         let it = cluster.agent(agent);
         if it.cordoned {
@@ -179,7 +195,9 @@ impl Census {
                 class: 0,
             })
             .collect();
-        Self::with_classes(cluster, kinds, admits, rules.of_task)
+        let most = (MANY_COLUMNS / rules.distinct_tasks(cluster, bids).max(1))
+            .clamp(FEWEST_CLASSES, MOST_CLASSES);
+        Self::with_classes(cluster, kinds, admits, rules.of_task, most)
     }
 
     fn with_classes(
@@ -187,8 +205,9 @@ impl Census {
         mut kinds: Vec<Kind>,
         admits: Vec<Vec<bool>>,
         rules_of: BTreeMap<TaskIdx, usize>,
+        most: usize,
     ) -> Self {
-        let mut groups = similar(&kinds, &admits);
+        let mut groups = similar(&kinds, &admits, most);
         groups.sort_by_key(|group| group.iter().map(|&kind| kinds[kind].agents[0]).min());
         let mut kind_of = vec![0; cluster.agents.len()];
         let mut classes = Vec::with_capacity(groups.len());
@@ -239,9 +258,9 @@ impl Census {
     }
 }
 
-/// Groups of kinds, at most [`MOST_CLASSES`]: kinds in a line, those alike side by side, cut where neighbors differ most.
-fn similar(kinds: &[Kind], admits: &[Vec<bool>]) -> Vec<Vec<usize>> {
-    if kinds.len() <= MOST_CLASSES {
+/// Groups of kinds, at most `most`: kinds in a line, those alike side by side, cut where neighbors differ most.
+fn similar(kinds: &[Kind], admits: &[Vec<bool>], most: usize) -> Vec<Vec<usize>> {
+    if kinds.len() <= most {
         return (0..kinds.len()).map(|kind| vec![kind]).collect();
     }
     let signature = |kind: usize| -> Vec<bool> { admits.iter().map(|row| row[kind]).collect() };
@@ -274,7 +293,7 @@ fn similar(kinds: &[Kind], admits: &[Vec<bool>]) -> Vec<Vec<usize>> {
         let gap = |cut: usize| distance(line[cut - 1], line[cut]);
         gap(b).total_cmp(&gap(a)).then(a.cmp(&b))
     });
-    cuts.truncate(MOST_CLASSES - 1);
+    cuts.truncate(most - 1);
     cuts.sort_unstable();
     cuts.push(line.len());
     let mut start = 0;

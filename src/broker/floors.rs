@@ -1,9 +1,11 @@
 //! What a framework could place alone in a fraction of the cluster.
 
-use apportion_models::welfare::{Block, Objective, Problem, Settings, solve};
+use apportion_models::welfare::{Block, Objective, Problem, solve};
 
 use super::classes::Census;
-use super::market::{Group, Half, Member, needs};
+use super::half::Half;
+use super::market::{Group, Member, needs};
+use super::share::ACCURACY;
 
 /// The most valuable allocation of one member alone in `fraction` of every class and half row; its own demand and fit
 /// rows bind as they are. Amounts by group and column; they satisfy every row.
@@ -37,8 +39,7 @@ pub(super) fn alone(
     for places in places.chunk_by(|left, right| left.0 == right.0) {
         problem.add_block(class_block(member, places, fraction, census, halves));
     }
-    let solution =
-        solve(&problem, &Settings::default()).expect("capacities, demands and values are finite");
+    let solution = solve(&problem, &ACCURACY).expect("capacities, demands and values are finite");
     let mut amounts: Vec<Vec<f64>> = member
         .groups
         .iter()

@@ -44,6 +44,7 @@ mod certificate;
 pub mod classes;
 mod demand;
 pub mod floors;
+mod half;
 mod market;
 mod share;
 #[cfg(test)]

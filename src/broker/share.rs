@@ -8,6 +8,11 @@ use super::classes::AgentClass;
 use super::floors::{alone, fit_into_rows};
 use super::market::{Amounts, Market, Member};
 
+/// Relative accuracy of shares and of the numbers that prove them.
+pub(super) const ACCURACY: Settings = Settings {
+    tolerance: 1e-9,
+    max_iterations: 150,
+};
 /// How much below what its witness reaches a floor is set: what rounding may take from the witness.
 const FLOOR_MARGIN: f64 = 1e-12;
 
@@ -61,7 +66,7 @@ pub fn shares(cluster: &Cluster, bids: &[Bid], stop: &dyn Fn() -> bool) -> Share
     // Alone, the share is the floor: the row would only repeat the objective.
     let floor_rows = (market.members.len() > 1).then_some(&floors[..]);
     let problem = market.problem(Objective::LogUtility, floor_rows);
-    let solution = solve_until(&problem, &Settings::default(), stop)
+    let solution = solve_until(&problem, &ACCURACY, stop)
         .expect("capacities, demands, values and weights are finite");
     let mut x = solution.x;
     fit_into_rows(&problem, &mut x);

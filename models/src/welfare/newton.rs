@@ -7,7 +7,7 @@ use super::point::Direction;
 /// The squared relative residual at which a solve needs no refinement.
 const REFINED: f64 = 1e-24;
 /// The most centrality correctors of a step.
-const CORRECTORS: usize = 4;
+const CORRECTORS: usize = 2;
 /// How much farther than its steps a direction is corrected: a factor, and a part of the full step.
 const REACH: (f64, f64) = (1.1, 0.1);
 /// Products within these multiples of their aim are central enough.

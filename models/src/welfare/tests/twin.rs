@@ -174,9 +174,9 @@ fn conditional_gradients_approach_the_optimum_from_below_and_bound_it_from_above
                 let (left, right) = (low + (high - low) / 3.0, high - (high - low) / 3.0);
                 let value = |step| welfare(&problem, &solution.excluded, &at(step));
                 if value(left) < value(right) {
-                    low = left
+                    low = left;
                 } else {
-                    high = right
+                    high = right;
                 }
             }
             point = at(low);

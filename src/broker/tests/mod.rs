@@ -1,0 +1,7 @@
+//! Worked numbers, and a naive reading of the certificate on random clusters.
+
+#![allow(clippy::unwrap_used)]
+
+mod random;
+mod support;
+mod worked;
