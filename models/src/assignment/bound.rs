@@ -422,3 +422,40 @@ fn covering_cost(
     }
     (cost * (1.0 - 1e-9)).ceil()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::waterfill;
+
+    #[test]
+    fn water_rises_evenly_and_stops_at_the_brim() {
+        assert_eq!(waterfill(&[0, 0, 0], &[9, 9, 9], 7), 3);
+        assert_eq!(waterfill(&[0, 0, 0], &[1, 9, 9], 7), 3);
+        assert_eq!(waterfill(&[5, 0], &[0, 9], 7), 5);
+        assert_eq!(waterfill(&[5, 0], &[0, 9], 12), 7);
+        assert_eq!(waterfill(&[0, 0], &[2, 3], 100), 3);
+        assert_eq!(waterfill(&[], &[], 4), 0);
+    }
+
+    #[test]
+    fn water_agrees_with_trying_every_level() {
+        for seed in 0..2000_i64 {
+            let digit = |place: u32, limit: i64| seed / 3_i64.pow(place) % limit;
+            let have = [digit(0, 4), digit(1, 3), digit(2, 5)];
+            let fit = [digit(3, 6), digit(4, 4), digit(5, 7)];
+            let top: i64 = have.iter().chain(&fit).sum();
+            let wanted = digit(2, 30).min(top);
+            let holds = |level: i64| -> i64 {
+                let of_group = |(&have, &fit): (&i64, &i64)| level.max(have).min(have + fit);
+                have.iter().zip(&fit).map(of_group).sum()
+            };
+            let least = have.into_iter().max().unwrap_or(0);
+            let slow = (least..100).find(|&level| holds(level) >= wanted);
+            assert_eq!(
+                Some(waterfill(&have, &fit, wanted)),
+                slow,
+                "{have:?} {fit:?} {wanted}"
+            );
+        }
+    }
+}

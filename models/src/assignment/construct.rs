@@ -42,10 +42,30 @@ pub struct Construction {
 /// gangs that are not placed.
 #[must_use]
 pub fn construct(assignment: &Assignment, start: Option<&Placement>, stop: &Stop) -> Construction {
+    construct_by(Preference::LeastHarm, assignment, start, stop)
+}
+
+/// What decides between bins first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Preference {
+    /// As the [module](self) says.
+    LeastHarm,
+    /// The tightest fit, whatever it does to later stages, and small items before large ones of equal value: for when not everything
+    /// could be placed.
+    TightestFit,
+}
+
+/// [`construct`] with another preference.
+pub(super) fn construct_by(
+    preference: Preference,
+    assignment: &Assignment,
+    start: Option<&Placement>,
+    stop: &Stop,
+) -> Construction {
     let index = Index::new(assignment);
     let nothing = Placement::default();
     let mut tally = Tally::new(assignment, &index, start.unwrap_or(&nothing));
-    let stopped = fill(&mut tally, stop);
+    let stopped = fill(preference, &mut tally, stop);
     Construction {
         placement: tally.placement(),
         stopped,
@@ -53,9 +73,9 @@ pub fn construct(assignment: &Assignment, start: Option<&Placement>, stop: &Stop
 }
 
 /// Adds what can be added to a tally.
-pub(super) fn fill(tally: &mut Tally<'_>, stop: &Stop) -> Option<StopReason> {
-    let mut filler = Filler::new(tally.assignment, stop);
-    let units = units(tally);
+fn fill(preference: Preference, tally: &mut Tally<'_>, stop: &Stop) -> Option<StopReason> {
+    let mut filler = Filler::new(preference, tally.assignment, stop);
+    let units = units(preference, tally);
     loop {
         let mut added = false;
         for unit in &units {
@@ -77,8 +97,8 @@ struct Unit {
     gang: Option<u32>,
 }
 
-fn units(tally: &Tally<'_>) -> Vec<Unit> {
-    let order = order(tally.assignment);
+fn units(preference: Preference, tally: &Tally<'_>) -> Vec<Unit> {
+    let order = order(preference, tally.assignment);
     let mut seen = vec![false; tally.assignment.items.len()];
     let mut units = Vec::new();
     for &item in &order {
@@ -101,7 +121,7 @@ fn units(tally: &Tally<'_>) -> Vec<Unit> {
 }
 
 /// Item positions in the order in which they are placed.
-fn order(assignment: &Assignment) -> Vec<u32> {
+fn order(preference: Preference, assignment: &Assignment) -> Vec<u32> {
     let mut values = vec![Vec::new(); assignment.items.len()];
     for stage in &assignment.stages {
         if let Objective::Value(terms) = &stage.objective {
@@ -128,7 +148,10 @@ fn order(assignment: &Assignment) -> Vec<u32> {
     order.sort_by(|&left, &right| {
         let (left, right) = (left as usize, right as usize);
         (values[right].cmp(&values[left]))
-            .then_with(|| sizes[right].total_cmp(&sizes[left]))
+            .then_with(|| match preference {
+                Preference::LeastHarm => sizes[right].total_cmp(&sizes[left]),
+                Preference::TightestFit => sizes[left].total_cmp(&sizes[right]),
+            })
             .then_with(|| {
                 assignment.items[left]
                     .name
@@ -200,6 +223,7 @@ struct Divisions {
 }
 
 struct Filler<'s> {
+    preference: Preference,
     stop: &'s Stop,
     stopped: Option<StopReason>,
     steps: u32,
@@ -215,7 +239,7 @@ struct Filler<'s> {
 }
 
 impl<'s> Filler<'s> {
-    fn new(assignment: &Assignment, stop: &'s Stop) -> Self {
+    fn new(preference: Preference, assignment: &Assignment, stop: &'s Stop) -> Self {
         let n_resources = assignment.resources.len();
         let mut largest = vec![1_i64; n_resources];
         for bin in &assignment.bins {
@@ -232,6 +256,7 @@ impl<'s> Filler<'s> {
             })
             .collect();
         Self {
+            preference,
             stop,
             stopped: None,
             steps: 0,
@@ -407,7 +432,7 @@ impl<'s> Filler<'s> {
         let closed = tally.load[bin as usize] == 0;
         let mut key = Key {
             raises: [0.0; STAGES],
-            counts: (fine.iter())
+            counts: (self.counted(fine).iter())
                 .filter_map(|&rule| {
                     Some(tally.counts[rule as usize].counts[tally.group(rule, bin)?])
                 })
@@ -420,6 +445,9 @@ impl<'s> Filler<'s> {
             bin,
         };
         for &stage in &tally.index.opened_stages {
+            if self.preference == Preference::TightestFit {
+                break;
+            }
             if let (true, Some(slot), Objective::Opened(costs)) = (
                 closed,
                 self.slots[stage],
@@ -433,7 +461,7 @@ impl<'s> Filler<'s> {
 
     /// Adds what one more copy in the bin's groups raises, and their counts.
     fn add_rules(&self, tally: &Tally<'_>, key: &mut Key, rules: &[u32], bin: u32) {
-        for &rule in rules {
+        for &rule in self.counted(rules) {
             let Some(group) = tally.group(rule, bin) else {
                 continue;
             };
@@ -454,6 +482,14 @@ impl<'s> Filler<'s> {
             if let Some(slot) = self.slots[stage] {
                 key.raises[slot] += raise;
             }
+        }
+    }
+
+    /// The rules whose counts matter.
+    fn counted<'r>(&self, rules: &'r [u32]) -> &'r [u32] {
+        match self.preference {
+            Preference::LeastHarm => rules,
+            Preference::TightestFit => &[],
         }
     }
 

@@ -12,7 +12,7 @@ use super::tally::{Index, Rule, Tally};
 use super::types::{Objective, Term};
 
 /// Neighborhoods in a row that may fail before a stage is given up.
-const IDLE_ROUNDS: usize = 15;
+const IDLE_ROUNDS: usize = 8;
 /// Bins that a local move looks at, for each move that is allowed.
 const LOOKS_PER_MOVE: usize = 2_000;
 /// Bins of a neighborhood.
@@ -130,9 +130,15 @@ impl Search {
             .collect()
     }
 
-    /// Moves single copies out of worst groups, as long as that helps.
+    /// Moves single copies out of worst groups, or out of bins that could be closed, as long as that helps.
     fn move_copies(&self, run: &mut Run<'_>, tally: &mut Tally<'_>) -> bool {
         let mut looks = run.options.moves * LOOKS_PER_MOVE;
+        if let Objective::Opened(costs) = &tally.assignment.stages[self.stage].objective {
+            return self.close_bins(run, tally, costs, &mut looks);
+        }
+        if let Objective::Value(terms) = &tally.assignment.stages[self.stage].objective {
+            return place_more(run, tally, terms, &mut looks);
+        }
         let mut moved = false;
         for rule in self.excessive(tally) {
             let target = self.targets.iter().find(|target| target.0 == rule);
@@ -145,6 +151,30 @@ impl Search {
             }
         }
         moved
+    }
+
+    /// Empties bins into other open ones, those with the fewest copies first, where no earlier stage suffers.
+    fn close_bins(
+        &self,
+        run: &mut Run<'_>,
+        tally: &mut Tally<'_>,
+        costs: &[i64],
+        looks: &mut usize,
+    ) -> bool {
+        let mut open: Vec<(i64, u32)> = (0_u32..)
+            .zip(tally.load.iter().zip(costs))
+            .filter(|&(_, (&load, &cost))| load > 0 && cost > 0)
+            .map(|(bin, (&load, _))| (load, bin))
+            .collect();
+        open.sort_unstable();
+        let mut closed = false;
+        for (_, bin) in open {
+            if *looks == 0 || run.must_stop() {
+                break;
+            }
+            closed |= close_bin(tally, self.stage, bin, looks);
+        }
+        closed
     }
 
     /// Items and bins of the next neighborhood, ascending; `None` when there is nothing to improve.
@@ -284,13 +314,144 @@ impl Search {
     }
 }
 
-/// Items with copies in any of the bins.
+/// Empties a bin, or leaves everything as it is.
+fn close_bin(tally: &mut Tally<'_>, stage: usize, bin: u32, looks: &mut usize) -> bool {
+    let mut moved: Vec<(u32, u32)> = Vec::new();
+    let copies = inside(tally, &[bin]).into_iter().flat_map(|item| {
+        let n = tally.at[item as usize][&bin] as usize;
+        std::iter::repeat_n(item, n)
+    });
+    for item in copies.collect::<Vec<u32>>() {
+        *looks = looks.saturating_sub(tally.assignment.items[item as usize].eligible.len());
+        match move_to_open(tally, stage, item, bin) {
+            Some(to) => moved.push((item, to)),
+            None => {
+                for &(item, to) in moved.iter().rev() {
+                    tally.change(item, to, -1);
+                    tally.change(item, bin, 1);
+                }
+                return false;
+            }
+        }
+    }
+    true
+}
+
+/// Moves one copy to the tightest open bin where it raises least; no stage before `stage` may suffer.
+fn move_to_open(tally: &mut Tally<'_>, stage: usize, item: u32, from: u32) -> Option<u32> {
+    let before = touched(tally, item, from, from);
+    tally.change(item, from, -1);
+    let eligible = &tally.assignment.items[item as usize].eligible;
+    let target = (eligible.iter().copied())
+        .filter(|&bin| bin != from && tally.load[bin as usize] > 0 && tally.room(item, bin) > 0)
+        .min_by_key(|&bin| {
+            let free = tally.free(bin).iter().sum::<i64>();
+            (raised(tally, item, bin).0, free, bin)
+        });
+    if let Some(to) = target {
+        tally.change(item, to, 1);
+        let after = touched(tally, item, from, from);
+        let suffers = (tally.assignment.stages[..stage]
+            .iter()
+            .zip(after.iter().zip(&before)))
+        .any(|(stage, (&after, &before))| stage.objective.sense().is_better(before, after, TIE));
+        if !suffers && tally.holds(item) {
+            return Some(to);
+        }
+        tally.change(item, to, -1);
+    }
+    tally.change(item, from, 1);
+    None
+}
+
+/// How many worst groups one more copy in the bin raises, and the sum of its groups' counts.
+fn raised(tally: &Tally<'_>, item: u32, bin: u32) -> (i64, i64) {
+    let mut raised = 0;
+    let mut sum = 0;
+    for &rule in &tally.index.rules_of[item as usize] {
+        if let Some(group) = tally.group(rule, bin) {
+            let counts = &tally.counts[rule as usize];
+            let is_term = matches!(
+                tally.index.rules[rule as usize],
+                Rule::Loss(..) | Rule::Survival(..)
+            );
+            raised += i64::from(is_term && counts.counts[group] == counts.most.0);
+            sum += counts.counts[group];
+        }
+    }
+    (raised, sum)
+}
+
+/// Items with copies in any of the bins, ascending.
 fn inside(tally: &Tally<'_>, bins: &[u32]) -> Vec<u32> {
-    (0_u32..)
-        .zip(&tally.at)
-        .filter(|(_, at)| bins.iter().any(|bin| at.contains_key(bin)))
-        .map(|(item, _)| item)
-        .collect()
+    let of_bins = bins.iter().flat_map(|&bin| &tally.inside[bin as usize]);
+    let mut items: Vec<u32> = of_bins.copied().collect();
+    items.sort_unstable();
+    items.dedup();
+    items
+}
+
+/// Places copies that have no room by moving others, the most valuable first.
+fn place_more(run: &mut Run<'_>, tally: &mut Tally<'_>, terms: &[Term], looks: &mut usize) -> bool {
+    let mut wanted: Vec<(i64, u32)> = (terms.iter())
+        .filter(|term| term.value > 0 && tally.remaining(term.item) > 0)
+        .filter(|term| {
+            let gang = tally.index.gang_of[term.item as usize];
+            gang.is_none_or(|gang| tally.gangs[gang as usize] > 0)
+        })
+        .map(|term| (-term.value, term.item))
+        .collect();
+    wanted.sort_unstable();
+    let mut placed = false;
+    for (_, item) in wanted {
+        while tally.remaining(item) > 0 && !run.must_stop() && place_by_moving(tally, item, looks) {
+            placed = true;
+        }
+    }
+    placed
+}
+
+/// Makes room for one more copy of the item by moving a copy of another item elsewhere.
+fn place_by_moving(tally: &mut Tally<'_>, item: u32, looks: &mut usize) -> bool {
+    let assignment = tally.assignment;
+    for &bin in assignment.items[item as usize].eligible.iter() {
+        for other in inside(tally, &[bin]) {
+            if *looks == 0 {
+                return false;
+            }
+            *looks -= 1;
+            if other == item || !frees_enough(tally, item, other, bin) {
+                continue;
+            }
+            tally.change(other, bin, -1);
+            if tally.room(item, bin) > 0 {
+                tally.change(item, bin, 1);
+                let eligible = &assignment.items[other as usize].eligible;
+                *looks = looks.saturating_sub(eligible.len());
+                let tightest = (eligible.iter().copied())
+                    .filter(|&to| to != bin && tally.room(other, to) > 0)
+                    .min_by_key(|&to| (tally.free(to).iter().sum::<i64>(), to));
+                if let Some(to) = tightest {
+                    tally.change(other, to, 1);
+                    if tally.holds(other) && tally.holds(item) {
+                        return true;
+                    }
+                    tally.change(other, to, -1);
+                }
+                tally.change(item, bin, -1);
+            }
+            tally.change(other, bin, 1);
+        }
+    }
+    false
+}
+
+/// Whether the bin's capacity is enough for the item once a copy of the other is gone.
+fn frees_enough(tally: &Tally<'_>, item: u32, other: u32, bin: u32) -> bool {
+    let items = &tally.assignment.items;
+    let demands = (items[item as usize].demand.iter()).zip(&items[other as usize].demand);
+    (tally.free(bin).iter().zip(demands))
+        .all(|(&free, (&wanted, &freed))| wanted == 0 || free + freed >= wanted)
 }
 
 /// Moves one copy out of a worst group of the rule, if that helps the rule and harms no earlier or equal stage.
@@ -356,22 +517,7 @@ fn best_target(
                 .is_none_or(|group| counts[group] + 1 < most)
         })
         .filter(|&bin| tally.room(item, bin) > 0)
-        .min_by_key(|&bin| {
-            let mut raised = 0;
-            let mut sum = 0;
-            for &other in &tally.index.rules_of[item as usize] {
-                if let Some(group) = tally.group(other, bin) {
-                    let of_other = &tally.counts[other as usize];
-                    let is_term = matches!(
-                        tally.index.rules[other as usize],
-                        Rule::Loss(..) | Rule::Survival(..)
-                    );
-                    raised += i64::from(is_term && of_other.counts[group] == of_other.most.0);
-                    sum += of_other.counts[group];
-                }
-            }
-            (raised, sum, bin)
-        })
+        .min_by_key(|&bin| (raised(tally, item, bin), bin))
 }
 
 /// By stage: the part of its value that moving a copy between the bins can change.

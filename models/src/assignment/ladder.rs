@@ -70,10 +70,10 @@ impl LadderOptions {
             seed: 0,
             exact_columns: 4_000,
             exact_columns_without_limits: 120,
-            nodes: 2_000,
-            neighborhoods: 40,
-            neighborhood_columns: 500,
-            neighborhood_nodes: 100,
+            nodes: 500,
+            neighborhoods: 30,
+            neighborhood_columns: 200,
+            neighborhood_nodes: 10,
             moves: 4_000,
         }
     }
@@ -149,7 +149,7 @@ pub fn solve(
     });
     let reduced = reduce(assignment);
     let stop = Stop {
-        deadline: options.deadline,
+        deadline: options.deadline.map(for_construction),
         cancel: options.cancel.clone(),
     };
     let greedy = construct(&reduced.assignment, None, &stop);
@@ -185,7 +185,7 @@ pub fn solve(
     let mut bounds = Bounds::new(&room);
     bounds.update(&mut run);
     // What comes after the search takes about as long as this.
-    run.reserve = began.elapsed() * 2 + Duration::from_millis(10);
+    run.reserve = began.elapsed() * 3 + Duration::from_millis(10);
     run.improve(&mut bounds);
     bounds.update(&mut run);
     Solved {
@@ -195,6 +195,12 @@ pub fn solve(
         stopped: run.stopped.or(run.cut),
         failures: run.failures,
     }
+}
+
+/// The moment at which constructing must end: bounds and reports need time as well.
+fn for_construction(deadline: Instant) -> Instant {
+    let now = Instant::now();
+    now + deadline.saturating_duration_since(now) / 2
 }
 
 fn refused(faults: &[super::validate::AssignmentFault]) -> Solved {

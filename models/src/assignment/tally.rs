@@ -1,6 +1,6 @@
 //! A placement in the making: what is free and how the rules stand, kept up to date copy by copy.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use super::placement::Placement;
@@ -204,6 +204,8 @@ pub(super) struct Tally<'a> {
     pub(super) placed: Vec<i64>,
     /// Copies by bin, for each item.
     pub(super) at: Vec<BTreeMap<u32, i64>>,
+    /// Items with copies in each bin.
+    pub(super) inside: Vec<BTreeSet<u32>>,
     /// What each cap still allows.
     caps: Vec<i64>,
     /// Counts of each rule of the index.
@@ -226,6 +228,7 @@ impl<'a> Tally<'a> {
             load: vec![0; assignment.bins.len()],
             placed: vec![0; n_items],
             at: vec![BTreeMap::new(); n_items],
+            inside: vec![BTreeSet::new(); assignment.bins.len()],
             caps: assignment.caps.iter().map(|cap| cap.max).collect(),
             counts: (index.rules.iter())
                 .map(|rule| Counts::new(&rule.packing(assignment).base))
@@ -270,6 +273,9 @@ impl<'a> Tally<'a> {
         *here += copies;
         if *here == 0 {
             self.at[item as usize].remove(&bin);
+            self.inside[bin as usize].remove(&item);
+        } else if *here == copies {
+            self.inside[bin as usize].insert(item);
         }
         let index = self.index;
         for &cap in &index.caps_of[item as usize] {

