@@ -75,6 +75,25 @@ pub struct Bid {
     pub classes: Vec<BidClass>,
 }
 
+impl Bid {
+    /// Everything that the framework's tasks ask for, gangs as units.
+    #[must_use]
+    pub fn everything(view: &View<'_>) -> Self {
+        let jobs = &view.cluster.framework(view.framework).jobs;
+        let tasks = jobs.iter().flat_map(|&job| view.cluster.job(job).tasks.iter().map(move |&task| (job, task)));
+        let classes = tasks.filter_map(|(job, task)| {
+            let wanted = view.cluster.task(task);
+            (wanted.instances > 0).then(|| BidClass {
+                task,
+                instances: wanted.instances,
+                value: wanted.value,
+                unit: view.cluster.job(job).gang_min.unwrap_or(1).clamp(1, wanted.instances),
+            })
+        });
+        Self { classes: classes.collect() }
+    }
+}
+
 /// A task as the broker sees it: which agents are eligible follows from the task's own rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BidClass {

@@ -1,11 +1,12 @@
 //! What every phase of one plan looks up.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use apportion_cluster::plan::Warning;
 use apportion_cluster::{Cluster, FrameworkIdx};
-use apportion_policies::{Bid, Policy, View};
+use apportion_policies::{Bid, BidClass, Policy, View};
 
 use super::options::Options;
 use super::solve::panic_message;
@@ -14,7 +15,7 @@ use super::solve::panic_message;
 pub(super) struct Context<'a> {
     pub cluster: &'a Cluster,
     pub options: &'a Options,
-    /// Bids by framework; empty for frameworks whose policy failed.
+    /// Bids by framework.
     pub bids: Vec<Bid>,
     policies: Vec<Option<Arc<dyn Policy>>>,
     warnings: Mutex<Vec<Warning>>,
@@ -40,7 +41,10 @@ impl<'a> Context<'a> {
                     context.policies[at] = Some(policy);
                     context.bids[at] = bid;
                 }
-                Err(text) => context.warn("policy_failed", &cluster.framework(framework).id, text),
+                Err(text) => {
+                    context.bids[at] = Bid::everything(&View { cluster, framework });
+                    context.warn("policy_failed", &cluster.framework(framework).id, text);
+                }
             }
         }
         context
@@ -101,11 +105,24 @@ impl<'a> Context<'a> {
     }
 }
 
+/// A framework's policy and bid. A policy that cannot bid is not asked for proposals; its framework takes part
+/// in the shares with everything that it asks for.
 fn bid(cluster: &Cluster, options: &Options, framework: FrameworkIdx) -> Result<(Arc<dyn Policy>, Bid), String> {
     let name = &cluster.framework(framework).policy;
     let policy = options.policies.get(name).ok_or_else(|| format!("no policy `{name}` is registered"))?;
     let guarded = std::panic::AssertUnwindSafe(|| policy.bid(&View { cluster, framework }));
     let bid = std::panic::catch_unwind(guarded);
     let bid = bid.map_err(|panic| format!("the policy panicked: {}", panic_message(&*panic)))?;
-    Ok((Arc::clone(policy), bid))
+    let mut tasks = BTreeSet::new();
+    let makes_sense = |class: &BidClass| {
+        let task = cluster.tasks.get(class.task.at());
+        let own = task.filter(|task| cluster.job(task.job).framework == framework);
+        own.is_some_and(|task| (1..=task.instances).contains(&class.instances))
+            && class.value >= 1
+            && (1..=class.instances).contains(&class.unit)
+    };
+    match bid.classes.iter().find(|class| !makes_sense(class) || !tasks.insert(class.task)) {
+        Some(class) => Err(format!("the policy's bid makes no sense: {class:?}")),
+        None => Ok((Arc::clone(policy), bid)),
+    }
 }

@@ -12,6 +12,7 @@ mod reasons;
 mod release;
 mod report;
 mod rounds;
+mod rules;
 mod solve;
 mod state;
 
@@ -28,7 +29,7 @@ use rounds::Record;
 use state::State;
 
 pub use apply::{ApplyError, apply};
-pub use options::{Mode, Options, Progress};
+pub use options::{Mode, ModelSink, Options, Progress};
 
 /// Why no plan could be made.
 #[derive(Debug, thiserror::Error)]

@@ -59,6 +59,9 @@ pub enum Progress {
     Audit,
 }
 
+/// Takes models by name, from any thread.
+pub type ModelSink = Arc<dyn Fn(&str, &Milp) + Send + Sync>;
+
 /// What influences a plan, and where to report.
 ///
 /// The engine reads no file and no clock of its own making: the caller states the moment by which the
@@ -88,7 +91,7 @@ pub struct Options {
     pub progress: Arc<dyn Fn(Progress) + Send + Sync>,
     /// Called with each first-round model (`<framework>.<stage>`), once its slice is solved: a later stage's
     /// model holds the values that earlier stages reached.
-    pub dump: Option<Arc<dyn Fn(&str, &Milp) + Send + Sync>>,
+    pub dump: Option<ModelSink>,
 }
 
 impl Default for Options {

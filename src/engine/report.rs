@@ -124,12 +124,20 @@ pub(super) fn framework(
 fn metrics(context: &Context<'_>, framework: FrameworkIdx, own: &[Running]) -> BTreeMap<String, f64> {
     let Some(policy) = context.policy(framework) else { return BTreeMap::new() };
     let standing = Standing { cluster: context.cluster, framework, placements: own };
+    let failed = |text| context.warn("policy_failed", &context.cluster.framework(framework).id, text);
     let metrics = catch_unwind(AssertUnwindSafe(|| policy.metrics(&standing)));
-    metrics.unwrap_or_else(|panic| {
-        let text = format!("the policy panicked in its metrics: {}", solve::panic_message(&*panic));
-        context.warn("policy_failed", &context.cluster.framework(framework).id, text);
+    let mut metrics = metrics.unwrap_or_else(|panic| {
+        failed(format!("the policy panicked in its metrics: {}", solve::panic_message(&*panic)));
         BTreeMap::new()
-    })
+    });
+    // What is no finite number cannot be written to a file.
+    metrics.retain(|name, value| {
+        if !value.is_finite() {
+            failed(format!("the policy's metric {name} is {value}"));
+        }
+        value.is_finite()
+    });
+    metrics
 }
 
 /// The stages of a framework's result, and its gap.
@@ -148,7 +156,13 @@ fn stages(
         Some((offers, answer)) if is_whole(&slice, offers, &answer.formulation) => {
             finish(&slice, &answer.formulation, &answer.solved.stages)
         }
-        _ => audited(state, context, &slice).unwrap_or_default(),
+        _ => {
+            let (mut stages, gap) = audited(state, context, &slice).unwrap_or_default();
+            if record.failed {
+                stages.iter_mut().for_each(|stage| stage.greedy = None);
+            }
+            (stages, gap)
+        }
     }
 }
 

@@ -33,6 +33,9 @@ use super::solve::{self, Answer, Effort};
 use super::state::State;
 use crate::broker::Shares;
 
+/// In later rounds, slices of at most so many columns are searched again; larger ones are only added to.
+const COLUMNS_SEARCHED_AGAIN: usize = 600;
+
 /// What is known about a framework's solves.
 #[derive(Default)]
 pub(super) struct Record {
@@ -40,6 +43,8 @@ pub(super) struct Record {
     pub last: Option<(Vec<Offer>, Answer)>,
     /// Whether a wall clock cut something short.
     pub stopped: bool,
+    /// Whether a proposal was lost: the baseline is then no measure.
+    pub failed: bool,
     /// Offers of the last attempt, to not ask the same again.
     attempted: Option<Vec<Offer>>,
 }
@@ -62,6 +67,7 @@ pub(super) fn first(state: &mut State<'_>, context: &Context<'_>, first: Vec<Fir
         .collect();
     for (offers, framework, answer) in answers {
         state.record(framework, &offers);
+        records[framework.at()].failed |= answer.is_none();
         if let Some(answer) = answer {
             records[framework.at()].stopped |= answer.solved.stopped.is_some();
             state.commit(framework, answer.proposal.placements.clone());
@@ -108,7 +114,9 @@ pub(super) fn construct(state: &mut State<'_>, context: &Context<'_>, framework:
     }
     let slice = state.slice(framework, offers);
     state.record(framework, &slice.offers);
-    if let Some(answer) = attempt(context, &slice, None, &[], Effort::Construct, true) {
+    let answer = attempt(context, &slice, None, &[], Effort::Construct, true);
+    record.failed |= answer.is_none();
+    if let Some(answer) = answer {
         record.stopped |= answer.solved.stopped.is_some();
         state.commit(framework, answer.proposal.placements);
     }
@@ -145,6 +153,7 @@ fn offer_everything(
     let answer = attempt(context, &slice, budget, &before, effort, false);
     state.record(framework, &slice.offers);
     record.attempted = Some(slice.offers.clone());
+    record.failed |= answer.is_none();
     let Some(answer) = answer else { return false };
     record.stopped |= answer.solved.stopped.is_some() || effort == Effort::Construct;
     let value = |placements: &[Running]| -> i64 {
@@ -193,6 +202,10 @@ fn attempt(
     let framework = &context.cluster.framework(slice.framework).id;
     let policy = context.policy(slice.framework)?;
     let answer = solve::formulate(&**policy, slice, budget).and_then(|formulation| {
+        // Later rounds add what is left over: searching a large slice again would cost more than it finds.
+        let columns: usize = formulation.assignment.items.iter().map(|item| item.eligible.len()).sum();
+        let is_large = !first && columns > COLUMNS_SEARCHED_AGAIN;
+        let effort = if is_large { Effort::Construct } else { effort };
         solve::answer(&**policy, slice, formulation, start, effort, context.options)
     });
     match answer {

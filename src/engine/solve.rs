@@ -10,6 +10,7 @@ use apportion_models::assignment::{Cap, LadderOptions, Placement, Solved, Stop, 
 use apportion_policies::{Formulation, Policy};
 
 use super::options::Options;
+use super::rules;
 
 /// What came of one slice.
 pub(super) struct Answer {
@@ -52,6 +53,9 @@ pub(super) fn formulate(policy: &dyn Policy, slice: &Slice<'_>, budget: Option<i
     if let Err(faults) = model.validate() {
         let first = faults.first().map(ToString::to_string).unwrap_or_default();
         return Err(format!("the policy's model is malformed: {first}"));
+    }
+    if formulation.items.len() != model.items.len() || formulation.bins.len() != model.bins.len() {
+        return Err("the policy's model does not say which task or agent each item or bin is".to_owned());
     }
     let n_stages = model.stages.len();
     if formulation.roles.len() != n_stages || formulation.constants.len() != n_stages {
@@ -128,18 +132,21 @@ pub(super) fn as_placement(formulation: &Formulation, placements: &[Running]) ->
     Placement::new(entries.collect())
 }
 
-/// A proposal stays inside its slice: known pairs, pending counts, offered amounts. The policy's own rules
-/// are the verifier's business.
+/// A proposal stays inside its slice (known pairs, pending counts, offered amounts) and keeps the snapshot's rules.
 fn check(slice: &Slice<'_>, proposal: &Proposal) -> Result<(), String> {
+    let pairs = || proposal.placements.iter().map(|placed| (placed.task, placed.agent));
+    if !pairs().zip(pairs().skip(1)).all(|(left, right)| left < right) {
+        return Err("the policy proposed placements that are not by task and agent, each pair once".to_owned());
+    }
     let mut pending = slice.pending.clone();
     let mut room: Vec<Quantities> = slice.offers.iter().map(|offer| offer.resources.clone()).collect();
     for placed in &proposal.placements {
-        let name = slice.cluster.task_name(placed.task);
         let task = pending.binary_search_by_key(&placed.task, |&(task, _)| task);
         let offer = slice.offers.binary_search_by_key(&placed.agent, |offer| offer.agent);
         let (Ok(task), Ok(offer)) = (task, offer) else {
-            return Err(format!("the policy proposed {name} where it was not offered anything"));
+            return Err("the policy proposed a task that is not pending, or an agent that was not offered".to_owned());
         };
+        let name = slice.cluster.task_name(placed.task);
         if placed.instances < 1 || placed.instances > pending[task].1 {
             return Err(format!("the policy proposed {} instances of {name}", placed.instances));
         }
@@ -150,7 +157,8 @@ fn check(slice: &Slice<'_>, proposal: &Proposal) -> Result<(), String> {
         pending[task].1 -= placed.instances;
         room[offer].subtract(demand, placed.instances);
     }
-    Ok(())
+    let broken = rules::broken(slice, proposal);
+    broken.map_or(Ok(()), |rule| Err(format!("the policy's proposal breaks a rule: {rule}")))
 }
 
 /// What a panic said.

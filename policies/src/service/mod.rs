@@ -57,7 +57,7 @@ use std::collections::BTreeMap;
 use apportion_cluster::{Cluster, Framework, Slice};
 use apportion_models::assignment::Assignment;
 
-use crate::contract::{Bid, BidClass, Formulation, ParameterFault, Policy, Standing, View};
+use crate::contract::{Bid, Formulation, ParameterFault, Policy, Standing, View};
 use crate::error::PolicyError;
 use parameters::Parameters;
 use tables::Tables;
@@ -76,18 +76,7 @@ impl Policy for Service {
     }
 
     fn bid(&self, view: &View<'_>) -> Bid {
-        let jobs = &view.cluster.framework(view.framework).jobs;
-        let tasks = jobs.iter().flat_map(|&job| view.cluster.job(job).tasks.iter().map(move |&task| (job, task)));
-        let classes = tasks.filter_map(|(job, task)| {
-            let wanted = view.cluster.task(task);
-            (wanted.instances > 0).then(|| BidClass {
-                task,
-                instances: wanted.instances,
-                value: wanted.value,
-                unit: view.cluster.job(job).gang_min.unwrap_or(1).clamp(1, wanted.instances),
-            })
-        });
-        Bid { classes: classes.collect() }
+        Bid::everything(view)
     }
 
     fn formulate(&self, slice: &Slice<'_>) -> Result<Formulation, PolicyError> {

@@ -1,0 +1,124 @@
+//! The snapshot's rules on one framework's proposal, whoever's policy made it.
+//!
+//! A policy's model states these rules itself; this is the check that it did. A proposal that breaks one does
+//! not count. Rules that the kept state breaks already are relaxed to what it is.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use apportion_cluster::{
+    AgentIdx, AttributeRule, Cluster, DomainIdx, GroupIdx, LevelIdx, Proposal, Running, Slice, SpreadRule, Task,
+    TaskIdx,
+};
+
+/// The first rule that a proposal breaks, in words.
+pub(super) fn broken(slice: &Slice<'_>, proposal: &Proposal) -> Option<String> {
+    let cluster = slice.cluster;
+    let new = proposal.placements.iter();
+    let refused = new.clone().find(|placed| cluster.refusal(cluster.task(placed.task), placed.agent).is_some());
+    if let Some(placed) = refused {
+        let agent = &cluster.agent(placed.agent).id;
+        return Some(format!("{} may not be placed on {agent}", cluster.task_name(placed.task)));
+    }
+    let state = After { cluster, kept: by_task(slice.kept.iter()), new: by_task(new) };
+    let jobs = &cluster.framework(slice.framework).jobs;
+    let tasks = || jobs.iter().flat_map(|&job| cluster.job(job).tasks.iter().copied());
+    let mut usable = BTreeMap::new();
+    let limit = tasks().find_map(|task| state.limit(task));
+    let spread = || tasks().find_map(|task| state.spread(task, &mut usable));
+    let gang = || {
+        jobs.iter().find_map(|&job| {
+            let tasks = &cluster.job(job).tasks;
+            let (kept, new) = (state.count(&state.kept, tasks), state.count(&state.new, tasks));
+            let partial = cluster.job(job).gang_min.is_some_and(|min| new > 0 && kept + new < min);
+            partial.then(|| format!("gang[{}]", cluster.job(job).id))
+        })
+    };
+    limit.or_else(spread).or_else(gang).map(|rule| format!("{rule} does not hold"))
+}
+
+type ByTask = BTreeMap<TaskIdx, Vec<(AgentIdx, i64)>>;
+
+/// Everything about a task that decides which domains of a level it may use.
+type UsableKey<'a> = (LevelIdx, &'a [AttributeRule], Option<&'a [AgentIdx]>, &'a [String]);
+
+/// What stays and what would be new.
+struct After<'a> {
+    cluster: &'a Cluster,
+    kept: ByTask,
+    new: ByTask,
+}
+
+impl<'a> After<'a> {
+    fn count(&self, of: &ByTask, tasks: &[TaskIdx]) -> i64 {
+        let here = tasks.iter().filter_map(|task| of.get(task)).flatten();
+        here.map(|(_, instances)| instances).sum()
+    }
+
+    /// Tasks that a rule of `task` counts.
+    fn counted(&self, task: TaskIdx, group: Option<GroupIdx>) -> Vec<TaskIdx> {
+        let Some(group) = group else { return vec![task] };
+        let placed: BTreeSet<TaskIdx> = self.kept.keys().chain(self.new.keys()).copied().collect();
+        placed.into_iter().filter(|&task| self.cluster.task(task).groups.contains(&group)).collect()
+    }
+
+    fn by_domain(&self, of: &ByTask, tasks: &[TaskIdx], level: LevelIdx) -> BTreeMap<DomainIdx, i64> {
+        let mut sums = BTreeMap::new();
+        for &(agent, instances) in tasks.iter().filter_map(|task| of.get(task)).flatten() {
+            *sums.entry(self.cluster.domain(agent, level)).or_insert(0) += instances;
+        }
+        sums
+    }
+
+    fn limit(&self, task: TaskIdx) -> Option<String> {
+        let broken = self.cluster.task(task).limits.iter().find(|rule| {
+            let counted = self.counted(task, rule.group);
+            let kept = self.by_domain(&self.kept, &counted, rule.level);
+            let new = self.by_domain(&self.new, &counted, rule.level);
+            new.iter().any(|(domain, new)| kept.get(domain).copied().unwrap_or(0) + new > rule.max)
+        })?;
+        Some(self.name("limit", task, broken.group, broken.level))
+    }
+
+    fn spread(&self, task: TaskIdx, usable: &mut BTreeMap<UsableKey<'a>, BTreeSet<DomainIdx>>) -> Option<String> {
+        let cluster = self.cluster;
+        let of: &'a Task = cluster.task(task);
+        let mut uneven = |rule: &SpreadRule| {
+            let counted = self.counted(task, rule.group);
+            let (kept, new) = (&self.kept, self.by_domain(&self.new, &counted, rule.level));
+            if new.is_empty() {
+                return false;
+            }
+            let key = (rule.level, &of.attributes[..], of.agents.as_deref(), &of.tolerates[..]);
+            let usable = usable.entry(key).or_insert_with(|| {
+                let agents = cluster.agent_indices().filter(|&agent| cluster.broken_rule(of, agent).is_none());
+                agents.map(|agent| cluster.domain(agent, rule.level)).collect()
+            });
+            let kept = self.by_domain(kept, &counted, rule.level);
+            let before = |domain: &DomainIdx| kept.get(domain).copied().unwrap_or(0);
+            let after = |domain: &DomainIdx| before(domain) + new.get(domain).copied().unwrap_or(0);
+            skew(usable.iter().map(after)) > rule.max_skew.max(skew(usable.iter().map(before)))
+        };
+        let broken = of.spreads.iter().find(|rule| rule.hard && uneven(rule))?;
+        Some(self.name("spread", task, broken.group, broken.level))
+    }
+
+    fn name(&self, kind: &str, task: TaskIdx, group: Option<GroupIdx>, level: LevelIdx) -> String {
+        let counted = match group {
+            Some(group) => format!("group:{}", self.cluster.groups[group.at()]),
+            None => self.cluster.task_name(task),
+        };
+        format!("{kind}[{counted},{}]", self.cluster.levels[level.at()].name)
+    }
+}
+
+fn skew(counts: impl Iterator<Item = i64> + Clone) -> i64 {
+    counts.clone().max().unwrap_or(0) - counts.min().unwrap_or(0)
+}
+
+fn by_task<'r>(running: impl Iterator<Item = &'r Running>) -> ByTask {
+    let mut by_task: ByTask = BTreeMap::new();
+    for placed in running {
+        by_task.entry(placed.task).or_default().push((placed.agent, placed.instances));
+    }
+    by_task
+}
