@@ -22,7 +22,14 @@ struct Workload {
 fn workloads() -> Vec<Workload> {
     let workload = |label, agents, jobs, frameworks, load| Workload {
         label,
-        options: GenerateOptions { agents, jobs, frameworks, load, seed: 1, ..GenerateOptions::default() },
+        options: GenerateOptions {
+            agents,
+            jobs,
+            frameworks,
+            load,
+            seed: 1,
+            ..GenerateOptions::default()
+        },
     };
     vec![
         workload("20 agents, roomy", 20, 8, 2, 0.6),
@@ -39,27 +46,42 @@ fn load(workload: &Workload) -> (String, Cluster) {
 }
 
 fn options(mode: Mode) -> Options {
-    Options { mode, threads: 1, ..Options::default() }
+    Options {
+        mode,
+        threads: 1,
+        ..Options::default()
+    }
 }
 
 /// Plans once and lets the judge look at it.
 fn verified(cluster: &Cluster, mode: Mode, label: &str) -> apportion_cluster::plan::PlanFile {
     let plan = engine::plan(cluster, &options(mode)).expect("threads can be started");
     let report = verify(cluster, &plan);
-    assert!(report.holds(), "{label}, {}: not timed, as it does not verify: {:?}", mode.name(), report.violations.first());
+    assert!(
+        report.holds(),
+        "{label}, {}: not timed, as it does not verify: {:?}",
+        mode.name(),
+        report.violations.first()
+    );
     plan
 }
 
 fn plans(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("plan");
-    group.sample_size(10).measurement_time(Duration::from_secs(5));
+    group
+        .sample_size(10)
+        .measurement_time(Duration::from_secs(5));
     for workload in workloads() {
         let (_, cluster) = load(&workload);
         for mode in [Mode::Brokered, Mode::Greedy] {
             verified(&cluster, mode, workload.label);
-            group.bench_with_input(BenchmarkId::new(mode.name(), workload.label), &cluster, |bencher, cluster| {
-                bencher.iter(|| engine::plan(black_box(cluster), &options(mode)));
-            });
+            group.bench_with_input(
+                BenchmarkId::new(mode.name(), workload.label),
+                &cluster,
+                |bencher, cluster| {
+                    bencher.iter(|| engine::plan(black_box(cluster), &options(mode)));
+                },
+            );
         }
     }
     group.finish();
@@ -67,16 +89,26 @@ fn plans(criterion: &mut Criterion) {
 
 fn reading_and_verifying(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("around a plan");
-    group.sample_size(20).measurement_time(Duration::from_secs(3));
+    group
+        .sample_size(20)
+        .measurement_time(Duration::from_secs(3));
     for workload in workloads() {
         let (text, cluster) = load(&workload);
-        group.bench_with_input(BenchmarkId::new("read", workload.label), &text, |bencher, text| {
-            bencher.iter(|| snapshot::read(black_box(text.as_bytes())));
-        });
+        group.bench_with_input(
+            BenchmarkId::new("read", workload.label),
+            &text,
+            |bencher, text| {
+                bencher.iter(|| snapshot::read(black_box(text.as_bytes())));
+            },
+        );
         let plan = verified(&cluster, Mode::Brokered, workload.label);
-        group.bench_with_input(BenchmarkId::new("verify", workload.label), &plan, |bencher, plan| {
-            bencher.iter(|| verify(&cluster, black_box(plan)));
-        });
+        group.bench_with_input(
+            BenchmarkId::new("verify", workload.label),
+            &plan,
+            |bencher, plan| {
+                bencher.iter(|| verify(&cluster, black_box(plan)));
+            },
+        );
     }
     group.finish();
 }

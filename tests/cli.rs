@@ -26,11 +26,16 @@ struct Run {
 
 impl Run {
     fn json(&self) -> Value {
-        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error} in:\n{}{}", self.out, self.err))
+        serde_json::from_str(&self.out)
+            .unwrap_or_else(|error| panic!("{error} in:\n{}{}", self.out, self.err))
     }
 
     fn expect(self, code: i32) -> Self {
-        assert_eq!(self.code, code, "stdout:\n{}stderr:\n{}", self.out, self.err);
+        assert_eq!(
+            self.code, code,
+            "stdout:\n{}stderr:\n{}",
+            self.out, self.err
+        );
         self
     }
 }
@@ -56,7 +61,11 @@ fn command(folder: &Path) -> Command {
 
 /// Runs `apportion` with words that have no spaces in them.
 fn run(folder: &Path, line: &str) -> Run {
-    command(folder).args(line.split_whitespace()).output().unwrap().into()
+    command(folder)
+        .args(line.split_whitespace())
+        .output()
+        .unwrap()
+        .into()
 }
 
 /// A folder with the examples in it.
@@ -65,8 +74,18 @@ fn workspace() -> TempDir {
     std::fs::create_dir(folder.path().join("examples")).unwrap();
     for entry in std::fs::read_dir(root().join("examples")).unwrap() {
         let path = entry.unwrap().path();
-        if path.extension().is_some_and(|extension| extension == "json") {
-            std::fs::copy(&path, folder.path().join("examples").join(path.file_name().unwrap())).unwrap();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "json")
+        {
+            std::fs::copy(
+                &path,
+                folder
+                    .path()
+                    .join("examples")
+                    .join(path.file_name().unwrap()),
+            )
+            .unwrap();
         }
     }
     folder
@@ -80,12 +99,30 @@ fn root() -> PathBuf {
 fn help_goes_to_standard_output_and_names_commands_and_exit_codes() {
     let folder = workspace();
     let help = run(folder.path(), "--help").expect(0);
-    for word in ["plan", "verify", "apply", "lint", "import", "generate", "solve", "Exit codes"] {
-        assert!(help.out.contains(word), "{word} is missing in:\n{}", help.out);
+    for word in [
+        "plan",
+        "verify",
+        "apply",
+        "lint",
+        "import",
+        "generate",
+        "solve",
+        "Exit codes",
+    ] {
+        assert!(
+            help.out.contains(word),
+            "{word} is missing in:\n{}",
+            help.out
+        );
     }
     assert!(!help.out.contains("solve-model"), "{}", help.out);
     assert_eq!(help.err, "");
-    assert!(run(folder.path(), "--version").expect(0).out.starts_with("apportion "));
+    assert!(
+        run(folder.path(), "--version")
+            .expect(0)
+            .out
+            .starts_with("apportion ")
+    );
     for line in help.out.lines() {
         assert!(line.chars().count() <= 100, "{line}");
     }
@@ -98,7 +135,10 @@ fn wrong_usage_is_2_and_says_what_is_possible() {
         ("", "Usage"),
         ("plna x", "plan"),
         ("plan", "SNAPSHOT"),
-        ("plan examples/shop.json --mode monolithic", "brokered, greedy"),
+        (
+            "plan examples/shop.json --mode monolithic",
+            "brokered, greedy",
+        ),
         ("plan examples/shop.json --fairness maxmin", "nash"),
         ("plan examples/shop.json --deadline soon", "10s"),
         ("plan examples/shop.json --gap 2", "0.01"),
@@ -135,7 +175,11 @@ fn every_failure_is_json_where_json_was_asked_for() {
         let failed = run(folder.path(), line).expect(2);
         let document = failed.json();
         assert_eq!(document["error"]["kind"], kind, "{line}: {document}");
-        assert_eq!(document["error"]["faults"].as_array().unwrap().is_empty(), kind != "input", "{line}");
+        assert_eq!(
+            document["error"]["faults"].as_array().unwrap().is_empty(),
+            kind != "input",
+            "{line}"
+        );
     }
 }
 
@@ -148,13 +192,26 @@ fn all_input_faults_are_told_with_code_path_line_cause_and_action() {
     let failed = run(folder.path(), "plan broken.json").expect(2);
     assert_eq!(failed.out, "");
     let parts = [
-        "E0205", "agents[0].resorces", "broken.json:2:", "did you mean `resources`?", "E0403", "frameworks[0].policy",
-        "broken.json:3:", "did you mean `service`?", "2 input faults in broken.json",
+        "E0205",
+        "agents[0].resorces",
+        "broken.json:2:",
+        "did you mean `resources`?",
+        "E0403",
+        "frameworks[0].policy",
+        "broken.json:3:",
+        "did you mean `service`?",
+        "2 input faults in broken.json",
     ];
     for part in parts {
-        assert!(failed.err.contains(part), "{part} is missing in:\n{}", failed.err);
+        assert!(
+            failed.err.contains(part),
+            "{part} is missing in:\n{}",
+            failed.err
+        );
     }
-    let json = run(folder.path(), "plan broken.json --json").expect(2).json();
+    let json = run(folder.path(), "plan broken.json --json")
+        .expect(2)
+        .json();
     let faults = json["error"]["faults"].as_array().unwrap();
     assert_eq!(faults.len(), 2);
     for fault in faults {
@@ -167,29 +224,52 @@ fn all_input_faults_are_told_with_code_path_line_cause_and_action() {
 #[test]
 fn lint_tells_faults_and_suspicions_apart() {
     let folder = workspace();
-    assert_eq!(run(folder.path(), "lint examples/shop.json --json").expect(0).json()["errors"], 0);
+    assert_eq!(
+        run(folder.path(), "lint examples/shop.json --json")
+            .expect(0)
+            .json()["errors"],
+        0
+    );
     let broken = r#"{"version": "apportion/v1", "agents": [{"id": "a"}, {"id": "a"}]}"#;
     std::fs::write(folder.path().join("broken.json"), broken).unwrap();
-    let document = run(folder.path(), "lint broken.json --json").expect(2).json();
+    let document = run(folder.path(), "lint broken.json --json")
+        .expect(2)
+        .json();
     assert_eq!(document["errors"], 1, "{document}");
-    assert!(run(folder.path(), "lint broken.json").expect(2).out.contains("1 error,"));
+    assert!(
+        run(folder.path(), "lint broken.json")
+            .expect(2)
+            .out
+            .contains("1 error,")
+    );
     let odd = r#"{"version": "apportion/v1", "agents": [{"id": "a", "resources": {"cpu_milli": 4000}}],
         "frameworks": [{"id": "f", "policy": "service"}], "jobs": [{"id": "j", "framework": "f",
         "tasks": [{"id": "t", "resources": {"cpu_milli": 9000}}]}]}"#;
     std::fs::write(folder.path().join("odd.json"), odd).unwrap();
     let document = run(folder.path(), "lint odd.json --json").expect(0).json();
-    assert_ne!(document["findings"].as_array().unwrap().len(), 0, "{document}");
+    assert_ne!(
+        document["findings"].as_array().unwrap().len(),
+        0,
+        "{document}"
+    );
 }
 
 #[test]
 fn shells_get_completions_and_man_a_page() {
     let folder = workspace();
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
-        let script = run(folder.path(), &format!("completions {shell}")).expect(0).out;
+        let script = run(folder.path(), &format!("completions {shell}"))
+            .expect(0)
+            .out;
         assert!(script.contains("detailed-exitcode"), "{shell}");
     }
     assert!(run(folder.path(), "man").expect(0).out.contains(".TH"));
-    assert!(run(folder.path(), "man plan").expect(0).out.contains("apportion plan"));
+    assert!(
+        run(folder.path(), "man plan")
+            .expect(0)
+            .out
+            .contains("apportion plan")
+    );
 }
 
 #[test]
@@ -202,13 +282,29 @@ fn imports_keep_names_and_say_what_they_could_not() {
         {"kind": "Pod", "metadata": {"name": "p", "namespace": "shop"}, "spec": {"nodeName": "n1", "containers": [
             {"name": "c", "resources": {"requests": {"cpu": "500m", "memory": "256Mi"}}}]}, "status": {"phase": "Running"}}]}"#;
     std::fs::write(folder.path().join("list.json"), pods).unwrap();
-    let imported = run(folder.path(), "import kubernetes list.json -o cluster.json --json").expect(0).json();
-    assert_eq!((&imported["agents"], &imported["running"]), (&1.into(), &1.into()), "{imported}");
+    let imported = run(
+        folder.path(),
+        "import kubernetes list.json -o cluster.json --json",
+    )
+    .expect(0)
+    .json();
+    assert_eq!(
+        (&imported["agents"], &imported["running"]),
+        (&1.into(), &1.into()),
+        "{imported}"
+    );
     let snapshot = std::fs::read_to_string(folder.path().join("cluster.json")).unwrap();
-    assert!(snapshot.contains("shop/p") && snapshot.contains("\"n1\""), "{snapshot}");
+    assert!(
+        snapshot.contains("shop/p") && snapshot.contains("\"n1\""),
+        "{snapshot}"
+    );
     run(folder.path(), "lint cluster.json").expect(0);
     run(folder.path(), "plan cluster.json --detailed-exitcode").expect(0);
-    let printed = run(folder.path(), "import kubernetes list.json --unplace --framework-by namespace").expect(0);
+    let printed = run(
+        folder.path(),
+        "import kubernetes list.json --unplace --framework-by namespace",
+    )
+    .expect(0);
     let snapshot: Value = serde_json::from_str(&printed.out).unwrap();
     assert_eq!(snapshot["frameworks"][0]["id"], "shop", "{snapshot}");
     assert!(snapshot["placements"].is_null(), "{snapshot}");
@@ -225,7 +321,9 @@ fn generated_clusters_are_the_same_for_the_same_seed_and_have_the_sizes_asked_fo
     assert_eq!(document["agents"].as_array().unwrap().len(), 30);
     assert_eq!(document["jobs"].as_array().unwrap().len(), 12);
     assert_eq!(document["frameworks"].as_array().unwrap().len(), 2);
-    let written = run(folder.path(), &format!("{line} -o g.json --json")).expect(0).json();
+    let written = run(folder.path(), &format!("{line} -o g.json --json"))
+        .expect(0)
+        .json();
     assert_eq!(written["instances"], 200);
     run(folder.path(), "lint g.json").expect(0);
 }

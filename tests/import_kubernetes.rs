@@ -210,7 +210,7 @@ fn rules_are_said_as_the_snapshot_can() {
             .collect()
     };
     let port = "host-port/TCP/80".to_owned();
-    assert_eq!(groups("ingress-66d-5h8"), [port.clone()]);
+    assert_eq!(groups("ingress-66d-5h8"), std::slice::from_ref(&port));
     assert_eq!(limits("ingress-66d-9t2"), [("agent".to_owned(), 1, port)]);
     // Web keeps apart from itself, and stands evenly over zones.
     let key = "anti-affinity/shop/web-7c9f/kubernetes.io/hostname";

@@ -199,7 +199,7 @@ fn relaxations(file: &SnapshotFile) -> Vec<SnapshotFile> {
         for (position, task) in job.tasks.iter().enumerate() {
             let rules = &task.constraints;
             let mut without_in_task = |change: &dyn Fn(&mut TaskFile)| {
-                without(at, &|job| change(&mut job.tasks[position]))
+                without(at, &|job| change(&mut job.tasks[position]));
             };
             if !rules.limit.is_empty() {
                 without_in_task(&|task| task.constraints.limit.clear());
@@ -209,7 +209,7 @@ fn relaxations(file: &SnapshotFile) -> Vec<SnapshotFile> {
                     task.constraints
                         .spread
                         .iter_mut()
-                        .for_each(|rule| rule.hard = false)
+                        .for_each(|rule| rule.hard = false);
                 });
             }
             // With a spread, eligibility also says which domains are compared: dropping it may bind more.

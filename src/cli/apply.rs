@@ -37,7 +37,11 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Fail
         .map_err(|error| Failure::usage(format!("the plan cannot be applied: {error}")))?;
     destination.write(snapshot::to_json(&next).as_bytes())?;
     if !destination.is_standard_output() {
-        let running: i64 = next.placements.iter().map(|placement| placement.instances).sum();
+        let running: i64 = next
+            .placements
+            .iter()
+            .map(|placement| placement.instances)
+            .sum();
         report(context, &destination, running)?;
     }
     Ok(Exit::Done)

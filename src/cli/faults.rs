@@ -258,7 +258,14 @@ mod tests {
     fn a_fault_shows_code_path_line_cause_and_action() {
         let bytes = b"{\"agents\":\n [{\"id\": 17}]}";
         let text = plain(&listing("x.json", bytes, &[fault(Some(place(2, 9, 19)))]));
-        for part in ["E0201", "agents[0].id", "agent a1", "x.json:2:", "\"id\": 17", "quotes"] {
+        for part in [
+            "E0201",
+            "agents[0].id",
+            "agent a1",
+            "x.json:2:",
+            "\"id\": 17",
+            "quotes",
+        ] {
             assert!(text.contains(part), "{part} is missing in:\n{text}");
         }
         assert!(text.contains("1 input fault in x.json"), "{text}");
@@ -268,7 +275,11 @@ mod tests {
     fn a_line_of_a_megabyte_is_cut() {
         let bytes = format!("{}é17{}", "x".repeat(1 << 20), "y".repeat(1 << 20));
         let offset = (1 << 20) + 'é'.len_utf8();
-        let text = plain(&listing("x", bytes.as_bytes(), &[fault(Some(place(1, offset, offset)))]));
+        let text = plain(&listing(
+            "x",
+            bytes.as_bytes(),
+            &[fault(Some(place(1, offset, offset)))],
+        ));
         assert!(text.len() < 2_000, "{} bytes", text.len());
         assert!(text.contains("é17y"), "{text}");
     }
@@ -287,6 +298,9 @@ mod tests {
         let faults: Vec<Fault> = (0..50).map(|_| fault(None)).collect();
         let text = plain(&listing("x", b"", &faults));
         assert_eq!(text.matches("E0201").count(), MOST_SHOWN);
-        assert!(text.contains("30 more faults") && text.contains("50 input faults"), "{text}");
+        assert!(
+            text.contains("30 more faults") && text.contains("50 input faults"),
+            "{text}"
+        );
     }
 }

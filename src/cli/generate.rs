@@ -47,7 +47,10 @@ pub(super) struct Arguments {
 fn parse_load(text: &str) -> Result<f64, String> {
     match text.trim().parse::<f64>() {
         Ok(load) if load > 0.0 && load <= 10.0 => Ok(load),
-        _ => Err("a load is a number above 0 and at most 10, as in 0.7 for 70 % of the capacity".to_owned()),
+        _ => Err(
+            "a load is a number above 0 and at most 10, as in 0.7 for 70 % of the capacity"
+                .to_owned(),
+        ),
     }
 }
 

@@ -66,7 +66,11 @@ impl FrameworkBy {
 }
 
 fn formats() -> PossibleValuesParser {
-    importers().iter().map(|importer| importer.name()).collect::<Vec<_>>().into()
+    importers()
+        .iter()
+        .map(|importer| importer.name())
+        .collect::<Vec<_>>()
+        .into()
 }
 
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
@@ -81,8 +85,10 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Fail
     for path in paths {
         inputs.push((files::name(path), files::read(path)?));
     }
-    let borrowed: Vec<(&str, &[u8])> =
-        inputs.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
+    let borrowed: Vec<(&str, &[u8])> = inputs
+        .iter()
+        .map(|(name, bytes)| (name.as_str(), bytes.as_slice()))
+        .collect();
     let imported = import::import(format, &borrowed, &settings(arguments)).map_err(failure)?;
     destination.write(snapshot::to_json(&imported.snapshot).as_bytes())?;
     report(context, &destination, &imported)?;
@@ -123,7 +129,11 @@ fn fault(fault: InputFault) -> Fault {
 }
 
 /// Says what was written and what has to be said about it: on standard output if that is free, else on standard error.
-fn report(context: &Context, destination: &Destination, imported: &Imported) -> Result<(), Failure> {
+fn report(
+    context: &Context,
+    destination: &Destination,
+    imported: &Imported,
+) -> Result<(), Failure> {
     let free = !destination.is_standard_output();
     match (context.json, free) {
         (true, true) => console::print_json(&Document::of(destination, imported)),
@@ -147,7 +157,11 @@ fn summary(imported: &Imported) -> String {
     let file = &imported.snapshot;
     let tasks = file.jobs.iter().flat_map(|job| &job.tasks);
     let wanted: i64 = tasks.map(|task| task.instances).sum();
-    let running: i64 = file.placements.iter().map(|placement| placement.instances).sum();
+    let running: i64 = file
+        .placements
+        .iter()
+        .map(|placement| placement.instances)
+        .sum();
     format!(
         "{}, {}, {}, {} instances wanted, {} running",
         counted(file.agents.len(), "agent"),
@@ -214,7 +228,11 @@ impl<'a> Document<'a> {
             frameworks: file.frameworks.len(),
             jobs: file.jobs.len(),
             instances: tasks.map(|task| task.instances).sum(),
-            running: file.placements.iter().map(|placement| placement.instances).sum(),
+            running: file
+                .placements
+                .iter()
+                .map(|placement| placement.instances)
+                .sum(),
             notes: imported.notes.iter().map(Note::of).collect(),
         }
     }
@@ -240,14 +258,26 @@ fn list(context: &Context) -> Result<(), Failure> {
     if context.json {
         let formats: Vec<Format> = importers()
             .iter()
-            .map(|importer| Format { name: importer.name(), about: importer.about(), inputs: importer.inputs() })
+            .map(|importer| Format {
+                name: importer.name(),
+                about: importer.about(),
+                inputs: importer.inputs(),
+            })
             .collect();
         return console::print_json(&formats);
     }
-    let columns = [("format", Align::Left), ("holds", Align::Left), ("files", Align::Left)];
+    let columns = [
+        ("format", Align::Left),
+        ("holds", Align::Left),
+        ("files", Align::Left),
+    ];
     let rows: Vec<Vec<String>> = importers()
         .iter()
-        .map(|importer| [importer.name(), importer.about(), importer.inputs()].map(str::to_owned).to_vec())
+        .map(|importer| {
+            [importer.name(), importer.about(), importer.inputs()]
+                .map(str::to_owned)
+                .to_vec()
+        })
         .collect();
     console::print(&table::render(&columns, &rows))
 }

@@ -53,10 +53,16 @@ fn parse_plan(text: &str) -> Result<PlanFile, InputFaults> {
 }
 
 fn plan_fault(path: String, error: &serde_json::Error, json: &str) -> Fault {
-    let code = if error.is_data() { code::TYPE } else { code::JSON };
+    let code = if error.is_data() {
+        code::TYPE
+    } else {
+        code::JSON
+    };
     let text = error.to_string();
     // The place is stated apart from the words.
-    let cause = text.rsplit_once(" at line ").map_or(text.as_str(), |(cause, _)| cause);
+    let cause = text
+        .rsplit_once(" at line ")
+        .map_or(text.as_str(), |(cause, _)| cause);
     Fault {
         code,
         path: if path == "." { "$".to_owned() } else { path },
@@ -83,7 +89,9 @@ fn place(line: usize, column: usize, bytes: &[u8]) -> Option<Place> {
 
 fn failure(path: &Path, bytes: Vec<u8>, faults: InputFaults) -> Failure {
     // Places speak of the unpacked text; what cannot be unpacked has no places.
-    let text = snapshot::text_of(&bytes).map(Cow::into_owned).map(String::into_bytes);
+    let text = snapshot::text_of(&bytes)
+        .map(Cow::into_owned)
+        .map(String::into_bytes);
     Failure::Input {
         file: files::name(path),
         bytes: text.unwrap_or(bytes),

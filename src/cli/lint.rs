@@ -36,7 +36,9 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Fail
         }
         console::print(&text(&name, &faults, &findings))?;
     }
-    let wrong = findings.iter().any(|finding| finding.severity == Severity::Error);
+    let wrong = findings
+        .iter()
+        .any(|finding| finding.severity == Severity::Error);
     Ok(if faults.is_empty() && !wrong {
         Exit::Done
     } else {
@@ -72,7 +74,12 @@ fn text(name: &str, faults: &[Fault], findings: &[Finding]) -> String {
     if !findings.is_empty() {
         text.push('\n');
     }
-    let number = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
+    let number = |severity| {
+        findings
+            .iter()
+            .filter(|finding| finding.severity == severity)
+            .count()
+    };
     let n_errors = faults.len() + number(Severity::Error);
     text.push_str(&format!(
         "{name}: {}, {}, {}\n",
@@ -94,7 +101,12 @@ struct Document<'a> {
 
 impl<'a> Document<'a> {
     fn new(faults: &'a [Fault], findings: &'a [Finding]) -> Self {
-        let number = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
+        let number = |severity| {
+            findings
+                .iter()
+                .filter(|finding| finding.severity == severity)
+                .count()
+        };
         Self {
             errors: faults.len() + number(Severity::Error),
             warnings: number(Severity::Warning),

@@ -24,16 +24,14 @@ pub(super) fn run(arguments: &Arguments, _: &Context) -> Result<Exit, Failure> {
             .get_subcommands()
             .find(|sub| sub.get_name() == name && !sub.is_hide_set());
         command = found.cloned().ok_or_else(|| {
-                Failure::usage(format!("there is no subcommand `{name}`"))
-                    .with_action("`apportion --help` lists them")
-            })?;
+            Failure::usage(format!("there is no subcommand `{name}`"))
+                .with_action("`apportion --help` lists them")
+        })?;
     }
     let mut page = Vec::new();
     clap_mangen::Man::new(command)
         .render(&mut page)
-        .map_err(|error| {
-            Failure::error(format!("the manual page cannot be rendered: {error}"))
-        })?;
+        .map_err(|error| Failure::error(format!("the manual page cannot be rendered: {error}")))?;
     console::print_raw(&page)?;
     Ok(Exit::Done)
 }

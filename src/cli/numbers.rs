@@ -10,7 +10,7 @@ pub(crate) fn count(number: i64) -> String {
         text.push('-');
     }
     for (position, digit) in digits.chars().enumerate() {
-        if position > 0 && (digits.len() - position) % 3 == 0 {
+        if position > 0 && (digits.len() - position).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -49,7 +49,11 @@ pub(crate) fn short(number: f64) -> String {
         0
     } else {
         // At most 15 by the test above.
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 15")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "0 to 15"
+        )]
         {
             number.abs().log10().floor() as usize + 1
         }
@@ -125,7 +129,12 @@ mod tests {
 
     #[test]
     fn counts_are_grouped_by_thousands() {
-        let cases = [(0, "0"), (999, "999"), (1000, "1,000"), (-1234567, "-1,234,567")];
+        let cases = [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1,000"),
+            (-1234567, "-1,234,567"),
+        ];
         for (number, text) in cases {
             assert_eq!(count(number), text);
         }
@@ -170,7 +179,9 @@ mod tests {
         assert_eq!(parse_duration("1.5s"), Ok(Duration::from_millis(1500)));
         assert_eq!(parse_duration("2m"), Ok(Duration::from_secs(120)));
         assert_eq!(parse_duration("7"), Ok(Duration::from_secs(7)));
-        for wrong in ["", "s", "-1s", "0s", "1d", "1.2.3s", "nan", "inf", "1e999s", "99999h"] {
+        for wrong in [
+            "", "s", "-1s", "0s", "1d", "1.2.3s", "nan", "inf", "1e999s", "99999h",
+        ] {
             assert!(parse_duration(wrong).is_err(), "{wrong}");
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::console::{self, Tone, styled};
+use super::console;
 
 /// Somebody who is told about phases.
 #[derive(Clone)]
@@ -50,15 +50,6 @@ impl Reporter {
     pub(crate) fn finish(&self) {
         if let Self::Spinner(bar) = self {
             bar.finish_and_clear();
-        }
-    }
-
-    /// A warning, above the moving line.
-    pub(crate) fn warn(&self, text: &str) {
-        let line = format!("{} {text}\n", styled(Tone::Caution, "warning:"));
-        match self {
-            Self::Spinner(bar) => bar.suspend(|| console::error(&line)),
-            Self::Silent | Self::Lines => console::error(&line),
         }
     }
 }

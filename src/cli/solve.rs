@@ -116,7 +116,9 @@ fn read(arguments: &Arguments) -> Result<Milp, Failure> {
         Format::Lp => formats::lp::read(&bytes),
         Format::Mps => formats::mps::read(&bytes),
         Format::Gap => {
-            let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+            let name = path
+                .file_name()
+                .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
             formats::gap::read(&bytes).map(|instance| instance.to_milp(&name))
         }
     };
@@ -124,7 +126,9 @@ fn read(arguments: &Arguments) -> Result<Milp, Failure> {
 }
 
 fn by_extension(path: &Path) -> Result<Format, Failure> {
-    let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
+    let extension = path
+        .extension()
+        .map(|extension| extension.to_string_lossy().to_lowercase());
     match extension.as_deref() {
         Some("lp") => Ok(Format::Lp),
         Some("mps") => Ok(Format::Mps),
@@ -133,8 +137,11 @@ fn by_extension(path: &Path) -> Result<Format, Failure> {
             path.display()
         ))
         .with_action("LP, MPS and generalized assignment files are")),
-        _ => Err(Failure::usage(format!("the format of `{}` is not clear from its name", files::name(path)))
-            .with_action("say it by --format lp, --format mps or --format gap")),
+        _ => Err(Failure::usage(format!(
+            "the format of `{}` is not clear from its name",
+            files::name(path)
+        ))
+        .with_action("say it by --format lp, --format mps or --format gap")),
     }
 }
 
@@ -173,12 +180,20 @@ impl Run {
             bound: outcome.dual_bound,
             gap: outcome.gap(),
             backend: outcome.backend.clone(),
-            timings_ms: Timings { read: read_ms, solve: solve_ms },
+            timings_ms: Timings {
+                read: read_ms,
+                solve: solve_ms,
+            },
         }
     }
 }
 
-fn print(arguments: &Arguments, context: &Context, model: &Milp, runs: &[Run]) -> Result<(), Failure> {
+fn print(
+    arguments: &Arguments,
+    context: &Context,
+    model: &Milp,
+    runs: &[Run],
+) -> Result<(), Failure> {
     if !context.json {
         return console::print(&text(model, runs));
     }
@@ -205,7 +220,10 @@ fn text(model: &Milp, runs: &[Run]) -> String {
     let rows: Vec<Vec<String>> = runs
         .iter()
         .map(|run| {
-            let reason = run.reason.as_ref().map_or_else(String::new, |reason| format!(" ({reason})"));
+            let reason = run
+                .reason
+                .as_ref()
+                .map_or_else(String::new, |reason| format!(" ({reason})"));
             vec![
                 format!("{}{reason}", run.status.replace('_', " ")),
                 number(run.objective),
@@ -223,7 +241,11 @@ fn text(model: &Milp, runs: &[Run]) -> String {
     let read = runs.first().map_or(0.0, |run| run.timings_ms.read);
     format!(
         "{}: {sense}, {} rows, {} columns; read in {}, solved by {backend}\n\n{}",
-        if model.name.is_empty() { "model" } else { &model.name },
+        if model.name.is_empty() {
+            "model"
+        } else {
+            &model.name
+        },
         model.rows.len(),
         model.columns.len(),
         duration_ms(read),

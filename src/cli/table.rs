@@ -63,7 +63,10 @@ pub(crate) fn wrapped(paragraph: &str) -> String {
     let mut column = 0;
     for word in paragraph.split_whitespace() {
         // Styles take no room.
-        let length = anstream::adapter::strip_str(word).to_string().chars().count();
+        let length = anstream::adapter::strip_str(word)
+            .to_string()
+            .chars()
+            .count();
         if column > 0 && column + 1 + length > usize::from(WIDTH) {
             text.push('\n');
             column = 0;
@@ -87,16 +90,28 @@ mod tests {
     fn a_paragraph_is_broken_at_the_width_and_styles_do_not_count() {
         let words = "four ".repeat(60);
         let text = wrapped(&format!("\u{1b}[1mfour\u{1b}[0m {words}"));
-        let lines: Vec<String> =
-            text.lines().map(|line| anstream::adapter::strip_str(line).to_string()).collect();
-        assert_eq!(lines.iter().map(String::len).collect::<Vec<_>>(), [99, 99, 99, 4]);
+        let lines: Vec<String> = text
+            .lines()
+            .map(|line| anstream::adapter::strip_str(line).to_string())
+            .collect();
+        assert_eq!(
+            lines.iter().map(String::len).collect::<Vec<_>>(),
+            [99, 99, 99, 4]
+        );
     }
 
     #[test]
     fn a_table_is_no_wider_than_its_width() {
         let long = "word ".repeat(60);
-        let text = render(&[("name", Align::Left), ("number", Align::Right)], &[vec![long, "1".to_owned()]]);
-        assert!(text.lines().all(|line| line.chars().count() <= usize::from(WIDTH)), "{text}");
+        let text = render(
+            &[("name", Align::Left), ("number", Align::Right)],
+            &[vec![long, "1".to_owned()]],
+        );
+        assert!(
+            text.lines()
+                .all(|line| line.chars().count() <= usize::from(WIDTH)),
+            "{text}"
+        );
         assert!(text.lines().count() > 3, "{text}");
     }
 
@@ -104,6 +119,9 @@ mod tests {
     fn cells_fill_rows() {
         let cells: Vec<String> = (0..30).map(|n| format!("rule_{n}")).collect();
         let text = fill(&cells);
-        assert!(text.lines().count() < 5 && text.contains("rule_29"), "{text}");
+        assert!(
+            text.lines().count() < 5 && text.contains("rule_29"),
+            "{text}"
+        );
     }
 }

@@ -111,7 +111,9 @@ fn violations(violations: &[Violation]) -> String {
     let mut text = table::render(&columns, &rows);
     if violations.len() > rows.len() {
         let more = counted(violations.len() - rows.len(), "more violation");
-        text.push_str(&format!("... {more} of these rules (all of them with --json)\n"));
+        text.push_str(&format!(
+            "... {more} of these rules (all of them with --json)\n"
+        ));
     }
     text
 }

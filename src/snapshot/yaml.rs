@@ -10,6 +10,9 @@ use super::fault::{InputFaults, places};
 use super::text;
 use super::tree::{DEEPEST, Entry, MOST_NODES, Node, Tree, Value};
 
+/// Most values that anchors and aliases may copy: a small file must not become a large tree.
+const MOST_COPIES: usize = 2_000_000;
+
 /// Why parsing stopped: the offset, a code, and the cause.
 type Stop = (usize, &'static str, String);
 
@@ -73,6 +76,7 @@ struct Builder<'t> {
     /// Anchored nodes with their sizes, by the parser's number.
     anchors: BTreeMap<usize, (Node<'t>, usize)>,
     nodes: usize,
+    copies: usize,
     documents: usize,
 }
 
@@ -128,7 +132,8 @@ impl<'t> Builder<'t> {
                     let cause = "an alias stands for a value that it is part of".to_owned();
                     return Err((offset, code::YAML, cause));
                 };
-                self.count(*size, offset)?;
+                let size = *size;
+                self.copy(size, offset)?;
                 let node = self.anchors[&anchor].0.clone();
                 if self.open.len() + depth(&node) > DEEPEST {
                     return Err(too_deep(offset));
@@ -149,6 +154,15 @@ impl<'t> Builder<'t> {
             ));
         }
         Ok(())
+    }
+
+    fn copy(&mut self, nodes: usize, offset: usize) -> Result<(), Stop> {
+        self.copies += nodes;
+        if self.copies > MOST_COPIES {
+            let cause = format!("anchors and aliases copy more than {MOST_COPIES} values");
+            return Err((offset, code::TOO_DEEP, cause));
+        }
+        self.count(nodes, offset)
     }
 
     fn begin(&mut self, offset: usize, anchor: usize, items: Items<'t>) -> Result<(), Stop> {
@@ -180,7 +194,7 @@ impl<'t> Builder<'t> {
         };
         if open.anchor > 0 {
             let size = self.nodes - open.nodes_before;
-            self.count(size, open.offset)?;
+            self.copy(size, open.offset)?;
             self.anchors.insert(open.anchor, (node.clone(), size));
         }
         self.add(node, open.offset)

@@ -46,6 +46,44 @@ impl<'a> EmptyCluster<'a> {
         if open { count } else { count.min(runs) }
     }
 
+    /// The same for shares, which are fractional: the fraction of instances that fits, and 1 where only one does.
+    pub(super) fn room(&self, task: usize, agent: usize) -> f64 {
+        let fit = self.fit(task, agent);
+        if fit <= 1 || !self.state.open(task, agent) {
+            return fit as f64;
+        }
+        let capacity = &self.state.cluster.agents[agent].capacity.0;
+        let amounts = self.state.demand(task).iter().zip(capacity);
+        let rooms = amounts
+            .filter(|(need, _)| **need > 0)
+            .map(|(&need, &has)| has as f64 / need as f64);
+        rooms.fold(self.state.wanted(task) as f64, f64::min)
+    }
+
+    /// Most of a task in any fractional share: its room alone, within its limits.
+    pub(super) fn most_room(&self, task: usize) -> f64 {
+        let cluster = self.state.cluster;
+        let agents = 0..cluster.agents.len();
+        let rooms: Vec<f64> = agents.map(|agent| self.room(task, agent)).collect();
+        let mut most = rooms.iter().sum::<f64>().min(self.state.wanted(task) as f64);
+        for &limit in &self.state.limits_on[task] {
+            let limit = &self.state.limits[limit];
+            let level = limit.rule.level.at();
+            let mut by_domain: BTreeMap<usize, f64> = BTreeMap::new();
+            for (agent, room) in rooms.iter().enumerate().filter(|(_, room)| **room > 0.0) {
+                *by_domain
+                    .entry(cluster.agents[agent].domains[level].at())
+                    .or_default() += room;
+            }
+            let within = by_domain.iter().map(|(domain, &room)| {
+                let runs = limit.running.get(domain).copied().unwrap_or_default();
+                room.min(runs.max(limit.rule.max.into()) as f64)
+            });
+            most = most.min(within.sum());
+        }
+        most.max(total(&self.state.running[task]) as f64)
+    }
+
     fn most_alone(&self, task: usize) -> i128 {
         let cluster = self.state.cluster;
         let wanted = self.state.wanted(task);

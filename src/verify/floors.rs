@@ -88,12 +88,14 @@ fn slack(of: f64) -> f64 {
     ROW_TOLERANCE * of.abs().max(1.0)
 }
 
-/// `x_ks <= fit_ks` and `sum_s x_ks <= n_k`.
+/// `x_ks <= room_ks` and `sum_s x_ks <= n_k`, both fractional as shares are.
 fn own_rows(market: &Market<'_>, witness: &BTreeMap<(usize, usize), f64>, findings: &mut Findings) {
     let mut sums: BTreeMap<usize, f64> = BTreeMap::new();
+    let mut rooms: BTreeMap<usize, BTreeMap<usize, f64>> = BTreeMap::new();
     for (&(at, class), &instances) in witness {
         *sums.entry(at).or_default() += instances;
-        let fit = market.fits[at].get(&class).copied().unwrap_or_default() as f64;
+        let rooms = rooms.entry(at).or_insert_with(|| market.rooms_of(at));
+        let fit = rooms.get(&class).copied().unwrap_or_default();
         findings.check(Rule::Floors, instances <= fit + slack(fit), || {
             let text = "the witness has more instances on a class than fit there".to_owned();
             (
@@ -106,7 +108,7 @@ fn own_rows(market: &Market<'_>, witness: &BTreeMap<(usize, usize), f64>, findin
     }
     for (at, sum) in sums {
         let task = market.tasks[at].0;
-        let most = market.empty.most(task) as f64;
+        let most = market.empty.most_room(task);
         findings.check(Rule::Floors, sum <= most + slack(most), || {
             let text = "the witness has more instances than could ever be placed".to_owned();
             (market.state.task_name(task), most, sum, text)

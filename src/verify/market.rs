@@ -152,6 +152,15 @@ impl<'a> Market<'a> {
         fits
     }
 
+    /// Room by class for the fractional share of a task, by its position in `tasks`.
+    pub(super) fn rooms_of(&self, at: usize) -> BTreeMap<usize, f64> {
+        let mut rooms = BTreeMap::new();
+        for (agent, &class) in self.class_of.iter().enumerate() {
+            *rooms.entry(class).or_default() += self.empty.room(self.tasks[at].0, agent);
+        }
+        rooms
+    }
+
     fn halves_of(&self, task: usize) -> BTreeSet<(usize, usize)> {
         let mut halves = BTreeSet::new();
         let mut not = BTreeSet::new();

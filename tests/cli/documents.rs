@@ -25,9 +25,14 @@ fn examples(text: &str) -> Vec<Example> {
             inside = line == "```console";
         } else if inside {
             match (line.strip_prefix("$ "), examples.last_mut()) {
-                (Some(command), _) => examples.push(Example { command: command.to_owned(), shown: String::new() }),
+                (Some(command), _) => examples.push(Example {
+                    command: command.to_owned(),
+                    shown: String::new(),
+                }),
                 (None, Some(example)) => example.shown.push_str(&format!("{line}\n")),
-                (None, None) => panic!("a console block must begin with a command, not with `{line}`"),
+                (None, None) => {
+                    panic!("a console block must begin with a command, not with `{line}`")
+                }
             }
         }
     }
@@ -36,10 +41,13 @@ fn examples(text: &str) -> Vec<Example> {
 
 /// What a shell prints; the times of the run are no part of the promise.
 fn printed(command: &str, folder: &Path) -> String {
-    let programs = Path::new(assert_cmd::cargo::cargo_bin!("apportion")).parent().unwrap().to_owned();
-    let path = std::env::join_paths(
-        std::iter::once(programs).chain(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())),
-    );
+    let programs = Path::new(assert_cmd::cargo::cargo_bin!("apportion"))
+        .parent()
+        .unwrap()
+        .to_owned();
+    let path = std::env::join_paths(std::iter::once(programs).chain(std::env::split_paths(
+        &std::env::var_os("PATH").unwrap_or_default(),
+    )));
     let output = Command::new("sh")
         .args(["-c", command])
         .current_dir(folder)
@@ -53,7 +61,10 @@ fn printed(command: &str, folder: &Path) -> String {
 }
 
 fn without_times(text: &str) -> String {
-    text.lines().filter(|line| !line.starts_with("Time: ")).map(|line| format!("{line}\n")).collect()
+    text.lines()
+        .filter(|line| !line.starts_with("Time: "))
+        .map(|line| format!("{line}\n"))
+        .collect()
 }
 
 #[cfg(all(unix, feature = "highs"))]
@@ -81,14 +92,26 @@ fn the_readme_shows_what_its_commands_print() {
 
 #[test]
 fn links_between_documents_lead_somewhere() {
-    let documents = ["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "docs/user-guide.md", "docs/decisions/README.md"];
+    let documents = [
+        "README.md",
+        "CONTRIBUTING.md",
+        "ARCHITECTURE.md",
+        "docs/user-guide.md",
+        "docs/decisions/README.md",
+    ];
     for document in documents {
         let text = std::fs::read_to_string(root().join(document)).unwrap();
         let folder = root().join(document).parent().unwrap().to_owned();
-        let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        let targets = text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next());
         for target in targets.filter(|target| !target.contains("://")) {
             let file = target.split('#').next().unwrap();
-            assert!(file.is_empty() || folder.join(file).exists(), "{document} links to {target}");
+            assert!(
+                file.is_empty() || folder.join(file).exists(),
+                "{document} links to {target}"
+            );
         }
     }
 }

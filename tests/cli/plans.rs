@@ -10,18 +10,42 @@ use super::{command, run, workspace};
 fn the_result_is_on_standard_output_and_progress_on_standard_error() {
     let folder = workspace();
     let told = run(folder.path(), "plan examples/shop.json").expect(0);
-    for heading in ["shop: ", "Shares", "Quality", "Fairness", "Unplaced", "Next:"] {
-        assert!(told.out.contains(heading), "{heading} is missing in:\n{}", told.out);
+    for heading in [
+        "shop: ", "Shares", "Quality", "Fairness", "Unplaced", "Next:",
+    ] {
+        assert!(
+            told.out.contains(heading),
+            "{heading} is missing in:\n{}",
+            told.out
+        );
     }
-    assert!(told.err.contains("shares:") && told.err.contains("round 1:"), "{}", told.err);
-    assert_eq!(run(folder.path(), "plan examples/shop.json --quiet").expect(0).err, "");
+    assert!(
+        told.err.contains("shares:") && told.err.contains("round 1:"),
+        "{}",
+        told.err
+    );
+    assert_eq!(
+        run(folder.path(), "plan examples/shop.json --quiet")
+            .expect(0)
+            .err,
+        ""
+    );
 }
 
 #[test]
 fn no_line_is_wider_than_a_hundred_columns() {
     let folder = workspace();
-    run(folder.path(), "generate --agents 60 --jobs 40 --frameworks 20 --seed 5 --load 1.4 -o g.json").expect(0);
-    for snapshot in ["examples/shop.json", "examples/handover.json", "examples/two-tenants.json", "g.json"] {
+    run(
+        folder.path(),
+        "generate --agents 60 --jobs 40 --frameworks 20 --seed 5 --load 1.4 -o g.json",
+    )
+    .expect(0);
+    for snapshot in [
+        "examples/shop.json",
+        "examples/handover.json",
+        "examples/two-tenants.json",
+        "g.json",
+    ] {
         let told = run(folder.path(), &format!("plan {snapshot} -o plan.json")).expect(0);
         let judged = run(folder.path(), &format!("verify {snapshot} plan.json")).expect(0);
         for line in told.out.lines().chain(judged.out.lines()) {
@@ -36,9 +60,18 @@ fn styles_are_for_terminals_unless_they_are_forced() {
     let words = ["plan", "examples/shop.json"];
     let plain = command(folder.path()).args(words).output().unwrap();
     assert!(!plain.stdout.contains(&0x1b));
-    let forced = command(folder.path()).args(words).env("CLICOLOR_FORCE", "1").output().unwrap();
+    let forced = command(folder.path())
+        .args(words)
+        .env("CLICOLOR_FORCE", "1")
+        .output()
+        .unwrap();
     assert!(forced.stdout.contains(&0x1b));
-    let refused = command(folder.path()).args(words).env("CLICOLOR_FORCE", "0").env("NO_COLOR", "1").output().unwrap();
+    let refused = command(folder.path())
+        .args(words)
+        .env("CLICOLOR_FORCE", "0")
+        .env("NO_COLOR", "1")
+        .output()
+        .unwrap();
     assert!(!refused.stdout.contains(&0x1b));
 }
 
@@ -48,8 +81,17 @@ fn every_example_has_a_plan_that_the_verifier_accepts() {
     for entry in std::fs::read_dir(folder.path().join("examples")).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         for mode in ["brokered", "greedy"] {
-            run(folder.path(), &format!("plan examples/{name} --mode {mode} -o plan.json")).expect(0);
-            let report = run(folder.path(), &format!("verify examples/{name} plan.json --json")).expect(0).json();
+            run(
+                folder.path(),
+                &format!("plan examples/{name} --mode {mode} -o plan.json"),
+            )
+            .expect(0);
+            let report = run(
+                folder.path(),
+                &format!("verify examples/{name} plan.json --json"),
+            )
+            .expect(0)
+            .json();
             assert_eq!(report["holds"], true, "{name}, {mode}");
         }
     }
@@ -58,26 +100,52 @@ fn every_example_has_a_plan_that_the_verifier_accepts() {
 #[test]
 fn the_plan_is_the_same_printed_or_written_by_one_thread_or_more_in_process_or_not() {
     let folder = workspace();
-    run(folder.path(), "generate --agents 25 --jobs 12 --frameworks 3 --seed 2 --load 1.2 -o g.json").expect(0);
+    run(
+        folder.path(),
+        "generate --agents 25 --jobs 12 --frameworks 3 --seed 2 --load 1.2 -o g.json",
+    )
+    .expect(0);
     for snapshot in ["examples/shop.json", "g.json"] {
         let line = format!("plan {snapshot} --json --no-timings --threads");
         let one = run(folder.path(), &format!("{line} 1")).expect(0).out;
-        assert_eq!(one, run(folder.path(), &format!("{line} 3")).expect(0).out, "{snapshot}");
-        assert_eq!(one, run(folder.path(), &format!("{line} 2 --isolate")).expect(0).out, "{snapshot}");
-        run(folder.path(), &format!("plan {snapshot} --no-timings -o plan.json")).expect(0);
-        assert_eq!(one, std::fs::read_to_string(folder.path().join("plan.json")).unwrap(), "{snapshot}");
+        assert_eq!(
+            one,
+            run(folder.path(), &format!("{line} 3")).expect(0).out,
+            "{snapshot}"
+        );
+        assert_eq!(
+            one,
+            run(folder.path(), &format!("{line} 2 --isolate"))
+                .expect(0)
+                .out,
+            "{snapshot}"
+        );
+        run(
+            folder.path(),
+            &format!("plan {snapshot} --no-timings -o plan.json"),
+        )
+        .expect(0);
+        assert_eq!(
+            one,
+            std::fs::read_to_string(folder.path().join("plan.json")).unwrap(),
+            "{snapshot}"
+        );
     }
 }
 
 #[test]
 fn the_plan_file_has_timings_unless_they_are_left_out() {
     let folder = workspace();
-    let plan: PlanFile = serde_json::from_str(&run(folder.path(), "plan examples/shop.json --json").out).unwrap();
+    let plan: PlanFile =
+        serde_json::from_str(&run(folder.path(), "plan examples/shop.json --json").out).unwrap();
     let timings = plan.timings_ms.unwrap();
     for phase in ["read", "broker", "solve", "verify", "total"] {
         assert!(timings.contains_key(phase), "{phase}: {timings:?}");
     }
-    assert!(timings["total"] >= timings["read"] + timings["solve"], "{timings:?}");
+    assert!(
+        timings["total"] >= timings["read"] + timings["solve"],
+        "{timings:?}"
+    );
     let out = run(folder.path(), "plan examples/shop.json --json --no-timings").out;
     assert!(!out.contains("timings_ms"));
 }
@@ -86,8 +154,16 @@ fn the_plan_file_has_timings_unless_they_are_left_out() {
 fn the_detailed_exit_code_tells_unplaced_changes_and_nothing_to_do() {
     let folder = workspace();
     run(folder.path(), "plan examples/shop.json --detailed-exitcode").expect(3);
-    run(folder.path(), "plan examples/handover.json --detailed-exitcode -o plan.json").expect(4);
-    run(folder.path(), "apply examples/handover.json plan.json -o next.json").expect(0);
+    run(
+        folder.path(),
+        "plan examples/handover.json --detailed-exitcode -o plan.json",
+    )
+    .expect(4);
+    run(
+        folder.path(),
+        "apply examples/handover.json plan.json -o next.json",
+    )
+    .expect(0);
     run(folder.path(), "plan next.json --detailed-exitcode").expect(0);
 }
 
@@ -98,13 +174,31 @@ fn a_forged_plan_is_a_violation_that_is_named() {
     let text = std::fs::read_to_string(folder.path().join("plan.json")).unwrap();
     let mut plan: PlanFile = serde_json::from_str(&text).unwrap();
     plan.placements[0].instances += 1_000;
-    std::fs::write(folder.path().join("forged.json"), serde_json::to_string(&plan).unwrap()).unwrap();
-    let report = run(folder.path(), "verify examples/shop.json forged.json --json").expect(5).json();
+    std::fs::write(
+        folder.path().join("forged.json"),
+        serde_json::to_string(&plan).unwrap(),
+    )
+    .unwrap();
+    let report = run(
+        folder.path(),
+        "verify examples/shop.json forged.json --json",
+    )
+    .expect(5)
+    .json();
     assert_eq!(report["holds"], false);
-    let rules: Vec<&str> =
-        report["violations"].as_array().unwrap().iter().map(|violation| violation["rule"].as_str().unwrap()).collect();
-    assert!(rules.contains(&"once") && rules.contains(&"capacity"), "{rules:?}");
-    let told = run(folder.path(), "verify examples/shop.json forged.json").expect(5).out;
+    let rules: Vec<&str> = report["violations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|violation| violation["rule"].as_str().unwrap())
+        .collect();
+    assert!(
+        rules.contains(&"once") && rules.contains(&"capacity"),
+        "{rules:?}"
+    );
+    let told = run(folder.path(), "verify examples/shop.json forged.json")
+        .expect(5)
+        .out;
     assert!(told.contains("capacity"), "{told}");
 }
 
@@ -112,23 +206,44 @@ fn a_forged_plan_is_a_violation_that_is_named() {
 fn a_plan_is_applied_only_to_its_own_snapshot() {
     let folder = workspace();
     run(folder.path(), "plan examples/handover.json -o plan.json").expect(0);
-    let refused = run(folder.path(), "apply examples/shop.json plan.json -o next.json").expect(2);
+    let refused = run(
+        folder.path(),
+        "apply examples/shop.json plan.json -o next.json",
+    )
+    .expect(2);
     assert!(refused.err.contains("digest"), "{}", refused.err);
     assert!(!folder.path().join("next.json").exists());
-    let applied = run(folder.path(), "apply examples/handover.json plan.json -o next.json --json").expect(0).json();
+    let applied = run(
+        folder.path(),
+        "apply examples/handover.json plan.json -o next.json --json",
+    )
+    .expect(0)
+    .json();
     assert_eq!(applied["running"], 7);
 }
 
 #[test]
 fn a_deadline_covers_the_whole_run() {
     let folder = workspace();
-    run(folder.path(), "generate --agents 400 --jobs 120 --frameworks 4 --seed 1 --load 1.1 -o g.json").expect(0);
+    run(
+        folder.path(),
+        "generate --agents 400 --jobs 120 --frameworks 4 --seed 1 --load 1.1 -o g.json",
+    )
+    .expect(0);
     for (deadline, most) in [("1s", 1.0), ("3s", 3.0)] {
         let begun = Instant::now();
-        run(folder.path(), &format!("plan g.json --deadline {deadline} -o plan.json")).expect(0);
+        run(
+            folder.path(),
+            &format!("plan g.json --deadline {deadline} -o plan.json"),
+        )
+        .expect(0);
         // Starting a process on a loaded machine takes its time too.
         let slack = Duration::from_millis(500);
-        assert!(begun.elapsed() < Duration::from_secs_f64(most) + slack, "{deadline}: {:?}", begun.elapsed());
+        assert!(
+            begun.elapsed() < Duration::from_secs_f64(most) + slack,
+            "{deadline}: {:?}",
+            begun.elapsed()
+        );
         run(folder.path(), "verify g.json plan.json").expect(0);
     }
 }

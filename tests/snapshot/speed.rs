@@ -51,3 +51,12 @@ fn a_large_file_that_is_wrong_everywhere_is_refused_as_fast() {
     assert!(faults.0.len() > 1_000 && faults.to_string().len() < 1_000_000);
     assert!(time < Duration::from_secs(4), "{time:?}");
 }
+
+#[test]
+fn lint_goes_through_a_large_snapshot_in_seconds() {
+    let file = snapshot(1, 10_000, 20_000);
+    let cluster = apportion::snapshot::resolve(&file).unwrap();
+    let (time, findings) = timed(|| apportion::lint::lint_cluster(&file, &cluster));
+    println!("{} findings in {time:?}", findings.len());
+    assert!(time < Duration::from_secs(8), "{time:?}");
+}

@@ -171,3 +171,27 @@ fn weights_follow_the_role_tree() {
         "{report:#?}"
     );
 }
+
+/// The jobs of two frameworks need not come in the order of their frameworks.
+#[test]
+fn jobs_of_frameworks_may_interleave() {
+    let (mut cluster, straight) = fair::case();
+    for at in [0, 1] {
+        cluster.frameworks[at].jobs = vec![apportion_cluster::JobIdx::of(1 - at)];
+        cluster.jobs[at].framework = apportion_cluster::FrameworkIdx::of(1 - at);
+    }
+    let mut plan = super::build::plan(&cluster, &[(0, 0, 3_000), (1, 0, 2_000)], &[]);
+    plan.options = straight.options;
+    plan.fairness = straight.fairness;
+    for (at, result) in straight.frameworks.into_iter().enumerate().take(2) {
+        plan.frameworks[1 - at].share = result.share;
+    }
+    let certificate = plan.fairness.as_mut().unwrap();
+    for dual in &mut certificate.duals {
+        let other = if dual.owners[0] == "a" { "b" } else { "a" };
+        dual.owners = vec![other.to_owned()];
+        dual.row = dual.row.replace("floor[a]", "floor[b]");
+    }
+    let report = verify(&cluster, &plan);
+    assert!(report.holds(), "{report:#?}");
+}

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use apportion_models::{Milp, formats};
 
 use crate::cli::exit::Failure;
+use crate::engine::ModelSink;
 
 /// A folder that models are written to while the plan is made.
 pub(super) struct Dump {
@@ -19,13 +20,19 @@ impl Dump {
     /// The folder, created if it is not there.
     pub(super) fn open(folder: &Path) -> Result<Self, Failure> {
         fs::create_dir_all(folder).map_err(|error| {
-            Failure::usage(format!("the folder `{}` cannot be made: {error}", folder.display()))
+            Failure::usage(format!(
+                "the folder `{}` cannot be made: {error}",
+                folder.display()
+            ))
         })?;
-        Ok(Self { folder: folder.to_owned(), failed: Arc::default() })
+        Ok(Self {
+            folder: folder.to_owned(),
+            failed: Arc::default(),
+        })
     }
 
     /// What the engine calls with each model.
-    pub(super) fn sink(&self) -> Arc<dyn Fn(&str, &Milp) + Send + Sync> {
+    pub(super) fn sink(&self) -> ModelSink {
         let folder = self.folder.clone();
         let failed = Arc::clone(&self.failed);
         Arc::new(move |name, model| {
@@ -52,7 +59,10 @@ fn write(path: &Path, model: &Milp) -> Result<(), String> {
 /// A name that is a file name everywhere: what is not a letter, a digit, a dot, a dash or an underscore becomes a `_`.
 fn file_name(name: &str) -> String {
     let safe = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-    let text: String = name.chars().map(|c| if safe(c) { c } else { '_' }).collect();
+    let text: String = name
+        .chars()
+        .map(|c| if safe(c) { c } else { '_' })
+        .collect();
     text.trim_start_matches('.').to_owned()
 }
 

@@ -84,9 +84,17 @@ enum FairnessWord {
 }
 
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
-    let destination = arguments.output.as_deref().map(Destination::open).transpose()?;
+    let destination = arguments
+        .output
+        .as_deref()
+        .map(Destination::open)
+        .transpose()?;
     let reporter = context.reporter();
-    let dump = arguments.dump_models.as_deref().map(Dump::open).transpose()?;
+    let dump = arguments
+        .dump_models
+        .as_deref()
+        .map(Dump::open)
+        .transpose()?;
     reporter.phase("reading");
     let cluster = inputs::cluster(&arguments.snapshot)?;
     let read_ms = context.elapsed_ms();
@@ -114,7 +122,9 @@ fn options(
     reporter: &Reporter,
     dump: Option<&Dump>,
 ) -> Result<Options, Failure> {
-    let deadline = arguments.deadline.map(|time| context.started + time - reserve(time, cluster));
+    let deadline = arguments
+        .deadline
+        .map(|time| context.started + time - reserve(time, cluster));
     Ok(Options {
         mode: match arguments.mode {
             ModeWord::Brokered => Mode::Brokered,
@@ -148,17 +158,35 @@ fn reserve(deadline: Duration, cluster: &Cluster) -> Duration {
 fn progress(reporter: &Reporter) -> Arc<dyn Fn(Progress) + Send + Sync> {
     let reporter = reporter.clone();
     Arc::new(move |progress| match progress {
-        Progress::Shares { frameworks, classes } => {
+        Progress::Shares {
+            frameworks,
+            classes,
+        } => {
             let frameworks = counted(frameworks, "framework");
             let classes = counted(classes, "agent class");
             reporter.phase(&format!("shares: {frameworks}, {classes}"));
         }
-        Progress::Round { number, frameworks, pending } => {
+        Progress::Round {
+            number,
+            frameworks,
+            pending,
+        } => {
             let frameworks = counted(frameworks, "framework");
-            reporter.phase(&format!("round {number}: {frameworks}, {} instances pending", count(pending)));
+            reporter.phase(&format!(
+                "round {number}: {frameworks}, {} instances pending",
+                count(pending)
+            ));
         }
-        Progress::Solved { framework, placed, pending } => {
-            reporter.step(&format!("{framework}: {} of {} placed", count(placed), count(pending)));
+        Progress::Solved {
+            framework,
+            placed,
+            pending,
+        } => {
+            reporter.step(&format!(
+                "{framework}: {} of {} placed",
+                count(placed),
+                count(pending)
+            ));
         }
         Progress::Audit => reporter.phase("certificate"),
     })
@@ -217,7 +245,12 @@ fn changes(cluster: &Cluster, plan: &PlanFile) -> bool {
     });
     let placed = plan.placements.iter().map(|placed| {
         let (job, task, agent) = (&placed.job, &placed.task, &placed.agent);
-        (job.as_str(), task.as_str(), agent.as_str(), placed.instances)
+        (
+            job.as_str(),
+            task.as_str(),
+            agent.as_str(),
+            placed.instances,
+        )
     });
     !running.eq(placed)
 }

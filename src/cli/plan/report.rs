@@ -19,7 +19,12 @@ const MOST_IN_FULL: usize = 4;
 const MOST_LEVELS: usize = 6;
 
 /// The report on `plan`; `snapshot` and `written` are the files' names, for the commands to try next.
-pub(super) fn text(cluster: &Cluster, plan: &PlanFile, snapshot: &str, written: Option<&str>) -> String {
+pub(super) fn text(
+    cluster: &Cluster,
+    plan: &PlanFile,
+    snapshot: &str,
+    written: Option<&str>,
+) -> String {
     let parts = [
         header(cluster, plan),
         shares(plan),
@@ -36,16 +41,32 @@ pub(super) fn text(cluster: &Cluster, plan: &PlanFile, snapshot: &str, written: 
 }
 
 fn header(cluster: &Cluster, plan: &PlanFile) -> String {
-    let placed: i64 = plan.frameworks.iter().map(|framework| framework.placed).sum();
-    let demand: i64 = plan.frameworks.iter().map(|framework| framework.demand).sum();
+    let placed: i64 = plan
+        .frameworks
+        .iter()
+        .map(|framework| framework.placed)
+        .sum();
+    let demand: i64 = plan
+        .frameworks
+        .iter()
+        .map(|framework| framework.demand)
+        .sum();
     let numbers = format!("{} of {} instances placed", count(placed), count(demand));
     let status = match plan.status {
         PlanStatus::Complete => styled(Tone::Good, "complete"),
         PlanStatus::Partial => styled(Tone::Caution, "partial"),
         PlanStatus::Deadline => styled(Tone::Caution, "cut short by the deadline"),
     };
-    let name = if cluster.name.is_empty() { "cluster" } else { &cluster.name };
-    let running: i64 = cluster.running.iter().map(|running| running.instances).sum();
+    let name = if cluster.name.is_empty() {
+        "cluster"
+    } else {
+        &cluster.name
+    };
+    let running: i64 = cluster
+        .running
+        .iter()
+        .map(|running| running.instances)
+        .sum();
     let digest: String = plan.snapshot_digest.chars().take(12).collect();
     format!(
         "{}: {status}, {numbers}\n{}, {}, {}, {} running; snapshot {digest}; {}, {}\n",
@@ -77,7 +98,10 @@ fn shown(plan: &PlanFile) -> Vec<&FrameworkResult> {
 fn and_more(total: usize, noun: &str) -> String {
     match total.checked_sub(MOST_ROWS) {
         None | Some(0) => String::new(),
-        Some(more) => format!("... {} (all of them with --json)\n", counted(more, &format!("more {noun}"))),
+        Some(more) => format!(
+            "... {} (all of them with --json)\n",
+            counted(more, &format!("more {noun}"))
+        ),
     }
 }
 
@@ -120,10 +144,19 @@ fn shares(plan: &PlanFile) -> String {
     let sentences: String = if plan.frameworks.len() > MOST_IN_FULL {
         String::new()
     } else {
-        let shares = plan.frameworks.iter().filter_map(|framework| Some((framework, framework.share.as_ref()?)));
-        shares.map(|(framework, share)| wrapped(&format!("{}: {}", framework.id, share.text))).collect()
+        let shares = plan
+            .frameworks
+            .iter()
+            .filter_map(|framework| Some((framework, framework.share.as_ref()?)));
+        shares
+            .map(|(framework, share)| wrapped(&format!("{}: {}", framework.id, share.text)))
+            .collect()
     };
-    format!("{}{}{more}{sentences}", heading("Shares"), table::render(&columns, &rows))
+    format!(
+        "{}{}{more}{sentences}",
+        heading("Shares"),
+        table::render(&columns, &rows)
+    )
 }
 
 /// A number without what solvers leave beyond the sixth decimal.
@@ -146,7 +179,10 @@ fn quality(plan: &PlanFile) -> String {
     let brief = plan.frameworks.len() > MOST_IN_FULL;
     let mut rows = Vec::new();
     for framework in shown(plan) {
-        let stages = framework.stages.iter().filter(|stage| !brief || stage.gap != Some(0.0));
+        let stages = framework
+            .stages
+            .iter()
+            .filter(|stage| !brief || stage.gap != Some(0.0));
         for (position, stage) in stages.enumerate() {
             rows.push(stage_row(framework, position, stage));
         }
@@ -156,15 +192,28 @@ fn quality(plan: &PlanFile) -> String {
         text.push_str(&table::render(&columns, &rows));
     }
     if brief {
-        let stages = plan.frameworks.iter().flat_map(|framework| &framework.stages);
-        let n_best = stages.clone().filter(|stage| stage.gap == Some(0.0)).count();
-        text.push_str(&format!("{n_best} of {} are proved best: gap 0\n", counted(stages.count(), "stage")));
+        let stages = plan
+            .frameworks
+            .iter()
+            .flat_map(|framework| &framework.stages);
+        let n_best = stages
+            .clone()
+            .filter(|stage| stage.gap == Some(0.0))
+            .count();
+        text.push_str(&format!(
+            "{n_best} of {} are proved best: gap 0\n",
+            counted(stages.count(), "stage")
+        ));
     }
     text
 }
 
 fn stage_row(framework: &FrameworkResult, position: usize, stage: &StageResult) -> Vec<String> {
-    let id = if position == 0 { framework.id.clone() } else { String::new() };
+    let id = if position == 0 {
+        framework.id.clone()
+    } else {
+        String::new()
+    };
     vec![
         id,
         stage.name.clone(),
@@ -187,17 +236,34 @@ fn proof(proof: Proof) -> &'static str {
 /// What the loss of one domain takes at worst: the largest part of one job, per level.
 fn survival(cluster: &Cluster, plan: &PlanFile) -> String {
     let key = |level: &str| format!("worst_domain_loss[{level}]");
-    let has = |level: &str| plan.frameworks.iter().any(|framework| framework.metrics.contains_key(&key(level)));
+    let has = |level: &str| {
+        plan.frameworks
+            .iter()
+            .any(|framework| framework.metrics.contains_key(&key(level)))
+    };
     let levels = cluster.levels.iter().map(|level| level.name.as_str());
-    let levels: Vec<&str> = levels.filter(|level| has(level)).take(MOST_LEVELS).collect();
+    let levels: Vec<&str> = levels
+        .filter(|level| has(level))
+        .take(MOST_LEVELS)
+        .collect();
     let mut columns = vec![("framework", Align::Left), ("agents used", Align::Right)];
     columns.extend(levels.iter().map(|&level| (level, Align::Right)));
     let metric = |framework: &FrameworkResult, key: &str, tell: fn(f64) -> String| {
-        framework.metrics.get(key).map_or_else(|| "-".to_owned(), |&value| tell(value))
+        framework
+            .metrics
+            .get(key)
+            .map_or_else(|| "-".to_owned(), |&value| tell(value))
     };
     let row = |framework: &FrameworkResult| {
-        let mut row = vec![framework.id.clone(), metric(framework, "agents_used", short)];
-        row.extend(levels.iter().map(|level| metric(framework, &key(level), |loss| format!("{:.0} %", loss * 100.0))));
+        let mut row = vec![
+            framework.id.clone(),
+            metric(framework, "agents_used", short),
+        ];
+        row.extend(levels.iter().map(|level| {
+            metric(framework, &key(level), |loss| {
+                format!("{:.0} %", loss * 100.0)
+            })
+        }));
         row
     };
     if levels.is_empty() {
@@ -209,7 +275,9 @@ fn survival(cluster: &Cluster, plan: &PlanFile) -> String {
 }
 
 fn fairness(plan: &PlanFile) -> String {
-    let Some(fairness) = &plan.fairness else { return String::new() };
+    let Some(fairness) = &plan.fairness else {
+        return String::new();
+    };
     let mut text = heading("Fairness") + &wrapped(&epsilon(fairness));
     if let Some(price) = fairness.price_of_fairness {
         let price = percent((price * 1e6).round() / 1e6);
@@ -218,7 +286,10 @@ fn fairness(plan: &PlanFile) -> String {
         )));
     }
     for excluded in fairness.excluded.iter().take(MOST_ROWS) {
-        text.push_str(&wrapped(&format!("Left out: {}: {}", excluded.framework, excluded.reason)));
+        text.push_str(&wrapped(&format!(
+            "Left out: {}: {}",
+            excluded.framework, excluded.reason
+        )));
     }
     text
 }
@@ -226,7 +297,9 @@ fn fairness(plan: &PlanFile) -> String {
 fn epsilon(fairness: &FairnessCertificate) -> String {
     let rule = &fairness.rule;
     let fractional = value(fairness.epsilon_fractional.max(0.0));
-    let one_unit = fairness.epsilon_one_unit.map_or_else(|| "unknown".to_owned(), |one| value(one.max(0.0)));
+    let one_unit = fairness
+        .epsilon_one_unit
+        .map_or_else(|| "unknown".to_owned(), |one| value(one.max(0.0)));
     match fairness.epsilon {
         Some(epsilon) => format!(
             "epsilon {} ({rule}): no allocation that fits would gain the frameworks, weighted, more than {} on \
@@ -277,8 +350,17 @@ fn unplaced(plan: &PlanFile) -> String {
         })
         .collect();
     let instances: i64 = plan.unplaced.iter().map(|entry| entry.instances).sum();
-    let title = format!("Unplaced: {} {}", count(instances), plural(instances, "instance"));
-    format!("{}{}{}", heading(&title), table::render(&columns, &rows), and_more(n_groups, "reason"))
+    let title = format!(
+        "Unplaced: {} {}",
+        count(instances),
+        plural(instances, "instance")
+    );
+    format!(
+        "{}{}{}",
+        heading(&title),
+        table::render(&columns, &rows),
+        and_more(n_groups, "reason")
+    )
 }
 
 /// `limit[web/web,rack][r1]` and its like belong to the family `limit`.
@@ -312,7 +394,11 @@ fn moves(plan: &PlanFile) -> String {
         })
         .collect();
     let more = and_more(plan.moves.len(), "move");
-    format!("{}{}{more}", heading("Moves"), table::render(&columns, &rows))
+    format!(
+        "{}{}{more}",
+        heading("Moves"),
+        table::render(&columns, &rows)
+    )
 }
 
 fn warnings(plan: &PlanFile) -> String {
@@ -336,9 +422,16 @@ fn footer(plan: &PlanFile, snapshot: &str, written: Option<&str>) -> String {
     let mut text = String::new();
     if let Some(timings) = &plan.timings_ms {
         let order = ["read", "broker", "formulate", "solve", "verify", "total"];
-        let known = order.iter().filter_map(|&phase| Some((phase, *timings.get(phase)?)));
-        let phases: Vec<String> = known.map(|(phase, time)| format!("{phase} {}", duration_ms(time))).collect();
-        text.push_str(&styled(Tone::Faint, &format!("Time: {}", phases.join(", "))));
+        let known = order
+            .iter()
+            .filter_map(|&phase| Some((phase, *timings.get(phase)?)));
+        let phases: Vec<String> = known
+            .map(|(phase, time)| format!("{phase} {}", duration_ms(time)))
+            .collect();
+        text.push_str(&styled(
+            Tone::Faint,
+            &format!("Time: {}", phases.join(", ")),
+        ));
         text.push('\n');
     }
     let next = match written {

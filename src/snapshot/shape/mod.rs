@@ -5,5 +5,6 @@
 
 mod fields;
 mod objects;
+mod values;
 
 pub(super) use objects::snapshot;

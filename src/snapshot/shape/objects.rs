@@ -5,7 +5,8 @@ use apportion_cluster::file::{
     MinAvailableFile, PlacementFile, RoleFile, SnapshotFile, SpreadFile, TaskFile,
 };
 
-use super::fields::{Fields, Shape, any_of, integer_of, text_of, texts_of};
+use super::fields::{Fields, Shape};
+use super::values::{any_of, integer_of, text_of, texts_of};
 use crate::snapshot::fault::Faults;
 use crate::snapshot::path::Path;
 use crate::snapshot::tree::Node;
