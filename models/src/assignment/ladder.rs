@@ -384,6 +384,10 @@ impl Run<'_> {
     }
 
     pub(super) fn fail(&mut self, place: &str, error: &SolverError) {
+        if let SolverError::Abandoned { .. } = error {
+            // It was the clock that ended it, so that another run may answer otherwise.
+            self.cut = Some(StopReason::Deadline);
+        }
         self.is_usable &= !matches!(
             error,
             SolverError::Panicked { .. }

@@ -297,6 +297,9 @@ fn misbehaving_solvers_cost_exactness_alone_and_are_reported() {
             let greedy = assignment.values(&solved.greedy);
             assert!(assignment.compare(&objectives(&solved), &greedy).is_le());
             n_reported += usize::from(!solved.failures.is_empty());
+            if mischief == Mischief::Hang && !solved.failures.is_empty() {
+                assert_eq!(solved.stopped, Some(StopReason::Deadline));
+            }
             for stage in &solved.stages {
                 let bound = stage.bound.unwrap();
                 assert!(
