@@ -22,6 +22,7 @@ mod nodes;
 mod notes;
 mod objects;
 mod peers;
+mod place;
 mod pods;
 mod quantity;
 mod remarks;
@@ -45,7 +46,8 @@ use self::jobs::Jobs;
 use self::nodes::{Nodes, Topologies};
 use self::notes::Notes;
 use self::peers::Peers;
-use self::pods::{PodView, Where};
+use self::place::Place;
+use self::pods::PodView;
 use self::spread::{Form, Spread};
 use super::{ImportError, Imported, Importer, Setting};
 
@@ -102,17 +104,17 @@ pub fn kubernetes(
     let mut rules = Rules::new(pods.len());
     rules.add_groups(&groups);
     rules.add_spreads(&spreads);
-    for (at, view) in pods.iter().enumerate() {
-        let place = Where::of(view, &nodes, narrowed[at].as_deref(), &mut notes);
-        rules.add_place(at, place);
-    }
+    let mut agents = nodes.agents();
+    let mut places = place::all(&pods, &nodes, &narrowed, &mut notes);
+    place::shorten(&mut places, &mut agents);
+    rules.add_places(places, &nodes);
     remarks::all(&pods, &nodes, &mut notes);
     Ok(Imported {
         snapshot: SnapshotFile {
             version: VERSION.to_owned(),
             cluster: cluster_name(inputs),
             levels: nodes.levels.clone(),
-            agents: nodes.agents(),
+            agents,
             frameworks: frameworks(&pods, options),
             placements: placements(&pods, &nodes, &jobs),
             jobs: rules.into_jobs(&pods, &jobs),
@@ -164,11 +166,14 @@ impl Rules {
         }
     }
 
-    fn add_place(&mut self, pod: usize, place: Where) {
-        let constraints = &mut self.0[pod].1;
-        constraints.attributes = place.attributes;
-        constraints.agents = place.agents;
-        constraints.tolerates = place.tolerates;
+    fn add_places(&mut self, places: Vec<Place>, nodes: &Nodes) {
+        let name = |at: &usize| nodes.list[*at].name.clone();
+        for (pod, place) in places.into_iter().enumerate() {
+            let constraints = &mut self.0[pod].1;
+            constraints.attributes = place.attributes;
+            constraints.agents = place.nodes.map(|list| list.iter().map(name).collect());
+            constraints.tolerates = place.tolerates;
+        }
     }
 
     fn into_jobs(mut self, pods: &[PodView<'_>], jobs: &Jobs) -> Vec<JobFile> {

@@ -10,7 +10,7 @@ use super::nodes::{self, NodeView, Nodes};
 use super::notes::{self, Notes};
 use super::objects::{OwnerReference, Pod, Toleration};
 use super::requests::pod_requests;
-use super::selector::{NodeRule, Wording};
+use super::selector::NodeRule;
 use super::taints;
 use super::{Frameworks, KubernetesOptions};
 
@@ -211,81 +211,5 @@ pub(super) fn matching(nodes: &Nodes, rule: &NodeRule) -> Vec<bool> {
             matched
         }
         None => (0..nodes.list.len()).map(matches).collect(),
-    }
-}
-
-/// The rules of a task about agents, as the snapshot states them.
-#[derive(Debug, Default)]
-pub(super) struct Where {
-    pub attributes: BTreeMap<String, Vec<String>>,
-    pub agents: Option<Vec<String>>,
-    pub tolerates: Vec<String>,
-}
-
-impl Where {
-    /// What no agent satisfies: an agent without a name.
-    fn nowhere() -> Self {
-        let key = nodes::AGENT.to_owned();
-        Self {
-            attributes: BTreeMap::from([(key, vec!["!*".to_owned()])]),
-            ..Self::default()
-        }
-    }
-
-    /// The agents that satisfy the rule and that `keep` allows, by name.
-    fn listed(nodes: &Nodes, rule: &NodeRule, keep: &dyn Fn(usize) -> bool) -> Self {
-        let matched = matching(nodes, rule);
-        let kept = (0..matched.len()).filter(|&at| matched[at] && keep(at));
-        let names: Vec<String> = kept.map(|at| nodes.list[at].name.clone()).collect();
-        if names.is_empty() {
-            Self::nowhere()
-        } else if names.len() == nodes.list.len() {
-            Self::default()
-        } else {
-            Self {
-                agents: Some(names),
-                ..Self::default()
-            }
-        }
-    }
-
-    /// Writes down where a pod may go. `narrowed` are the nodes that its affinity to pods leaves.
-    pub fn of(
-        view: &PodView<'_>,
-        nodes: &Nodes,
-        narrowed: Option<&[bool]>,
-        notes: &mut Notes,
-    ) -> Self {
-        let spec = &view.pod.spec;
-        if let Reach::One(at) = view.reach {
-            return Self {
-                agents: Some(vec![nodes.list[at].name.clone()]),
-                tolerates: nodes.word(at).map(str::to_owned).into_iter().collect(),
-                ..Self::default()
-            };
-        }
-        if view.pending && !spec.scheduling_gates.is_empty() {
-            let gates: Vec<&str> = spec.scheduling_gates.iter().map(|g| &*g.name).collect();
-            notes.add(
-                notes::GATED,
-                &view.name,
-                format!("gates: {}", gates.join(", ")),
-            );
-            return Self::nowhere();
-        }
-        let wording = view.rule.wording(&|key| nodes.is_reserved(key));
-        let mut place = match (wording, narrowed) {
-            (Wording::Attributes(attributes), None) => Self {
-                attributes,
-                ..Self::default()
-            },
-            (_, Some(kept)) => Self::listed(nodes, &view.rule, &|at| kept[at]),
-            (Wording::Agents(reason), None) => {
-                notes.add(notes::AGENTS_LIST, &view.name, reason);
-                Self::listed(nodes, &view.rule, &|_| true)
-            }
-        };
-        place.tolerates = nodes.words.tolerated(&spec.tolerations);
-        place
     }
 }
