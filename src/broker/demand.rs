@@ -1,9 +1,9 @@
 //! What bidding tasks could use: how much fits where, and the most of each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use apportion_cluster::{AgentIdx, Cluster, DomainIdx, GroupIdx, LevelIdx, Quantities, TaskIdx};
+use apportion_cluster::{AgentIdx, Cluster, DomainIdx, GroupIdx, LevelIdx, LimitRule, Quantities, TaskIdx};
 use apportion_policies::BidClass;
 
 use super::classes::Census;
@@ -85,6 +85,8 @@ pub(super) struct Demands<'a> {
     levels: BTreeMap<LevelIdx, Domains>,
     running: Vec<Vec<(AgentIdx, i64)>>,
     groups: BTreeMap<GroupIdx, Vec<TaskIdx>>,
+    /// Limits on each group, whichever task states them.
+    group_limits: BTreeMap<GroupIdx, BTreeSet<LimitRule>>,
 }
 
 impl<'a> Demands<'a> {
@@ -92,6 +94,12 @@ impl<'a> Demands<'a> {
         let mut running = vec![Vec::new(); cluster.tasks.len()];
         for it in &cluster.running {
             running[it.task.at()].push((it.agent, it.instances));
+        }
+        let mut group_limits: BTreeMap<GroupIdx, BTreeSet<LimitRule>> = BTreeMap::new();
+        for rule in cluster.tasks.iter().flat_map(|task| &task.limits) {
+            if let Some(group) = rule.group {
+                group_limits.entry(group).or_default().insert(rule.clone());
+            }
         }
         let mut groups: BTreeMap<GroupIdx, Vec<TaskIdx>> = BTreeMap::new();
         for task in cluster.task_indices() {
@@ -106,7 +114,16 @@ impl<'a> Demands<'a> {
             levels: BTreeMap::new(),
             running,
             groups,
+            group_limits,
         }
+    }
+
+    /// Limits that count the task: its own, and those of its groups.
+    fn limits_on(&self, task: TaskIdx) -> Vec<LimitRule> {
+        let task = self.cluster.task(task);
+        let own = task.limits.iter().filter(|rule| rule.group.is_none());
+        let of_groups = task.groups.iter().filter_map(|group| self.group_limits.get(group)).flatten();
+        own.chain(of_groups).cloned().collect()
     }
 
     /// Whether an instance of the task runs.
@@ -196,7 +213,7 @@ impl<'a> Demands<'a> {
             .sum();
         let strays: f64 = wanted.strays.iter().map(|stray| stray.fit).sum();
         let mut most = (open + strays).min(wanted.instances as f64);
-        for rule in &cluster.task(wanted.task).limits {
+        for rule in self.limits_on(wanted.task) {
             let alone = [wanted.task];
             let counted = match rule.group {
                 Some(group) => self.groups.get(&group).map_or(&alone[..], Vec::as_slice),

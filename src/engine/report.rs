@@ -158,12 +158,25 @@ fn stages(
         }
         _ => {
             let (mut stages, gap) = audited(state, context, &slice).unwrap_or_default();
-            if record.failed {
-                stages.iter_mut().for_each(|stage| stage.greedy = None);
+            // Over several rounds not everything was on offer at once: where the baseline could use what others
+            // hold by now, it is no measure.
+            let beaten = stages.iter().position(|stage| is_beaten(stage)).filter(|_| !record.failed);
+            for stage in &mut stages[beaten.unwrap_or(0)..] {
+                if record.failed || beaten.is_some() {
+                    stage.greedy = None;
+                }
             }
             (stages, gap)
         }
     }
+}
+
+/// Whether the constructive baseline is better than the plan.
+fn is_beaten(stage: &StageResult) -> bool {
+    stage.greedy.is_some_and(|greedy| match stage.sense {
+        StageSense::Maximize => greedy > stage.objective + 1e-9,
+        StageSense::Minimize => greedy < stage.objective - 1e-9,
+    })
 }
 
 /// Whether a formulation is the one of this slice, budget and all.

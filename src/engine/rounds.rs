@@ -13,7 +13,7 @@
 //! ```
 //!
 //! Termination: a commit after the first round raises the total value placed by at least 1, and that is at
-//! most the value demanded; a pass without a commit is the last. At the end every framework with something
+//! most the value demanded, or is one of a few rearrangements; a pass without a commit is the last. At the end every framework with something
 //! left has been offered everything that is free, and could place nothing of it: nothing more fits, so
 //! planning the applied plan again changes nothing.
 //!
@@ -36,6 +36,9 @@ use crate::broker::Shares;
 /// In later rounds, slices of at most so many columns are searched again; larger ones are only added to.
 const COLUMNS_SEARCHED_AGAIN: usize = 600;
 
+/// How often a framework may rearrange what it placed in later rounds without placing more.
+const MOST_REARRANGEMENTS: usize = 2;
+
 /// What is known about a framework's solves.
 #[derive(Default)]
 pub(super) struct Record {
@@ -45,6 +48,8 @@ pub(super) struct Record {
     pub stopped: bool,
     /// Whether a proposal was lost: the baseline is then no measure.
     pub failed: bool,
+    /// How often an answer was taken that places no more and is better in a later stage.
+    rearranged: usize,
     /// Offers of the last attempt, to not ask the same again.
     attempted: Option<Vec<Offer>>,
 }
@@ -86,7 +91,7 @@ pub(super) fn again(state: &mut State<'_>, context: &Context<'_>, shares: Option
         }
         (context.options.progress)(Progress::Round { number, frameworks: order.len(), pending });
         let mut progressed = false;
-        let alone = order.len() == 1;
+        let n_wanting = order.len();
         let open = AtomicUsize::new(order.len());
         for framework in order {
             let effort = match own_deadline(context, &open) {
@@ -98,7 +103,7 @@ pub(super) fn again(state: &mut State<'_>, context: &Context<'_>, shares: Option
                 records[framework.at()].stopped = true;
                 continue;
             }
-            progressed |= offer_everything(state, context, framework, alone, effort, &mut records[framework.at()]);
+            progressed |= offer_everything(state, context, framework, n_wanting, effort, &mut records[framework.at()]);
         }
         if !progressed {
             return;
@@ -139,7 +144,7 @@ fn offer_everything(
     state: &mut State<'_>,
     context: &Context<'_>,
     framework: FrameworkIdx,
-    alone: bool,
+    n_wanting: usize,
     effort: Effort,
     record: &mut Record,
 ) -> bool {
@@ -149,17 +154,14 @@ fn offer_everything(
     }
     let before = state.added[framework.at()].clone();
     let slice = state.slice(framework, offers);
-    let budget = if alone { None } else { Some(portion(state, framework)) };
+    let budget = (n_wanting > 1).then(|| portion(state, framework, n_wanting));
     let answer = attempt(context, &slice, budget, &before, effort, false);
     state.record(framework, &slice.offers);
     record.attempted = Some(slice.offers.clone());
     record.failed |= answer.is_none();
     let Some(answer) = answer else { return false };
     record.stopped |= answer.solved.stopped.is_some() || effort == Effort::Construct;
-    let value = |placements: &[Running]| -> i64 {
-        placements.iter().map(|placed| state.cluster.task(placed.task).value * placed.instances).sum()
-    };
-    if value(&answer.proposal.placements) <= value(&before) {
+    if !is_taken(state, &before, &answer, record) {
         return false;
     }
     state.commit(framework, answer.proposal.placements.clone());
@@ -169,14 +171,40 @@ fn offer_everything(
     true
 }
 
+/// Whether an answer counts: it places more value; or, a few times per framework, it is better in a later
+/// stage.
+fn is_taken(state: &State<'_>, before: &[Running], answer: &Answer, record: &mut Record) -> bool {
+    let value = |placements: &[Running]| -> i64 {
+        placements.iter().map(|placed| state.cluster.task(placed.task).value * placed.instances).sum()
+    };
+    let (had, has) = (value(before), value(&answer.proposal.placements));
+    if has != had || record.rearranged == MOST_REARRANGEMENTS {
+        return has > had;
+    }
+    let model = &answer.formulation.assignment;
+    let old = model.values(&solve::as_placement(&answer.formulation, before));
+    let new = model.values(&answer.solved.placement);
+    let is_better = model.compare(&new, &old).is_lt();
+    record.rearranged += usize::from(is_better);
+    is_better
+}
+
 /// How many instances a framework may hold after its next turn while others want something too: what it
-/// has, and a quarter of what it still wants, whole gangs at least.
-fn portion(state: &State<'_>, framework: FrameworkIdx) -> i64 {
+/// has, and half of its even part of what still fits, whole gangs at least. Turns go by need, so small
+/// portions keep the frameworks level.
+fn portion(state: &State<'_>, framework: FrameworkIdx, n_wanting: usize) -> i64 {
+    let cluster = state.cluster;
     let pending = state.pending(framework);
-    let total: i64 = pending.iter().map(|(_, count)| count).sum();
-    let gangs = pending.iter().filter_map(|&(task, _)| state.cluster.job(state.cluster.task(task).job).gang_min);
+    let fitting = pending.iter().map(|&(task, count)| {
+        let task = cluster.task(task);
+        let usable = cluster.agent_indices().filter(|&agent| cluster.refusal(task, agent).is_none());
+        let copies = usable.map(|agent| task.demand.copies_in(&state.free[agent.at()]));
+        copies.fold(0, i64::saturating_add).min(count)
+    });
+    let part = fitting.sum::<i64>() / (2 * n_wanting as i64);
+    let gangs = pending.iter().filter_map(|&(task, _)| cluster.job(cluster.task(task).job).gang_min);
     let held: i64 = state.added[framework.at()].iter().map(|added| added.instances).sum();
-    held + (total / 4).max(gangs.max().unwrap_or(1)).max(1)
+    held + part.max(gangs.max().unwrap_or(1)).max(1)
 }
 
 /// Whether some pending instance fits somewhere, its limits and spreads aside.

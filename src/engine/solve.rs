@@ -111,13 +111,16 @@ pub(super) fn dump(options: &Options, framework: &str, answer: &Answer) {
 fn construct_only(formulation: &Formulation, start: &Placement, options: &LadderOptions) -> Solved {
     let model = &formulation.assignment;
     let stop = Stop { deadline: options.deadline, cancel: options.cancel.clone() };
-    let construction = construct(model, Some(start), &stop);
+    let added = construct(model, Some(start), &stop);
     let greedy = construct(model, None, &stop).placement;
+    let (values, greedy_values) = (model.values(&added.placement), model.values(&greedy));
+    let is_better = model.compare(&greedy_values, &values).is_lt();
+    let placement = if is_better { greedy.clone() } else { added.placement };
     Solved {
-        stages: audit(model, &construction.placement, &greedy, options),
-        placement: construction.placement,
+        stages: audit(model, &placement, &greedy, options),
+        placement,
         greedy,
-        stopped: construction.stopped,
+        stopped: added.stopped,
         failures: Vec::new(),
     }
 }
