@@ -42,6 +42,8 @@ pub(super) struct Nodes {
     pub levels: Vec<String>,
     /// Label keys that mean something else in a snapshot.
     reserved: BTreeSet<String>,
+    /// Label keys that every node has.
+    everywhere: BTreeSet<String>,
 }
 
 /// One node, as the rules see it.
@@ -100,7 +102,12 @@ impl Nodes {
                 notes.add(notes::LABEL, &node.name, text);
             }
         }
+        let others = list.iter().skip(1);
+        let common = |key: &&String| others.clone().all(|node| node.labels.contains_key(*key));
+        let first = list.first().map(|node| node.labels.keys());
+        let everywhere = first.into_iter().flatten().filter(common).cloned();
         Self {
+            everywhere: everywhere.collect(),
             list,
             by_name,
             words,
@@ -117,6 +124,11 @@ impl Nodes {
     /// Whether a label of this name means something else in a snapshot.
     pub fn is_reserved(&self, key: &str) -> bool {
         self.reserved.contains(key)
+    }
+
+    /// Whether every node has a label of this name.
+    pub fn all_have(&self, key: &str) -> bool {
+        self.list.is_empty() || self.everywhere.contains(key)
     }
 
     /// The `dedicated` word of a node.

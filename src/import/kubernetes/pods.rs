@@ -6,7 +6,7 @@ use std::rc::Rc;
 use apportion_cluster::file::Amounts;
 
 use super::input::Objects;
-use super::nodes::{self, NodeView, Nodes};
+use super::nodes::{self, Nodes};
 use super::notes::{self, Notes};
 use super::objects::{OwnerReference, Pod, Toleration};
 use super::requests::pod_requests;
@@ -148,8 +148,7 @@ fn node_rule(pod: &Pod, nodes: &Nodes) -> NodeRule {
     let mut rule = NodeRule::of(&pod.spec.node_selector, affinity);
     for constraint in &pod.spec.topology_spread_constraints {
         let key = &constraint.topology_key;
-        let lacks = |node: &NodeView| !node.labels.contains_key(key);
-        if constraint.is_hard() && nodes.list.iter().any(lacks) {
+        if constraint.is_hard() && !nodes.all_have(key) {
             rule.with_label(key);
         }
     }
