@@ -65,7 +65,10 @@ impl<'a> EmptyCluster<'a> {
         let cluster = self.state.cluster;
         let agents = 0..cluster.agents.len();
         let rooms: Vec<f64> = agents.map(|agent| self.room(task, agent)).collect();
-        let mut most = rooms.iter().sum::<f64>().min(self.state.wanted(task) as f64);
+        let mut most = rooms
+            .iter()
+            .sum::<f64>()
+            .min(self.state.wanted(task) as f64);
         for &limit in &self.state.limits_on[task] {
             let limit = &self.state.limits[limit];
             let level = limit.rule.level.at();

@@ -123,8 +123,16 @@ impl<'a> Market<'a> {
         }
         // Looked up by task; the jobs of several frameworks interleave.
         self.tasks.sort_unstable();
-        self.fits = self.tasks.iter().map(|&(task, _)| self.fits_of(task)).collect();
-        self.halves = self.tasks.iter().map(|&(task, _)| self.halves_of(task)).collect();
+        self.fits = self
+            .tasks
+            .iter()
+            .map(|&(task, _)| self.fits_of(task))
+            .collect();
+        self.halves = self
+            .tasks
+            .iter()
+            .map(|&(task, _)| self.halves_of(task))
+            .collect();
     }
 
     /// The name of a class; the id of an agent that is in none.
