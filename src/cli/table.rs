@@ -59,6 +59,9 @@ pub(crate) fn fill(cells: &[String]) -> String {
 
 /// A paragraph in lines of at most the width; words longer than that stand alone.
 pub(crate) fn wrapped(paragraph: &str) -> String {
+    // A number and its percent sign stay together.
+    const GLUE: char = '\u{1}';
+    let paragraph = paragraph.replace(" %", &format!("{GLUE}%"));
     let mut text = String::new();
     let mut column = 0;
     for word in paragraph.split_whitespace() {
@@ -79,7 +82,7 @@ pub(crate) fn wrapped(paragraph: &str) -> String {
         column += length;
     }
     text.push('\n');
-    text
+    text.replace(GLUE, " ")
 }
 
 #[cfg(test)]
