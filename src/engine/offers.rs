@@ -3,8 +3,8 @@
 //! Each framework in turn says where it would put its rounded share if the rest of the cluster were its
 //! own: its *witness*, made by its own model and the constructive method. An offer holds its witness, so
 //! what is offered can be used: it honors the framework's limits and spreads, not only its totals. What
-//! nobody's share claims is then given out agent by agent, first to those with more demand, in proportion
-//! to weight, so that everything free is in some offer.
+//! nobody's share claims is then given out agent by agent: to the one framework with more demand, or else
+//! in proportion to weight. What several want more of waits for the re-offers, which keep them level.
 
 use std::collections::BTreeMap;
 
@@ -139,8 +139,12 @@ fn hand_out(state: &State<'_>, mut claimants: Vec<Claimant>, free: Vec<Quantitie
         offers.push(own);
     }
     for (agent, leftover) in state.cluster.agent_indices().zip(free) {
-        let usable = (0..claimants.len()).filter(|&c| claimants[c].usable[agent.at()]);
-        let best = usable.min_by(|&left, &right| {
+        let usable = || (0..claimants.len()).filter(|&c| claimants[c].usable[agent.at()]);
+        // What several still want is re-offered in small portions by need: a whole agent would be unfair.
+        if usable().filter(|&c| claimants[c].unmet).count() > 1 {
+            continue;
+        }
+        let best = usable().min_by(|&left, &right| {
             let key = |c: usize| {
                 let claimant = &claimants[c];
                 (!claimant.unmet, !offers[c].contains_key(&agent), claimant.given / claimant.weight)

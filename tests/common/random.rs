@@ -69,7 +69,7 @@ pub fn snapshot(seed: u64, size: Size) -> SnapshotFile {
     let mut file =
         write::snapshot(draw.one_of(&[&["rack"][..], &["rack", "zone"], &["rack", "agent"], &[]]));
     agents(&mut draw, size, &mut file);
-    let mut left = draw.from(size.instances / 2, size.instances);
+    let mut left = draw.from(2, size.instances);
     for number in 0..size.frameworks {
         let id = format!("f{number}");
         let weight = draw.once_in(3).then(|| draw.from(2, 3) as f64);
@@ -190,7 +190,7 @@ fn task(
             group: group.clone(),
         });
     }
-    if draw.once_in(3) {
+    if !draw.once_in(4) {
         let (level, max_skew) = (any_level(draw, file), draw.from(1, 2));
         rules.spread.push(SpreadFile {
             level,
