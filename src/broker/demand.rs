@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use apportion_cluster::{AgentIdx, Cluster, DomainIdx, GroupIdx, LevelIdx, LimitRule, Quantities, TaskIdx};
+use apportion_cluster::{
+    AgentIdx, Cluster, DomainIdx, GroupIdx, LevelIdx, LimitRule, Quantities, TaskIdx,
+};
 use apportion_policies::BidClass;
 
 use super::classes::Census;
@@ -122,7 +124,11 @@ impl<'a> Demands<'a> {
     fn limits_on(&self, task: TaskIdx) -> Vec<LimitRule> {
         let task = self.cluster.task(task);
         let own = task.limits.iter().filter(|rule| rule.group.is_none());
-        let of_groups = task.groups.iter().filter_map(|group| self.group_limits.get(group)).flatten();
+        let of_groups = task
+            .groups
+            .iter()
+            .filter_map(|group| self.group_limits.get(group))
+            .flatten();
         own.chain(of_groups).cloned().collect()
     }
 

@@ -36,3 +36,18 @@ fn report(what: &str) -> String {
         std::env::consts::ARCH,
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_a_bug_of_ours() {
+        let previous = panic::take_hook();
+        let exit = guard(|| panic!("as the test wants it"));
+        panic::set_hook(previous);
+        assert_eq!(exit, Exit::Bug);
+        assert_eq!(exit.code(), 70);
+        assert!(report("words").contains("words"));
+    }
+}

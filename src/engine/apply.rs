@@ -34,7 +34,11 @@ pub enum ApplyError {
 ///
 /// # Errors
 /// If the plan bears another digest, or names something that the snapshot does not have.
-pub fn apply(file: &SnapshotFile, cluster: &Cluster, plan: &PlanFile) -> Result<SnapshotFile, ApplyError> {
+pub fn apply(
+    file: &SnapshotFile,
+    cluster: &Cluster,
+    plan: &PlanFile,
+) -> Result<SnapshotFile, ApplyError> {
     if plan.snapshot_digest != cluster.digest {
         let (plan, snapshot) = (plan.snapshot_digest.clone(), cluster.digest.clone());
         return Err(ApplyError::OtherSnapshot { plan, snapshot });
@@ -42,12 +46,24 @@ pub fn apply(file: &SnapshotFile, cluster: &Cluster, plan: &PlanFile) -> Result<
     let jobs: BTreeMap<&str, Vec<&str>> = file
         .jobs
         .iter()
-        .map(|job| (job.id.as_str(), job.tasks.iter().map(|task| task.id.as_str()).collect()))
+        .map(|job| {
+            (
+                job.id.as_str(),
+                job.tasks.iter().map(|task| task.id.as_str()).collect(),
+            )
+        })
         .collect();
-    let agents: std::collections::BTreeSet<&str> = file.agents.iter().map(|agent| agent.id.as_str()).collect();
+    let agents: std::collections::BTreeSet<&str> =
+        file.agents.iter().map(|agent| agent.id.as_str()).collect();
     for (position, placed) in plan.placements.iter().enumerate() {
-        let unknown = |kind, name: &String| ApplyError::Unknown { position, kind, name: name.clone() };
-        let tasks = jobs.get(placed.job.as_str()).ok_or_else(|| unknown("job", &placed.job))?;
+        let unknown = |kind, name: &String| ApplyError::Unknown {
+            position,
+            kind,
+            name: name.clone(),
+        };
+        let tasks = jobs
+            .get(placed.job.as_str())
+            .ok_or_else(|| unknown("job", &placed.job))?;
         if !tasks.contains(&placed.task.as_str()) {
             return Err(unknown("task", &placed.task));
         }
@@ -55,5 +71,8 @@ pub fn apply(file: &SnapshotFile, cluster: &Cluster, plan: &PlanFile) -> Result<
             return Err(unknown("agent", &placed.agent));
         }
     }
-    Ok(SnapshotFile { placements: plan.placements.clone(), ..file.clone() })
+    Ok(SnapshotFile {
+        placements: plan.placements.clone(),
+        ..file.clone()
+    })
 }

@@ -52,7 +52,10 @@ impl<'a> Context<'a> {
 
     /// Keeps `reserve` before the deadline free of solving.
     pub(super) fn keep_reserve(&mut self, reserve: Duration) {
-        self.solve_by = self.options.deadline.map(|deadline| deadline.checked_sub(reserve).unwrap_or(deadline));
+        self.solve_by = self
+            .options
+            .deadline
+            .map(|deadline| deadline.checked_sub(reserve).unwrap_or(deadline));
     }
 
     /// When solving has to end.
@@ -67,8 +70,12 @@ impl<'a> Context<'a> {
 
     /// Whether even constructive answers have to end now.
     pub(super) fn must_stop(&self) -> bool {
-        let halfway = |by: Instant, deadline: Instant| by + deadline.saturating_duration_since(by) / 2;
-        let last = self.solve_by.zip(self.options.deadline).map(|(by, deadline)| halfway(by, deadline));
+        let halfway =
+            |by: Instant, deadline: Instant| by + deadline.saturating_duration_since(by) / 2;
+        let last = self
+            .solve_by
+            .zip(self.options.deadline)
+            .map(|(by, deadline)| halfway(by, deadline));
         self.options.cancel.is_cancelled() || last.is_some_and(|last| Instant::now() >= last)
     }
 
@@ -87,18 +94,28 @@ impl<'a> Context<'a> {
 
     /// Frameworks whose policy works, ascending.
     pub(super) fn planned(&self) -> impl Iterator<Item = FrameworkIdx> + '_ {
-        (0..self.policies.len()).filter(|&at| self.policies[at].is_some()).map(FrameworkIdx::of)
+        (0..self.policies.len())
+            .filter(|&at| self.policies[at].is_some())
+            .map(FrameworkIdx::of)
     }
 
     /// Tells the user something; from any thread.
     pub(super) fn warn(&self, code: &str, subject: &str, text: String) {
-        let warning = Warning { code: code.to_owned(), subject: subject.to_owned(), text };
-        self.warnings.lock().unwrap_or_else(PoisonError::into_inner).push(warning);
+        let warning = Warning {
+            code: code.to_owned(),
+            subject: subject.to_owned(),
+            text,
+        };
+        self.warnings
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(warning);
     }
 
     /// Every warning once, sorted.
     pub(super) fn take_warnings(&self) -> Vec<Warning> {
-        let mut warnings = std::mem::take(&mut *self.warnings.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut warnings =
+            std::mem::take(&mut *self.warnings.lock().unwrap_or_else(PoisonError::into_inner));
         warnings.sort();
         warnings.dedup();
         warnings
@@ -107,9 +124,16 @@ impl<'a> Context<'a> {
 
 /// A framework's policy and bid. A policy that cannot bid is not asked for proposals; its framework takes part
 /// in the shares with everything that it asks for.
-fn bid(cluster: &Cluster, options: &Options, framework: FrameworkIdx) -> Result<(Arc<dyn Policy>, Bid), String> {
+fn bid(
+    cluster: &Cluster,
+    options: &Options,
+    framework: FrameworkIdx,
+) -> Result<(Arc<dyn Policy>, Bid), String> {
     let name = &cluster.framework(framework).policy;
-    let policy = options.policies.get(name).ok_or_else(|| format!("no policy `{name}` is registered"))?;
+    let policy = options
+        .policies
+        .get(name)
+        .ok_or_else(|| format!("no policy `{name}` is registered"))?;
     let guarded = std::panic::AssertUnwindSafe(|| policy.bid(&View { cluster, framework }));
     let bid = std::panic::catch_unwind(guarded);
     let bid = bid.map_err(|panic| format!("the policy panicked: {}", panic_message(&*panic)))?;
@@ -121,7 +145,11 @@ fn bid(cluster: &Cluster, options: &Options, framework: FrameworkIdx) -> Result<
             && class.value >= 1
             && (1..=class.instances).contains(&class.unit)
     };
-    match bid.classes.iter().find(|class| !makes_sense(class) || !tasks.insert(class.task)) {
+    match bid
+        .classes
+        .iter()
+        .find(|class| !makes_sense(class) || !tasks.insert(class.task))
+    {
         Some(class) => Err(format!("the policy's bid makes no sense: {class:?}")),
         None => Ok((Arc::clone(policy), bid)),
     }

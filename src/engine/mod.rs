@@ -50,7 +50,9 @@ pub enum EngineError {
 /// # Errors
 /// Only if threads cannot be started: what cannot be placed is an answer, not an error.
 pub fn plan(cluster: &Cluster, options: &Options) -> Result<PlanFile, EngineError> {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads).build()?;
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(options.threads)
+        .build()?;
     Ok(pool.install(|| Run::new(cluster, options).finish()))
 }
 
@@ -93,16 +95,32 @@ impl<'a> Run<'a> {
         let begun = Instant::now();
         let stop = || self.context.out_of_time();
         let shares = broker::shares(self.context.cluster, &self.context.bids, &stop);
-        let active = shares.frameworks.iter().filter(|share| share.active).count();
-        (self.context.options.progress)(Progress::Shares { frameworks: active, classes: shares.classes.len() });
+        let active = shares
+            .frameworks
+            .iter()
+            .filter(|share| share.active)
+            .count();
+        (self.context.options.progress)(Progress::Shares {
+            frameworks: active,
+            classes: shares.classes.len(),
+        });
         let share_time = begun.elapsed();
         let first = offers::first_offers(&self.state, &shares, &self.context);
         self.time("broker", begun);
-        self.context.keep_reserve(reserve(share_time, begun.elapsed(), self.context.options.deadline));
+        self.context.keep_reserve(reserve(
+            share_time,
+            begun.elapsed(),
+            self.context.options.deadline,
+        ));
 
         let begun = Instant::now();
         rounds::first(&mut self.state, &self.context, first, &mut self.records);
-        rounds::again(&mut self.state, &self.context, Some(&shares), &mut self.records);
+        rounds::again(
+            &mut self.state,
+            &self.context,
+            Some(&shares),
+            &mut self.records,
+        );
         self.time("solve", begun);
         self.shares = Some(shares);
     }
@@ -112,7 +130,12 @@ impl<'a> Run<'a> {
         let begun = Instant::now();
         let frameworks: Vec<FrameworkIdx> = self.context.planned().collect();
         for framework in frameworks {
-            rounds::construct(&mut self.state, &self.context, framework, &mut self.records[framework.at()]);
+            rounds::construct(
+                &mut self.state,
+                &self.context,
+                framework,
+                &mut self.records[framework.at()],
+            );
         }
         self.time("solve", begun);
     }
@@ -121,19 +144,34 @@ impl<'a> Run<'a> {
     fn put_back(&mut self) {
         let cluster = self.context.cluster;
         for at in 0..self.state.released.len() {
-            let Running { task, agent, instances } = self.state.released[at];
+            let Running {
+                task,
+                agent,
+                instances,
+            } = self.state.released[at];
             let framework = cluster.framework_of(task);
             let pending = self.state.pending(framework);
-            let open = pending.iter().find(|(other, _)| *other == task).map_or(0, |(_, count)| *count);
+            let open = pending
+                .iter()
+                .find(|(other, _)| *other == task)
+                .map_or(0, |(_, count)| *count);
             let back = open.min(instances);
             if back > 0 {
-                self.state.keep(framework, Running { task, agent, instances: back });
+                self.state.keep(
+                    framework,
+                    Running {
+                        task,
+                        agent,
+                        instances: back,
+                    },
+                );
                 self.state.released[at].instances -= back;
                 let text = format!(
                     "{back} running on {} break a hard rule there and have no other place: they stay",
                     cluster.agent(agent).id
                 );
-                self.context.warn("rule_broken_by_running", &cluster.task_name(task), text);
+                self.context
+                    .warn("rule_broken_by_running", &cluster.task_name(task), text);
             }
         }
     }
@@ -148,12 +186,26 @@ impl<'a> Run<'a> {
             let stop = || self.context.must_stop();
             broker::certify(cluster, &self.context.bids, shares, &placements, &stop)
         });
-        let frameworks = (0..cluster.frameworks.len()).map(FrameworkIdx::of).map(|framework| {
-            let rent = audit.as_ref().map_or(0.0, |(_, rents)| rents[framework.at()]);
-            let share = self.shares.as_ref().and_then(|shares| report::share(&self.state, framework, shares, rent));
-            let record = &self.records[framework.at()];
-            report::framework(&self.state, &self.context, framework, record, &placements, share)
-        });
+        let frameworks = (0..cluster.frameworks.len())
+            .map(FrameworkIdx::of)
+            .map(|framework| {
+                let rent = audit
+                    .as_ref()
+                    .map_or(0.0, |(_, rents)| rents[framework.at()]);
+                let share = self
+                    .shares
+                    .as_ref()
+                    .and_then(|shares| report::share(&self.state, framework, shares, rent));
+                let record = &self.records[framework.at()];
+                report::framework(
+                    &self.state,
+                    &self.context,
+                    framework,
+                    record,
+                    &placements,
+                    share,
+                )
+            });
         let frameworks = frameworks.collect();
         self.time("verify", begun);
         self.time("total", self.started);
@@ -175,14 +227,17 @@ impl<'a> Run<'a> {
     }
 
     fn time(&mut self, phase: &str, begun: Instant) {
-        self.timings.insert(phase.to_owned(), begun.elapsed().as_secs_f64() * 1e3);
+        self.timings
+            .insert(phase.to_owned(), begun.elapsed().as_secs_f64() * 1e3);
     }
 }
 
 /// Time kept before the deadline for the certificate, bounds and the file: the certificate solves programs
 /// like the shares', and constructive answers are made once more.
 fn reserve(shares: Duration, broker: Duration, deadline: Option<Instant>) -> Duration {
-    let left = deadline.map_or(Duration::ZERO, |deadline| deadline.saturating_duration_since(Instant::now()));
+    let left = deadline.map_or(Duration::ZERO, |deadline| {
+        deadline.saturating_duration_since(Instant::now())
+    });
     (shares * 2 + broker).max(left / 8).min(left)
 }
 

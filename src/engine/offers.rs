@@ -39,10 +39,21 @@ struct Claimant {
 }
 
 /// Disjoint offers for every framework with pending instances; together all that is free.
-pub(super) fn first_offers(state: &State<'_>, shares: &Shares, context: &Context<'_>) -> Vec<FirstOffer> {
-    let wanting: Vec<FrameworkIdx> = context.planned().filter(|&p| !state.pending(p).is_empty()).collect();
+pub(super) fn first_offers(
+    state: &State<'_>,
+    shares: &Shares,
+    context: &Context<'_>,
+) -> Vec<FirstOffer> {
+    let wanting: Vec<FrameworkIdx> = context
+        .planned()
+        .filter(|&p| !state.pending(p).is_empty())
+        .collect();
     if let [only] = wanting[..] {
-        return vec![FirstOffer { framework: only, offers: state.everything(only), witness: Vec::new() }];
+        return vec![FirstOffer {
+            framework: only,
+            offers: state.everything(only),
+            witness: Vec::new(),
+        }];
     }
     let mut free = nonnegative(&state.free);
     let mut claimants = Vec::new();
@@ -64,8 +75,14 @@ fn claim(
     share: &BTreeMap<TaskIdx, i64>,
     free: &mut [Quantities],
 ) -> Option<Claimant> {
-    let offers = state.cluster.agent_indices().filter(|&agent| !state.cluster.agent(agent).cordoned);
-    let offers = offers.map(|agent| Offer { agent, resources: free[agent.at()].clone() });
+    let offers = state
+        .cluster
+        .agent_indices()
+        .filter(|&agent| !state.cluster.agent(agent).cordoned);
+    let offers = offers.map(|agent| Offer {
+        agent,
+        resources: free[agent.at()].clone(),
+    });
     let slice = state.slice(framework, offers.collect());
     let policy = context.policy(framework)?;
     // A policy that fails here fails again in its round, where the failure is recorded.
@@ -81,15 +98,31 @@ fn claim(
         item.count = share.get(task).copied().unwrap_or(0).min(*pending);
         unmet |= item.count < *pending;
     }
-    let answer = solve::answer(&**policy, &slice, formulation, &[], Effort::Construct, context.options);
-    let witness = answer.map(|answer| answer.proposal.placements).unwrap_or_default();
+    let answer = solve::answer(
+        &**policy,
+        &slice,
+        formulation,
+        &[],
+        Effort::Construct,
+        context.options,
+    );
+    let witness = answer
+        .map(|answer| answer.proposal.placements)
+        .unwrap_or_default();
     for placed in &witness {
         free[placed.agent.at()].subtract(&state.cluster.task(placed.task).demand, placed.instances);
     }
     let placed: i64 = witness.iter().map(|placed| placed.instances).sum();
     unmet |= placed < share.values().sum();
     let weight = shares.frameworks[framework.at()].weight.max(1e-9);
-    Some(Claimant { framework, witness, usable, unmet, weight, given: 0.0 })
+    Some(Claimant {
+        framework,
+        witness,
+        usable,
+        unmet,
+        weight,
+        given: 0.0,
+    })
 }
 
 /// Every framework's share in whole pending instances by task, the smallest share first: a whole instance is
@@ -99,7 +132,9 @@ fn smallest_first(
     shares: &Shares,
     wanting: &[FrameworkIdx],
 ) -> Vec<(FrameworkIdx, BTreeMap<TaskIdx, i64>)> {
-    let rounded = wanting.iter().map(|&framework| (framework, rounded_share(state, shares, framework)));
+    let rounded = wanting
+        .iter()
+        .map(|&framework| (framework, rounded_share(state, shares, framework)));
     let mut rounded: Vec<_> = rounded.collect();
     rounded.sort_by_key(|(framework, share)| (share.values().sum::<i64>(), *framework));
     rounded
@@ -107,7 +142,11 @@ fn smallest_first(
 
 /// The share in whole pending instances by task, to the nearest in all. Rounding carries the remainder on
 /// from task to task, so that a framework of many small tasks keeps its total.
-fn rounded_share(state: &State<'_>, shares: &Shares, framework: FrameworkIdx) -> BTreeMap<TaskIdx, i64> {
+fn rounded_share(
+    state: &State<'_>,
+    shares: &Shares,
+    framework: FrameworkIdx,
+) -> BTreeMap<TaskIdx, i64> {
     let mut fractional: BTreeMap<TaskIdx, f64> = BTreeMap::new();
     for &(task, _, instances) in &shares.frameworks[framework.at()].allocation {
         *fractional.entry(task).or_insert(0.0) += instances;
@@ -127,13 +166,19 @@ fn rounded_share(state: &State<'_>, shares: &Shares, framework: FrameworkIdx) ->
 }
 
 /// Gives every agent's leftovers to one framework that may use them.
-fn hand_out(state: &State<'_>, mut claimants: Vec<Claimant>, free: Vec<Quantities>) -> Vec<FirstOffer> {
+fn hand_out(
+    state: &State<'_>,
+    mut claimants: Vec<Claimant>,
+    free: Vec<Quantities>,
+) -> Vec<FirstOffer> {
     let n_resources = state.cluster.resources.len();
     let mut offers: Vec<BTreeMap<AgentIdx, Quantities>> = Vec::with_capacity(claimants.len());
     for claimant in &claimants {
         let mut own: BTreeMap<AgentIdx, Quantities> = BTreeMap::new();
         for placed in &claimant.witness {
-            let offer = own.entry(placed.agent).or_insert_with(|| Quantities::zero(n_resources));
+            let offer = own
+                .entry(placed.agent)
+                .or_insert_with(|| Quantities::zero(n_resources));
             offer.add(&state.cluster.task(placed.task).demand, placed.instances);
         }
         offers.push(own);
@@ -147,31 +192,49 @@ fn hand_out(state: &State<'_>, mut claimants: Vec<Claimant>, free: Vec<Quantitie
         let best = usable().min_by(|&left, &right| {
             let key = |c: usize| {
                 let claimant = &claimants[c];
-                (!claimant.unmet, !offers[c].contains_key(&agent), claimant.given / claimant.weight)
+                (
+                    !claimant.unmet,
+                    !offers[c].contains_key(&agent),
+                    claimant.given / claimant.weight,
+                )
             };
             let (left, right) = (key(left), key(right));
-            (left.0, left.1).cmp(&(right.0, right.1)).then(left.2.total_cmp(&right.2))
+            (left.0, left.1)
+                .cmp(&(right.0, right.1))
+                .then(left.2.total_cmp(&right.2))
         });
         if let Some(best) = best {
             claimants[best].given += fraction(&leftover, &state.cluster.agent(agent).capacity);
-            let offer = offers[best].entry(agent).or_insert_with(|| Quantities::zero(n_resources));
+            let offer = offers[best]
+                .entry(agent)
+                .or_insert_with(|| Quantities::zero(n_resources));
             offer.add(&leftover, 1);
         }
     }
-    let by_claimant = claimants.into_iter().zip(offers).map(|(claimant, offers)| FirstOffer {
-        framework: claimant.framework,
-        offers: offers.into_iter().map(|(agent, resources)| Offer { agent, resources }).collect(),
-        witness: claimant.witness,
-    });
+    let by_claimant = claimants
+        .into_iter()
+        .zip(offers)
+        .map(|(claimant, offers)| FirstOffer {
+            framework: claimant.framework,
+            offers: offers
+                .into_iter()
+                .map(|(agent, resources)| Offer { agent, resources })
+                .collect(),
+            witness: claimant.witness,
+        });
     by_claimant.collect()
 }
 
 /// The largest fraction of any resource of an agent that `part` is.
 fn fraction(part: &Quantities, whole: &Quantities) -> f64 {
     let fractions = part.0.iter().zip(&whole.0).filter(|(_, whole)| **whole > 0);
-    fractions.map(|(&part, &whole)| part as f64 / whole as f64).fold(0.0, f64::max)
+    fractions
+        .map(|(&part, &whole)| part as f64 / whole as f64)
+        .fold(0.0, f64::max)
 }
 
 fn nonnegative(free: &[Quantities]) -> Vec<Quantities> {
-    free.iter().map(|room| Quantities(room.0.iter().map(|&amount| amount.max(0)).collect())).collect()
+    free.iter()
+        .map(|room| Quantities(room.0.iter().map(|&amount| amount.max(0)).collect()))
+        .collect()
 }

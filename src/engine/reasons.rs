@@ -14,13 +14,22 @@ pub(super) fn unplaced(state: &State<'_>, placements: &[Running]) -> Vec<Unplace
     for placement in placements {
         placed[placement.task.at()] += placement.instances;
     }
-    let missing = cluster.task_indices().zip(placed).map(|(task, placed)| (task, cluster.task(task).instances - placed));
+    let missing = cluster
+        .task_indices()
+        .zip(placed)
+        .map(|(task, placed)| (task, cluster.task(task).instances - placed));
     let missing = missing.filter(|&(_, count)| count > 0);
     let unplaced = missing.map(|(task, instances)| Unplaced {
         job: cluster.job(cluster.task(task).job).id.clone(),
         task: cluster.task(task).id.clone(),
         instances,
-        reason: Case { state, placements, task, instances }.reason(),
+        reason: Case {
+            state,
+            placements,
+            task,
+            instances,
+        }
+        .reason(),
     });
     unplaced.collect()
 }
@@ -36,19 +45,31 @@ struct Case<'a> {
 impl Case<'_> {
     fn reason(&self) -> Reason {
         let cluster = self.cluster();
-        let allowed: Vec<AgentIdx> =
-            cluster.agent_indices().filter(|&agent| cluster.broken_rule(self.of(), agent).is_none()).collect();
-        let open: Vec<AgentIdx> = allowed.iter().copied().filter(|&agent| !cluster.agent(agent).cordoned).collect();
+        let allowed: Vec<AgentIdx> = cluster
+            .agent_indices()
+            .filter(|&agent| cluster.broken_rule(self.of(), agent).is_none())
+            .collect();
+        let open: Vec<AgentIdx> = allowed
+            .iter()
+            .copied()
+            .filter(|&agent| !cluster.agent(agent).cordoned)
+            .collect();
         if open.is_empty() {
             return self.not_eligible(allowed.len());
         }
-        let large: Vec<AgentIdx> =
-            open.iter().copied().filter(|&agent| self.of().demand.fits_in(&cluster.agent(agent).capacity)).collect();
+        let large: Vec<AgentIdx> = open
+            .iter()
+            .copied()
+            .filter(|&agent| self.of().demand.fits_in(&cluster.agent(agent).capacity))
+            .collect();
         if large.is_empty() {
             return self.never_fits(&open);
         }
-        let with_room: Vec<AgentIdx> =
-            large.iter().copied().filter(|&agent| self.of().demand.fits_in(&self.state.free[agent.at()])).collect();
+        let with_room: Vec<AgentIdx> = large
+            .iter()
+            .copied()
+            .filter(|&agent| self.of().demand.fits_in(&self.state.free[agent.at()]))
+            .collect();
         self.gang(with_room.len())
             .or_else(|| self.limit(&large, &with_room))
             .or_else(|| self.spread(&with_room))
@@ -77,42 +98,79 @@ impl Case<'_> {
             };
             *refusals.entry(rule).or_insert(0) += 1;
         }
-        let counts: Vec<String> = refusals.iter().map(|(rule, count)| format!("{rule} {count}")).collect();
-        let rule = refusals.iter().max_by_key(|(_, count)| **count).map_or("agents", |(rule, _)| rule).to_owned();
+        let counts: Vec<String> = refusals
+            .iter()
+            .map(|(rule, count)| format!("{rule} {count}"))
+            .collect();
+        let rule = refusals
+            .iter()
+            .max_by_key(|(_, count)| **count)
+            .map_or("agents", |(rule, _)| rule)
+            .to_owned();
         let text = if cordoned > 0 {
             format!("every one of the {cordoned} agents that its rules allow is cordoned")
         } else {
-            format!("none of {} agents is allowed by its rules (refused by {})", cluster.agents.len(), counts.join(", "))
+            format!(
+                "none of {} agents is allowed by its rules (refused by {})",
+                cluster.agents.len(),
+                counts.join(", ")
+            )
         };
-        Reason { code: "no_eligible_agent".to_owned(), text, rule }
+        Reason {
+            code: "no_eligible_agent".to_owned(),
+            text,
+            rule,
+        }
     }
 
     /// Larger than any agent that its rules allow: waiting does not help.
     fn never_fits(&self, open: &[AgentIdx]) -> Reason {
         let short = self.shortage(open, |agent| self.cluster().agent(agent).capacity.0.clone());
-        let text = format!("never fits: {short} on the largest of {} agents that its rules allow", open.len());
-        Reason { code: "never_fits".to_owned(), text, rule: "capacity".to_owned() }
+        let text = format!(
+            "never fits: {short} on the largest of {} agents that its rules allow",
+            open.len()
+        );
+        Reason {
+            code: "never_fits".to_owned(),
+            text,
+            rule: "capacity".to_owned(),
+        }
     }
 
     fn gang(&self, n_agents: usize) -> Option<Reason> {
         let job = self.cluster().job(self.of().job);
         let min = job.gang_min?;
-        let placed = self.placements.iter().filter(|placed| self.cluster().task(placed.task).job == self.of().job);
+        let placed = self
+            .placements
+            .iter()
+            .filter(|placed| self.cluster().task(placed.task).job == self.of().job);
         if placed.map(|placed| placed.instances).sum::<i64>() > 0 {
             return None;
         }
-        let fit: i64 = self.cluster().agent_indices().map(|agent| self.copies(agent)).fold(0, i64::saturating_add);
+        let fit: i64 = self
+            .cluster()
+            .agent_indices()
+            .map(|agent| self.copies(agent))
+            .fold(0, i64::saturating_add);
         let text = format!(
             "all or nothing: at least {min} instances of the job must be placed together; {n_agents} agents have room for {} of this task now",
             fit.min(self.of().instances)
         );
-        Some(Reason { code: "gang".to_owned(), text, rule: format!("gang[{}]", job.id) })
+        Some(Reason {
+            code: "gang".to_owned(),
+            text,
+            rule: format!("gang[{}]", job.id),
+        })
     }
 
     fn copies(&self, agent: AgentIdx) -> i64 {
         let cluster = self.cluster();
         let free = &self.state.free[agent.at()];
-        if cluster.refusal(self.of(), agent).is_some() { 0 } else { self.of().demand.copies_in(free) }
+        if cluster.refusal(self.of(), agent).is_some() {
+            0
+        } else {
+            self.of().demand.copies_in(free)
+        }
     }
 
     /// A limit whose domains are full although agents there have room; or, where none has room, one that
@@ -121,11 +179,21 @@ impl Case<'_> {
         let cluster = self.cluster();
         let binding = self.of().limits.iter().find(|rule| {
             let counts = self.counts(rule);
-            let among = if with_room.is_empty() { large } else { with_room };
-            among.iter().all(|&agent| counts.get(&cluster.domain(agent, rule.level)).is_some_and(|&c| c >= rule.max))
+            let among = if with_room.is_empty() {
+                large
+            } else {
+                with_room
+            };
+            among.iter().all(|&agent| {
+                counts
+                    .get(&cluster.domain(agent, rule.level))
+                    .is_some_and(|&c| c >= rule.max)
+            })
         })?;
-        let domains: std::collections::BTreeSet<DomainIdx> =
-            large.iter().map(|&agent| cluster.domain(agent, binding.level)).collect();
+        let domains: std::collections::BTreeSet<DomainIdx> = large
+            .iter()
+            .map(|&agent| cluster.domain(agent, binding.level))
+            .collect();
         let level = &cluster.levels[binding.level.at()].name;
         let counted = match binding.group {
             Some(group) => format!("group:{}", cluster.groups[group.at()]),
@@ -137,7 +205,11 @@ impl Case<'_> {
             self.instances,
             domains.len()
         );
-        Some(Reason { code: "limit".to_owned(), text, rule: format!("limit[{counted},{level}]") })
+        Some(Reason {
+            code: "limit".to_owned(),
+            text,
+            rule: format!("limit[{counted},{level}]"),
+        })
     }
 
     fn counts(&self, rule: &LimitRule) -> BTreeMap<DomainIdx, i64> {
@@ -149,14 +221,20 @@ impl Case<'_> {
                 None => placed.task == self.task,
             };
             if counted {
-                *counts.entry(cluster.domain(placed.agent, rule.level)).or_insert(0) += placed.instances;
+                *counts
+                    .entry(cluster.domain(placed.agent, rule.level))
+                    .or_insert(0) += placed.instances;
             }
         }
         counts
     }
 
     fn spread(&self, with_room: &[AgentIdx]) -> Option<Reason> {
-        let rule = self.of().spreads.iter().find(|rule| rule.hard && !with_room.is_empty())?;
+        let rule = self
+            .of()
+            .spreads
+            .iter()
+            .find(|rule| rule.hard && !with_room.is_empty())?;
         let level = &self.cluster().levels[rule.level.at()].name;
         let text = format!(
             "{} agents have room, but one more there would make counts per {level} differ by more than {}",
@@ -164,27 +242,61 @@ impl Case<'_> {
             rule.max_skew
         );
         let rule = format!("spread[{},{level}]", self.cluster().task_name(self.task));
-        Some(Reason { code: "spread".to_owned(), text, rule })
+        Some(Reason {
+            code: "spread".to_owned(),
+            text,
+            rule,
+        })
     }
 
     fn no_room(&self, large: &[AgentIdx]) -> Reason {
         let short = self.shortage(large, |agent| self.state.free[agent.at()].0.clone());
-        let text = format!("{short} on the best of {} agents that could hold it; next in line", large.len());
-        Reason { code: "no_room".to_owned(), text, rule: "capacity".to_owned() }
+        let text = format!(
+            "{short} on the best of {} agents that could hold it; next in line",
+            large.len()
+        );
+        Reason {
+            code: "no_room".to_owned(),
+            text,
+            rule: "capacity".to_owned(),
+        }
     }
 
     /// What is short on the agent that comes closest: `cpu_milli: 3500 free, needs 4000`.
     fn shortage(&self, agents: &[AgentIdx], have: impl Fn(AgentIdx) -> Vec<i64>) -> String {
         let missing = |have: &[i64]| -> f64 {
-            let demand = self.of().demand.0.iter().zip(have).filter(|(need, _)| **need > 0);
-            demand.map(|(&need, &have)| (need - have).max(0) as f64 / need as f64).sum()
+            let demand = self
+                .of()
+                .demand
+                .0
+                .iter()
+                .zip(have)
+                .filter(|(need, _)| **need > 0);
+            demand
+                .map(|(&need, &have)| (need - have).max(0) as f64 / need as f64)
+                .sum()
         };
-        let best = agents.iter().map(|&agent| have(agent)).min_by(|l, r| missing(l).total_cmp(&missing(r)));
+        let best = agents
+            .iter()
+            .map(|&agent| have(agent))
+            .min_by(|l, r| missing(l).total_cmp(&missing(r)));
         let best = best.unwrap_or_default();
         let names = &self.cluster().resources;
-        let short = self.of().demand.0.iter().zip(&best).zip(names).filter(|((need, have), _)| need > have && **need > 0);
-        let short: Vec<String> =
-            short.map(|((need, have), name)| format!("{name}: {} free, needs {need}", (*have).max(0))).collect();
-        if short.is_empty() { "its rules leave no room".to_owned() } else { short.join(", ") }
+        let short = self
+            .of()
+            .demand
+            .0
+            .iter()
+            .zip(&best)
+            .zip(names)
+            .filter(|((need, have), _)| need > have && **need > 0);
+        let short: Vec<String> = short
+            .map(|((need, have), name)| format!("{name}: {} free, needs {need}", (*have).max(0)))
+            .collect();
+        if short.is_empty() {
+            "its rules leave no room".to_owned()
+        } else {
+            short.join(", ")
+        }
     }
 }

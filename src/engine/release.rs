@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use apportion_cluster::{Cluster, DomainIdx, GroupIdx, JobIdx, LevelIdx, Quantities, Running, TaskIdx};
+use apportion_cluster::{
+    Cluster, DomainIdx, GroupIdx, JobIdx, LevelIdx, Quantities, Running, TaskIdx,
+};
 
 /// The instances that break an eligibility rule, a limit or their agent's capacity, as few as a greedy
 /// choice finds, by (task, agent). What a job's `max_moves` does not allow is not released.
@@ -11,7 +13,11 @@ use apportion_cluster::{Cluster, DomainIdx, GroupIdx, JobIdx, LevelIdx, Quantiti
 pub(super) fn released(cluster: &Cluster) -> Vec<Running> {
     let mut release = Release {
         cluster,
-        left: cluster.running.iter().map(|running| ((running.task, running.agent), running.instances)).collect(),
+        left: cluster
+            .running
+            .iter()
+            .map(|running| ((running.task, running.agent), running.instances))
+            .collect(),
         out: BTreeMap::new(),
         moves: BTreeMap::new(),
     };
@@ -19,7 +25,12 @@ pub(super) fn released(cluster: &Cluster) -> Vec<Running> {
     release.over_limit();
     release.over_capacity();
     let out = release.out.into_iter();
-    out.map(|((task, agent), instances)| Running { task, agent, instances }).collect()
+    out.map(|((task, agent), instances)| Running {
+        task,
+        agent,
+        instances,
+    })
+    .collect()
 }
 
 type Place = (TaskIdx, apportion_cluster::AgentIdx);
@@ -37,7 +48,9 @@ struct Release<'a> {
 impl Release<'_> {
     fn ineligible(&mut self) {
         let broken = self.left.iter().filter(|((task, agent), _)| {
-            self.cluster.broken_rule(self.cluster.task(*task), *agent).is_some()
+            self.cluster
+                .broken_rule(self.cluster.task(*task), *agent)
+                .is_some()
         });
         let broken: Vec<(Place, i64)> = broken.map(|(&place, &count)| (place, count)).collect();
         for (place, count) in broken {
@@ -53,13 +66,24 @@ impl Release<'_> {
         }
     }
 
-    fn over_one_limit(&mut self, task: TaskIdx, group: Option<GroupIdx>, level: LevelIdx, max: i64) {
+    fn over_one_limit(
+        &mut self,
+        task: TaskIdx,
+        group: Option<GroupIdx>,
+        level: LevelIdx,
+        max: i64,
+    ) {
         let counts = |other: TaskIdx| {
-            group.map_or(other == task, |group| self.cluster.task(other).groups.contains(&group))
+            group.map_or(other == task, |group| {
+                self.cluster.task(other).groups.contains(&group)
+            })
         };
         let mut by_domain: BTreeMap<DomainIdx, Vec<(Place, i64)>> = BTreeMap::new();
         for (&place, &count) in self.left.iter().filter(|((other, _), _)| counts(*other)) {
-            by_domain.entry(self.cluster.domain(place.1, level)).or_default().push((place, count));
+            by_domain
+                .entry(self.cluster.domain(place.1, level))
+                .or_default()
+                .push((place, count));
         }
         for places in by_domain.into_values() {
             let mut excess = places.iter().map(|(_, count)| count).sum::<i64>() - max;
@@ -73,19 +97,28 @@ impl Release<'_> {
     }
 
     fn over_capacity(&mut self) {
-        let mut free: Vec<Quantities> = self.cluster.agents.iter().map(|agent| agent.capacity.clone()).collect();
+        let mut free: Vec<Quantities> = self
+            .cluster
+            .agents
+            .iter()
+            .map(|agent| agent.capacity.clone())
+            .collect();
         let mut here: BTreeMap<apportion_cluster::AgentIdx, Vec<Place>> = BTreeMap::new();
         for (&place, &count) in &self.left {
             free[place.1.at()].subtract(&self.cluster.task(place.0).demand, count);
             here.entry(place.1).or_default().push(place);
         }
         for (agent, mut places) in here {
-            let priority = |place: &Place| self.cluster.job(self.cluster.task(place.0).job).priority;
+            let priority =
+                |place: &Place| self.cluster.job(self.cluster.task(place.0).job).priority;
             places.sort_by_key(|place| (priority(place), std::cmp::Reverse(*place)));
             for place in places {
                 let demand = &self.cluster.task(place.0).demand;
                 let mut count = self.left[&place];
-                while count > 0 && relieves(demand, &free[agent.at()]) && self.release(place, 1) == 1 {
+                while count > 0
+                    && relieves(demand, &free[agent.at()])
+                    && self.release(place, 1) == 1
+                {
                     free[agent.at()].add(demand, 1);
                     count -= 1;
                 }
@@ -97,7 +130,12 @@ impl Release<'_> {
     fn release(&mut self, place: Place, count: i64) -> i64 {
         let job = self.cluster.task(place.0).job;
         let moved = self.moves.entry(job).or_insert(0);
-        let allowed = self.cluster.job(job).max_moves.map_or(count, |most| count.min(most - *moved)).max(0);
+        let allowed = self
+            .cluster
+            .job(job)
+            .max_moves
+            .map_or(count, |most| count.min(most - *moved))
+            .max(0);
         if allowed > 0 {
             *moved += allowed;
             *self.out.entry(place).or_insert(0) += allowed;
@@ -109,5 +147,9 @@ impl Release<'_> {
 
 /// Whether taking one instance away frees a resource that is short.
 fn relieves(demand: &Quantities, room: &Quantities) -> bool {
-    demand.0.iter().zip(&room.0).any(|(&need, &have)| need > 0 && have < 0)
+    demand
+        .0
+        .iter()
+        .zip(&room.0)
+        .any(|(&need, &have)| need > 0 && have < 0)
 }

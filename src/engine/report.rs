@@ -5,9 +5,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use apportion_cluster::file::PlacementFile;
 use apportion_cluster::plan::{
-    FrameworkResult, Move, Multiplier, OfferFile, PlanStatus, Proof, Share, StageResult, StageSense, Unplaced,
+    FrameworkResult, Move, Multiplier, OfferFile, PlanStatus, Proof, Share, StageResult,
+    StageSense, Unplaced,
 };
-use apportion_cluster::{AgentIdx, Cluster, FrameworkIdx, Offer, Quantities, Running, Slice, TaskIdx};
+use apportion_cluster::{
+    AgentIdx, Cluster, FrameworkIdx, Offer, Quantities, Running, Slice, TaskIdx,
+};
 use apportion_models::Sense;
 use apportion_models::assignment::{self, StageAnswer, Stop};
 use apportion_policies::{Formulation, StageRole, Standing};
@@ -23,7 +26,14 @@ pub(super) fn final_placements(state: &State<'_>) -> Vec<Running> {
     for placed in state.kept.iter().chain(&state.added).flatten() {
         *counts.entry((placed.task, placed.agent)).or_insert(0) += placed.instances;
     }
-    counts.into_iter().map(|((task, agent), instances)| Running { task, agent, instances }).collect()
+    counts
+        .into_iter()
+        .map(|((task, agent), instances)| Running {
+            task,
+            agent,
+            instances,
+        })
+        .collect()
 }
 
 /// The placements with names.
@@ -43,12 +53,17 @@ pub(super) fn moves(state: &State<'_>) -> Vec<Move> {
     let cluster = state.cluster;
     let mut gone: BTreeMap<TaskIdx, Vec<(AgentIdx, i64)>> = BTreeMap::new();
     for released in &state.released {
-        gone.entry(released.task).or_default().push((released.agent, released.instances));
+        gone.entry(released.task)
+            .or_default()
+            .push((released.agent, released.instances));
     }
     let mut moves = Vec::new();
     for (task, mut from) in gone {
-        let added = state.added[cluster.framework_of(task).at()].iter().filter(|added| added.task == task);
-        let mut to: Vec<(AgentIdx, i64)> = added.map(|added| (added.agent, added.instances)).collect();
+        let added = state.added[cluster.framework_of(task).at()]
+            .iter()
+            .filter(|added| added.task == task);
+        let mut to: Vec<(AgentIdx, i64)> =
+            added.map(|added| (added.agent, added.instances)).collect();
         while let (Some(source), Some(target)) = (from.last_mut(), to.last_mut()) {
             let instances = source.1.min(target.1);
             moves.push(Move {
@@ -74,11 +89,17 @@ pub(super) fn offers(state: &State<'_>) -> Vec<OfferFile> {
     let mut files = Vec::new();
     for (framework, offered) in cluster.frameworks.iter().zip(&state.offered) {
         for (agent, resources) in offered.iter().filter(|(_, resources)| !resources.is_zero()) {
-            let amounts = cluster.resources.iter().zip(&resources.0).filter(|(_, amount)| **amount > 0);
+            let amounts = cluster
+                .resources
+                .iter()
+                .zip(&resources.0)
+                .filter(|(_, amount)| **amount > 0);
             files.push(OfferFile {
                 framework: framework.id.clone(),
                 agent: cluster.agent(*agent).id.clone(),
-                resources: amounts.map(|(name, &amount)| (name.clone(), amount)).collect(),
+                resources: amounts
+                    .map(|(name, &amount)| (name.clone(), amount))
+                    .collect(),
             });
         }
     }
@@ -104,8 +125,11 @@ pub(super) fn framework(
     share: Option<Share>,
 ) -> FrameworkResult {
     let cluster = state.cluster;
-    let own: Vec<Running> =
-        placements.iter().filter(|placed| cluster.framework_of(placed.task) == framework).copied().collect();
+    let own: Vec<Running> = placements
+        .iter()
+        .filter(|placed| cluster.framework_of(placed.task) == framework)
+        .copied()
+        .collect();
     let jobs = &cluster.framework(framework).jobs;
     let tasks = jobs.iter().flat_map(|&job| &cluster.job(job).tasks);
     let (stages, gap) = stages(state, context, framework, record);
@@ -121,13 +145,32 @@ pub(super) fn framework(
     }
 }
 
-fn metrics(context: &Context<'_>, framework: FrameworkIdx, own: &[Running]) -> BTreeMap<String, f64> {
-    let Some(policy) = context.policy(framework) else { return BTreeMap::new() };
-    let standing = Standing { cluster: context.cluster, framework, placements: own };
-    let failed = |text| context.warn("policy_failed", &context.cluster.framework(framework).id, text);
+fn metrics(
+    context: &Context<'_>,
+    framework: FrameworkIdx,
+    own: &[Running],
+) -> BTreeMap<String, f64> {
+    let Some(policy) = context.policy(framework) else {
+        return BTreeMap::new();
+    };
+    let standing = Standing {
+        cluster: context.cluster,
+        framework,
+        placements: own,
+    };
+    let failed = |text| {
+        context.warn(
+            "policy_failed",
+            &context.cluster.framework(framework).id,
+            text,
+        )
+    };
     let metrics = catch_unwind(AssertUnwindSafe(|| policy.metrics(&standing)));
     let mut metrics = metrics.unwrap_or_else(|panic| {
-        failed(format!("the policy panicked in its metrics: {}", solve::panic_message(&*panic)));
+        failed(format!(
+            "the policy panicked in its metrics: {}",
+            solve::panic_message(&*panic)
+        ));
         BTreeMap::new()
     });
     // What is no finite number cannot be written to a file.
@@ -148,8 +191,12 @@ fn stages(
     record: &Record,
 ) -> (Vec<StageResult>, Option<f64>) {
     let offered = state.offered[framework.at()].iter();
-    let offers: Vec<Offer> =
-        offered.map(|(&agent, resources)| Offer { agent, resources: resources.clone() }).collect();
+    let offers: Vec<Offer> = offered
+        .map(|(&agent, resources)| Offer {
+            agent,
+            resources: resources.clone(),
+        })
+        .collect();
     let slice = state.slice(framework, offers);
     match &record.last {
         // What was solved last is what the framework was offered in all: its own bounds hold.
@@ -160,7 +207,10 @@ fn stages(
             let (mut stages, gap) = audited(state, context, &slice).unwrap_or_default();
             // Over several rounds not everything was on offer at once: where the baseline could use what others
             // hold by now, it is no measure.
-            let beaten = stages.iter().position(|stage| is_beaten(stage)).filter(|_| !record.failed);
+            let beaten = stages
+                .iter()
+                .position(|stage| is_beaten(stage))
+                .filter(|_| !record.failed);
             for stage in &mut stages[beaten.unwrap_or(0)..] {
                 if record.failed || beaten.is_some() {
                     stage.greedy = None;
@@ -182,8 +232,18 @@ fn is_beaten(stage: &StageResult) -> bool {
 /// Whether a formulation is the one of this slice, budget and all.
 fn is_whole(slice: &Slice<'_>, offers: &[Offer], formulation: &Formulation) -> bool {
     let pending = slice.pending.iter().map(|&(task, count)| (task, count));
-    let solved = formulation.items.iter().zip(&formulation.assignment.items).map(|(&task, item)| (task, item.count));
-    slice.offers == offers && pending.eq(solved) && formulation.assignment.caps.iter().all(|cap| cap.name != "budget")
+    let solved = formulation
+        .items
+        .iter()
+        .zip(&formulation.assignment.items)
+        .map(|(&task, item)| (task, item.count));
+    slice.offers == offers
+        && pending.eq(solved)
+        && formulation
+            .assignment
+            .caps
+            .iter()
+            .all(|cap| cap.name != "budget")
 }
 
 /// Values and bounds of the final state over everything that was offered in all rounds.
@@ -197,7 +257,10 @@ fn audited(
     let model = &formulation.assignment;
     let placement = solve::as_placement(&formulation, &state.added[slice.framework.at()]);
     let options = solve::ladder_options(context.options, context.options.deadline);
-    let stop = Stop { deadline: options.deadline, cancel: options.cancel.clone() };
+    let stop = Stop {
+        deadline: options.deadline,
+        cancel: options.cancel.clone(),
+    };
     let greedy = assignment::construct(model, None, &stop).placement;
     let answers = assignment::audit(model, &placement, &greedy, &options);
     Some(finish(slice, &formulation, &answers))
@@ -211,10 +274,15 @@ fn finish(
 ) -> (Vec<StageResult>, Option<f64>) {
     let mut largest = Some(0.0_f64);
     let mut results = Vec::new();
-    for ((answer, &role), &constant) in answers.iter().zip(&formulation.roles).zip(&formulation.constants) {
+    for ((answer, &role), &constant) in answers
+        .iter()
+        .zip(&formulation.roles)
+        .zip(&formulation.constants)
+    {
         let objective = answer.objective + constant;
         let bound = answer.bound.map(|bound| bound + constant);
-        let gap = bound.map(|bound| (objective - bound).abs() / objective.abs().max(bound.abs()).max(1.0));
+        let gap = bound
+            .map(|bound| (objective - bound).abs() / objective.abs().max(bound.abs()).max(1.0));
         if role != StageRole::TieBreak {
             largest = largest.zip(gap).map(|(largest, gap)| largest.max(gap));
         }
@@ -237,7 +305,10 @@ fn finish(
 }
 
 /// A proof in the plan's words: prices by agents that share them, zero prices left out.
-fn proof(slice: &Slice<'_>, proof: Option<&assignment::Proof>) -> (Option<Proof>, Option<Vec<Multiplier>>) {
+fn proof(
+    slice: &Slice<'_>,
+    proof: Option<&assignment::Proof>,
+) -> (Option<Proof>, Option<Vec<Multiplier>>) {
     let prices = match proof {
         None => return (None, None),
         Some(assignment::Proof::Combinatorial) => return (Some(Proof::Combinatorial), None),
@@ -249,14 +320,19 @@ fn proof(slice: &Slice<'_>, proof: Option<&assignment::Proof>) -> (Option<Proof>
         for (resource, price) in prices.iter().enumerate().filter(|(_, price)| **price > 0.0) {
             // The bits of a positive number order as the number does.
             let id = slice.cluster.agent(offer.agent).id.clone();
-            agents.entry((resource, price.to_bits())).or_default().push(id);
+            agents
+                .entry((resource, price.to_bits()))
+                .or_default()
+                .push(id);
         }
     }
-    let multipliers = agents.into_iter().map(|((resource, price), agents)| Multiplier {
-        agents,
-        resource: slice.cluster.resources[resource].clone(),
-        price: f64::from_bits(price),
-    });
+    let multipliers = agents
+        .into_iter()
+        .map(|((resource, price), agents)| Multiplier {
+            agents,
+            resource: slice.cluster.resources[resource].clone(),
+            price: f64::from_bits(price),
+        });
     (Some(Proof::Multipliers), Some(multipliers.collect()))
 }
 
@@ -272,7 +348,10 @@ pub(super) fn share(
         return None;
     }
     let utility = state.utility(framework) as f64;
-    let (borrowed, lent) = ((utility - fair.deserved).max(0.0), (fair.deserved - utility).max(0.0));
+    let (borrowed, lent) = (
+        (utility - fair.deserved).max(0.0),
+        (fair.deserved - utility).max(0.0),
+    );
     Some(Share {
         weight: fair.weight,
         utility,
@@ -293,7 +372,9 @@ fn offered_value(state: &State<'_>, framework: FrameworkIdx) -> f64 {
     let offered = &state.offered[framework.at()];
     let pending = state.not_kept(framework).into_iter().map(|(task, count)| {
         let demand = &cluster.task(task).demand;
-        let usable = offered.iter().filter(|(agent, _)| cluster.refusal(cluster.task(task), **agent).is_none());
+        let usable = offered
+            .iter()
+            .filter(|(agent, _)| cluster.refusal(cluster.task(task), **agent).is_none());
         let copies = usable.map(|(_, resources): (_, &Quantities)| demand.copies_in(resources));
         cluster.task(task).value as f64 * copies.fold(0, i64::saturating_add).min(count) as f64
     });
@@ -308,7 +389,11 @@ fn sentence(
     fair: &crate::broker::FrameworkShare,
     utility: f64,
 ) -> String {
-    let wanted: i64 = state.pending(framework).iter().map(|(_, count)| count).sum();
+    let wanted: i64 = state
+        .pending(framework)
+        .iter()
+        .map(|(_, count)| count)
+        .sum();
     let base = format!(
         "weight {:.1} % deserves {:.2} and holds {utility}",
         fair.weight * 100.0,
@@ -317,9 +402,14 @@ fn sentence(
     if wanted == 0 {
         format!("{base}: everything it wants")
     } else if utility >= fair.deserved {
-        format!("{base}: its share and {:.2} that others left; {wanted} instances wait", utility - fair.deserved)
+        format!(
+            "{base}: its share and {:.2} that others left; {wanted} instances wait",
+            utility - fair.deserved
+        )
     } else {
         let short = fair.deserved - utility;
-        format!("{base}: {short:.2} short, since instances are whole and fit agent by agent; {wanted} wait")
+        format!(
+            "{base}: {short:.2} short, since instances are whole and fit agent by agent; {wanted} wait"
+        )
     }
 }

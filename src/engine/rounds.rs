@@ -55,9 +55,22 @@ pub(super) struct Record {
 }
 
 /// The first round: every slice by itself, in parallel, each with its own part of the time.
-pub(super) fn first(state: &mut State<'_>, context: &Context<'_>, first: Vec<FirstOffer>, records: &mut [Record]) {
-    let pending: i64 = first.iter().flat_map(|offer| state.pending(offer.framework)).map(|(_, count)| count).sum();
-    (context.options.progress)(Progress::Round { number: 1, frameworks: first.len(), pending });
+pub(super) fn first(
+    state: &mut State<'_>,
+    context: &Context<'_>,
+    first: Vec<FirstOffer>,
+    records: &mut [Record],
+) {
+    let pending: i64 = first
+        .iter()
+        .flat_map(|offer| state.pending(offer.framework))
+        .map(|(_, count)| count)
+        .sum();
+    (context.options.progress)(Progress::Round {
+        number: 1,
+        frameworks: first.len(),
+        pending,
+    });
     let open = AtomicUsize::new(first.len());
     let shared: &State<'_> = state;
     let answers: Vec<_> = first
@@ -82,14 +95,27 @@ pub(super) fn first(state: &mut State<'_>, context: &Context<'_>, first: Vec<Fir
 }
 
 /// Re-offers until nobody can place more; see the [module](self).
-pub(super) fn again(state: &mut State<'_>, context: &Context<'_>, shares: Option<&Shares>, records: &mut [Record]) {
+pub(super) fn again(
+    state: &mut State<'_>,
+    context: &Context<'_>,
+    shares: Option<&Shares>,
+    records: &mut [Record],
+) {
     for number in 2.. {
         let order = by_need(state, context, shares);
-        let pending: i64 = order.iter().flat_map(|&p| state.pending(p)).map(|(_, count)| count).sum();
+        let pending: i64 = order
+            .iter()
+            .flat_map(|&p| state.pending(p))
+            .map(|(_, count)| count)
+            .sum();
         if order.is_empty() {
             return;
         }
-        (context.options.progress)(Progress::Round { number, frameworks: order.len(), pending });
+        (context.options.progress)(Progress::Round {
+            number,
+            frameworks: order.len(),
+            pending,
+        });
         let mut progressed = false;
         let n_wanting = order.len();
         let open = AtomicUsize::new(order.len());
@@ -103,7 +129,14 @@ pub(super) fn again(state: &mut State<'_>, context: &Context<'_>, shares: Option
                 records[framework.at()].stopped = true;
                 continue;
             }
-            progressed |= offer_everything(state, context, framework, n_wanting, effort, &mut records[framework.at()]);
+            progressed |= offer_everything(
+                state,
+                context,
+                framework,
+                n_wanting,
+                effort,
+                &mut records[framework.at()],
+            );
         }
         if !progressed {
             return;
@@ -112,7 +145,12 @@ pub(super) fn again(state: &mut State<'_>, context: &Context<'_>, shares: Option
 }
 
 /// The baseline: one framework takes what it likes of everything free, by the constructive method alone.
-pub(super) fn construct(state: &mut State<'_>, context: &Context<'_>, framework: FrameworkIdx, record: &mut Record) {
+pub(super) fn construct(
+    state: &mut State<'_>,
+    context: &Context<'_>,
+    framework: FrameworkIdx,
+    record: &mut Record,
+) {
     let offers = state.everything(framework);
     if state.pending(framework).is_empty() {
         return;
@@ -175,7 +213,10 @@ fn offer_everything(
 /// stage.
 fn is_taken(state: &State<'_>, before: &[Running], answer: &Answer, record: &mut Record) -> bool {
     let value = |placements: &[Running]| -> i64 {
-        placements.iter().map(|placed| state.cluster.task(placed.task).value * placed.instances).sum()
+        placements
+            .iter()
+            .map(|placed| state.cluster.task(placed.task).value * placed.instances)
+            .sum()
     };
     let (had, has) = (value(before), value(&answer.proposal.placements));
     if has != had || record.rearranged == MOST_REARRANGEMENTS {
@@ -197,23 +238,34 @@ fn portion(state: &State<'_>, framework: FrameworkIdx, n_wanting: usize) -> i64 
     let pending = state.pending(framework);
     let fitting = pending.iter().map(|&(task, count)| {
         let task = cluster.task(task);
-        let usable = cluster.agent_indices().filter(|&agent| cluster.refusal(task, agent).is_none());
+        let usable = cluster
+            .agent_indices()
+            .filter(|&agent| cluster.refusal(task, agent).is_none());
         let copies = usable.map(|agent| task.demand.copies_in(&state.free[agent.at()]));
         copies.fold(0, i64::saturating_add).min(count)
     });
     let part = fitting.sum::<i64>() / (2 * n_wanting as i64);
-    let gangs = pending.iter().filter_map(|&(task, _)| cluster.job(cluster.task(task).job).gang_min);
-    let held: i64 = state.added[framework.at()].iter().map(|added| added.instances).sum();
+    let gangs = pending
+        .iter()
+        .filter_map(|&(task, _)| cluster.job(cluster.task(task).job).gang_min);
+    let held: i64 = state.added[framework.at()]
+        .iter()
+        .map(|added| added.instances)
+        .sum();
     held + part.max(gangs.max().unwrap_or(1)).max(1)
 }
 
 /// Whether some pending instance fits somewhere, its limits and spreads aside.
 fn anything_fits(state: &State<'_>, framework: FrameworkIdx) -> bool {
-    let own: i64 = state.added[framework.at()].iter().map(|added| added.instances).sum();
+    let own: i64 = state.added[framework.at()]
+        .iter()
+        .map(|added| added.instances)
+        .sum();
     state.pending(framework).iter().any(|&(task, _)| {
         let task = state.cluster.task(task);
         state.cluster.agent_indices().any(|agent| {
-            (own > 0 || task.demand.fits_in(&state.free[agent.at()])) && state.cluster.refusal(task, agent).is_none()
+            (own > 0 || task.demand.fits_in(&state.free[agent.at()]))
+                && state.cluster.refusal(task, agent).is_none()
         })
     })
 }
@@ -231,10 +283,22 @@ fn attempt(
     let policy = context.policy(slice.framework)?;
     let answer = solve::formulate(&**policy, slice, budget).and_then(|formulation| {
         // Later rounds add what is left over: searching a large slice again would cost more than it finds.
-        let columns: usize = formulation.assignment.items.iter().map(|item| item.eligible.len()).sum();
+        let columns: usize = formulation
+            .assignment
+            .items
+            .iter()
+            .map(|item| item.eligible.len())
+            .sum();
         let is_large = !first && columns > COLUMNS_SEARCHED_AGAIN;
         let effort = if is_large { Effort::Construct } else { effort };
-        solve::answer(&**policy, slice, formulation, start, effort, context.options)
+        solve::answer(
+            &**policy,
+            slice,
+            formulation,
+            start,
+            effort,
+            context.options,
+        )
     });
     match answer {
         Ok(answer) => {
@@ -242,11 +306,24 @@ fn attempt(
                 solve::dump(context.options, framework, &answer);
             }
             for failure in &answer.solved.failures {
-                context.warn("solver_failed", framework, format!("{failure}; the constructive answer stands"));
+                context.warn(
+                    "solver_failed",
+                    framework,
+                    format!("{failure}; the constructive answer stands"),
+                );
             }
-            let placed = answer.proposal.placements.iter().map(|placed| placed.instances).sum();
+            let placed = answer
+                .proposal
+                .placements
+                .iter()
+                .map(|placed| placed.instances)
+                .sum();
             let pending = slice.pending.iter().map(|(_, count)| count).sum();
-            (context.options.progress)(Progress::Solved { framework: framework.clone(), placed, pending });
+            (context.options.progress)(Progress::Solved {
+                framework: framework.clone(),
+                placed,
+                pending,
+            });
             Some(answer)
         }
         Err(text) => {

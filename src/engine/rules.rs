@@ -6,40 +6,68 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use apportion_cluster::{
-    AgentIdx, AttributeRule, Cluster, DomainIdx, GroupIdx, LevelIdx, Proposal, Running, Slice, SpreadRule, Task,
-    TaskIdx,
+    AgentIdx, AttributeRule, Cluster, DomainIdx, GroupIdx, LevelIdx, Proposal, Running, Slice,
+    SpreadRule, Task, TaskIdx,
 };
 
 /// The first rule that a proposal breaks, in words.
 pub(super) fn broken(slice: &Slice<'_>, proposal: &Proposal) -> Option<String> {
     let cluster = slice.cluster;
     let new = proposal.placements.iter();
-    let refused = new.clone().find(|placed| cluster.refusal(cluster.task(placed.task), placed.agent).is_some());
+    let refused = new.clone().find(|placed| {
+        cluster
+            .refusal(cluster.task(placed.task), placed.agent)
+            .is_some()
+    });
     if let Some(placed) = refused {
         let agent = &cluster.agent(placed.agent).id;
-        return Some(format!("{} may not be placed on {agent}", cluster.task_name(placed.task)));
+        return Some(format!(
+            "{} may not be placed on {agent}",
+            cluster.task_name(placed.task)
+        ));
     }
-    let state = After { cluster, kept: by_task(slice.kept.iter()), new: by_task(new) };
+    let state = After {
+        cluster,
+        kept: by_task(slice.kept.iter()),
+        new: by_task(new),
+    };
     let jobs = &cluster.framework(slice.framework).jobs;
-    let tasks = || jobs.iter().flat_map(|&job| cluster.job(job).tasks.iter().copied());
+    let tasks = || {
+        jobs.iter()
+            .flat_map(|&job| cluster.job(job).tasks.iter().copied())
+    };
     let mut usable = BTreeMap::new();
     let limit = tasks().find_map(|task| state.limit(task));
     let spread = || tasks().find_map(|task| state.spread(task, &mut usable));
     let gang = || {
         jobs.iter().find_map(|&job| {
             let tasks = &cluster.job(job).tasks;
-            let (kept, new) = (state.count(&state.kept, tasks), state.count(&state.new, tasks));
-            let partial = cluster.job(job).gang_min.is_some_and(|min| new > 0 && kept + new < min);
+            let (kept, new) = (
+                state.count(&state.kept, tasks),
+                state.count(&state.new, tasks),
+            );
+            let partial = cluster
+                .job(job)
+                .gang_min
+                .is_some_and(|min| new > 0 && kept + new < min);
             partial.then(|| format!("gang[{}]", cluster.job(job).id))
         })
     };
-    limit.or_else(spread).or_else(gang).map(|rule| format!("{rule} does not hold"))
+    limit
+        .or_else(spread)
+        .or_else(gang)
+        .map(|rule| format!("{rule} does not hold"))
 }
 
 type ByTask = BTreeMap<TaskIdx, Vec<(AgentIdx, i64)>>;
 
 /// Everything about a task that decides which domains of a level it may use.
-type UsableKey<'a> = (LevelIdx, &'a [AttributeRule], Option<&'a [AgentIdx]>, &'a [String]);
+type UsableKey<'a> = (
+    LevelIdx,
+    &'a [AttributeRule],
+    Option<&'a [AgentIdx]>,
+    &'a [String],
+);
 
 /// What stays and what would be new.
 struct After<'a> {
@@ -56,12 +84,22 @@ impl<'a> After<'a> {
 
     /// Tasks that a rule of `task` counts.
     fn counted(&self, task: TaskIdx, group: Option<GroupIdx>) -> Vec<TaskIdx> {
-        let Some(group) = group else { return vec![task] };
+        let Some(group) = group else {
+            return vec![task];
+        };
         let placed: BTreeSet<TaskIdx> = self.kept.keys().chain(self.new.keys()).copied().collect();
-        placed.into_iter().filter(|&task| self.cluster.task(task).groups.contains(&group)).collect()
+        placed
+            .into_iter()
+            .filter(|&task| self.cluster.task(task).groups.contains(&group))
+            .collect()
     }
 
-    fn by_domain(&self, of: &ByTask, tasks: &[TaskIdx], level: LevelIdx) -> BTreeMap<DomainIdx, i64> {
+    fn by_domain(
+        &self,
+        of: &ByTask,
+        tasks: &[TaskIdx],
+        level: LevelIdx,
+    ) -> BTreeMap<DomainIdx, i64> {
         let mut sums = BTreeMap::new();
         for &(agent, instances) in tasks.iter().filter_map(|task| of.get(task)).flatten() {
             *sums.entry(self.cluster.domain(agent, level)).or_insert(0) += instances;
@@ -74,12 +112,17 @@ impl<'a> After<'a> {
             let counted = self.counted(task, rule.group);
             let kept = self.by_domain(&self.kept, &counted, rule.level);
             let new = self.by_domain(&self.new, &counted, rule.level);
-            new.iter().any(|(domain, new)| kept.get(domain).copied().unwrap_or(0) + new > rule.max)
+            new.iter()
+                .any(|(domain, new)| kept.get(domain).copied().unwrap_or(0) + new > rule.max)
         })?;
         Some(self.name("limit", task, broken.group, broken.level))
     }
 
-    fn spread(&self, task: TaskIdx, usable: &mut BTreeMap<UsableKey<'a>, BTreeSet<DomainIdx>>) -> Option<String> {
+    fn spread(
+        &self,
+        task: TaskIdx,
+        usable: &mut BTreeMap<UsableKey<'a>, BTreeSet<DomainIdx>>,
+    ) -> Option<String> {
         let cluster = self.cluster;
         let of: &'a Task = cluster.task(task);
         let mut uneven = |rule: &SpreadRule| {
@@ -88,10 +131,19 @@ impl<'a> After<'a> {
             if new.is_empty() {
                 return false;
             }
-            let key = (rule.level, &of.attributes[..], of.agents.as_deref(), &of.tolerates[..]);
+            let key = (
+                rule.level,
+                &of.attributes[..],
+                of.agents.as_deref(),
+                &of.tolerates[..],
+            );
             let usable = usable.entry(key).or_insert_with(|| {
-                let agents = cluster.agent_indices().filter(|&agent| cluster.broken_rule(of, agent).is_none());
-                agents.map(|agent| cluster.domain(agent, rule.level)).collect()
+                let agents = cluster
+                    .agent_indices()
+                    .filter(|&agent| cluster.broken_rule(of, agent).is_none());
+                agents
+                    .map(|agent| cluster.domain(agent, rule.level))
+                    .collect()
             });
             let kept = self.by_domain(kept, &counted, rule.level);
             let before = |domain: &DomainIdx| kept.get(domain).copied().unwrap_or(0);
@@ -118,7 +170,10 @@ fn skew(counts: impl Iterator<Item = i64> + Clone) -> i64 {
 fn by_task<'r>(running: impl Iterator<Item = &'r Running>) -> ByTask {
     let mut by_task: ByTask = BTreeMap::new();
     for placed in running {
-        by_task.entry(placed.task).or_default().push((placed.agent, placed.instances));
+        by_task
+            .entry(placed.task)
+            .or_default()
+            .push((placed.agent, placed.instances));
     }
     by_task
 }

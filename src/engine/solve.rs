@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use apportion_cluster::{Proposal, Quantities, Running, Slice};
-use apportion_models::assignment::{Cap, LadderOptions, Placement, Solved, Stop, audit, construct, solve};
+use apportion_models::assignment::{
+    Cap, LadderOptions, Placement, Solved, Stop, audit, construct, solve,
+};
 use apportion_policies::{Formulation, Policy};
 
 use super::options::Options;
@@ -34,7 +36,11 @@ pub(super) enum Effort {
 /// Formulates a slice with a guard around the policy.
 ///
 /// `budget` caps how many instances may be placed in all.
-pub(super) fn formulate(policy: &dyn Policy, slice: &Slice<'_>, budget: Option<i64>) -> Result<Formulation, String> {
+pub(super) fn formulate(
+    policy: &dyn Policy,
+    slice: &Slice<'_>,
+    budget: Option<i64>,
+) -> Result<Formulation, String> {
     let formulated = catch_unwind(AssertUnwindSafe(|| policy.formulate(slice)));
     let mut formulation = match formulated {
         Ok(Ok(formulation)) => formulation,
@@ -55,11 +61,15 @@ pub(super) fn formulate(policy: &dyn Policy, slice: &Slice<'_>, budget: Option<i
         return Err(format!("the policy's model is malformed: {first}"));
     }
     if formulation.items.len() != model.items.len() || formulation.bins.len() != model.bins.len() {
-        return Err("the policy's model does not say which task or agent each item or bin is".to_owned());
+        return Err(
+            "the policy's model does not say which task or agent each item or bin is".to_owned(),
+        );
     }
     let n_stages = model.stages.len();
     if formulation.roles.len() != n_stages || formulation.constants.len() != n_stages {
-        return Err("the policy's model states a role or a constant for some of its stages only".to_owned());
+        return Err(
+            "the policy's model states a role or a constant for some of its stages only".to_owned(),
+        );
     }
     Ok(formulation)
 }
@@ -75,15 +85,28 @@ pub(super) fn answer(
 ) -> Result<Answer, String> {
     let start = as_placement(&formulation, start);
     let solved = match effort {
-        Effort::Construct => construct_only(&formulation, &start, &ladder_options(options, options.deadline)),
-        Effort::Ladder(deadline) => {
-            solve(&formulation.assignment, Some(&start), &ladder_options(options, deadline))
-        }
+        Effort::Construct => construct_only(
+            &formulation,
+            &start,
+            &ladder_options(options, options.deadline),
+        ),
+        Effort::Ladder(deadline) => solve(
+            &formulation.assignment,
+            Some(&start),
+            &ladder_options(options, deadline),
+        ),
     };
-    let decoded = catch_unwind(AssertUnwindSafe(|| policy.decode(&formulation, &solved.placement)));
-    let proposal = decoded.map_err(|panic| format!("the policy panicked: {}", panic_message(&*panic)))?;
+    let decoded = catch_unwind(AssertUnwindSafe(|| {
+        policy.decode(&formulation, &solved.placement)
+    }));
+    let proposal =
+        decoded.map_err(|panic| format!("the policy panicked: {}", panic_message(&*panic)))?;
     check(slice, &proposal)?;
-    Ok(Answer { formulation, solved, proposal })
+    Ok(Answer {
+        formulation,
+        solved,
+        proposal,
+    })
 }
 
 /// The engine's options in the ladder's words.
@@ -101,21 +124,36 @@ pub(super) fn ladder_options(options: &Options, deadline: Option<Instant>) -> La
 pub(super) fn dump(options: &Options, framework: &str, answer: &Answer) {
     let Some(dump) = &options.dump else { return };
     let model = &answer.formulation.assignment;
-    let reached: Vec<f64> = answer.solved.stages.iter().map(|stage| stage.objective).collect();
+    let reached: Vec<f64> = answer
+        .solved
+        .stages
+        .iter()
+        .map(|stage| stage.objective)
+        .collect();
     for (at, stage) in model.stages.iter().enumerate() {
-        dump(&format!("{framework}.{}", stage.name), &model.to_milp(at, &reached[..at]).milp);
+        dump(
+            &format!("{framework}.{}", stage.name),
+            &model.to_milp(at, &reached[..at]).milp,
+        );
     }
 }
 
 /// The constructive method alone, as an answer of the ladder.
 fn construct_only(formulation: &Formulation, start: &Placement, options: &LadderOptions) -> Solved {
     let model = &formulation.assignment;
-    let stop = Stop { deadline: options.deadline, cancel: options.cancel.clone() };
+    let stop = Stop {
+        deadline: options.deadline,
+        cancel: options.cancel.clone(),
+    };
     let added = construct(model, Some(start), &stop);
     let greedy = construct(model, None, &stop).placement;
     let (values, greedy_values) = (model.values(&added.placement), model.values(&greedy));
     let is_better = model.compare(&greedy_values, &values).is_lt();
-    let placement = if is_better { greedy.clone() } else { added.placement };
+    let placement = if is_better {
+        greedy.clone()
+    } else {
+        added.placement
+    };
     Solved {
         stages: audit(model, &placement, &greedy, options),
         placement,
@@ -130,42 +168,74 @@ pub(super) fn as_placement(formulation: &Formulation, placements: &[Running]) ->
     let entries = placements.iter().filter_map(|placed| {
         let item = formulation.items.binary_search(&placed.task).ok()?;
         let bin = formulation.bins.binary_search(&placed.agent).ok()?;
-        Some((u32::try_from(item).ok()?, u32::try_from(bin).ok()?, placed.instances))
+        Some((
+            u32::try_from(item).ok()?,
+            u32::try_from(bin).ok()?,
+            placed.instances,
+        ))
     });
     Placement::new(entries.collect())
 }
 
 /// A proposal stays inside its slice (known pairs, pending counts, offered amounts) and keeps the snapshot's rules.
 fn check(slice: &Slice<'_>, proposal: &Proposal) -> Result<(), String> {
-    let pairs = || proposal.placements.iter().map(|placed| (placed.task, placed.agent));
-    if !pairs().zip(pairs().skip(1)).all(|(left, right)| left < right) {
-        return Err("the policy proposed placements that are not by task and agent, each pair once".to_owned());
+    let pairs = || {
+        proposal
+            .placements
+            .iter()
+            .map(|placed| (placed.task, placed.agent))
+    };
+    if !pairs()
+        .zip(pairs().skip(1))
+        .all(|(left, right)| left < right)
+    {
+        return Err(
+            "the policy proposed placements that are not by task and agent, each pair once"
+                .to_owned(),
+        );
     }
     let mut pending = slice.pending.clone();
-    let mut room: Vec<Quantities> = slice.offers.iter().map(|offer| offer.resources.clone()).collect();
+    let mut room: Vec<Quantities> = slice
+        .offers
+        .iter()
+        .map(|offer| offer.resources.clone())
+        .collect();
     for placed in &proposal.placements {
         let task = pending.binary_search_by_key(&placed.task, |&(task, _)| task);
-        let offer = slice.offers.binary_search_by_key(&placed.agent, |offer| offer.agent);
+        let offer = slice
+            .offers
+            .binary_search_by_key(&placed.agent, |offer| offer.agent);
         let (Ok(task), Ok(offer)) = (task, offer) else {
-            return Err("the policy proposed a task that is not pending, or an agent that was not offered".to_owned());
+            return Err(
+                "the policy proposed a task that is not pending, or an agent that was not offered"
+                    .to_owned(),
+            );
         };
         let name = slice.cluster.task_name(placed.task);
         if placed.instances < 1 || placed.instances > pending[task].1 {
-            return Err(format!("the policy proposed {} instances of {name}", placed.instances));
+            return Err(format!(
+                "the policy proposed {} instances of {name}",
+                placed.instances
+            ));
         }
         let demand = &slice.cluster.task(placed.task).demand;
         if demand.copies_in(&room[offer]) < placed.instances {
-            return Err(format!("the policy proposed more of {name} than its offer holds"));
+            return Err(format!(
+                "the policy proposed more of {name} than its offer holds"
+            ));
         }
         pending[task].1 -= placed.instances;
         room[offer].subtract(demand, placed.instances);
     }
     let broken = rules::broken(slice, proposal);
-    broken.map_or(Ok(()), |rule| Err(format!("the policy's proposal breaks a rule: {rule}")))
+    broken.map_or(Ok(()), |rule| {
+        Err(format!("the policy's proposal breaks a rule: {rule}"))
+    })
 }
 
 /// What a panic said.
 pub(super) fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message")
 }

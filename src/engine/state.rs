@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use apportion_cluster::{AgentIdx, Cluster, FrameworkIdx, Offer, Quantities, Running, Slice, TaskIdx};
+use apportion_cluster::{
+    AgentIdx, Cluster, FrameworkIdx, Offer, Quantities, Running, Slice, TaskIdx,
+};
 
 /// The state between rounds: what stays, what was added, and what is free.
 ///
@@ -29,10 +31,15 @@ impl<'a> State<'a> {
         let mut kept = vec![Vec::new(); cluster.frameworks.len()];
         let mut occupied = vec![false; cluster.agents.len()];
         for running in &cluster.running {
-            let gone = released.iter().find(|r| (r.task, r.agent) == (running.task, running.agent));
+            let gone = released
+                .iter()
+                .find(|r| (r.task, r.agent) == (running.task, running.agent));
             let instances = running.instances - gone.map_or(0, |gone| gone.instances);
             if instances > 0 {
-                kept[cluster.framework_of(running.task).at()].push(Running { instances, ..*running });
+                kept[cluster.framework_of(running.task).at()].push(Running {
+                    instances,
+                    ..*running
+                });
                 occupied[running.agent.at()] = true;
             }
         }
@@ -53,19 +60,26 @@ impl<'a> State<'a> {
         for added in &self.added[framework.at()] {
             *pending.entry(added.task).or_insert(0) -= added.instances;
         }
-        pending.into_iter().filter(|&(_, count)| count > 0).collect()
+        pending
+            .into_iter()
+            .filter(|&(_, count)| count > 0)
+            .collect()
     }
 
     /// Instances that do not stay running, whether added meanwhile or not; never 0.
     pub(super) fn not_kept(&self, framework: FrameworkIdx) -> Vec<(TaskIdx, i64)> {
-        self.wanted(framework).into_iter().filter(|&(_, count)| count > 0).collect()
+        self.wanted(framework)
+            .into_iter()
+            .filter(|&(_, count)| count > 0)
+            .collect()
     }
 
     fn wanted(&self, framework: FrameworkIdx) -> BTreeMap<TaskIdx, i64> {
         let jobs = &self.cluster.framework(framework).jobs;
         let tasks = jobs.iter().flat_map(|&job| &self.cluster.job(job).tasks);
-        let mut wanted: BTreeMap<TaskIdx, i64> =
-            tasks.map(|&task| (task, self.cluster.task(task).instances)).collect();
+        let mut wanted: BTreeMap<TaskIdx, i64> = tasks
+            .map(|&task| (task, self.cluster.task(task).instances))
+            .collect();
         for kept in &self.kept[framework.at()] {
             *wanted.entry(kept.task).or_insert(0) -= kept.instances;
         }
@@ -90,11 +104,23 @@ impl<'a> State<'a> {
         for added in &self.added[framework.at()] {
             room[added.agent.at()].add(&self.cluster.task(added.task).demand, added.instances);
         }
-        let offers = self.cluster.agent_indices().zip(room).map(|(agent, resources)| Offer {
-            agent,
-            resources: Quantities(resources.0.into_iter().map(|amount| amount.max(0)).collect()),
-        });
-        offers.filter(|offer| !self.cluster.agent(offer.agent).cordoned).collect()
+        let offers = self
+            .cluster
+            .agent_indices()
+            .zip(room)
+            .map(|(agent, resources)| Offer {
+                agent,
+                resources: Quantities(
+                    resources
+                        .0
+                        .into_iter()
+                        .map(|amount| amount.max(0))
+                        .collect(),
+                ),
+            });
+        offers
+            .filter(|offer| !self.cluster.agent(offer.agent).cordoned)
+            .collect()
     }
 
     /// Records what a framework may use on each agent this round.
@@ -123,7 +149,9 @@ impl<'a> State<'a> {
     /// Lets a released instance stay where it runs after all; its resources were never given away.
     pub(super) fn keep(&mut self, framework: FrameworkIdx, running: Running) {
         let kept = &mut self.kept[framework.at()];
-        match kept.binary_search_by_key(&(running.task, running.agent), |kept| (kept.task, kept.agent)) {
+        match kept.binary_search_by_key(&(running.task, running.agent), |kept| {
+            (kept.task, kept.agent)
+        }) {
             Ok(at) => kept[at].instances += running.instances,
             Err(at) => kept.insert(at, running),
         }
@@ -132,7 +160,11 @@ impl<'a> State<'a> {
 
     /// Value that a framework has in place.
     pub(super) fn utility(&self, framework: FrameworkIdx) -> i64 {
-        let placed = self.kept[framework.at()].iter().chain(&self.added[framework.at()]);
-        placed.map(|placed| self.cluster.task(placed.task).value * placed.instances).sum()
+        let placed = self.kept[framework.at()]
+            .iter()
+            .chain(&self.added[framework.at()]);
+        placed
+            .map(|placed| self.cluster.task(placed.task).value * placed.instances)
+            .sum()
     }
 }

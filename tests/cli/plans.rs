@@ -37,7 +37,7 @@ fn no_line_is_wider_than_a_hundred_columns() {
     let folder = workspace();
     run(
         folder.path(),
-        "generate --agents 60 --jobs 40 --frameworks 20 --seed 5 --load 1.4 -o g.json",
+        "generate --agents 15 --jobs 20 --frameworks 14 --seed 5 --load 1.2 -o g.json",
     )
     .expect(0);
     for snapshot in [
@@ -102,7 +102,7 @@ fn the_plan_is_the_same_printed_or_written_by_one_thread_or_more_in_process_or_n
     let folder = workspace();
     run(
         folder.path(),
-        "generate --agents 25 --jobs 12 --frameworks 3 --seed 2 --load 1.2 -o g.json",
+        "generate --agents 10 --jobs 6 --frameworks 3 --seed 2 --instances 60 -o g.json",
     )
     .expect(0);
     for snapshot in ["examples/shop.json", "g.json"] {

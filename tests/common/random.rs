@@ -190,7 +190,7 @@ fn task(
             group: group.clone(),
         });
     }
-    if !draw.once_in(4) {
+    if draw.once_in(5) {
         let (level, max_skew) = (any_level(draw, file), draw.from(1, 2));
         rules.spread.push(SpreadFile {
             level,

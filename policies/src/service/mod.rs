@@ -72,7 +72,9 @@ impl Policy for Service {
     }
 
     fn check(&self, cluster: &Cluster, framework: &Framework) -> Vec<ParameterFault> {
-        Parameters::read(cluster, framework).err().unwrap_or_default()
+        Parameters::read(cluster, framework)
+            .err()
+            .unwrap_or_default()
     }
 
     fn bid(&self, view: &View<'_>) -> Bid {
@@ -83,7 +85,10 @@ impl Policy for Service {
         let framework = slice.cluster.framework(slice.framework);
         let parameters = Parameters::read(slice.cluster, framework).map_err(|mut faults| {
             let first = faults.swap_remove(0);
-            PolicyError::Parameter { key: first.key, cause: first.cause }
+            PolicyError::Parameter {
+                key: first.key,
+                cause: first.cause,
+            }
         })?;
         let tables = Tables::new(slice);
         let stages = stages::all(&tables, &parameters);

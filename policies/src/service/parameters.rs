@@ -13,9 +13,15 @@ pub(super) struct Parameters {
 
 impl Parameters {
     /// Reads the parameters of `framework`, or says everything that is wrong with them.
-    pub(super) fn read(cluster: &Cluster, framework: &Framework) -> Result<Self, Vec<ParameterFault>> {
+    pub(super) fn read(
+        cluster: &Cluster,
+        framework: &Framework,
+    ) -> Result<Self, Vec<ParameterFault>> {
         let mut faults = Vec::new();
-        let declared = cluster.levels.iter().map(|level| if level.declared { 1.0 } else { 0.0 });
+        let declared = cluster
+            .levels
+            .iter()
+            .map(|level| if level.declared { 1.0 } else { 0.0 });
         let mut level_weights: Vec<f64> = declared.collect();
         for (key, value) in &framework.parameters {
             match (key.as_str(), value.as_object()) {
@@ -39,23 +45,46 @@ impl Parameters {
                 }),
             }
         }
-        if faults.is_empty() { Ok(Self { level_weights }) } else { Err(faults) }
+        if faults.is_empty() {
+            Ok(Self { level_weights })
+        } else {
+            Err(faults)
+        }
     }
 }
 
-fn read_weight(cluster: &Cluster, level: &str, weight: &serde_json::Value) -> Result<(usize, f64), ParameterFault> {
+fn read_weight(
+    cluster: &Cluster,
+    level: &str,
+    weight: &serde_json::Value,
+) -> Result<(usize, f64), ParameterFault> {
     let fault = |cause: &str, action: String| ParameterFault {
         key: format!("level_weights.{level}"),
         cause: cause.to_owned(),
         action,
     };
     let declared = || {
-        let names: Vec<&str> = cluster.levels.iter().filter(|l| l.declared).map(|l| l.name.as_str()).collect();
+        let names: Vec<&str> = cluster
+            .levels
+            .iter()
+            .filter(|l| l.declared)
+            .map(|l| l.name.as_str())
+            .collect();
         format!("use one of: {}", names.join(", "))
     };
-    let at = cluster.levels.iter().position(|l| l.declared && l.name == level);
+    let at = cluster
+        .levels
+        .iter()
+        .position(|l| l.declared && l.name == level);
     let at = at.ok_or_else(|| fault("is no declared level", declared()))?;
-    let weight = weight.as_f64().filter(|w| w.is_finite() && (0.0..=1e6).contains(w));
-    let weight = weight.ok_or_else(|| fault("must be a number from 0 to 1000000", "write a number".to_owned()))?;
+    let weight = weight
+        .as_f64()
+        .filter(|w| w.is_finite() && (0.0..=1e6).contains(w));
+    let weight = weight.ok_or_else(|| {
+        fault(
+            "must be a number from 0 to 1000000",
+            "write a number".to_owned(),
+        )
+    })?;
     Ok((at, weight))
 }

@@ -49,13 +49,22 @@ pub(super) fn limits(tables: &Tables<'_>) -> Vec<Limit> {
     for (counted, level, max) in rules {
         let counts = |task| counted.counts(tables, task);
         let items = tables.items_of(counts);
-        let name = format!("limit[{},{}]", counted.name(tables), cluster.levels[level.at()].name);
+        let name = format!(
+            "limit[{},{}]",
+            counted.name(tables),
+            cluster.levels[level.at()].name
+        );
         // Of several maxima for the same count, the least (they are sorted) says it all.
         if items.is_empty() || limits.last().is_some_and(|known| known.name == name) {
             continue;
         }
         let (groups, packing) = tables.offered_packing(items, level, counts);
-        limits.push(Limit { name, groups, packing, max });
+        limits.push(Limit {
+            name,
+            groups,
+            packing,
+            max,
+        });
     }
     limits
 }
@@ -72,9 +81,18 @@ pub(super) fn spreads(tables: &Tables<'_>) -> Vec<Balance> {
                 continue;
             }
             let packing = usable_domains(tables, task, rule.level, counted, items);
-            let skew = packing.base.iter().max().unwrap_or(&0) - packing.base.iter().min().unwrap_or(&0);
-            let name = format!("spread[{},{}]", counted.name(tables), cluster.levels[rule.level.at()].name);
-            let balance = Balance { name, packing, max_skew: rule.max_skew.max(skew) };
+            let skew =
+                packing.base.iter().max().unwrap_or(&0) - packing.base.iter().min().unwrap_or(&0);
+            let name = format!(
+                "spread[{},{}]",
+                counted.name(tables),
+                cluster.levels[rule.level.at()].name
+            );
+            let balance = Balance {
+                name,
+                packing,
+                max_skew: rule.max_skew.max(skew),
+            };
             push_unless_known(&mut balances, balance);
         }
     }
@@ -103,16 +121,28 @@ fn usable_domains(
     items: Arc<Vec<u32>>,
 ) -> Packing {
     let cluster = tables.slice.cluster;
-    let usable = cluster.agent_indices().filter(|&agent| cluster.broken_rule(cluster.task(task), agent).is_none());
+    let usable = cluster
+        .agent_indices()
+        .filter(|&agent| cluster.broken_rule(cluster.task(task), agent).is_none());
     let domains: BTreeSet<_> = usable.map(|agent| cluster.domain(agent, level)).collect();
     let domains: Vec<_> = domains.into_iter().collect();
     let groups = tables.slice.offers.iter().map(|offer| {
-        let group = domains.binary_search(&cluster.domain(offer.agent, level)).ok();
-        group.and_then(|group| u32::try_from(group).ok()).unwrap_or(u32::MAX)
+        let group = domains
+            .binary_search(&cluster.domain(offer.agent, level))
+            .ok();
+        group
+            .and_then(|group| u32::try_from(group).ok())
+            .unwrap_or(u32::MAX)
     });
     let kept = tables.kept_by_domain(level, |task| counted.counts(tables, task));
-    let base = domains.iter().map(|domain| kept.get(domain).copied().unwrap_or(0));
-    Packing { items, group_of: Arc::new(groups.collect()), base: base.collect() }
+    let base = domains
+        .iter()
+        .map(|domain| kept.get(domain).copied().unwrap_or(0));
+    Packing {
+        items,
+        group_of: Arc::new(groups.collect()),
+        base: base.collect(),
+    }
 }
 
 /// `gang[j]`: no instance of the job, or at least `min_instances`.
@@ -122,11 +152,19 @@ pub(super) fn gangs(tables: &Tables<'_>) -> Vec<Gang> {
         let min = cluster.job(*job).gang_min?;
         let base = tables.kept(|task| cluster.task(task).job == *job);
         let name = format!("gang[{}]", cluster.job(*job).id);
-        (!items.is_empty() && base < min).then(|| Gang { name, items: items.clone(), min, base })
+        (!items.is_empty() && base < min).then(|| Gang {
+            name,
+            items: items.clone(),
+            min,
+            base,
+        })
     });
     gangs.collect()
 }
 
 fn framework_tasks<'t>(tables: &'t Tables<'_>) -> impl Iterator<Item = TaskIdx> + use<'t> {
-    tables.jobs.iter().flat_map(|(job, _)| tables.slice.cluster.job(*job).tasks.iter().copied())
+    tables
+        .jobs
+        .iter()
+        .flat_map(|(job, _)| tables.slice.cluster.job(*job).tasks.iter().copied())
 }

@@ -7,7 +7,12 @@ use apportion_cluster::{AttributeRule, DomainIdx, JobIdx, LevelIdx, Quantities, 
 use apportion_models::assignment::{Bin, Item, Packing};
 
 /// Everything about a task that decides which bins it may use.
-type EligibilityKey<'a> = (&'a [AttributeRule], Option<&'a [apportion_cluster::AgentIdx]>, &'a [String], &'a Quantities);
+type EligibilityKey<'a> = (
+    &'a [AttributeRule],
+    Option<&'a [apportion_cluster::AgentIdx]>,
+    &'a [String],
+    &'a Quantities,
+);
 
 /// A slice with the tables that its rules share.
 pub(super) struct Tables<'a> {
@@ -34,8 +39,15 @@ struct Offered {
 impl<'a> Tables<'a> {
     pub(super) fn new(slice: &'a Slice<'a>) -> Self {
         let n_levels = slice.cluster.levels.len();
-        let offered = (0..n_levels).map(|level| Offered::new(slice, LevelIdx::of(level))).collect();
-        Self { slice, eligible: eligible_bins(slice), offered, jobs: jobs_with_items(slice) }
+        let offered = (0..n_levels)
+            .map(|level| Offered::new(slice, LevelIdx::of(level)))
+            .collect();
+        Self {
+            slice,
+            eligible: eligible_bins(slice),
+            offered,
+            jobs: jobs_with_items(slice),
+        }
     }
 
     /// One item per pending task.
@@ -62,31 +74,54 @@ impl<'a> Tables<'a> {
     /// Items of the tasks that `counts` accepts, ascending.
     pub(super) fn items_of(&self, counts: impl Fn(TaskIdx) -> bool) -> Arc<Vec<u32>> {
         let pending = (0u32..).zip(&self.slice.pending);
-        Arc::new(pending.filter(|(_, (task, _))| counts(*task)).map(|(item, _)| item).collect())
+        Arc::new(
+            pending
+                .filter(|(_, (task, _))| counts(*task))
+                .map(|(item, _)| item)
+                .collect(),
+        )
     }
 
     /// Instances that stay running of the tasks that `counts` accepts, per domain of `level`.
-    pub(super) fn kept_by_domain(&self, level: LevelIdx, counts: impl Fn(TaskIdx) -> bool) -> BTreeMap<DomainIdx, i64> {
+    pub(super) fn kept_by_domain(
+        &self,
+        level: LevelIdx,
+        counts: impl Fn(TaskIdx) -> bool,
+    ) -> BTreeMap<DomainIdx, i64> {
         let mut by_domain = BTreeMap::new();
         for kept in self.slice.kept.iter().filter(|kept| counts(kept.task)) {
-            *by_domain.entry(self.slice.cluster.domain(kept.agent, level)).or_insert(0) += kept.instances;
+            *by_domain
+                .entry(self.slice.cluster.domain(kept.agent, level))
+                .or_insert(0) += kept.instances;
         }
         by_domain
     }
 
     /// Instances that stay running of the tasks that `counts` accepts.
     pub(super) fn kept(&self, counts: impl Fn(TaskIdx) -> bool) -> i64 {
-        self.slice.kept.iter().filter(|kept| counts(kept.task)).map(|kept| kept.instances).sum()
+        self.slice
+            .kept
+            .iter()
+            .filter(|kept| counts(kept.task))
+            .map(|kept| kept.instances)
+            .sum()
     }
 
     /// Counts of a job over the domains of `level`: those with an offer, then those where it only stays.
     pub(super) fn packing(&self, job: JobIdx, items: &[u32], level: LevelIdx) -> Packing {
         let offered = &self.offered[level.at()];
         let mut kept = self.kept_by_domain(level, |task| self.slice.cluster.task(task).job == job);
-        let in_offers = offered.domains.iter().map(|domain| kept.remove(domain).unwrap_or(0));
+        let in_offers = offered
+            .domains
+            .iter()
+            .map(|domain| kept.remove(domain).unwrap_or(0));
         let mut base: Vec<i64> = in_offers.collect();
         base.extend(kept.into_values());
-        Packing { items: Arc::new(items.to_vec()), group_of: Arc::clone(&offered.group_of), base }
+        Packing {
+            items: Arc::new(items.to_vec()),
+            group_of: Arc::clone(&offered.group_of),
+            base,
+        }
     }
 
     /// Counts over the domains of `level` that have an offer, with the domains' names.
@@ -98,8 +133,16 @@ impl<'a> Tables<'a> {
     ) -> (Arc<Vec<String>>, Packing) {
         let offered = &self.offered[level.at()];
         let kept = self.kept_by_domain(level, counts);
-        let base = offered.domains.iter().map(|domain| kept.get(domain).copied().unwrap_or(0)).collect();
-        let packing = Packing { items, group_of: Arc::clone(&offered.group_of), base };
+        let base = offered
+            .domains
+            .iter()
+            .map(|domain| kept.get(domain).copied().unwrap_or(0))
+            .collect();
+        let packing = Packing {
+            items,
+            group_of: Arc::clone(&offered.group_of),
+            base,
+        };
         (Arc::clone(&offered.names), packing)
     }
 }
@@ -111,13 +154,24 @@ impl Offered {
         domains.sort_unstable();
         domains.dedup();
         let groups = slice.offers.iter().map(|offer| {
-            let group = domains.binary_search(&domain_of(offer)).expect("every offer's domain was collected");
+            let group = domains
+                .binary_search(&domain_of(offer))
+                .expect("every offer's domain was collected");
             u32::try_from(group).expect("there are fewer domains than agents")
         });
         let group_of = Arc::new(groups.collect());
         let names = &slice.cluster.levels[level.at()].domains;
-        let names = Arc::new(domains.iter().map(|domain| names[domain.at()].clone()).collect());
-        Self { domains, names, group_of }
+        let names = Arc::new(
+            domains
+                .iter()
+                .map(|domain| names[domain.at()].clone())
+                .collect(),
+        );
+        Self {
+            domains,
+            names,
+            group_of,
+        }
     }
 }
 
@@ -126,10 +180,16 @@ fn eligible_bins(slice: &Slice<'_>) -> Vec<Arc<Vec<u32>>> {
     let mut known: BTreeMap<EligibilityKey<'_>, Arc<Vec<u32>>> = BTreeMap::new();
     let lists = slice.pending.iter().map(|&(task, _)| {
         let task = slice.cluster.task(task);
-        let key = (&task.attributes[..], task.agents.as_deref(), &task.tolerates[..], &task.demand);
+        let key = (
+            &task.attributes[..],
+            task.agents.as_deref(),
+            &task.tolerates[..],
+            &task.demand,
+        );
         let bins = known.entry(key).or_insert_with(|| {
             let usable = (0u32..).zip(&slice.offers).filter(|(_, offer)| {
-                task.demand.fits_in(&offer.resources) && slice.cluster.refusal(task, offer.agent).is_none()
+                task.demand.fits_in(&offer.resources)
+                    && slice.cluster.refusal(task, offer.agent).is_none()
             });
             Arc::new(usable.map(|(bin, _)| bin).collect())
         });
@@ -141,8 +201,13 @@ fn eligible_bins(slice: &Slice<'_>) -> Vec<Arc<Vec<u32>>> {
 fn jobs_with_items(slice: &Slice<'_>) -> Vec<(JobIdx, Vec<u32>)> {
     let mut items: BTreeMap<JobIdx, Vec<u32>> = BTreeMap::new();
     for (item, &(task, _)) in (0u32..).zip(&slice.pending) {
-        items.entry(slice.cluster.task(task).job).or_default().push(item);
+        items
+            .entry(slice.cluster.task(task).job)
+            .or_default()
+            .push(item);
     }
     let jobs = &slice.cluster.framework(slice.framework).jobs;
-    jobs.iter().map(|&job| (job, items.remove(&job).unwrap_or_default())).collect()
+    jobs.iter()
+        .map(|&job| (job, items.remove(&job).unwrap_or_default()))
+        .collect()
 }

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use apportion_cluster::{
-    Agent, AgentIdx, AttributeRule, Cluster, DomainIdx, Fairness, Framework, FrameworkIdx, GroupIdx, Job, JobIdx,
-    Level, LevelIdx, LimitRule, MinAvailable, Offer, Quantities, Role, RoleIdx, Running, Slice, SpreadRule, Task,
-    TaskIdx,
+    Agent, AgentIdx, AttributeRule, Cluster, DomainIdx, Fairness, Framework, FrameworkIdx,
+    GroupIdx, Job, JobIdx, Level, LevelIdx, LimitRule, MinAvailable, Offer, Quantities, Role,
+    RoleIdx, Running, Slice, SpreadRule, Task, TaskIdx,
 };
 use apportion_models::assignment::{LadderOptions, Placement, solve};
 use apportion_models::default_solver;
@@ -39,8 +39,15 @@ fn cluster(agents: &[(u32, i64)], tasks: Vec<Task>) -> Cluster {
             declared: true,
             domains: (0..n_racks).map(|rack| format!("r{rack}")).collect(),
         }],
-        agents: agents.iter().enumerate().map(|(at, &(rack, cpu))| agent(at, rack, cpu)).collect(),
-        roles: vec![Role { path: "all".to_owned(), weight: 1.0 }],
+        agents: agents
+            .iter()
+            .enumerate()
+            .map(|(at, &(rack, cpu))| agent(at, rack, cpu))
+            .collect(),
+        roles: vec![Role {
+            path: "all".to_owned(),
+            weight: 1.0,
+        }],
         frameworks: vec![Framework {
             id: "services".to_owned(),
             policy: "service".to_owned(),
@@ -50,7 +57,14 @@ fn cluster(agents: &[(u32, i64)], tasks: Vec<Task>) -> Cluster {
             jobs: (0..tasks.len()).map(JobIdx::of).collect(),
         }],
         jobs: jobs.collect(),
-        tasks: tasks.into_iter().enumerate().map(|(at, task)| Task { job: JobIdx::of(at), ..task }).collect(),
+        tasks: tasks
+            .into_iter()
+            .enumerate()
+            .map(|(at, task)| Task {
+                job: JobIdx::of(at),
+                ..task
+            })
+            .collect(),
         groups: vec!["g".to_owned()],
         running: Vec::new(),
     }
@@ -91,11 +105,17 @@ fn whole(cluster: &Cluster) -> Slice<'_> {
     for kept in &cluster.running {
         occupied[kept.agent.at()] = true;
     }
-    let pending = cluster.task_indices().map(|t| (t, cluster.task(t).instances - running[t.at()]));
+    let pending = cluster
+        .task_indices()
+        .map(|t| (t, cluster.task(t).instances - running[t.at()]));
     Slice {
         cluster,
         framework: FrameworkIdx(0),
-        offers: cluster.agent_indices().zip(cluster.free()).map(|(agent, resources)| Offer { agent, resources }).collect(),
+        offers: cluster
+            .agent_indices()
+            .zip(cluster.free())
+            .map(|(agent, resources)| Offer { agent, resources })
+            .collect(),
         kept: cluster.running.clone(),
         pending: pending.filter(|(_, count)| *count > 0).collect(),
         occupied,
@@ -110,9 +130,13 @@ fn formulate(cluster: &Cluster) -> Formulation {
 
 /// Rows that a placement of (item, bin, copies) breaks.
 fn broken(cluster: &Cluster, entries: &[(u32, u32, i64)]) -> Vec<String> {
-    let faults = formulate(cluster).assignment.faults(&Placement::new(entries.to_vec()));
-    let mut rows: Vec<String> =
-        faults.iter().map(|fault| fault.row().map_or_else(|| fault.to_string(), str::to_owned)).collect();
+    let faults = formulate(cluster)
+        .assignment
+        .faults(&Placement::new(entries.to_vec()));
+    let mut rows: Vec<String> = faults
+        .iter()
+        .map(|fault| fault.row().map_or_else(|| fault.to_string(), str::to_owned))
+        .collect();
     rows.sort();
     rows.dedup();
     rows
@@ -122,13 +146,35 @@ fn broken(cluster: &Cluster, entries: &[(u32, u32, i64)]) -> Vec<String> {
 fn smallest_worked_example() {
     let cluster = cluster(&[(0, 2000), (0, 2000), (1, 2000)], vec![task(3, 1000)]);
     let formulation = formulate(&cluster);
-    let solved = solve(&formulation.assignment, None, &LadderOptions::new(default_solver()));
-    let values: Vec<(&str, f64)> = solved.stages.iter().map(|s| (s.name.as_str(), s.objective)).collect();
-    assert_eq!(values, [("placed", 3.0), ("spread", 2.0 / 3.0), ("agents_used", 2.0)]);
-    assert!(solved.stages.iter().all(|stage| stage.bound == Some(stage.objective)), "{:?}", solved.stages);
+    let solved = solve(
+        &formulation.assignment,
+        None,
+        &LadderOptions::new(default_solver()),
+    );
+    let values: Vec<(&str, f64)> = solved
+        .stages
+        .iter()
+        .map(|s| (s.name.as_str(), s.objective))
+        .collect();
+    assert_eq!(
+        values,
+        [("placed", 3.0), ("spread", 2.0 / 3.0), ("agents_used", 2.0)]
+    );
+    assert!(
+        solved
+            .stages
+            .iter()
+            .all(|stage| stage.bound == Some(stage.objective)),
+        "{:?}",
+        solved.stages
+    );
 
     let proposal = Service.decode(&formulation, &solved.placement);
-    let standing = Standing { cluster: &cluster, framework: FrameworkIdx(0), placements: &proposal.placements };
+    let standing = Standing {
+        cluster: &cluster,
+        framework: FrameworkIdx(0),
+        placements: &proposal.placements,
+    };
     let metrics = Service.metrics(&standing);
     assert_eq!(metrics["agents_used"], 2.0);
     assert_eq!(metrics["worst_domain_loss[rack]"], 2.0 / 3.0);
@@ -139,46 +185,107 @@ fn smallest_worked_example() {
 #[test]
 fn capacity_and_once() {
     let cluster = cluster(&[(0, 2000), (1, 2000)], vec![task(3, 1000)]);
-    assert_eq!(broken(&cluster, &[(0, 0, 2), (0, 1, 1)]), Vec::<String>::new());
+    assert_eq!(
+        broken(&cluster, &[(0, 0, 2), (0, 1, 1)]),
+        Vec::<String>::new()
+    );
     assert_eq!(broken(&cluster, &[(0, 0, 3)]), ["capacity[a0,cpu_milli]"]);
     assert_eq!(broken(&cluster, &[(0, 0, 2), (0, 1, 2)]), ["once[job0/t]"]);
 }
 
 #[test]
 fn limit_counts_what_stays() {
-    let limited = Task { limits: vec![LimitRule { level: RACK, max: 2, group: None }], ..task(4, 100) };
+    let limited = Task {
+        limits: vec![LimitRule {
+            level: RACK,
+            max: 2,
+            group: None,
+        }],
+        ..task(4, 100)
+    };
     let mut cluster = cluster(&[(0, 2000), (0, 2000), (1, 2000)], vec![limited]);
-    assert_eq!(broken(&cluster, &[(0, 0, 1), (0, 1, 1), (0, 2, 2)]), Vec::<String>::new());
-    assert_eq!(broken(&cluster, &[(0, 0, 1), (0, 1, 2)]), ["limit[job0/t,rack][r0]"]);
-    cluster.running = vec![Running { task: TaskIdx(0), agent: AgentIdx(0), instances: 1 }];
+    assert_eq!(
+        broken(&cluster, &[(0, 0, 1), (0, 1, 1), (0, 2, 2)]),
+        Vec::<String>::new()
+    );
+    assert_eq!(
+        broken(&cluster, &[(0, 0, 1), (0, 1, 2)]),
+        ["limit[job0/t,rack][r0]"]
+    );
+    cluster.running = vec![Running {
+        task: TaskIdx(0),
+        agent: AgentIdx(0),
+        instances: 1,
+    }];
     assert_eq!(broken(&cluster, &[(0, 1, 2)]), ["limit[job0/t,rack][r0]"]);
-    assert_eq!(broken(&cluster, &[(0, 1, 1), (0, 2, 2)]), Vec::<String>::new());
+    assert_eq!(
+        broken(&cluster, &[(0, 1, 1), (0, 2, 2)]),
+        Vec::<String>::new()
+    );
 }
 
 #[test]
 fn a_group_counts_over_tasks() {
     let member = |instances| Task {
         groups: vec![GroupIdx(0)],
-        limits: vec![LimitRule { level: RACK, max: 1, group: Some(GroupIdx(0)) }],
+        limits: vec![LimitRule {
+            level: RACK,
+            max: 1,
+            group: Some(GroupIdx(0)),
+        }],
         ..task(instances, 100)
     };
     let cluster = cluster(&[(0, 2000), (1, 2000)], vec![member(1), member(1)]);
-    assert_eq!(formulate(&cluster).assignment.limits.len(), 1, "alike members state one row");
-    assert_eq!(broken(&cluster, &[(0, 0, 1), (1, 1, 1)]), Vec::<String>::new());
-    assert_eq!(broken(&cluster, &[(0, 0, 1), (1, 0, 1)]), ["limit[group:g,rack][r0]"]);
+    assert_eq!(
+        formulate(&cluster).assignment.limits.len(),
+        1,
+        "alike members state one row"
+    );
+    assert_eq!(
+        broken(&cluster, &[(0, 0, 1), (1, 1, 1)]),
+        Vec::<String>::new()
+    );
+    assert_eq!(
+        broken(&cluster, &[(0, 0, 1), (1, 0, 1)]),
+        ["limit[group:g,rack][r0]"]
+    );
 }
 
 #[test]
 fn hard_spread_counts_domains_without_offers_and_relaxes_to_what_runs() {
-    let rule = |hard| vec![SpreadRule { level: RACK, max_skew: 1, hard, group: None }];
-    let mut cluster = cluster(&[(0, 2000), (1, 2000)], vec![Task { spreads: rule(true), ..task(6, 100) }]);
-    assert_eq!(broken(&cluster, &[(0, 0, 2), (0, 1, 1)]), Vec::<String>::new());
+    let rule = |hard| {
+        vec![SpreadRule {
+            level: RACK,
+            max_skew: 1,
+            hard,
+            group: None,
+        }]
+    };
+    let mut cluster = cluster(
+        &[(0, 2000), (1, 2000)],
+        vec![Task {
+            spreads: rule(true),
+            ..task(6, 100)
+        }],
+    );
+    assert_eq!(
+        broken(&cluster, &[(0, 0, 2), (0, 1, 1)]),
+        Vec::<String>::new()
+    );
     assert_eq!(broken(&cluster, &[(0, 0, 2)]), ["spread[job0/t,rack]"]);
-    cluster.running = vec![Running { task: TaskIdx(0), agent: AgentIdx(0), instances: 3 }];
+    cluster.running = vec![Running {
+        task: TaskIdx(0),
+        agent: AgentIdx(0),
+        instances: 3,
+    }];
     assert_eq!(broken(&cluster, &[]), Vec::<String>::new());
     assert_eq!(broken(&cluster, &[(0, 0, 1)]), ["spread[job0/t,rack]"]);
     cluster.tasks[0].spreads = rule(false);
-    assert_eq!(broken(&cluster, &[(0, 0, 3)]), Vec::<String>::new(), "a soft rule is the objective's business");
+    assert_eq!(
+        broken(&cluster, &[(0, 0, 3)]),
+        Vec::<String>::new(),
+        "a soft rule is the objective's business"
+    );
 }
 
 #[test]
@@ -194,7 +301,9 @@ fn gang_is_all_or_nothing() {
 fn columns_exist_only_where_the_task_may_go() {
     let eligible = |change: &dyn Fn(&mut Cluster)| {
         let mut cluster = cluster(&[(0, 2000), (1, 50), (1, 2000)], vec![task(1, 100)]);
-        cluster.agents[2].attributes.insert("disk".to_owned(), "ssd".to_owned());
+        cluster.agents[2]
+            .attributes
+            .insert("disk".to_owned(), "ssd".to_owned());
         change(&mut cluster);
         formulate(&cluster).assignment.items[0].eligible.to_vec()
     };
@@ -204,13 +313,32 @@ fn columns_exist_only_where_the_task_may_go() {
         none_of: none_of.iter().map(ToString::to_string).collect(),
         present,
     };
-    assert_eq!(eligible(&|_| {}), [0, 2], "too small an offer has no column");
-    assert_eq!(eligible(&|c| c.tasks[0].attributes = vec![rule(&["ssd"], &[], None)]), [2]);
-    assert_eq!(eligible(&|c| c.tasks[0].attributes = vec![rule(&[], &["ssd"], None)]), [0]);
-    assert_eq!(eligible(&|c| c.tasks[0].attributes = vec![rule(&[], &[], Some(true))]), [2]);
-    assert_eq!(eligible(&|c| c.tasks[0].attributes = vec![rule(&[], &[], Some(false))]), [0]);
+    assert_eq!(
+        eligible(&|_| {}),
+        [0, 2],
+        "too small an offer has no column"
+    );
+    assert_eq!(
+        eligible(&|c| c.tasks[0].attributes = vec![rule(&["ssd"], &[], None)]),
+        [2]
+    );
+    assert_eq!(
+        eligible(&|c| c.tasks[0].attributes = vec![rule(&[], &["ssd"], None)]),
+        [0]
+    );
+    assert_eq!(
+        eligible(&|c| c.tasks[0].attributes = vec![rule(&[], &[], Some(true))]),
+        [2]
+    );
+    assert_eq!(
+        eligible(&|c| c.tasks[0].attributes = vec![rule(&[], &[], Some(false))]),
+        [0]
+    );
     assert_eq!(eligible(&|c| c.agents[0].cordoned = true), [2]);
-    assert_eq!(eligible(&|c| c.agents[0].dedicated = Some("x".to_owned())), [2]);
+    assert_eq!(
+        eligible(&|c| c.agents[0].dedicated = Some("x".to_owned())),
+        [2]
+    );
     assert_eq!(
         eligible(&|c| {
             c.agents[0].dedicated = Some("x".to_owned());
@@ -218,17 +346,35 @@ fn columns_exist_only_where_the_task_may_go() {
         }),
         [0, 2]
     );
-    assert_eq!(eligible(&|c| c.tasks[0].agents = Some(vec![AgentIdx(0)])), [0]);
+    assert_eq!(
+        eligible(&|c| c.tasks[0].agents = Some(vec![AgentIdx(0)])),
+        [0]
+    );
 }
 
 #[test]
 fn min_available_counts_survivors_of_the_worst_loss() {
     let mut cluster = cluster(&[(0, 2000), (1, 2000)], vec![task(4, 1000)]);
-    cluster.jobs[0].min_available = Some(MinAvailable { level: RACK, instances: 3 });
+    cluster.jobs[0].min_available = Some(MinAvailable {
+        level: RACK,
+        instances: 3,
+    });
     let formulation = formulate(&cluster);
-    let solved = solve(&formulation.assignment, None, &LadderOptions::new(default_solver()));
-    let stage = solved.stages.iter().find(|stage| stage.name == "min_available").unwrap();
-    assert_eq!((stage.objective, stage.bound), (1.0, Some(1.0)), "two racks leave two of four");
+    let solved = solve(
+        &formulation.assignment,
+        None,
+        &LadderOptions::new(default_solver()),
+    );
+    let stage = solved
+        .stages
+        .iter()
+        .find(|stage| stage.name == "min_available")
+        .unwrap();
+    assert_eq!(
+        (stage.objective, stage.bound),
+        (1.0, Some(1.0)),
+        "two racks leave two of four"
+    );
 }
 
 #[test]
@@ -236,9 +382,20 @@ fn priorities_are_stages_of_their_own_from_high_to_low() {
     let mut cluster = cluster(&[(0, 1000)], vec![task(3, 300), task(1, 900)]);
     cluster.jobs[1].priority = 5;
     let formulation = formulate(&cluster);
-    let solved = solve(&formulation.assignment, None, &LadderOptions::new(default_solver()));
-    let values: Vec<(&str, f64)> = solved.stages.iter().map(|s| (s.name.as_str(), s.objective)).collect();
-    assert_eq!(values[..3], [("placed:5", 1.0), ("placed:0", 0.0), ("placed", 1.0)]);
+    let solved = solve(
+        &formulation.assignment,
+        None,
+        &LadderOptions::new(default_solver()),
+    );
+    let values: Vec<(&str, f64)> = solved
+        .stages
+        .iter()
+        .map(|s| (s.name.as_str(), s.objective))
+        .collect();
+    assert_eq!(
+        values[..3],
+        [("placed:5", 1.0), ("placed:0", 0.0), ("placed", 1.0)]
+    );
 }
 
 #[test]

@@ -144,15 +144,17 @@ fn options(
     })
 }
 
-/// What is kept of the deadline for writing the plan and its summary: by the size of the plan, and at most half.
+/// What is kept of the deadline for writing the plan and its summary: by the size of the plan, for a machine that is busy with
+/// other work too, and at most half.
 fn reserve(deadline: Duration, cluster: &Cluster) -> Duration {
-    const LEAST: Duration = Duration::from_millis(15);
-    const PER_PART: Duration = Duration::from_micros(4);
+    const LEAST: Duration = Duration::from_millis(40);
+    const PER_PART: Duration = Duration::from_micros(15);
+    const DIVISOR: u32 = 50;
     let n_parts = cluster.agents.len() * cluster.frameworks.len().min(8)
         + cluster.tasks.len()
         + cluster.running.len();
     let parts = u32::try_from(n_parts).unwrap_or(u32::MAX);
-    (LEAST + PER_PART.saturating_mul(parts)).min(deadline / 2)
+    (LEAST + PER_PART.saturating_mul(parts) + deadline / DIVISOR).min(deadline / 2)
 }
 
 fn progress(reporter: &Reporter) -> Arc<dyn Fn(Progress) + Send + Sync> {
