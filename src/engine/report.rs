@@ -163,7 +163,7 @@ fn metrics(
             "policy_failed",
             &context.cluster.framework(framework).id,
             text,
-        )
+        );
     };
     let metrics = catch_unwind(AssertUnwindSafe(|| policy.metrics(&standing)));
     let mut metrics = metrics.unwrap_or_else(|panic| {
@@ -207,10 +207,7 @@ fn stages(
             let (mut stages, gap) = audited(state, context, &slice).unwrap_or_default();
             // Over several rounds not everything was on offer at once: where the baseline could use what others
             // hold by now, it is no measure.
-            let beaten = stages
-                .iter()
-                .position(|stage| is_beaten(stage))
-                .filter(|_| !record.failed);
+            let beaten = stages.iter().position(is_beaten).filter(|_| !record.failed);
             for stage in &mut stages[beaten.unwrap_or(0)..] {
                 if record.failed || beaten.is_some() {
                     stage.greedy = None;
