@@ -12,4 +12,4 @@ cargo fmt --all --check
 step "lints"
 cargo clippy --release --locked --workspace --all-targets -- --deny warnings
 step "documentation"
-RUSTDOCFLAGS="--deny warnings" cargo doc --release --locked --workspace --no-deps --document-private-items
+RUSTDOCFLAGS="--deny warnings --allow rustdoc::private_intra_doc_links" cargo doc --release --locked --workspace --no-deps --document-private-items

@@ -1,7 +1,7 @@
 //! From a [`Cluster`] to a plan: bids, shares, rounds of offers and proposals, audit.
 //!
 //! [`plan`] is the whole of it; each step is a file here, in this order: `release` (what may not stay
-//! where it runs), `context` (bids), [`broker`](crate::broker) (shares), `offers`, `rounds`, `solve` (one
+//! where it runs), `context` (bids), [`broker`] (shares), `offers`, `rounds`, `solve` (one
 //! slice), `report` and `reasons` (the plan file).
 
 mod apply;

@@ -1,7 +1,7 @@
 //! Solving in a child process, where a crash, a hang or a hunger for memory stays outside.
 //!
 //! The parent ([`ChildSolver`]) starts a program, writes one line of JSON (the model and its limits) to its standard input,
-//! and reads one line of JSON from its standard output. The child side is [`serve`]. Standard input stays open for as long as
+//! and reads one line of JSON from its standard output. The child side is [`serve()`]. Standard input stays open for as long as
 //! the answer is wanted: when it closes, because the parent cancels or is gone, the child stops.
 
 mod parent;

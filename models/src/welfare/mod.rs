@@ -33,7 +33,7 @@
 //! some choice is returned. Rows that leave an interior narrower than about `1e-7` of their size, but not none, are the
 //! hard case: the point is still good to that width, the multipliers may not be.
 //!
-//! [`solve`] answers to about ten digits. [`repair`] turns its multipliers, or any others, into ones
+//! [`solve()`] answers to about ten digits. [`repair()`] turns its multipliers, or any others, into ones
 //! that satisfy every column's inequality exactly, as computed in `f64`.
 //!
 //! # Source
