@@ -12,9 +12,9 @@ use apportion_policies::Bid;
 /// The most classes: the broker's work grows with the cube of their number.
 pub const MOST_CLASSES: usize = 256;
 /// The fewest classes that are kept apart, if agents differ.
-const FEWEST_CLASSES: usize = 4;
+const FEWEST_CLASSES: usize = 2;
 /// Columns (distinct tasks of a framework times classes) beyond which classes are merged.
-const MANY_COLUMNS: usize = 200_000;
+const MANY_COLUMNS: usize = 100_000;
 
 /// Agents that share prices.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -20,7 +20,7 @@ const USABLE: f64 = 1e-4;
 /// Steps without an improvement after which progress has ended: far from the tolerance, and within [`NEAR`] of it.
 const PATIENCE: (usize, usize) = (20, 3);
 /// The complementarity at the start, in units of the total weight (of the largest value, if linear).
-const FIRST_GAP: f64 = 10.0;
+const FIRST_GAP: f64 = 1.0;
 /// What rounding may leave of the tolerance, as a factor.
 const NEAR: f64 = 100.0;
 

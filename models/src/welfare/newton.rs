@@ -6,6 +6,8 @@ use super::point::Direction;
 
 /// The squared relative residual at which a solve needs no refinement.
 const REFINED: f64 = 1e-24;
+/// The largest centering: where predictors are short, the correctors below center better than a larger aim does.
+const CENTERING: f64 = 0.03;
 /// The most centrality correctors of a step.
 const CORRECTORS: usize = 2;
 /// How much farther than its steps a direction is corrected: a factor, and a part of the full step.
@@ -41,11 +43,14 @@ impl Path<'_> {
         let predictor = self.solve(&self.aims(0.0, None), true);
         let (primal, dual) = self.point.steps(&predictor, 1.0);
         let after = self.pair_total_after(&predictor, primal, dual) / self.n_pairs;
-        let centering = (after / self.average).clamp(0.0, 1.0).powi(3);
+        let centering = (after / self.average)
+            .clamp(0.0, 1.0)
+            .powi(3)
+            .min(CENTERING);
         let aim = centering * self.average;
         let corrector = self.solve(&self.aims(aim, Some(&predictor)), true);
         let corrector = self.center(corrector, aim);
-        let keep = 1.0 - (0.1_f64).min(0.0005_f64.max(self.average));
+        let keep = 1.0 - (0.1_f64).min(0.0005_f64.max(centering));
         let (primal, dual) = self.point.steps(&corrector, keep);
         self.point.advance(&corrector, primal, dual);
     }

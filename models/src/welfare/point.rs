@@ -108,7 +108,7 @@ pub(super) fn start(standard: &Standard, product: f64) -> Point {
     let mut price = Vec::with_capacity(matrix.n_rows);
     for (row, &target) in standard.targets.iter().enumerate() {
         let rest = standard.bounds[row] - activity[row];
-        slack.push(if target > 0.0 { rest } else { rest.max(0.1) });
+        slack.push(if target > 0.0 { rest } else { rest.max(1.0) });
         price.push(target / slack[row]);
     }
     let room: Vec<f64> = standard
