@@ -23,8 +23,8 @@ pub struct Cluster {
     pub fairness: Fairness,
     /// Resource names in ascending order; every [`Quantities`] has this shape.
     pub resources: Vec<String>,
-    /// Failure-domain levels: first the declared ones in the snapshot's order, then those that only a
-    /// rule names (an attribute used as a level), by name.
+    /// Failure-domain levels: first the declared ones, then those that only a
+    /// rule names (an attribute used as a level); each part by name.
     pub levels: Vec<Level>,
     /// Agents by id.
     pub agents: Vec<Agent>,
