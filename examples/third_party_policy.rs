@@ -45,7 +45,7 @@ mod pack {
         }
 
         fn bid(&self, view: &View<'_>) -> Bid {
-            Service.bid(view)
+            Bid::everything(view)
         }
 
         fn formulate(&self, slice: &Slice<'_>) -> Result<Formulation, PolicyError> {

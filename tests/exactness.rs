@@ -1,7 +1,7 @@
 //! The engine against slow twins that share nothing with it.
 //!
 //! Small cases: every placement is tried, in the words of the snapshot. Larger ones: each instance is an
-//! item of its own, and another solver proves each stage. The two together take about a minute on one core.
+//! item of its own, and another solver proves each stage. Half a minute on two cores.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -22,18 +22,22 @@ use common::{cluster, naive, planned, quiet, random, result};
 
 const TOLERANCE: f64 = 1e-6;
 
-const TINY: random::Size = random::Size {
-    agents: 4,
-    instances: 8,
-    frameworks: 1,
-    room: 7,
-    running: true,
-};
+/// Every third tiny cluster has room enough: there, rules bind rather than sizes.
+fn tiny(seed: u64) -> random::Size {
+    let room = if seed.is_multiple_of(3) { 16 } else { 7 };
+    random::Size {
+        agents: 4,
+        instances: 8,
+        frameworks: 1,
+        room,
+        running: true,
+    }
+}
 
 #[test]
 fn three_hundred_tiny_clusters_are_solved_exactly() {
     for seed in 0..300 {
-        let cluster = cluster(&random::snapshot(seed, TINY));
+        let cluster = cluster(&random::snapshot(seed, tiny(seed)));
         let best = naive::best(&cluster).best;
         let plan = planned(&cluster, &quiet());
         let result = result(&plan, "f0");
@@ -77,7 +81,7 @@ fn assert_proved(result: &FrameworkResult, which: &str) {
 fn the_tiny_clusters_are_crowded_and_bound_by_every_rule() {
     let mut seen: BTreeMap<&'static str, usize> = BTreeMap::new();
     for seed in 0..300 {
-        let cluster = cluster(&random::snapshot(seed, TINY));
+        let cluster = cluster(&random::snapshot(seed, tiny(seed)));
         let census = naive::best(&cluster);
         let mut note = |what, holds: bool| *seen.entry(what).or_insert(0) += usize::from(holds);
         for rule in &census.binding {
@@ -127,18 +131,19 @@ fn the_tiny_clusters_are_crowded_and_bound_by_every_rule() {
     }
     let least = [
         ("limit", 20),
-        ("spread", 4),
-        ("gang", 15),
+        ("spread", 10),
+        ("gang", 10),
         ("something is left out", 100),
         ("everything is placed", 60),
         ("nothing can be placed", 3),
         ("survivors are missing", 20),
         ("something runs", 60),
         ("priorities differ", 40),
-        ("a choice of more than a thousand placements", 2),
+        ("a choice of more than a thousand placements", 3),
         ("a group counts over tasks", 20),
         ("a running skew is too large", 1),
     ];
+    println!("{seen:?}");
     for (what, least) in least {
         let count = seen.get(what).copied().unwrap_or(0);
         assert!(
@@ -156,9 +161,10 @@ fn running_skew_is_too_large(cluster: &Cluster) -> bool {
 
 /// Sizes of the larger cases by seed: most of them are what the slow solver can prove in a moment.
 fn larger(seed: u64) -> random::Size {
-    let (agents, instances) = match seed % 10 {
-        0..6 => (5, 10),
-        6..9 => (8, 16),
+    let (agents, instances) = match seed % 60 {
+        0..42 => (5, 10),
+        42..57 => (8, 16),
+        57..59 => (10, 20),
         _ => (16, 40),
     };
     random::Size {

@@ -248,7 +248,7 @@ fn a_backend_that_hangs_is_left_behind_in_time() {
     let good = undisturbed();
     let deadline = Duration::from_millis(1500);
     let (plan, called, took) = with_backend(Lie::Hangs, Some(deadline));
-    assert!(called > 0 && took <= deadline, "{took:?}");
+    assert!(called > 0 && took <= deadline + deadline / 10, "{took:?}");
     assert_eq!(of_good(&plan), good);
     assert_warned(&plan, "solver_failed", "hangs");
     assert!(result(&plan, "bad").placed >= 4);
@@ -276,6 +276,8 @@ enum Fault {
     RefusesToFormulate,
     BidsNonsense,
     BidsForOthers,
+    BidsForLess,
+    BidsOtherValues,
     MalformedModel,
     MissingRoles,
     MissingItems,
@@ -310,6 +312,15 @@ impl Policy for Faulty {
                 (class.instances, class.value, class.unit) = (-5, i64::MAX, 0);
             }
             bid.classes.extend(bid.classes.clone());
+        }
+        if self.0 == Fault::BidsForLess {
+            bid.classes
+                .iter_mut()
+                .for_each(|class| class.instances = (class.instances / 2).max(1));
+            bid.classes.pop();
+        }
+        if self.0 == Fault::BidsOtherValues {
+            bid.classes.iter_mut().for_each(|class| class.value = 7);
         }
         if self.0 == Fault::BidsForOthers {
             bid.classes
@@ -462,4 +473,18 @@ fn a_proposal_that_breaks_a_rule_of_the_snapshot_does_not_count() {
     let plan = planned(&cluster_with(&file, &options), &options);
     assert_warned(&plan, "policy_failed", "breaks a rule");
     assert_eq!(result(&plan, "bad").placed, 1);
+}
+
+/// Shares and certificates are about what the tasks ask for, whatever the policy says of them.
+#[test]
+fn a_bid_for_other_than_the_tasks_ask_for_is_not_used() {
+    for fault in [Fault::BidsForLess, Fault::BidsOtherValues] {
+        let plan = with_policy(fault, Mode::Brokered);
+        assert_eq!(
+            (result(&plan, "bad").placed, result(&plan, "good").placed),
+            (7, 7),
+            "{fault:?}"
+        );
+        assert_warned(&plan, "bid_not_used", &format!("{fault:?}"));
+    }
 }

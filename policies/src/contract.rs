@@ -23,7 +23,8 @@ pub trait Policy: Send + Sync {
     /// Everything that is wrong with a framework's parameters.
     fn check(&self, cluster: &Cluster, framework: &Framework) -> Vec<ParameterFault>;
 
-    /// What the framework can use, for the broker.
+    /// What the framework can use, for the broker: in this version all that its tasks ask for at the values that
+    /// they state ([`Bid::everything`]), in units of its own. Shares are computed from the tasks where a bid differs.
     fn bid(&self, view: &View<'_>) -> Bid;
 
     /// The model of one slice.

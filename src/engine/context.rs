@@ -39,7 +39,7 @@ impl<'a> Context<'a> {
             match bid(cluster, options, framework) {
                 Ok((policy, bid)) => {
                     context.policies[at] = Some(policy);
-                    context.bids[at] = bid;
+                    context.take_bid(framework, &bid);
                 }
                 Err(text) => {
                     context.bids[at] = Bid::everything(&View { cluster, framework });
@@ -48,6 +48,26 @@ impl<'a> Context<'a> {
             }
         }
         context
+    }
+
+    /// Shares and their certificate are about what the snapshot asks for: a bid for something else tells of
+    /// units only.
+    fn take_bid(&mut self, framework: FrameworkIdx, bid: &Bid) {
+        let cluster = self.cluster;
+        let mut everything = Bid::everything(&View { cluster, framework });
+        let mut differs = bid.classes.len() != everything.classes.len();
+        for wanted in &mut everything.classes {
+            let own = bid.classes.iter().find(|class| class.task == wanted.task);
+            differs |= own
+                .is_none_or(|own| (own.instances, own.value) != (wanted.instances, wanted.value));
+            wanted.unit = own.map_or(wanted.unit, |own| own.unit);
+        }
+        if differs {
+            let text = "the policy bids for other than its tasks ask for; its share is computed from the tasks";
+            let id = &cluster.framework(framework).id;
+            self.warn("bid_not_used", id, text.to_owned());
+        }
+        self.bids[framework.at()] = everything;
     }
 
     /// Keeps `reserve` before the deadline free of solving.

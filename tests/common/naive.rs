@@ -281,7 +281,7 @@ pub struct Census {
     pub best: Vec<(String, bool, f64)>,
     /// Placements tried.
     pub tried: usize,
-    /// The rules without which some placement would be better than the best in value placed.
+    /// The rules without which some placement would be better than the best.
     pub binding: BTreeSet<&'static str>,
 }
 
@@ -294,24 +294,18 @@ pub fn best(cluster: &Cluster) -> Census {
         counts: running.clone(),
         running,
         census: Census::default(),
-        value_without: BTreeMap::new(),
+        best_without: BTreeMap::new(),
     };
     search.fill(0, 0);
     let Search {
         mut census,
-        value_without,
+        best_without,
         ..
     } = search;
-    let placed = census
-        .best
-        .iter()
-        .find(|(name, ..)| name == "placed")
-        .map_or(0.0, |stage| stage.2);
-    census.binding = value_without
+    let binding = best_without
         .into_iter()
-        .filter(|(_, value)| *value > placed)
-        .map(|(rule, _)| rule)
-        .collect();
+        .filter(|(_, values)| better(values, &census.best));
+    census.binding = binding.map(|(rule, _)| rule).collect();
     census
 }
 
@@ -321,8 +315,8 @@ struct Search<'a> {
     counts: Counts,
     free: Vec<Vec<i64>>,
     census: Census,
-    /// The most value of a placement that breaks this rule (and maybe later ones).
-    value_without: BTreeMap<&'static str, f64>,
+    /// The best values of a placement that breaks this rule (and maybe later ones).
+    best_without: BTreeMap<&'static str, Vec<(String, bool, f64)>>,
 }
 
 impl Search<'_> {
@@ -363,15 +357,12 @@ impl Search<'_> {
     fn judge(&mut self) {
         self.census.tried += 1;
         let values = values(self.cluster, &self.running, &self.counts);
-        if let Some(rule) = broken(self.cluster, &self.running, &self.counts) {
-            let value = values
-                .iter()
-                .find(|(name, ..)| name == "placed")
-                .map_or(0.0, |stage| stage.2);
-            let most = self.value_without.entry(rule).or_insert(0.0);
-            *most = most.max(value);
-        } else if self.census.best.is_empty() || better(&values, &self.census.best) {
-            self.census.best = values;
+        let best = match broken(self.cluster, &self.running, &self.counts) {
+            Some(rule) => self.best_without.entry(rule).or_default(),
+            None => &mut self.census.best,
+        };
+        if best.is_empty() || better(&values, best) {
+            *best = values;
         }
     }
 }

@@ -69,7 +69,7 @@ pub fn snapshot(seed: u64, size: Size) -> SnapshotFile {
     let mut file =
         write::snapshot(draw.one_of(&[&["rack"][..], &["rack", "zone"], &["rack", "agent"], &[]]));
     agents(&mut draw, size, &mut file);
-    let mut left = draw.from(2, size.instances);
+    let mut left = draw.from(size.instances / 2, size.instances);
     for number in 0..size.frameworks {
         let id = format!("f{number}");
         let weight = draw.once_in(3).then(|| draw.from(2, 3) as f64);
@@ -107,7 +107,9 @@ pub fn snapshot(seed: u64, size: Size) -> SnapshotFile {
 }
 
 fn agents(draw: &mut Draw, size: Size, file: &mut SnapshotFile) {
-    let n_racks = draw.from(1, 4);
+    let n_racks = draw.one_of(&[1, 2, 2, 3, 4]);
+    // A part of the clusters has room enough: there, rules bind rather than sizes.
+    let room = size.room * draw.one_of(&[1, 1, 2]);
     for number in 0..draw.from(2.min(size.agents), size.agents) {
         let rack = draw.from(1, n_racks);
         let mut agent = AgentFile {
@@ -120,8 +122,8 @@ fn agents(draw: &mut Draw, size: Size, file: &mut SnapshotFile) {
             ..write::agent(
                 &format!("a{number:02}"),
                 &format!("r{rack}"),
-                draw.from(2, size.room),
-                draw.from(2, size.room),
+                draw.from(2, room),
+                draw.from(2, room),
             )
         };
         agent
@@ -142,7 +144,7 @@ fn jobs(draw: &mut Draw, framework: &str, mut left: i64, file: &mut SnapshotFile
         }
         let mut tasks = Vec::new();
         for position in 0..draw.from(1, 2) {
-            let instances = draw.from(1, 4).min(left);
+            let instances = draw.from(1, 5).min(left);
             left -= instances;
             if instances > 0 {
                 tasks.push(task(draw, framework, position, instances, file));
@@ -190,8 +192,8 @@ fn task(
             group: group.clone(),
         });
     }
-    if draw.once_in(5) {
-        let (level, max_skew) = (any_level(draw, file), draw.from(1, 2));
+    if draw.once_in(2) {
+        let (level, max_skew) = (any_level(draw, file), draw.one_of(&[1, 1, 1, 2]));
         rules.spread.push(SpreadFile {
             level,
             max_skew,
@@ -236,7 +238,7 @@ fn any_level(draw: &mut Draw, file: &SnapshotFile) -> String {
 fn run_something(draw: &mut Draw, file: &mut SnapshotFile) {
     let cluster = super::cluster(file);
     let mut counts = naive::Counts::nothing(&cluster);
-    for _ in 0..draw.from(1, 8) {
+    for _ in 0..draw.from(2, 12) {
         let task = usize::try_from(draw.from(0, cluster.tasks.len() as i64 - 1)).unwrap();
         let agent = usize::try_from(draw.from(0, cluster.agents.len() as i64 - 1)).unwrap();
         counts.0[task][agent] += 1;
