@@ -176,6 +176,10 @@ fn larger(seed: u64) -> random::Size {
     }
 }
 
+/// Without HiGHS the engine gives up exactness before time: its own answers are then not as good as the twin's,
+/// and their bounds must hold against it.
+const IS_EXACT: bool = cfg!(feature = "highs");
+
 /// Time that the slow solver may take for one stage.
 const PATIENCE: Duration = Duration::from_millis(1500);
 
@@ -188,7 +192,9 @@ fn three_hundred_larger_clusters_match_the_model_of_single_instances_by_another_
         let cluster = cluster(&random::snapshot(1000 + seed, larger(seed)));
         let plan = planned(&cluster, &quiet());
         let result = result(&plan, "f0");
-        assert_proved(result, &format!("seed {seed}"));
+        if IS_EXACT {
+            assert_proved(result, &format!("seed {seed}"));
+        }
         let slice = whole(&cluster);
         let formulation = Service.formulate(&slice).unwrap();
         let split = split(&formulation.assignment);
@@ -223,10 +229,22 @@ fn three_hundred_larger_clusters_match_the_model_of_single_instances_by_another_
 fn compare(result: &FrameworkResult, formulation: &Formulation, values: &[f64], seed: u64) {
     for ((stage, value), constant) in result.stages.iter().zip(values).zip(&formulation.constants) {
         let twin = value + constant;
+        let which = format!("seed {seed}: {stage:?}, the slow twin has {twin}");
+        let is_equal = (stage.objective - twin).abs() <= TOLERANCE;
+        if IS_EXACT || is_equal {
+            assert!(is_equal, "{which}");
+            continue;
+        }
+        let (low, high) = match (stage.sense, stage.bound) {
+            (StageSense::Maximize, bound) => (stage.objective, bound.unwrap_or(f64::INFINITY)),
+            (StageSense::Minimize, bound) => (bound.unwrap_or(f64::NEG_INFINITY), stage.objective),
+        };
         assert!(
-            (stage.objective - twin).abs() <= TOLERANCE,
-            "seed {seed}: {stage:?}, the slow twin has {twin}"
+            low - TOLERANCE <= twin && twin <= high + TOLERANCE,
+            "{which}"
         );
+        // Later stages are about other placements.
+        return;
     }
 }
 

@@ -98,6 +98,8 @@ codes! {
     GUARANTEES = "E0505";
     /// A policy refuses a parameter.
     PARAMETER = "E0506";
+    /// All instances together are worth more than can be counted exactly.
+    TOTAL_VALUE = "E0507";
     /// Guarantees are not in this version.
     NO_GUARANTEES = "E0601";
     /// Limits of roles are not in this version.

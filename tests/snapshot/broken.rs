@@ -500,6 +500,12 @@ fn rules() -> Vec<Case> {
             "frameworks[0].parameters.no_such_parameter",
         ),
         (
+            "values beyond what can be summed",
+            task(r#"}, {"id": "dear", "instances": 1000000000, "value": 1000000000"#),
+            "E0507",
+            "jobs",
+        ),
+        (
             "guarantee",
             rest(r#", "roles": [{"path": "a", "guarantee": {"cpu_milli": 1}}]"#),
             "E0601",

@@ -12,8 +12,12 @@ use crate::snapshot::fault::Faults;
 use crate::snapshot::path::Path;
 use crate::snapshot::text;
 
-/// Highest value of one instance: times the largest count it still fits 64 bits.
+/// Highest value of one instance.
 const MAX_VALUE: i64 = 1_000_000_000;
+
+/// Highest value of all instances together: utilities are sums of values, and every integer up to here is a
+/// floating-point number of its own.
+const MAX_TOTAL_VALUE: i128 = 1 << 53;
 
 /// Jobs are distinct, belong to frameworks, and ask for what can be counted.
 pub(super) fn jobs(file: &SnapshotFile, names: &Names<'_>, faults: &mut Faults) {
@@ -47,6 +51,20 @@ pub(super) fn jobs(file: &SnapshotFile, names: &Names<'_>, faults: &mut Faults) 
             self::task(task, names, &list.element(index, &task.id), faults);
         }
         gang(job, &path, faults);
+    }
+    total_value(file, &list, faults);
+}
+
+fn total_value(file: &SnapshotFile, path: &Path<'_>, faults: &mut Faults) {
+    let tasks = || file.jobs.iter().flat_map(|job| &job.tasks);
+    let worth = |task: &TaskFile| i128::from(task.value.max(0)) * i128::from(task.instances.max(0));
+    let total: i128 = tasks().map(worth).sum();
+    if total > MAX_TOTAL_VALUE {
+        let cause = format!(
+            "value x instances over all tasks is {total}, above the largest total, {MAX_TOTAL_VALUE}"
+        );
+        let action = "state smaller values: only their ratios matter";
+        faults.add(code::TOTAL_VALUE, path, cause, action);
     }
 }
 
