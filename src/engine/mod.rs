@@ -233,12 +233,12 @@ impl<'a> Run<'a> {
 }
 
 /// Time kept before the deadline for the certificate, bounds and the file: the certificate solves programs
-/// like the shares', and constructive answers are made once more.
+/// like the shares', and offers are walked through once more. At least half of what is left goes to solving.
 fn reserve(shares: Duration, broker: Duration, deadline: Option<Instant>) -> Duration {
     let left = deadline.map_or(Duration::ZERO, |deadline| {
         deadline.saturating_duration_since(Instant::now())
     });
-    (shares * 2 + broker).max(left / 8).min(left)
+    (shares * 2 + broker / 8).max(left / 8).min(left / 2)
 }
 
 fn plan_options(options: &Options) -> PlanOptions {

@@ -103,7 +103,7 @@ fn claim(
         &slice,
         formulation,
         &[],
-        Effort::Construct,
+        Effort::Sketch,
         context.options,
     );
     let witness = answer

@@ -345,10 +345,14 @@ pub(super) fn share(
         return None;
     }
     let utility = state.utility(framework) as f64;
-    let (borrowed, lent) = (
-        (utility - fair.deserved).max(0.0),
-        (fair.deserved - utility).max(0.0),
-    );
+    // Shares are accurate to about this.
+    let apart = utility - fair.deserved;
+    let apart = if apart.abs() <= 1e-8 * fair.deserved {
+        0.0
+    } else {
+        apart
+    };
+    let (borrowed, lent) = (apart.max(0.0), (-apart).max(0.0));
     Some(Share {
         weight: fair.weight,
         utility,
@@ -405,8 +409,23 @@ fn sentence(
         )
     } else {
         let short = fair.deserved - utility;
-        format!(
-            "{base}: {short:.2} short, since instances are whole and fit agent by agent; {wanted} wait"
-        )
+        let cause = if puts_priority_first(state, framework) {
+            "since its work of higher priority goes first and may take more room, and instances are whole"
+        } else {
+            "since instances are whole and fit agent by agent"
+        };
+        format!("{base}: {short:.2} short, {cause}; {wanted} wait")
     }
+}
+
+/// Whether something of a framework waits while it holds work of a higher priority: its share is computed from
+/// values, and its own order is another.
+fn puts_priority_first(state: &State<'_>, framework: FrameworkIdx) -> bool {
+    let cluster = state.cluster;
+    let priority = |task: TaskIdx| cluster.job(cluster.task(task).job).priority;
+    let held = (state.kept[framework.at()].iter()).chain(&state.added[framework.at()]);
+    let highest = held.map(|held| priority(held.task)).max();
+    let waiting = state.pending(framework);
+    let lowest = waiting.iter().map(|(task, _)| priority(*task)).min();
+    lowest < highest
 }

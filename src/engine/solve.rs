@@ -27,6 +27,8 @@ pub(super) struct Answer {
 /// How hard to try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Effort {
+    /// The constructive method alone, without bounds.
+    Sketch,
     /// The constructive method alone.
     Construct,
     /// The whole ladder, until this moment.
@@ -85,6 +87,7 @@ pub(super) fn answer(
 ) -> Result<Answer, String> {
     let start = as_placement(&formulation, start);
     let solved = match effort {
+        Effort::Sketch => sketch(&formulation, &start, options),
         Effort::Construct => construct_only(
             &formulation,
             &start,
@@ -138,6 +141,22 @@ pub(super) fn dump(options: &Options, framework: &str, answer: &Answer) {
     }
 }
 
+/// A constructive answer of which nothing but the placement is known.
+fn sketch(formulation: &Formulation, start: &Placement, options: &Options) -> Solved {
+    let stop = Stop {
+        deadline: options.deadline,
+        cancel: options.cancel.clone(),
+    };
+    let constructed = construct(&formulation.assignment, Some(start), &stop);
+    Solved {
+        placement: constructed.placement,
+        stages: Vec::new(),
+        greedy: Placement::default(),
+        stopped: constructed.stopped,
+        failures: Vec::new(),
+    }
+}
+
 /// The constructive method alone, as an answer of the ladder.
 fn construct_only(formulation: &Formulation, start: &Placement, options: &LadderOptions) -> Solved {
     let model = &formulation.assignment;
@@ -146,7 +165,11 @@ fn construct_only(formulation: &Formulation, start: &Placement, options: &Ladder
         cancel: options.cancel.clone(),
     };
     let added = construct(model, Some(start), &stop);
-    let greedy = construct(model, None, &stop).placement;
+    let greedy = if start.is_empty() {
+        added.placement.clone()
+    } else {
+        construct(model, None, &stop).placement
+    };
     let (values, greedy_values) = (model.values(&added.placement), model.values(&greedy));
     let is_better = model.compare(&greedy_values, &values).is_lt();
     let placement = if is_better {
