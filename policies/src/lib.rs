@@ -10,6 +10,7 @@
 mod contract;
 mod error;
 mod registry;
+mod rules;
 pub mod service;
 
 pub use contract::{Bid, BidClass, Formulation, ParameterFault, Policy, StageRole, Standing, View};

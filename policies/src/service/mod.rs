@@ -46,9 +46,7 @@
 
 mod metrics;
 mod parameters;
-mod rows;
 mod stages;
-mod tables;
 #[cfg(test)]
 mod tests;
 
@@ -59,8 +57,8 @@ use apportion_models::assignment::Assignment;
 
 use crate::contract::{Bid, Formulation, ParameterFault, Policy, Standing, View};
 use crate::error::PolicyError;
+use crate::rules::{self, Tables};
 use parameters::Parameters;
-use tables::Tables;
 
 /// The policy `service`; see the [module](self).
 #[derive(Clone, Copy, Debug, Default)]
@@ -98,9 +96,9 @@ impl Policy for Service {
                 items: tables.items(),
                 bins: tables.bins(),
                 caps: Vec::new(),
-                limits: rows::limits(&tables),
-                balances: rows::spreads(&tables),
-                gangs: rows::gangs(&tables),
+                limits: rules::limits(&tables),
+                balances: rules::spreads(&tables),
+                gangs: rules::gangs(&tables),
                 stages: stages.iter().map(|stage| stage.stage.clone()).collect(),
             },
             items: slice.pending.iter().map(|&(task, _)| task).collect(),

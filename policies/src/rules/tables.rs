@@ -15,7 +15,7 @@ type EligibilityKey<'a> = (
 );
 
 /// A slice with the tables that its rules share.
-pub(super) struct Tables<'a> {
+pub(crate) struct Tables<'a> {
     /// The slice.
     pub slice: &'a Slice<'a>,
     /// Eligible bins per item (shape: `slice.pending`).
@@ -37,7 +37,7 @@ struct Offered {
 }
 
 impl<'a> Tables<'a> {
-    pub(super) fn new(slice: &'a Slice<'a>) -> Self {
+    pub(crate) fn new(slice: &'a Slice<'a>) -> Self {
         let n_levels = slice.cluster.levels.len();
         let offered = (0..n_levels)
             .map(|level| Offered::new(slice, LevelIdx::of(level)))
@@ -51,7 +51,7 @@ impl<'a> Tables<'a> {
     }
 
     /// One item per pending task.
-    pub(super) fn items(&self) -> Vec<Item> {
+    pub(crate) fn items(&self) -> Vec<Item> {
         let pending = self.slice.pending.iter().zip(&self.eligible);
         let items = pending.map(|(&(task, count), eligible)| Item {
             name: self.slice.cluster.task_name(task),
@@ -63,7 +63,7 @@ impl<'a> Tables<'a> {
     }
 
     /// One bin per offer.
-    pub(super) fn bins(&self) -> Vec<Bin> {
+    pub(crate) fn bins(&self) -> Vec<Bin> {
         let bins = self.slice.offers.iter().map(|offer| Bin {
             name: self.slice.cluster.agent(offer.agent).id.clone(),
             capacity: offer.resources.0.clone(),
@@ -72,7 +72,7 @@ impl<'a> Tables<'a> {
     }
 
     /// Items of the tasks that `counts` accepts, ascending.
-    pub(super) fn items_of(&self, counts: impl Fn(TaskIdx) -> bool) -> Arc<Vec<u32>> {
+    pub(crate) fn items_of(&self, counts: impl Fn(TaskIdx) -> bool) -> Arc<Vec<u32>> {
         let pending = (0u32..).zip(&self.slice.pending);
         Arc::new(
             pending
@@ -83,7 +83,7 @@ impl<'a> Tables<'a> {
     }
 
     /// Instances that stay running of the tasks that `counts` accepts, per domain of `level`.
-    pub(super) fn kept_by_domain(
+    pub(crate) fn kept_by_domain(
         &self,
         level: LevelIdx,
         counts: impl Fn(TaskIdx) -> bool,
@@ -98,7 +98,7 @@ impl<'a> Tables<'a> {
     }
 
     /// Instances that stay running of the tasks that `counts` accepts.
-    pub(super) fn kept(&self, counts: impl Fn(TaskIdx) -> bool) -> i64 {
+    pub(crate) fn kept(&self, counts: impl Fn(TaskIdx) -> bool) -> i64 {
         self.slice
             .kept
             .iter()
@@ -108,7 +108,7 @@ impl<'a> Tables<'a> {
     }
 
     /// Counts of a job over the domains of `level`: those with an offer, then those where it only stays.
-    pub(super) fn packing(&self, job: JobIdx, items: &[u32], level: LevelIdx) -> Packing {
+    pub(crate) fn packing(&self, job: JobIdx, items: &[u32], level: LevelIdx) -> Packing {
         let offered = &self.offered[level.at()];
         let mut kept = self.kept_by_domain(level, |task| self.slice.cluster.task(task).job == job);
         let in_offers = offered
@@ -125,7 +125,7 @@ impl<'a> Tables<'a> {
     }
 
     /// Counts over the domains of `level` that have an offer, with the domains' names.
-    pub(super) fn offered_packing(
+    pub(crate) fn offered_packing(
         &self,
         items: Arc<Vec<u32>>,
         level: LevelIdx,
