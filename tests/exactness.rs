@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use apportion_cluster::plan::{FrameworkResult, StageSense};
 use apportion_cluster::{Cluster, FrameworkIdx, Offer, Slice};
-use apportion_models::assignment::{Assignment, Item, Objective, Packing, Term};
+use apportion_models::assignment::{Assignment, Item, Objective, Packing, Rate, Term};
 use apportion_models::backends::GoodLp;
 use apportion_models::{Limits, MilpSolver, Status, solve_guarded};
 use apportion_policies::service::Service;
@@ -358,6 +358,15 @@ fn split(whole: &Assignment) -> Assignment {
                     })
                 });
                 *terms = expanded.collect();
+            }
+            Objective::Yield(by_class) => {
+                let expanded = by_class.rates.iter().flat_map(|rate| {
+                    expand(&[rate.item]).into_iter().map(|item| Rate {
+                        item,
+                        values: rate.values.clone(),
+                    })
+                });
+                by_class.rates = expanded.collect();
             }
             Objective::Shortfall(terms) => terms
                 .iter_mut()

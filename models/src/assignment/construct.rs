@@ -3,7 +3,7 @@
 //! Order of items: by the values of one copy in the value stages, the larger first; then the larger share of all capacity first;
 //! then by name. A gang is placed as a whole when its first item comes up, and taken back when it does not reach its least number.
 //!
-//! Order of bins, for one copy: what it raises of the worst groups (and of the cost of open bins), stage by stage; then the smallest
+//! Order of bins, for one copy: what its value there is below the best; what it raises of the worst groups (and of the cost of open bins), stage by stage; then the smallest
 //! sum of the counts of its groups; then a bin in use; then the tightest fit; then the position.
 //!
 //! Bins that agree in every group of several bins form a cell. Cells wait in a heap under keys that only grow while one item is
@@ -124,22 +124,23 @@ fn units(preference: Preference, tally: &Tally<'_>) -> Vec<Unit> {
 fn order(preference: Preference, assignment: &Assignment) -> Vec<u32> {
     let mut values = vec![Vec::new(); assignment.items.len()];
     for stage in &assignment.stages {
-        if let Objective::Value(terms) = &stage.objective {
+        if let Some(worth) = stage.objective.worth() {
             for of_item in &mut values {
                 of_item.push(0);
             }
-            for term in terms {
+            for term in worth.best(assignment).iter() {
                 *values[term.item as usize]
                     .last_mut()
                     .expect("a value was just pushed for every item") = term.value;
             }
         }
     }
-    let totals = totals(assignment);
+    let n_kinds = assignment.n_kinds();
+    let totals = totals(assignment, n_kinds);
     let sizes: Vec<f64> = (assignment.items.iter())
         .map(|item| {
-            let shares = item.demand.iter().zip(&totals);
-            shares
+            let amounts = item.amounts(n_kinds);
+            (amounts.iter().zip(&totals))
                 .map(|(&demand, &total)| demand as f64 / total)
                 .fold(0.0, f64::max)
         })
@@ -162,11 +163,11 @@ fn order(preference: Preference, assignment: &Assignment) -> Vec<u32> {
     order
 }
 
-/// All capacity by resource, at least 1.
-fn totals(assignment: &Assignment) -> Vec<f64> {
-    let mut totals = vec![0.0; assignment.resources.len()];
+/// All capacity by resource and kind of device, at least 1.
+fn totals(assignment: &Assignment, n_kinds: usize) -> Vec<f64> {
+    let mut totals = vec![0.0; assignment.resources.len() + n_kinds];
     for bin in &assignment.bins {
-        for (total, &capacity) in totals.iter_mut().zip(&bin.capacity) {
+        for (total, capacity) in totals.iter_mut().zip(bin.amounts(n_kinds)) {
             *total += capacity as f64;
         }
     }
@@ -229,6 +230,8 @@ struct Filler<'s> {
     steps: u32,
     /// By resource: 1 / largest capacity.
     scale: Vec<f64>,
+    /// By kind of device: 1 / largest sum of a bin.
+    device_scale: Vec<f64>,
     /// Place of each stage in [`Key::raises`].
     slots: Vec<Option<usize>>,
     /// Whether each division, known by its address, has a group of several bins. Looked up, never walked through.
@@ -240,13 +243,17 @@ struct Filler<'s> {
 
 impl<'s> Filler<'s> {
     fn new(preference: Preference, assignment: &Assignment, stop: &'s Stop) -> Self {
-        let n_resources = assignment.resources.len();
-        let mut largest = vec![1_i64; n_resources];
+        let (n_resources, n_kinds) = (assignment.resources.len(), assignment.n_kinds());
+        let mut largest = vec![1_i64; n_resources + n_kinds];
         for bin in &assignment.bins {
-            for (largest, &capacity) in largest.iter_mut().zip(&bin.capacity) {
+            for (largest, capacity) in largest.iter_mut().zip(bin.amounts(n_kinds)) {
                 *largest = (*largest).max(capacity);
             }
         }
+        let mut scale: Vec<f64> = (largest.iter())
+            .map(|&largest| 1.0 / largest as f64)
+            .collect();
+        let device_scale = scale.split_off(n_resources);
         let mut n_slots = 0;
         let slots = (assignment.stages.iter())
             .map(|stage| {
@@ -260,10 +267,8 @@ impl<'s> Filler<'s> {
             stop,
             stopped: None,
             steps: 0,
-            scale: largest
-                .iter()
-                .map(|&largest| 1.0 / largest as f64)
-                .collect(),
+            scale,
+            device_scale,
             slots,
             has_wide_group: BTreeMap::new(),
             cells: BTreeMap::new(),
@@ -441,13 +446,21 @@ impl<'s> Filler<'s> {
             leftover: (tally.free(bin).iter().zip(demand))
                 .zip(&self.scale)
                 .map(|((&free, &demand), &scale)| (free - demand) as f64 * scale)
-                .sum(),
+                .sum::<f64>()
+                + self.free_devices(tally, bin),
             bin,
         };
-        for &stage in &tally.index.opened_stages {
-            if self.preference == Preference::TightestFit {
-                break;
+        for &stage in &tally.index.yield_stages {
+            if let (Some(slot), Objective::Yield(by_class)) =
+                (self.slots[stage], &tally.assignment.stages[stage].objective)
+            {
+                key.raises[slot] += by_class.lost(item, bin) as f64;
             }
+        }
+        if self.preference == Preference::TightestFit {
+            return key;
+        }
+        for &stage in &tally.index.opened_stages {
             if let (true, Some(slot), Objective::Opened(costs)) = (
                 closed,
                 self.slots[stage],
@@ -457,6 +470,13 @@ impl<'s> Filler<'s> {
             }
         }
         key
+    }
+
+    /// What is free of the bin's devices, as a part of the most that a bin has of each kind.
+    fn free_devices(&self, tally: &Tally<'_>, bin: u32) -> f64 {
+        (tally.free_devices(bin).iter().zip(&self.device_scale))
+            .map(|(devices, scale)| devices.iter().sum::<i64>() as f64 * scale)
+            .sum()
     }
 
     /// Adds what one more copy in the bin's groups raises, and their counts.

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use super::devices::copies_on;
 use super::placement::{Entry, Placement};
 use super::types::{Assignment, Gang, Loss, Objective, Packing, Survival};
 use super::validate::{LARGEST_QUANTITY, NO_GROUP};
@@ -41,6 +42,12 @@ pub enum PlacementFault {
         /// Its limit.
         limit: i64,
     },
+    /// The copies in a bin need more devices than it has, however they are arranged.
+    #[error("`{row}` cannot be kept for all copies, however they are arranged")]
+    Devices {
+        /// The row's name, without the device.
+        row: String,
+    },
     /// A gang is neither complete nor absent.
     #[error("`{row}` has {activity} placed, neither 0 nor at least {least}")]
     Partial {
@@ -58,7 +65,9 @@ impl PlacementFault {
     #[must_use]
     pub fn row(&self) -> Option<&str> {
         match self {
-            Self::Above { row, .. } | Self::Partial { row, .. } => Some(row),
+            Self::Above { row, .. } | Self::Devices { row } | Self::Partial { row, .. } => {
+                Some(row)
+            }
             Self::Entry { .. } | Self::Eligible { .. } => None,
         }
     }
@@ -102,6 +111,7 @@ impl Assignment {
         }
         self.once_faults(placement, &mut faults);
         self.capacity_faults(placement, &mut faults);
+        self.device_faults(placement, &mut faults);
         self.cap_faults(placement, &mut faults);
         self.limit_faults(placement, &mut faults);
         self.gang_faults(placement, &mut faults);
@@ -148,6 +158,21 @@ impl Assignment {
                 above(faults, activity, capacity, || {
                     format!("capacity[{},{}]", bin.name, self.resources[resource])
                 });
+            }
+        }
+    }
+
+    fn device_faults(&self, placement: &Placement, faults: &mut Vec<PlacementFault>) {
+        let mut counts: Vec<Vec<(u32, i64)>> = vec![Vec::new(); self.bins.len()];
+        for &(item, bin, copies) in placement.entries() {
+            if !self.items[item as usize].devices.is_empty() {
+                counts[bin as usize].push((item, copies));
+            }
+        }
+        for (position, bin) in self.bins.iter().enumerate() {
+            for kind in self.unpacked_kinds(position as u32, &counts[position]) {
+                let row = format!("device[{},{kind}]", bin.name);
+                faults.push(PlacementFault::Devices { row });
             }
         }
     }
@@ -240,11 +265,12 @@ impl Assignment {
     /// How many copies of the item an empty bin has room for, its count at most.
     #[must_use]
     pub fn copies_that_fit(&self, item: u32, bin: u32) -> i64 {
-        let item = &self.items[item as usize];
-        (item.demand.iter().zip(&self.bins[bin as usize].capacity))
+        let (item, bin) = (&self.items[item as usize], &self.bins[bin as usize]);
+        let by_capacity = (item.demand.iter().zip(&bin.capacity))
             .filter(|&(&demand, _)| demand > 0)
             .map(|(&demand, &capacity)| capacity / demand)
-            .fold(item.count, i64::min)
+            .fold(item.count, i64::min);
+        copies_on(&bin.devices, &item.devices, by_capacity)
     }
 }
 
@@ -258,6 +284,12 @@ impl Objective {
                     .iter()
                     .map(|term| of_term(term.item, term.value))
                     .sum::<i128>() as f64
+            }
+            Self::Yield(by_class) => {
+                let of_entry = |&(item, bin, copies): &Entry| {
+                    i128::from(by_class.of(item, bin)) * i128::from(copies)
+                };
+                placement.entries().iter().map(of_entry).sum::<i128>() as f64
             }
             Self::Shortfall(terms) => {
                 let short = |term: &Survival| i128::from(term.short(placement));

@@ -10,6 +10,7 @@ use super::neighborhood::Neighborhood;
 use super::placement::Placement;
 use super::tally::{Index, Rule, Tally};
 use super::types::{Objective, Term};
+use super::worth::Worth;
 
 /// Neighborhoods in a row that may fail before a stage is given up.
 const IDLE_ROUNDS: usize = 8;
@@ -136,8 +137,12 @@ impl Search {
         if let Objective::Opened(costs) = &tally.assignment.stages[self.stage].objective {
             return self.close_bins(run, tally, costs, &mut looks);
         }
-        if let Objective::Value(terms) = &tally.assignment.stages[self.stage].objective {
-            return place_more(run, tally, terms, &mut looks);
+        if let Some(worth) = tally.assignment.stages[self.stage].objective.worth() {
+            let terms = worth.best(tally.assignment);
+            let placed = place_more(run, tally, &terms, &mut looks);
+            let raised = matches!(worth, Worth::ByClass(_))
+                && self.raise_values(run, tally, &terms, &mut looks);
+            return placed || raised;
         }
         let mut moved = false;
         for rule in self.excessive(tally) {
@@ -151,6 +156,59 @@ impl Search {
             }
         }
         moved
+    }
+
+    /// Moves single copies to bins where they are worth more, where no earlier stage suffers.
+    fn raise_values(
+        &self,
+        run: &mut Run<'_>,
+        tally: &mut Tally<'_>,
+        terms: &[Term],
+        looks: &mut usize,
+    ) -> bool {
+        let mut raised = false;
+        for (item, from) in self.below_best(tally, terms) {
+            while tally.at[item as usize].contains_key(&from) {
+                if *looks == 0 || run.must_stop() {
+                    return raised;
+                }
+                if !self.raise_value(tally, item, from, looks) {
+                    break;
+                }
+                raised = true;
+            }
+        }
+        raised
+    }
+
+    /// Moves a copy to the bin where it is worth most, if that is better.
+    fn raise_value(&self, tally: &mut Tally<'_>, item: u32, from: u32, looks: &mut usize) -> bool {
+        let Some(worth) = tally.assignment.stages[self.stage].objective.worth() else {
+            return false;
+        };
+        let eligible = &tally.assignment.items[item as usize].eligible;
+        *looks = looks.saturating_sub(eligible.len());
+        let here = worth.of(item, from);
+        tally.change(item, from, -1);
+        let target = (eligible.iter().copied())
+            .filter(|&bin| worth.of(item, bin) > here && tally.room(item, bin) > 0)
+            .min_by_key(|&bin| (-worth.of(item, bin), raised(tally, item, bin), bin));
+        tally.change(item, from, 1);
+        target.is_some_and(|to| move_if_better(tally, item, from, to))
+    }
+
+    /// Items and bins of copies that would be worth more elsewhere.
+    fn below_best(&self, tally: &Tally<'_>, terms: &[Term]) -> Vec<(u32, u32)> {
+        let Some(worth) = tally.assignment.stages[self.stage].objective.worth() else {
+            return Vec::new();
+        };
+        let of_term = |term: &Term| {
+            let (item, best) = (term.item, term.value);
+            let bins = tally.at[item as usize].keys();
+            let below = bins.filter(move |&&bin| worth.of(item, bin) < best);
+            below.map(move |&bin| (item, bin))
+        };
+        terms.iter().flat_map(of_term).collect()
     }
 
     /// Empties bins into other open ones, those with the fewest copies first, where no earlier stage suffers.
@@ -181,6 +239,14 @@ impl Search {
     fn choose(&mut self, run: &Run<'_>, tally: &Tally<'_>) -> Option<(Vec<u32>, Vec<u32>)> {
         let (mut items, mut bins) = match &tally.assignment.stages[self.stage].objective {
             Objective::Value(terms) => self.around_unplaced(tally, terms),
+            Objective::Yield(by_class) => {
+                let terms = Worth::ByClass(by_class).best(tally.assignment);
+                if self.random.below(2) == 0 {
+                    (self.around_unplaced(tally, &terms)).or_else(|| self.around_low(tally, &terms))
+                } else {
+                    (self.around_low(tally, &terms)).or_else(|| self.around_unplaced(tally, &terms))
+                }
+            }
             Objective::Shortfall(_) | Objective::WorstShare(_) => self.around_worst(tally),
             Objective::Opened(costs) => self.around_open(tally, costs),
         }?;
@@ -238,6 +304,21 @@ impl Search {
         let mut bins = self.random.some(&nearest, BINS * 2 / 3);
         self.add_random(&of_item.eligible, &mut bins);
         Some((items, bins))
+    }
+
+    /// A copy that would be worth more elsewhere, its bin, and bins where it would be.
+    fn around_low(&mut self, tally: &Tally<'_>, terms: &[Term]) -> Option<(Vec<u32>, Vec<u32>)> {
+        let worth = tally.assignment.stages[self.stage].objective.worth()?;
+        let (item, from) = *self.random.pick(&self.below_best(tally, terms))?;
+        let eligible = tally.assignment.items[item as usize]
+            .eligible
+            .iter()
+            .copied();
+        let here = worth.of(item, from);
+        let better: Vec<u32> = eligible.filter(|&bin| worth.of(item, bin) > here).collect();
+        let mut bins = vec![from];
+        self.add_random(&better, &mut bins);
+        Some((vec![item], bins))
     }
 
     /// Bins of a worst group, and bins of groups with few copies.
@@ -339,7 +420,6 @@ fn close_bin(tally: &mut Tally<'_>, stage: usize, bin: u32, looks: &mut usize) -
 
 /// Moves one copy to the tightest open bin where it raises least; no stage before `stage` may suffer.
 fn move_to_open(tally: &mut Tally<'_>, stage: usize, item: u32, from: u32) -> Option<u32> {
-    let before = touched(tally, item, from, from);
     tally.change(item, from, -1);
     let eligible = &tally.assignment.items[item as usize].eligible;
     let target = (eligible.iter().copied())
@@ -348,9 +428,12 @@ fn move_to_open(tally: &mut Tally<'_>, stage: usize, item: u32, from: u32) -> Op
             let free = tally.free(bin).iter().sum::<i64>();
             (raised(tally, item, bin).0, free, bin)
         });
+    tally.change(item, from, 1);
     if let Some(to) = target {
+        let before = touched(tally, item, from, to);
+        tally.change(item, from, -1);
         tally.change(item, to, 1);
-        let after = touched(tally, item, from, from);
+        let after = touched(tally, item, from, to);
         let suffers = (tally.assignment.stages[..stage]
             .iter()
             .zip(after.iter().zip(&before)))
@@ -359,8 +442,8 @@ fn move_to_open(tally: &mut Tally<'_>, stage: usize, item: u32, from: u32) -> Op
             return Some(to);
         }
         tally.change(item, to, -1);
+        tally.change(item, from, 1);
     }
-    tally.change(item, from, 1);
     None
 }
 
@@ -450,6 +533,7 @@ fn place_by_moving(tally: &mut Tally<'_>, item: u32, looks: &mut usize) -> bool 
 fn frees_enough(tally: &Tally<'_>, item: u32, other: u32, bin: u32) -> bool {
     let items = &tally.assignment.items;
     let demands = (items[item as usize].demand.iter()).zip(&items[other as usize].demand);
+    // Whether the devices are enough is seen when the copy is gone.
     (tally.free(bin).iter().zip(demands))
         .all(|(&free, (&wanted, &freed))| wanted == 0 || free + freed >= wanted)
 }
@@ -497,6 +581,20 @@ fn move_one(tally: &mut Tally<'_>, rule: u32, item: u32, from: u32, looks: &mut 
     false
 }
 
+/// Moves a copy if the result is better.
+fn move_if_better(tally: &mut Tally<'_>, item: u32, from: u32, to: u32) -> bool {
+    let before = touched(tally, item, from, to);
+    tally.change(item, from, -1);
+    tally.change(item, to, 1);
+    let after = touched(tally, item, from, to);
+    if tally.assignment.compare(&after, &before).is_lt() && tally.holds(item) {
+        return true;
+    }
+    tally.change(item, to, -1);
+    tally.change(item, from, 1);
+    false
+}
+
 /// The bin that raises least when it takes the copy; its group has room below the worst.
 fn best_target(
     tally: &Tally<'_>,
@@ -530,6 +628,11 @@ fn touched(tally: &Tally<'_>, item: u32, from: u32, to: u32) -> Vec<f64> {
                     if is_open { costs[bin as usize] } else { 0 }
                 };
                 (cost(from) + cost(to)) as f64
+            }
+            Objective::Yield(by_class) => {
+                let copies = |bin: u32| tally.at[item as usize].get(&bin).copied().unwrap_or(0);
+                let value = |bin: u32| by_class.of(item, bin) as f64 * copies(bin) as f64;
+                value(from) + value(to)
             }
             _ => 0.0,
         })

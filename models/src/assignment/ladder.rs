@@ -19,7 +19,7 @@ use super::placement::Placement;
 use super::prices::Pricing;
 use super::reduce::reduce;
 use super::tally::Stop;
-use super::types::{Assignment, Objective};
+use super::types::Assignment;
 use crate::guard::solve_guarded;
 use crate::milp::{Milp, Sense};
 use crate::outcome::{Outcome, Status, StopReason};
@@ -85,7 +85,7 @@ impl LadderOptions {
 pub enum Proof {
     /// By counting; recomputed from the assignment alone.
     Combinatorial,
-    /// By prices of capacity (shape: bins x resources); recomputed from the assignment and the prices.
+    /// By prices of capacity (shape: bins x (resources, then kinds of device in thousandths)); recomputed from the assignment and the prices.
     Multipliers(Vec<Vec<f64>>),
     /// By branch and bound; claimed by the solver.
     Search,
@@ -550,7 +550,7 @@ impl<'a> Bounds<'a> {
 
     /// Tries for a bound by multipliers, once, where the combinatorial one is not met.
     fn price(&mut self, run: &mut Run<'_>, stage: usize) {
-        let Objective::Value(terms) = &self.room.assignment.stages[stage].objective else {
+        let Some(worth) = self.room.assignment.stages[stage].objective.worth() else {
             return;
         };
         if self.priced[stage] || self.is_met(run, stage) {
@@ -568,7 +568,7 @@ impl<'a> Bounds<'a> {
         };
         let solver = run.is_usable.then_some(&run.options.solver);
         let (priced, failure) =
-            Pricing::new(self.room, terms).solve(solver, &limits, run.values[stage]);
+            Pricing::new(self.room, worth).solve(solver, &limits, run.values[stage]);
         if let Some(error) = failure {
             run.fail("prices", &error);
         }

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
+use super::devices::copies_on;
 use super::placement::Placement;
-use super::types::{Assignment, Objective, Packing};
+use super::types::{Assignment, DeviceNeed, Objective, Packing};
 use super::validate::NO_GROUP;
 use crate::outcome::StopReason;
 use crate::solver::CancelToken;
@@ -75,6 +76,8 @@ pub(super) struct Index {
     pub(super) gang_of: Vec<Option<u32>>,
     /// The sum of the costs of a bin in all stages that count open bins, by stage: position of the stage.
     pub(super) opened_stages: Vec<usize>,
+    /// Stages in which the value of a copy depends on its bin.
+    pub(super) yield_stages: Vec<usize>,
 }
 
 impl Index {
@@ -86,6 +89,7 @@ impl Index {
             caps_of: vec![Vec::new(); n_items],
             gang_of: vec![None; n_items],
             opened_stages: Vec::new(),
+            yield_stages: Vec::new(),
         };
         for (position, rule) in index.rules.iter().enumerate() {
             for &item in rule.packing(assignment).items.iter() {
@@ -103,8 +107,10 @@ impl Index {
             }
         }
         for (position, stage) in assignment.stages.iter().enumerate() {
-            if matches!(stage.objective, Objective::Opened(_)) {
-                index.opened_stages.push(position);
+            match stage.objective {
+                Objective::Opened(_) => index.opened_stages.push(position),
+                Objective::Yield(_) => index.yield_stages.push(position),
+                _ => {}
             }
         }
         index
@@ -122,7 +128,7 @@ fn rules(assignment: &Assignment) -> Vec<Rule> {
             Objective::WorstShare(terms) => {
                 rules.extend((0..terms.len()).map(|term| Rule::Loss(stage, term)));
             }
-            Objective::Value(_) | Objective::Opened(_) => {}
+            Objective::Value(_) | Objective::Yield(_) | Objective::Opened(_) => {}
         }
     }
     rules
@@ -198,6 +204,8 @@ pub(super) struct Tally<'a> {
     pub(super) index: &'a Index,
     /// What is left of each bin (shape: bins x resources).
     free: Vec<i64>,
+    /// What is free of each device, by bin and kind, in the bin's own packing of its counts.
+    devices: Vec<Vec<Vec<i64>>>,
     /// Copies in each bin.
     pub(super) load: Vec<i64>,
     /// Copies placed of each item.
@@ -225,6 +233,9 @@ impl<'a> Tally<'a> {
             free: (assignment.bins.iter())
                 .flat_map(|bin| bin.capacity.iter().copied())
                 .collect(),
+            devices: (assignment.bins.iter())
+                .map(|bin| bin.devices.clone())
+                .collect(),
             load: vec![0; assignment.bins.len()],
             placed: vec![0; n_items],
             at: vec![BTreeMap::new(); n_items],
@@ -242,6 +253,53 @@ impl<'a> Tally<'a> {
             tally.change(item, bin, copies);
         }
         tally
+    }
+
+    /// What is free of each device of the bin, by kind.
+    pub(super) fn free_devices(&self, bin: u32) -> &[Vec<i64>] {
+        &self.devices[bin as usize]
+    }
+
+    /// Items with devices in the bin, and their copies.
+    pub(super) fn on_devices(&self, bin: u32) -> Vec<(u32, i64)> {
+        let has_devices = |item: &&u32| !self.assignment.items[**item as usize].devices.is_empty();
+        (self.inside[bin as usize].iter().filter(has_devices))
+            .map(|&item| (item, self.at[item as usize][&bin]))
+            .collect()
+    }
+
+    fn repack(&mut self, bin: u32) {
+        let counts = self.on_devices(bin);
+        if let Some(devices) = self.assignment.free_devices(bin, &counts) {
+            self.devices[bin as usize] = devices;
+        } else {
+            // The copies were found to fit one by one, but their search is too long: nothing more is added.
+            self.devices[bin as usize]
+                .iter_mut()
+                .flatten()
+                .for_each(|free| *free = 0);
+        }
+    }
+
+    /// How many more copies the devices of the bin have room for, `most` at most; of those that need the others moved, one.
+    fn room_on_devices(&self, item: u32, bin: u32, most: i64) -> i64 {
+        let needs = &self.assignment.items[item as usize].devices;
+        let free = self.free_devices(bin);
+        let room = copies_on(free, needs, most);
+        let has_amount = |need: &DeviceNeed| {
+            let devices = free.get(need.kind as usize).map_or(&[][..], Vec::as_slice);
+            devices.iter().sum::<i64>() >= need.milli * need.count
+        };
+        if room > 0 || most <= 0 || self.load[bin as usize] == 0 || !needs.iter().all(has_amount) {
+            return room;
+        }
+        let mut counts = self.on_devices(bin);
+        match counts.iter_mut().find(|counted| counted.0 == item) {
+            Some(counted) => counted.1 += 1,
+            None => counts.push((item, 1)),
+        }
+        counts.sort_unstable();
+        i64::from(self.assignment.unpacked_kinds(bin, &counts).is_empty())
     }
 
     pub(super) fn free(&self, bin: u32) -> &[i64] {
@@ -277,6 +335,9 @@ impl<'a> Tally<'a> {
         } else if *here == copies {
             self.inside[bin as usize].insert(item);
         }
+        if !self.assignment.items[item as usize].devices.is_empty() {
+            self.repack(bin);
+        }
         let index = self.index;
         for &cap in &index.caps_of[item as usize] {
             if self.in_cap(cap, bin) {
@@ -305,9 +366,9 @@ impl<'a> Tally<'a> {
             .is_ok()
     }
 
-    /// How many more copies of the item an eligible bin takes: rules of capacity, count, caps, limits and balances.
+    /// How many more copies of the item an eligible bin takes: rules of capacity, devices, count, caps, limits and balances.
     ///
-    /// One copy is allowed exactly if this is positive; for a balance it may be less than what is allowed at once.
+    /// One copy is allowed exactly if this is positive; for a balance and for devices it may be less than what is allowed at once.
     pub(super) fn room(&self, item: u32, bin: u32) -> i64 {
         let mut room = self.remaining(item);
         let demand = &self.assignment.items[item as usize].demand;
@@ -327,7 +388,10 @@ impl<'a> Tally<'a> {
         for &rule in &self.index.rules_of[item as usize] {
             room = room.min(self.room_of_rule(rule, bin));
         }
-        room.max(0)
+        if self.assignment.items[item as usize].devices.is_empty() {
+            return room.max(0);
+        }
+        self.room_on_devices(item, bin, room.max(0))
     }
 
     fn room_of_rule(&self, rule: u32, bin: u32) -> i64 {

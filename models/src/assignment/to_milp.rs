@@ -3,15 +3,18 @@
 //! # Model
 //! Columns, in this order: `x[i,b]` for every item and eligible bin with room; then, where they are needed, the auxiliary columns
 //! `gang[name]` (binary), `least[name]` (a balance's smallest count), `lost[name]` and `short[name]` (a survival's largest group
-//! and what is missing), `worst[name]` (a loss's largest group), `opened[b]` (binary).
+//! and what is missing), `worst[name]` (a loss's largest group), `opened[b]` (binary), and `takes[i,b,k,d]` (copies of an item that take
+//! a part of a device).
 //! Rows: those of the [module](crate::assignment), `lost[name,g]`, `worst[name,g]` and `short[name]` that tie the auxiliary columns,
-//! `opened[i,b]`, and `kept[stage]` for every earlier stage. Rows that cannot bind are left out.
+//! `opened[i,b]`, `takes[i,b,k]` and `takes[i,b,k,d]` (`sum_d takes = count x x`, `takes <= x`), and `kept[stage]` for every earlier stage. Rows that cannot bind are left out.
 //! The objective is the stage's, times [`StageModel::scale`]: worst shares have tiny coefficients, and whole ones are easier to prove.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::devices::need_of;
 use super::placement::Placement;
-use super::types::{Assignment, Loss, Objective, Packing, Stage, Survival};
+use super::types::{Assignment, DeviceNeed, Loss, Objective, Packing, Stage, Survival};
 use super::validate::NO_GROUP;
 use crate::milp::{ColumnKind, Milp, Sense};
 
@@ -40,6 +43,16 @@ enum Auxiliary {
     Short(usize, usize),
     Worst(usize, usize),
     Opened(u32),
+    Device(DeviceOf),
+}
+
+/// A device that copies of an item may take.
+#[derive(Clone, Copy, Debug)]
+struct DeviceOf {
+    item: u32,
+    bin: u32,
+    kind: u32,
+    device: usize,
 }
 
 impl Assignment {
@@ -68,6 +81,7 @@ impl Assignment {
         builder.add_placement_columns();
         builder.add_gang_columns(forced);
         builder.add_capacity_rows();
+        builder.add_device_rows();
         builder.add_once_rows();
         builder.add_cap_rows();
         builder.add_limit_rows();
@@ -106,9 +120,46 @@ impl StageModel {
             found.map_or(0, |position| entries[position].2) as f64
         };
         let mut values: Vec<f64> = self.columns.iter().map(copies).collect();
-        let auxiliary = |&auxiliary| auxiliary_value(assignment, placement, auxiliary);
+        let taken = self.taken(assignment, placement);
+        let auxiliary = |&auxiliary: &Auxiliary| match auxiliary {
+            Auxiliary::Device(of) => {
+                let key = (of.bin, of.item, of.kind, of.device);
+                taken.get(&key).copied().unwrap_or(0) as f64
+            }
+            other => auxiliary_value(assignment, placement, other),
+        };
         values.extend(self.auxiliaries.iter().map(auxiliary));
         values
+    }
+
+    /// How many copies of an item take a device, by bin, item, kind and device, for the bins with columns for devices.
+    fn taken(&self, assignment: &Assignment, placement: &Placement) -> BTreeMap<Taken, i64> {
+        let bins = self
+            .auxiliaries
+            .iter()
+            .filter_map(|auxiliary| match auxiliary {
+                Auxiliary::Device(of) => Some((of.bin, Vec::new())),
+                _ => None,
+            });
+        let mut counts: BTreeMap<u32, Vec<(u32, i64)>> = bins.collect();
+        for &(item, bin, copies) in placement.entries() {
+            if let Some(counts) = counts.get_mut(&bin) {
+                counts.push((item, copies));
+            }
+        }
+        let mut taken = BTreeMap::new();
+        for (bin, counts) in counts {
+            for packed in assignment.pack(bin, &counts).unwrap_or_default() {
+                let needs = &assignment.items[packed.item as usize].devices;
+                for (need, devices) in needs.iter().zip(packed.devices) {
+                    for device in devices {
+                        let key = (bin, packed.item, need.kind, device);
+                        *taken.entry(key).or_insert(0) += 1;
+                    }
+                }
+            }
+        }
+        taken
     }
 
     /// A bound on the stage's value from a bound on the program's objective, rounded where every solution is whole.
@@ -125,6 +176,9 @@ impl StageModel {
     }
 }
 
+/// Bin, item, kind and device.
+type Taken = (u32, u32, u32, usize);
+
 fn auxiliary_value(assignment: &Assignment, placement: &Placement, auxiliary: Auxiliary) -> f64 {
     let most = |packing: &Packing| packing.counts(placement).into_iter().max().unwrap_or(0);
     let whole = match auxiliary {
@@ -140,6 +194,7 @@ fn auxiliary_value(assignment: &Assignment, placement: &Placement, auxiliary: Au
         Auxiliary::Short(stage, term) => survival(assignment, stage, term).short(placement),
         Auxiliary::Worst(stage, term) => most(&loss(assignment, stage, term).packing),
         Auxiliary::Opened(bin) => i64::from(placement.entries().iter().any(|entry| entry.1 == bin)),
+        Auxiliary::Device(_) => unreachable!("what is taken of devices is found for a whole bin"),
     };
     whole as f64
 }
@@ -338,6 +393,100 @@ impl<'a> Builder<'a> {
         }
     }
 
+    fn add_device_rows(&mut self) {
+        for bin in 0..self.assignment.bins.len() {
+            for (kind, devices) in (0_u32..).zip(&self.assignment.bins[bin].devices) {
+                let wants: Vec<(usize, DeviceNeed)> = (self.of_bin[bin].iter())
+                    .filter_map(|&column| {
+                        let item = self.columns[column].0 as usize;
+                        let need = need_of(&self.assignment.items[item].devices, kind)?;
+                        Some((column, *need))
+                    })
+                    .collect();
+                if !wants.is_empty() && !self.add_shared_row(bin, kind, devices, &wants) {
+                    self.add_device_columns(bin, kind, devices, &wants);
+                }
+            }
+        }
+    }
+
+    /// One row that counts devices, where no two copies can share one and each device that is large enough for any is so for all.
+    fn add_shared_row(
+        &mut self,
+        bin: usize,
+        kind: u32,
+        devices: &[i64],
+        wants: &[(usize, DeviceNeed)],
+    ) -> bool {
+        let sizes = || wants.iter().map(|(_, need)| need.milli);
+        let (Some(least), Some(most)) = (sizes().min(), sizes().max()) else {
+            return true;
+        };
+        let usable = || devices.iter().filter(|&&free| free >= least);
+        if usable().any(|&free| free < most || free >= 2 * least) {
+            return false;
+        }
+        let limit = usable().count() as f64;
+        let count = |&(column, need): &(usize, DeviceNeed)| (column, need.count as f64);
+        let all: f64 = (wants.iter().map(count))
+            .map(|(column, count)| count * self.upper(column))
+            .sum();
+        if all > limit {
+            let name = format!("device[{},{kind}]", self.bin_name(bin as u32));
+            self.milp
+                .add_row(name, -FREE, limit, wants.iter().map(count));
+        }
+        true
+    }
+
+    /// Columns for what the copies of each item take of each device, with the rows that tie them.
+    fn add_device_columns(
+        &mut self,
+        bin: usize,
+        kind: u32,
+        devices: &[i64],
+        wants: &[(usize, DeviceNeed)],
+    ) {
+        let bin_name = self.bin_name(bin as u32);
+        let mut on_device: Vec<Vec<(usize, f64)>> = vec![Vec::new(); devices.len()];
+        for &(column, need) in wants {
+            let item = self.columns[column].0;
+            let name = format!(
+                "{},{bin_name},{kind}",
+                self.assignment.items[item as usize].name
+            );
+            let mut terms = vec![(column, -(need.count as f64))];
+            for (device, &free) in devices.iter().enumerate() {
+                let upper = self.upper(column).min((free / need.milli) as f64);
+                if upper < 1.0 {
+                    continue;
+                }
+                let of = DeviceOf {
+                    item,
+                    bin: bin as u32,
+                    kind,
+                    device,
+                };
+                let name = format!("takes[{name},{device}]");
+                let taken = self.add_auxiliary(name.clone(), Auxiliary::Device(of), 0.0, upper);
+                terms.push((taken, 1.0));
+                on_device[device].push((taken, need.milli as f64));
+                if need.count > 1 {
+                    // The devices of one copy are distinct.
+                    let terms = [(taken, 1.0), (column, -1.0)];
+                    self.milp.add_row(name, -FREE, 0.0, terms);
+                }
+            }
+            self.milp.add_row(format!("takes[{name}]"), 0.0, 0.0, terms);
+        }
+        for (device, (terms, &free)) in on_device.into_iter().zip(devices).enumerate() {
+            if !terms.is_empty() {
+                let name = format!("device[{bin_name},{kind},{device}]");
+                self.milp.add_row(name, -FREE, free as f64, terms);
+            }
+        }
+    }
+
     fn add_once_rows(&mut self) {
         for (position, item) in self.assignment.items.iter().enumerate() {
             let columns: Vec<usize> = self.columns_of(position as u32).collect();
@@ -424,6 +573,17 @@ impl<'a> Builder<'a> {
                     })
                     .collect(),
             ),
+            Objective::Yield(by_class) => {
+                let value = |column: usize| {
+                    let (item, bin) = self.columns[column];
+                    (column, by_class.of(item, bin) as f64)
+                };
+                let columns = by_class
+                    .rates
+                    .iter()
+                    .flat_map(|rate| self.columns_of(rate.item));
+                Expression::whole(columns.map(value).collect())
+            }
             Objective::Shortfall(terms) => {
                 let shorts = (terms.iter().enumerate())
                     .map(|(term, survival)| (self.add_survival(position, term, survival), 1.0));

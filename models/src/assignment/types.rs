@@ -29,7 +29,7 @@ pub struct Assignment {
 }
 
 /// A class of alike copies.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Item {
     /// Unique name.
     pub name: String,
@@ -40,15 +40,32 @@ pub struct Item {
     /// Bins that it may go to, ascending. Shared: many items have the same set.
     #[serde(with = "shared")]
     pub eligible: Arc<Vec<u32>>,
+    /// The devices that one copy needs beside its demand; kinds ascending, each at most once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub devices: Vec<DeviceNeed>,
+}
+
+/// One copy needs `count` distinct devices of a kind in its bin, and a part of each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct DeviceNeed {
+    /// Position in [`Bin::devices`].
+    pub kind: u32,
+    /// How many distinct devices, at least 1.
+    pub count: i64,
+    /// Thousandths of each of them: `1..=1000`.
+    pub milli: i64,
 }
 
 /// A place with vector capacity.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bin {
     /// Unique name.
     pub name: String,
     /// What it holds, by resource; never negative.
     pub capacity: Vec<i64>,
+    /// By kind, the thousandths that are free of each device: `0..=1000`. Kinds beyond the end have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub devices: Vec<Vec<i64>>,
 }
 
 /// At most `max` copies of `items` in `bins` together (what is there already is subtracted by whoever builds it).
@@ -134,6 +151,8 @@ pub struct Stage {
 pub enum Objective {
     /// Maximize `sum of value x copies placed`.
     Value(Vec<Term>),
+    /// Maximize the same where the value of a copy depends on its bin.
+    Yield(Yield),
     /// Minimize `sum over terms of max(0, need - (placed - max_g placed_g))`, `base` included in both.
     Shortfall(Vec<Survival>),
     /// Minimize `sum over terms of weight x max_g (base_g + x_g) / total`.
@@ -149,6 +168,25 @@ pub struct Term {
     pub item: u32,
     /// Value of one copy, at least 0.
     pub value: i64,
+}
+
+/// Values of copies by item and class of bins.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Yield {
+    /// Class of each bin (shape: bins). Shared between stages.
+    #[serde(with = "shared")]
+    pub class_of: Arc<Vec<u32>>,
+    /// Items ascending; an item without a rate is worth nothing.
+    pub rates: Vec<Rate>,
+}
+
+/// The value of each placed copy of an item, by the class of its bin.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rate {
+    /// Item position.
+    pub item: u32,
+    /// Value of one copy, at least 0, by class.
+    pub values: Vec<i64>,
 }
 
 /// How many copies must survive the loss of any one group. Copies in bins of no group count, and no group takes them along.
@@ -195,7 +233,7 @@ impl Objective {
     #[must_use]
     pub fn sense(&self) -> Sense {
         match self {
-            Self::Value(_) => Sense::Maximize,
+            Self::Value(_) | Self::Yield(_) => Sense::Maximize,
             Self::Shortfall(_) | Self::WorstShare(_) | Self::Opened(_) => Sense::Minimize,
         }
     }

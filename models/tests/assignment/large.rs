@@ -33,6 +33,7 @@ pub fn spread(n_bins: usize, n_jobs: usize, copies: i64, fill: i64) -> Assignmen
             Bin {
                 name: format!("b{bin}"),
                 capacity: asked.iter().map(|&asked| share(asked)).collect(),
+                ..Bin::default()
             }
         })
         .collect();
@@ -43,6 +44,7 @@ pub fn spread(n_bins: usize, n_jobs: usize, copies: i64, fill: i64) -> Assignmen
             count: copies,
             demand: demand(job),
             eligible: Arc::clone(&everywhere),
+            ..Item::default()
         })
         .collect();
     let packing = |job: usize, group_of: &Arc<Vec<u32>>| Packing {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use apportion_models::assignment::{Assignment, Objective, Packing, Term};
+use apportion_models::assignment::{Assignment, Objective, Packing, Rate, Term};
 
 /// Splits item 0: one copy becomes an item of its own, at the end, in every rule and term of item 0.
 pub fn split(assignment: &Assignment) -> Assignment {
@@ -41,6 +41,12 @@ pub fn split(assignment: &Assignment) -> Assignment {
                         item: twin,
                         ..first
                     });
+                }
+            }
+            Objective::Yield(by_class) => {
+                if let Some(first) = by_class.rates.first().filter(|rate| rate.item == 0) {
+                    let values = first.values.clone();
+                    by_class.rates.push(Rate { item: twin, values });
                 }
             }
             Objective::Shortfall(terms) => {

@@ -58,6 +58,7 @@ impl<'a> Tables<'a> {
             count,
             demand: self.slice.cluster.task(task).demand.0.clone(),
             eligible: Arc::clone(eligible),
+            devices: Vec::new(),
         });
         items.collect()
     }
@@ -67,6 +68,7 @@ impl<'a> Tables<'a> {
         let bins = self.slice.offers.iter().map(|offer| Bin {
             name: self.slice.cluster.agent(offer.agent).id.clone(),
             capacity: offer.resources.0.clone(),
+            devices: Vec::new(),
         });
         bins.collect()
     }
