@@ -160,6 +160,7 @@ fn agents(n_agents: usize, random: &mut Random) -> Vec<AgentFile> {
             domains: domains.map(|(k, v)| (k.to_owned(), v)).into(),
             attributes: attributes.map(|(k, v)| (k.to_owned(), v.to_owned())).into(),
             resources: resources.map(|(k, v)| (k.to_owned(), v)).into(),
+            devices: Vec::new(),
             speed: (speed != 1_000).then_some(speed),
             ..AgentFile::default()
         }
@@ -414,6 +415,7 @@ fn add_tasks(
         instances,
         value: 1,
         resources: shape.resources.clone(),
+        devices: Vec::new(),
         groups: group.clone().into_iter().collect(),
         constraints: constraints.clone(),
     };

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::devices::{AgentDevices, DeviceNeed, RunningDevices, WHOLE_DEVICE};
 use crate::index::{
-    AgentIdx, DomainIdx, FrameworkIdx, GroupIdx, JobIdx, LevelIdx, RoleIdx, TaskIdx,
+    AgentIdx, DeviceIdx, DomainIdx, FrameworkIdx, GroupIdx, JobIdx, LevelIdx, RoleIdx, TaskIdx,
 };
 use crate::quantities::Quantities;
 
@@ -23,6 +24,8 @@ pub struct Cluster {
     pub fairness: Fairness,
     /// Resource names in ascending order; every [`Quantities`] has this shape.
     pub resources: Vec<String>,
+    /// Kinds of devices, ascending. Each is a resource too, see [`device_resource`](crate::device_resource).
+    pub devices: Vec<String>,
     /// Failure-domain levels: first the declared ones, then those that only a
     /// rule names (an attribute used as a level); each part by name.
     pub levels: Vec<Level>,
@@ -40,6 +43,8 @@ pub struct Cluster {
     pub groups: Vec<String>,
     /// What runs now, by (task, agent), one entry per pair.
     pub running: Vec<Running>,
+    /// The devices of each running instance that holds any, sorted; instances that are alike repeat.
+    pub running_devices: Vec<RunningDevices>,
 }
 
 /// How the broker computes shares.
@@ -70,6 +75,8 @@ pub struct Agent {
     pub id: String,
     /// Total amounts, running instances included.
     pub capacity: Quantities,
+    /// Its devices, by kind.
+    pub devices: Vec<AgentDevices>,
     /// Its domain at each level of [`Cluster::levels`].
     pub domains: Vec<DomainIdx>,
     /// Attributes, by key. `agent` is not stored; a rule on it means the id.
@@ -149,6 +156,8 @@ pub struct Task {
     pub value: i64,
     /// What one instance needs.
     pub demand: Quantities,
+    /// The devices that one instance needs, by kind; their totals are in `demand` too.
+    pub devices: Vec<DeviceNeed>,
     /// Rules on the agent's attributes; all must hold.
     pub attributes: Vec<AttributeRule>,
     /// If present, only these agents, ascending.
@@ -276,6 +285,32 @@ impl Cluster {
         let mut free: Vec<Quantities> = self.agents.iter().map(|a| a.capacity.clone()).collect();
         for running in &self.running {
             free[running.agent.at()].subtract(&self.task(running.task).demand, running.instances);
+        }
+        free
+    }
+
+    /// The devices of a kind on `agent`.
+    #[must_use]
+    pub fn devices_on(&self, agent: AgentIdx, kind: DeviceIdx) -> Option<&AgentDevices> {
+        let devices = &self.agent(agent).devices;
+        devices.iter().find(|devices| devices.kind == kind)
+    }
+
+    /// Thousandths that each device has free beside what runs. Shape: by agent, by position in
+    /// [`Agent::devices`], by number of the device.
+    #[must_use]
+    pub fn free_devices(&self) -> Vec<Vec<Vec<i64>>> {
+        let whole = |devices: &AgentDevices| (0..devices.count).map(|_| WHOLE_DEVICE).collect();
+        let of = |agent: &Agent| agent.devices.iter().map(whole).collect();
+        let mut free: Vec<Vec<Vec<i64>>> = self.agents.iter().map(of).collect();
+        for running in &self.running_devices {
+            let devices = &self.agent(running.agent).devices;
+            for held in &running.devices {
+                let at = devices.iter().position(|it| it.kind == held.kind);
+                let at = at.expect("what runs holds devices that its agent has");
+                let index = usize::try_from(held.index).expect("devices are numbered from 0");
+                free[running.agent.at()][at][index] -= held.milli;
+            }
         }
         free
     }

@@ -2,6 +2,7 @@
 //! (The verifier deliberately has its own.)
 
 use crate::cluster::{Agent, AttributeRule, Cluster, Task};
+use crate::devices::DeviceNeed;
 use crate::index::AgentIdx;
 
 /// Why an agent may not take a new instance of a task.
@@ -15,6 +16,10 @@ pub enum Refusal<'a> {
     NotNamed,
     /// This attribute rule fails.
     Attribute(&'a AttributeRule),
+    /// The agent has no devices of this kind, or their model is not one that the task may use.
+    DeviceModel(&'a DeviceNeed),
+    /// The agent has fewer devices of this kind than one instance needs.
+    TooFewDevices(&'a DeviceNeed),
     /// Even the empty agent lacks this resource (position).
     TooSmall(usize),
 }
@@ -57,6 +62,18 @@ impl Cluster {
             .iter()
             .find(|rule| !self.rule_holds(rule, candidate))
             .map(Refusal::Attribute)
+            .or_else(|| self.missing_device(task, agent))
+    }
+
+    fn missing_device<'a>(&'a self, task: &'a Task, agent: AgentIdx) -> Option<Refusal<'a>> {
+        task.devices
+            .iter()
+            .find_map(|need| match self.devices_on(agent, need.kind) {
+                Some(devices) if need.choice(&devices.model).is_some() => {
+                    (devices.count < need.count).then_some(Refusal::TooFewDevices(need))
+                }
+                _ => Some(Refusal::DeviceModel(need)),
+            })
     }
 
     /// The value of `agent` under `key`: an attribute, its domain at a declared level, or its id.

@@ -62,6 +62,9 @@ pub struct AgentFile {
     /// Total amounts, what running instances use included.
     #[serde(default)]
     pub resources: Amounts,
+    /// Its devices: one entry per kind.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub devices: Vec<DevicesFile>,
     /// Only tasks that tolerate this word may be placed here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dedicated: Option<String>,
@@ -71,6 +74,19 @@ pub struct AgentFile {
     /// Relative speed in thousandths; 1000 if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub speed: Option<i64>,
+}
+
+/// Devices of one kind and model on an agent. They are numbered from 0.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DevicesFile {
+    /// Their kind, such as `gpu`. The resource `<name>_milli` totals them.
+    pub name: String,
+    /// Their model, for tasks that name the models they may use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// How many, 1 to 64.
+    pub count: i64,
 }
 
 /// A weighted account.
@@ -169,12 +185,43 @@ pub struct TaskFile {
     /// What one instance needs.
     #[serde(default)]
     pub resources: Amounts,
+    /// The devices that one instance needs: one entry per kind.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub devices: Vec<DeviceNeedFile>,
     /// Names of groups that its instances belong to, for rules that count over several tasks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<String>,
     /// Rules on where it may go.
     #[serde(default, skip_serializing_if = "ConstraintsFile::is_empty")]
     pub constraints: ConstraintsFile,
+}
+
+/// Devices of one kind that one instance needs.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeviceNeedFile {
+    /// Their kind.
+    pub name: String,
+    /// How many different ones; 1 if absent.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub count: i64,
+    /// Thousandths of each, 1 to 1000; 1000 if absent.
+    #[serde(default = "thousand", skip_serializing_if = "is_thousand")]
+    pub milli: i64,
+    /// The allowed models, the preferred one first; any if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub models: Option<Vec<ModelFile>>,
+}
+
+/// A model of device that a task may use.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ModelFile {
+    /// The model.
+    pub model: String,
+    /// How fast the task runs on it, in thousandths of its usual speed; 1000 if absent.
+    #[serde(default = "thousand", skip_serializing_if = "is_thousand")]
+    pub throughput: i64,
 }
 
 /// Rules on where a task's instances may go; all must hold.
@@ -241,7 +288,7 @@ pub struct PlacementFile {
     pub agent: String,
     /// How many.
     pub instances: i64,
-    /// Devices held; always empty in this version.
+    /// The devices that the instance holds, if its task needs any; `instances` is then 1.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub devices: Vec<DeviceFile>,
 }
@@ -270,6 +317,15 @@ impl ConstraintsFile {
 
 fn one() -> i64 {
     1
+}
+
+fn thousand() -> i64 {
+    1000
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_thousand(value: &i64) -> bool {
+    *value == 1000
 }
 
 fn yes() -> bool {

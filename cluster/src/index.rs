@@ -36,6 +36,8 @@ index_types! {
     DomainIdx;
     /// Position of a resource in [`Cluster::resources`](crate::Cluster::resources).
     ResourceIdx;
+    /// Position of a kind of device in [`Cluster::devices`](crate::Cluster::devices).
+    DeviceIdx;
     /// Position of a role in [`Cluster::roles`](crate::Cluster::roles).
     RoleIdx;
     /// Position of a framework in [`Cluster::frameworks`](crate::Cluster::frameworks).

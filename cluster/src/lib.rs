@@ -7,6 +7,7 @@
 //! No mathematics and no solver here: see `apportion-models`. No wishes: see `apportion-policies`.
 
 mod cluster;
+mod devices;
 mod eligibility;
 pub mod file;
 mod index;
@@ -18,9 +19,14 @@ pub use cluster::{
     Agent, AttributeRule, Cluster, Fairness, Framework, Job, Level, LimitRule, MinAvailable, Role,
     Running, SpreadRule, Task,
 };
+pub use devices::{
+    AgentDevices, DeviceNeed, DeviceUse, MAX_DEVICES, ModelChoice, RunningDevices, WHOLE_DEVICE,
+    device_resource,
+};
 pub use eligibility::Refusal;
 pub use index::{
-    AgentIdx, DomainIdx, FrameworkIdx, GroupIdx, JobIdx, LevelIdx, ResourceIdx, RoleIdx, TaskIdx,
+    AgentIdx, DeviceIdx, DomainIdx, FrameworkIdx, GroupIdx, JobIdx, LevelIdx, ResourceIdx, RoleIdx,
+    TaskIdx,
 };
 pub use quantities::{MAX_INSTANCES, MAX_QUANTITY, Quantities};
 pub use slice::{Offer, Proposal, Slice};

@@ -6,7 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use apportion_cluster::{AgentIdx, AttributeRule, Cluster, Quantities, Task, TaskIdx};
+use apportion_cluster::{
+    AgentDevices, AgentIdx, AttributeRule, Cluster, DeviceNeed, Quantities, Task, TaskIdx,
+};
 use apportion_policies::Bid;
 
 /// The most classes: the broker's work grows with the cube of their number.
@@ -55,10 +57,15 @@ pub(super) struct Census {
     admits: Vec<Vec<bool>>,
 }
 
-/// What a task's rules say about an agent's attributes.
-type AttributeRules<'a> = (&'a [AttributeRule], &'a [String]);
-/// What the rules can see of an agent: cordon, dedication, and values of the keys that some rule names.
-type Profile<'a> = (bool, Option<&'a str>, Vec<Option<&'a str>>);
+/// What a task's rules say about an agent's attributes, dedication and devices.
+type AttributeRules<'a> = (&'a [AttributeRule], &'a [String], &'a [DeviceNeed]);
+/// What the rules can see of an agent: cordon, dedication, values of the keys that some rule names, devices.
+type Profile<'a> = (
+    bool,
+    Option<&'a str>,
+    Vec<Option<&'a str>>,
+    &'a [AgentDevices],
+);
 
 /// The distinct rules of all bidding tasks.
 struct Rules<'a> {
@@ -87,7 +94,7 @@ impl<'a> Rules<'a> {
         for class in bids.iter().flat_map(|bid| &bid.classes) {
             let task = cluster.task(class.task);
             let attribute = *attributes
-                .entry((&task.attributes, &task.tolerates))
+                .entry((&task.attributes, &task.tolerates, &task.devices))
                 .or_insert_with(|| {
                     rules.attributes.push(Task {
                         agents: None,
@@ -109,7 +116,7 @@ impl<'a> Rules<'a> {
         }
         rules.keys = attributes
             .keys()
-            .flat_map(|(rules, _)| rules.iter())
+            .flat_map(|(rules, ..)| rules.iter())
             .map(|rule| rule.key.as_str())
             .collect();
         rules.keys.sort_unstable();
@@ -131,10 +138,15 @@ impl<'a> Rules<'a> {
     fn profile(&self, cluster: &'a Cluster, agent: AgentIdx) -> Profile<'a> {
         let it = cluster.agent(agent);
         if it.cordoned {
-            return (true, None, Vec::new());
+            return (true, None, Vec::new(), &[]);
         }
         let values = self.keys.iter().map(|key| cluster.attribute(it, key));
-        (false, it.dedicated.as_deref(), values.collect())
+        (
+            false,
+            it.dedicated.as_deref(),
+            values.collect(),
+            &it.devices,
+        )
     }
 
     /// For each agent, which lists name it.

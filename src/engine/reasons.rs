@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use apportion_cluster::plan::{Reason, Unplaced};
-use apportion_cluster::{AgentIdx, Cluster, DomainIdx, LimitRule, Refusal, Running, Task, TaskIdx};
+use apportion_cluster::{
+    AgentIdx, Cluster, DeviceNeed, DomainIdx, LimitRule, Refusal, Running, Task, TaskIdx,
+};
 
 use super::state::State;
 
@@ -55,7 +57,9 @@ impl Case<'_> {
             .filter(|&agent| !cluster.agent(agent).cordoned)
             .collect();
         if open.is_empty() {
-            return self.not_eligible(allowed.len());
+            return self
+                .too_few_devices()
+                .unwrap_or_else(|| self.not_eligible(allowed.len()));
         }
         let large: Vec<AgentIdx> = open
             .iter()
@@ -93,6 +97,9 @@ impl Case<'_> {
                 Some(Refusal::Dedicated(_)) => "dedicated".to_owned(),
                 Some(Refusal::NotNamed) => "agents".to_owned(),
                 Some(Refusal::Attribute(rule)) => format!("attributes[{}]", rule.key),
+                Some(Refusal::DeviceModel(need) | Refusal::TooFewDevices(need)) => {
+                    format!("devices[{}]", cluster.devices[need.kind.at()])
+                }
                 Some(Refusal::Cordoned) => "cordoned".to_owned(),
                 Some(Refusal::TooSmall(_)) | None => continue,
             };
@@ -121,6 +128,33 @@ impl Case<'_> {
             text,
             rule,
         }
+    }
+
+    /// More devices than any agent has that its other rules allow: waiting does not help.
+    fn too_few_devices(&self) -> Option<Reason> {
+        let cluster = self.cluster();
+        let refusals = cluster
+            .agent_indices()
+            .map(|agent| (agent, cluster.refusal(self.of(), agent)));
+        let short: Vec<(i64, &DeviceNeed)> = refusals
+            .filter_map(|(agent, refusal)| match refusal {
+                Some(Refusal::TooFewDevices(need)) => {
+                    Some((cluster.devices_on(agent, need.kind)?.count, need))
+                }
+                _ => None,
+            })
+            .collect();
+        let &(most, need) = short.iter().max_by_key(|(count, _)| *count)?;
+        let kind = &cluster.devices[need.kind.at()];
+        Some(Reason {
+            code: "never_fits".to_owned(),
+            text: format!(
+                "never fits: {kind}: needs {} on one agent, the largest of {} agents that its other rules allow has {most}",
+                need.count,
+                short.len()
+            ),
+            rule: "capacity".to_owned(),
+        })
     }
 
     /// Larger than any agent that its rules allow: waiting does not help.

@@ -22,6 +22,8 @@ codes! {
     CONTRADICTION = "W0105";
     /// Too many different rules to check each against every agent.
     UNCHECKED = "W0106";
+    /// No agent has devices of this kind or model.
+    DEVICE = "W0107";
     /// No agent is dedicated to a word that a task tolerates.
     TOLERATES = "W0201";
     /// No task tolerates the word that an agent is dedicated to.

@@ -4,6 +4,7 @@
 mod accounts;
 mod agents;
 pub mod code;
+mod devices;
 mod rules;
 mod running;
 mod selectors;
@@ -81,6 +82,7 @@ pub fn lint_cluster(file: &SnapshotFile, cluster: &Cluster) -> Vec<Finding> {
     units::units(&subject, &mut findings);
     selectors::contradictions(&subject, &mut findings);
     selectors::selectors(&subject, &mut findings);
+    devices::devices(&subject, &mut findings);
     selectors::tolerations(&subject, &mut findings);
     rules::nothing_wanted(&subject, &mut findings);
     let eligible = selectors::eligible_agents(&subject, &mut findings);

@@ -49,6 +49,14 @@ pub(super) fn misplaced(subject: &Subject<'_>, findings: &mut Findings) {
             Some(Refusal::Dedicated(word)) => format!("is dedicated to {}", quote(word)),
             Some(Refusal::NotNamed) => "is not one of the task's agents".to_owned(),
             Some(Refusal::Attribute(rule)) => format!("breaks the rule on {}", quote(&rule.key)),
+            Some(Refusal::DeviceModel(need)) => {
+                let kind = quote(&cluster.devices[need.kind.at()]);
+                format!("has {kind} of a model that the task may not use")
+            }
+            Some(Refusal::TooFewDevices(need)) => {
+                let kind = quote(&cluster.devices[need.kind.at()]);
+                format!("has fewer {kind} than an instance needs")
+            }
             Some(Refusal::Cordoned | Refusal::TooSmall(_)) => continue,
         };
         let text = format!(

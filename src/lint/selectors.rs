@@ -40,7 +40,12 @@ pub(super) fn eligible_agents(subject: &Subject<'_>, findings: &mut Findings) ->
     let most = (MOST_CHECKS / cluster.agents.len().max(1)).max(1);
     for index in cluster.task_indices() {
         let task = cluster.task(index);
-        let rules = (&task.attributes, &task.agents, &task.tolerates);
+        let rules = (
+            &task.attributes,
+            &task.agents,
+            &task.tolerates,
+            &task.devices,
+        );
         let at = known.get(&rules).copied();
         if at.is_none() && known.len() < most {
             let allowed = |&agent: &AgentIdx| {
@@ -76,7 +81,8 @@ fn nobody(subject: &Subject<'_>, index: TaskIdx, findings: &mut Findings) {
     let task = subject.cluster.task(index);
     let agents = &subject.cluster.agents;
     let cordoned = agents.iter().filter(|agent| agent.cordoned).count();
-    let mut refused = [0; 3];
+    let mut refused = [0; 4];
+    let mut kinds = BTreeSet::new();
     for agent in subject
         .cluster
         .agent_indices()
@@ -86,12 +92,24 @@ fn nobody(subject: &Subject<'_>, index: TaskIdx, findings: &mut Findings) {
         let reason = match subject.cluster.broken_rule(task, agent) {
             Some(Refusal::Dedicated(_)) => 0,
             Some(Refusal::NotNamed) => 1,
+            Some(Refusal::DeviceModel(need) | Refusal::TooFewDevices(need)) => {
+                kinds.insert(need.kind);
+                3
+            }
             _ => 2,
         };
         refused[reason] += 1;
     }
+    // One need for devices that no agent meets is a finding of its own.
+    if kinds.len() == 1 && refused[..3] == [0; 3] && cordoned == 0 {
+        return;
+    }
+    let devices = match refused[3] {
+        0 => String::new(),
+        n => format!(", {n} lack devices"),
+    };
     let text = format!(
-        "no agent may take `{}`: of {}, {cordoned} are cordoned, {} dedicated to others, {} not named, {} lack attributes",
+        "no agent may take `{}`: of {}, {cordoned} are cordoned, {} dedicated to others, {} not named, {} lack attributes{devices}",
         subject.cluster.task_name(index),
         agents.len(),
         refused[0],

@@ -3,11 +3,15 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use apportion_cluster::file::{AgentFile, Amounts, SnapshotFile, TaskFile};
+use apportion_cluster::file::{
+    AgentFile, Amounts, DeviceFile, DeviceNeedFile, DevicesFile, PlacementFile, SnapshotFile,
+    TaskFile,
+};
 use apportion_cluster::{
-    Agent, AgentIdx, AttributeRule, Cluster, DomainIdx, Fairness, Framework, FrameworkIdx,
-    GroupIdx, Job, JobIdx, Level, LevelIdx, LimitRule, MinAvailable, Quantities, Role, RoleIdx,
-    Running, SpreadRule, Task, TaskIdx,
+    Agent, AgentDevices, AgentIdx, AttributeRule, Cluster, DeviceIdx, DeviceNeed, DeviceUse,
+    DomainIdx, Fairness, Framework, FrameworkIdx, GroupIdx, Job, JobIdx, Level, LevelIdx,
+    LimitRule, MinAvailable, ModelChoice, Quantities, Role, RoleIdx, Running, RunningDevices,
+    SpreadRule, Task, TaskIdx, WHOLE_DEVICE, device_resource,
 };
 
 use super::check::Words;
@@ -19,13 +23,16 @@ pub(super) fn build(file: &SnapshotFile, digest: String) -> Cluster {
     let positions = Positions::of(file, &words);
     let roles = roles(file);
     let (jobs, tasks) = work(file, &positions);
+    let (running, running_devices) = running(file, &positions, &jobs, &tasks);
     let cluster = Cluster {
         levels: levels(file, &words),
         agents: Vec::new(),
         frameworks: frameworks(file, &roles, &jobs),
-        running: running(file, &positions, &jobs, &tasks),
-        resources: positions
-            .resources
+        running,
+        running_devices,
+        resources: positions.resources.clone(),
+        devices: positions
+            .devices
             .iter()
             .map(|&name| name.to_owned())
             .collect(),
@@ -43,7 +50,8 @@ pub(super) fn build(file: &SnapshotFile, digest: String) -> Cluster {
 
 /// Positions by name, as the cluster has them.
 struct Positions<'f> {
-    resources: Vec<&'f str>,
+    resources: Vec<String>,
+    devices: Vec<&'f str>,
     levels: HashMap<&'f str, LevelIdx>,
     agents: HashMap<&'f str, AgentIdx>,
     frameworks: HashMap<&'f str, FrameworkIdx>,
@@ -52,19 +60,30 @@ struct Positions<'f> {
 
 impl<'f> Positions<'f> {
     fn of(file: &'f SnapshotFile, words: &Words<'f>) -> Self {
-        let tasks = file.jobs.iter().flat_map(|job| &job.tasks);
+        let tasks = || file.jobs.iter().flat_map(|job| &job.tasks);
         let amounts = file
             .agents
             .iter()
             .map(|a| &a.resources)
-            .chain(tasks.map(|t| &t.resources));
-        let resources: BTreeSet<&str> = amounts
+            .chain(tasks().map(|t| &t.resources));
+        let stated: BTreeSet<&str> = amounts
             .flat_map(BTreeMap::keys)
             .map(String::as_str)
             .collect();
+        let had = file.agents.iter().flat_map(|agent| &agent.devices);
+        let needed = tasks().flat_map(|task| &task.devices);
+        let devices: BTreeSet<&str> = had
+            .map(|devices| devices.name.as_str())
+            .chain(needed.map(|need| need.name.as_str()))
+            .collect();
+        let totals = devices.iter().map(|kind| device_resource(kind));
+        let mut resources: Vec<String> = stated.into_iter().map(str::to_owned).collect();
+        resources.extend(totals);
+        resources.sort_unstable();
         let levels = words.levels.iter().chain(&words.implicit).copied();
         Self {
-            resources: resources.into_iter().collect(),
+            resources,
+            devices: devices.into_iter().collect(),
             levels: levels.zip((0..).map(LevelIdx::of)).collect(),
             agents: file
                 .agents
@@ -90,10 +109,68 @@ impl<'f> Positions<'f> {
     fn quantities(&self, amounts: &Amounts) -> Quantities {
         let mut quantities = Quantities::zero(self.resources.len());
         for (resource, &amount) in amounts {
-            let at = self.resources.binary_search(&resource.as_str());
-            quantities.0[at.expect("resources were collected from all amounts")] = amount;
+            quantities.0[self.resource(resource)] = amount;
         }
         quantities
+    }
+
+    fn resource(&self, name: &str) -> usize {
+        let at = self.resources.binary_search_by(|it| it.as_str().cmp(name));
+        at.expect("resources were collected from all amounts and devices")
+    }
+
+    fn device(&self, name: &str) -> DeviceIdx {
+        let at = self.devices.binary_search(&name);
+        DeviceIdx::of(at.expect("kinds of devices were collected from all agents and tasks"))
+    }
+
+    /// What an agent has: its plain resources, and 1000 per device.
+    fn capacity(&self, agent: &AgentFile) -> Quantities {
+        let mut capacity = self.quantities(&agent.resources);
+        for devices in &agent.devices {
+            let at = self.resource(&device_resource(&devices.name));
+            capacity.0[at] = devices.count * WHOLE_DEVICE;
+        }
+        capacity
+    }
+
+    /// What an instance needs: its plain resources, and thousandths of all its devices.
+    fn demand(&self, task: &TaskFile) -> Quantities {
+        let mut demand = self.quantities(&task.resources);
+        for need in &task.devices {
+            let at = self.resource(&device_resource(&need.name));
+            demand.0[at] = need.count * need.milli;
+        }
+        demand
+    }
+
+    fn devices(&self, devices: &DevicesFile) -> AgentDevices {
+        AgentDevices {
+            kind: self.device(&devices.name),
+            model: devices.model.clone().unwrap_or_default(),
+            count: devices.count,
+        }
+    }
+
+    fn need(&self, need: &DeviceNeedFile) -> DeviceNeed {
+        let models = need.models.iter().flatten().map(|choice| ModelChoice {
+            model: choice.model.clone(),
+            throughput: choice.throughput,
+        });
+        DeviceNeed {
+            kind: self.device(&need.name),
+            count: need.count,
+            milli: need.milli,
+            models: models.collect(),
+        }
+    }
+
+    fn held(&self, device: &DeviceFile) -> DeviceUse {
+        DeviceUse {
+            kind: self.device(&device.name),
+            index: device.index,
+            milli: device.milli,
+        }
     }
 
     fn group(&self, group: Option<&String>) -> Option<GroupIdx> {
@@ -146,7 +223,12 @@ fn agents(file: &SnapshotFile, levels: &[Level], positions: &Positions<'_>) -> V
     };
     let agent = |agent: &AgentFile| Agent {
         id: agent.id.clone(),
-        capacity: positions.quantities(&agent.resources),
+        capacity: positions.capacity(agent),
+        devices: agent
+            .devices
+            .iter()
+            .map(|devices| positions.devices(devices))
+            .collect(),
         domains: levels.iter().map(|level| domain(agent, level)).collect(),
         attributes: agent.attributes.clone(),
         dedicated: agent.dedicated.clone(),
@@ -250,7 +332,12 @@ fn task(task: &TaskFile, job: JobIdx, positions: &Positions<'_>) -> Task {
         job,
         instances: task.instances,
         value: task.value,
-        demand: positions.quantities(&task.resources),
+        demand: positions.demand(task),
+        devices: task
+            .devices
+            .iter()
+            .map(|need| positions.need(need))
+            .collect(),
         attributes: rules
             .attributes
             .iter()
@@ -301,25 +388,49 @@ fn attribute_rules(key: &str, values: &[String]) -> Vec<AttributeRule> {
     vec![absence, rule]
 }
 
+/// What runs, one entry per task and agent; and the devices of each instance that holds any.
 fn running(
     file: &SnapshotFile,
     positions: &Positions<'_>,
     jobs: &[Job],
     tasks: &[Task],
-) -> Vec<Running> {
-    let mut running = Vec::with_capacity(file.placements.len());
+) -> (Vec<Running>, Vec<RunningDevices>) {
+    let mut running: BTreeMap<(TaskIdx, AgentIdx), i64> = BTreeMap::new();
+    let mut devices = Vec::new();
     for placement in &file.placements {
-        let job = jobs.binary_search_by(|job| job.id.as_str().cmp(&placement.job));
-        let job = &jobs[job.expect("placements name jobs that exist")];
-        let task = job
-            .tasks
-            .binary_search_by(|task| tasks[task.at()].id.as_str().cmp(&placement.task));
-        running.push(Running {
-            task: job.tasks[task.expect("placements name tasks that exist")],
-            agent: positions.agents[placement.agent.as_str()],
-            instances: placement.instances,
-        });
+        let task = task_of(placement, jobs, tasks);
+        let agent = positions.agents[placement.agent.as_str()];
+        *running.entry((task, agent)).or_default() += placement.instances;
+        if !placement.devices.is_empty() {
+            let mut held: Vec<DeviceUse> = placement
+                .devices
+                .iter()
+                .map(|device| positions.held(device))
+                .collect();
+            held.sort_unstable();
+            devices.push(RunningDevices {
+                task,
+                agent,
+                devices: held,
+            });
+        }
     }
-    running.sort_unstable();
-    running
+    devices.sort_unstable();
+    let running = running
+        .into_iter()
+        .map(|((task, agent), instances)| Running {
+            task,
+            agent,
+            instances,
+        });
+    (running.collect(), devices)
+}
+
+fn task_of(placement: &PlacementFile, jobs: &[Job], tasks: &[Task]) -> TaskIdx {
+    let job = jobs.binary_search_by(|job| job.id.as_str().cmp(&placement.job));
+    let job = &jobs[job.expect("placements name jobs that exist")];
+    let task = job
+        .tasks
+        .binary_search_by(|task| tasks[task.at()].id.as_str().cmp(&placement.task));
+    job.tasks[task.expect("placements name tasks that exist")]
 }

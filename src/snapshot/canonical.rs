@@ -24,6 +24,7 @@ pub(super) fn canonicalize(file: &mut SnapshotFile) {
     set(&mut file.levels);
     for agent in &mut file.agents {
         nonzero(&mut agent.resources);
+        agent.devices.sort_by(|a, b| a.name.cmp(&b.name));
         agent.speed.take_if(|speed| *speed == 1000);
     }
     file.agents.sort_by(|a, b| a.id.cmp(&b.id));
@@ -44,6 +45,9 @@ pub(super) fn canonicalize(file: &mut SnapshotFile) {
     file.frameworks.sort_by(|a, b| a.id.cmp(&b.id));
     file.jobs.iter_mut().for_each(job);
     file.jobs.sort_by(|a, b| a.id.cmp(&b.id));
+    for placement in &mut file.placements {
+        placement.devices.sort();
+    }
     file.placements.sort();
 }
 
@@ -93,6 +97,7 @@ fn job(job: &mut JobFile) {
 
 fn task(task: &mut TaskFile) {
     nonzero(&mut task.resources);
+    task.devices.sort_by(|a, b| a.name.cmp(&b.name));
     set(&mut task.groups);
     let rules = &mut task.constraints;
     rules.attributes.values_mut().for_each(set);

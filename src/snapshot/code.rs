@@ -62,6 +62,10 @@ codes! {
     EMPTY_LIST = "E0309";
     /// A word is not one of those allowed.
     WORD = "E0310";
+    /// Thousandths of a device are out of their range.
+    MILLI = "E0311";
+    /// A throughput is out of its range.
+    THROUGHPUT = "E0312";
     /// Two elements have the same name.
     DUPLICATE_NAME = "E0401";
     /// No framework has this id.
@@ -100,6 +104,14 @@ codes! {
     PARAMETER = "E0506";
     /// All instances together are worth more than can be counted exactly.
     TOTAL_VALUE = "E0507";
+    /// A resource that totals devices is stated as a plain one as well.
+    DEVICE_RESOURCE = "E0508";
+    /// A running instance holds a device that its agent does not have.
+    DEVICE_INDEX = "E0509";
+    /// Running instances hold more of a device than there is.
+    DEVICE_FULL = "E0510";
+    /// A running instance does not hold the devices that its task asks for.
+    DEVICE_NEED = "E0511";
     /// Guarantees are not in this version.
     NO_GUARANTEES = "E0601";
     /// Limits of roles are not in this version.
@@ -108,6 +120,6 @@ codes! {
     NO_FAIRNESS = "E0603";
     /// The key belongs to a policy that is not in this version.
     NO_POLICY_KEY = "E0604";
-    /// Devices are not in this version.
+    /// The policy of a task with devices does not place single devices.
     NO_DEVICES = "E0605";
 }

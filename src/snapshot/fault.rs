@@ -163,7 +163,10 @@ impl Faults {
         self.broken.iter().any(|steps| match &steps[..] {
             [Step::Key(key)] | [Step::Key(key), Step::At(_)] => key == list,
             [Step::Key(key), Step::At(_), Step::Key(field)] => {
-                key == list && matches!(field.as_str(), "id" | "attributes" | "tasks")
+                key == list && matches!(field.as_str(), "id" | "attributes" | "tasks" | "devices")
+            }
+            [Step::Key(key), Step::At(_), Step::Key(field), ..] if field == "devices" => {
+                key == list
             }
             [
                 Step::Key(key),
@@ -172,7 +175,8 @@ impl Faults {
                 Step::At(_),
                 rest @ ..,
             ] => {
-                let counts = |field: &str| matches!(field, "id" | "groups" | "instances");
+                let counts =
+                    |field: &str| matches!(field, "id" | "groups" | "instances" | "devices");
                 let field = matches!(rest, [Step::Key(field), ..] if counts(field));
                 key == list && tasks == "tasks" && (rest.is_empty() || field)
             }

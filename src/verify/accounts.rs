@@ -45,8 +45,8 @@ fn order(state: &State<'_>, findings: &mut Findings) {
     };
     let sorted = plan
         .placements
-        .is_sorted_by_key(|it| (&it.job, &it.task, &it.agent));
-    check("placements", sorted, "job, task, agent");
+        .is_sorted_by_key(|it| (&it.job, &it.task, &it.agent, &it.devices));
+    check("placements", sorted, "job, task, agent, devices");
     let sorted = plan.unplaced.is_sorted_by_key(|it| (&it.job, &it.task));
     check("unplaced", sorted, "job, task");
     let sorted = plan

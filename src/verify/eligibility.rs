@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use apportion_cluster::{Agent, AttributeRule, Cluster, Task};
+use apportion_cluster::{Agent, AttributeRule, Cluster, DeviceNeed, Task};
 
 /// Allowed agents per task, before cordons and sizes.
 pub(super) struct Allowed {
@@ -15,7 +15,12 @@ impl Allowed {
         // Tasks with equal rules share one table: it is the same question.
         let mut known = BTreeMap::new();
         let by_task = cluster.tasks.iter().map(|task| {
-            let rules = (&task.attributes, &task.agents, &task.tolerates);
+            let rules = (
+                &task.attributes,
+                &task.agents,
+                &task.tolerates,
+                &task.devices,
+            );
             let table = known
                 .entry(rules)
                 .or_insert_with(|| Rc::new(agents_allowed(cluster, task)));
@@ -46,12 +51,22 @@ fn agents_allowed(cluster: &Cluster, task: &Task) -> Vec<bool> {
             };
             tolerated
                 && named
+                && task.devices.iter().all(|need| provided(agent, need))
                 && task
                     .attributes
                     .iter()
                     .all(|rule| holds(cluster, agent, rule))
         })
         .collect()
+}
+
+/// The agent has enough devices of the kind, of a model that the task may use.
+fn provided(agent: &Agent, need: &DeviceNeed) -> bool {
+    agent.devices.iter().any(|devices| {
+        let mut models = need.models.iter();
+        let allowed = need.models.is_empty() || models.any(|it| it.model == devices.model);
+        devices.kind == need.kind && devices.count >= need.count && allowed
+    })
 }
 
 fn holds(cluster: &Cluster, agent: &Agent, rule: &AttributeRule) -> bool {

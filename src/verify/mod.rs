@@ -8,6 +8,7 @@
 mod accounts;
 mod bounds;
 mod certificate;
+mod devices;
 mod domains;
 mod eligibility;
 mod empty;
@@ -40,6 +41,7 @@ pub fn verify(cluster: &Cluster, plan: &PlanFile) -> Report {
     let state = state::State::read(cluster, plan, &mut findings);
     accounts::check(&state, &mut findings);
     placements::check(&state, &mut findings);
+    devices::check(&state, &mut findings);
     domains::check_limits(&state, &mut findings);
     domains::check_spreads(&state, &mut findings);
     moves::check(&state, &mut findings);

@@ -36,7 +36,7 @@ rules! {
     UnknownName = "unknown_name";
     /// Nothing is listed twice.
     Duplicate = "duplicate";
-    /// Counts of instances are positive, amounts are not negative, devices are not used.
+    /// Counts of instances are positive, amounts are not negative.
     Instances = "instances";
     /// Lists are in the order that the format states.
     Order = "order";
@@ -46,6 +46,10 @@ rules! {
     Once = "once";
     /// New instances go only where the task's rules allow.
     Eligibility = "eligibility";
+    /// An instance names the devices that its task asks for, and its agent has them.
+    Devices = "devices";
+    /// A device is not given away twice.
+    DeviceCapacity = "device_capacity";
     /// At most so many instances per domain.
     Limit = "limit";
     /// Hard spread rules: counts of domains differ by at most the skew.

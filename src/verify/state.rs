@@ -175,12 +175,10 @@ fn read_placements(
         let subject = || format!("{}/{} on {}", entry.job, entry.task, entry.agent);
         let task = known_task(names, &entry.job, &entry.task, "placements", findings);
         let agent = known_agent(names, &entry.agent, "placements", findings);
-        findings.check(Rule::Instances, entry.devices.is_empty(), || {
-            let text = "this version places nothing on single devices";
-            (subject(), "no devices", "devices", text.to_owned())
-        });
         let counts = positive(entry.instances, subject, findings);
-        let first = seen.insert((&entry.job, &entry.task, &entry.agent));
+        // Instances with devices of their own are listed one by one, even where they are alike.
+        let first =
+            seen.insert((&entry.job, &entry.task, &entry.agent)) || !entry.devices.is_empty();
         unique(first, subject, findings);
         if let (Some(task), Some(agent), true, true) = (task, agent, counts, first) {
             add(&mut placed[task], agent, entry.instances.into());

@@ -519,12 +519,6 @@ fn rules() -> Vec<Case> {
         ),
         ("drf", rest(r#", "fairness": "drf""#), "E0603", "fairness"),
         (
-            "agent devices",
-            agent(r#", "devices": [{"name": "gpu", "count": 8}]"#),
-            "E0604",
-            "agents[1].devices",
-        ),
-        (
             "map",
             job(r#", "map": {"inputs": []}"#),
             "E0604",
@@ -539,12 +533,10 @@ fn rules() -> Vec<Case> {
         ),
         ("data", rest(r#", "data": {"blocks": []}"#), "E0604", "data"),
         (
-            "devices placed",
-            placements(
-                r#"{"job": "web", "task": "api", "agent": "a1", "instances": 1, "devices": [{"name": "gpu", "index": 0, "milli": 1000}]}"#,
-            ),
+            "devices of a service",
+            task(r#", "devices": [{"name": "gpu"}]"#),
             "E0605",
-            "placements[0].devices",
+            "jobs[0].tasks[0].devices",
         ),
     ]
 }
@@ -601,6 +593,7 @@ fn each_case_gives_its_fault_and_no_other() {
 #[test]
 fn every_code_has_a_case() {
     let mut covered: BTreeSet<&str> = cases().iter().map(|case| case.2).collect();
+    covered.extend(crate::devices::codes());
     // Bytes rather than text: tested beside the code that reads them. And the summary of many faults.
     covered.extend(["E0102", "E0103", "E0104", "E0299"]);
     let all: BTreeSet<&str> = apportion::snapshot::code::ALL.iter().copied().collect();

@@ -12,6 +12,9 @@ fn shuffled(mut file: SnapshotFile, seed: u64) -> SnapshotFile {
     let draw = &mut Draw(seed);
     draw.shuffle(&mut file.levels);
     draw.shuffle(&mut file.agents);
+    for agent in &mut file.agents {
+        draw.shuffle(&mut agent.devices);
+    }
     draw.shuffle(&mut file.roles);
     draw.shuffle(&mut file.frameworks);
     draw.shuffle(&mut file.jobs);

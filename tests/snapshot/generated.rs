@@ -1,8 +1,8 @@
 //! Snapshots made from a seed, for the properties and the speed test.
 
 use apportion_cluster::file::{
-    AgentFile, ConstraintsFile, FrameworkFile, GangFile, JobFile, LimitFile, MinAvailableFile,
-    PlacementFile, RoleFile, SnapshotFile, SpreadFile, TaskFile,
+    AgentFile, ConstraintsFile, DevicesFile, FrameworkFile, GangFile, JobFile, LimitFile,
+    MinAvailableFile, PlacementFile, RoleFile, SnapshotFile, SpreadFile, TaskFile,
 };
 
 /// A small generator (SplitMix64): the same numbers for the same seed, everywhere.
@@ -98,9 +98,22 @@ fn agent(at: usize, draw: &mut Draw) -> AgentFile {
             ("generation", format!("g{}", draw.below(4))),
         ]),
         resources: amounts([("cpu_milli", 64_000), ("memory_mib", 262_144)]),
+        devices: if at.is_multiple_of(5) {
+            vec![devices("gpu", 4), devices("fpga", 1)]
+        } else {
+            Vec::new()
+        },
         dedicated: (draw.below(20) == 0).then(|| "batch".to_owned()),
         cordoned: draw.below(50) == 0,
         speed: (draw.below(4) == 0).then_some(1_200),
+    }
+}
+
+fn devices(name: &str, count: i64) -> DevicesFile {
+    DevicesFile {
+        name: name.to_owned(),
+        model: Some(format!("{name}-model")),
+        count,
     }
 }
 
@@ -132,6 +145,7 @@ fn task(job: usize, at: usize, n_agents: usize, draw: &mut Draw) -> TaskFile {
             ("cpu_milli", 100 * (1 + draw.below(40) as i64)),
             ("memory_mib", 512),
         ]),
+        devices: Vec::new(),
         groups: vec![group.clone(), "all".to_owned() + &(job % 3).to_string()],
         constraints: ConstraintsFile {
             attributes: [(

@@ -44,6 +44,7 @@ pub fn empty_cluster(agents: Vec<Agent>) -> Cluster {
         digest: "d1".to_owned(),
         fairness: Fairness::Nash,
         resources: vec!["cpu".to_owned()],
+        devices: Vec::new(),
         levels: Vec::new(),
         agents,
         roles: vec![role("r", 1.0)],
@@ -52,6 +53,7 @@ pub fn empty_cluster(agents: Vec<Agent>) -> Cluster {
         tasks: Vec::new(),
         groups: Vec::new(),
         running: Vec::new(),
+        running_devices: Vec::new(),
     }
 }
 
@@ -66,6 +68,7 @@ pub fn agent(id: &str, rack: usize) -> Agent {
     Agent {
         id: id.to_owned(),
         capacity: Quantities(vec![4]),
+        devices: Vec::new(),
         domains: vec![DomainIdx::of(rack)],
         attributes: BTreeMap::new(),
         dedicated: None,
@@ -121,6 +124,7 @@ pub fn add_task(
         instances,
         value,
         demand: Quantities(demand.to_vec()),
+        devices: Vec::new(),
         attributes: Vec::new(),
         agents: None,
         tolerates: Vec::new(),

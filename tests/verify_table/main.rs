@@ -6,6 +6,7 @@ mod arbitrary;
 mod bounds;
 mod build;
 mod certificate;
+mod devices;
 mod fair;
 mod rules;
 mod scale;
@@ -59,6 +60,9 @@ fn every_rule_has_a_mutation_that_is_about_it() {
 fn correct_plans_hold() {
     let cluster = build::cluster();
     let plan = build::plan(&cluster, build::PLACED, &[]);
+    let report = verify(&cluster, &plan);
+    assert!(report.holds(), "{report:#?}");
+    let (cluster, plan) = devices::case();
     let report = verify(&cluster, &plan);
     assert!(report.holds(), "{report:#?}");
     let (cluster, plan) = fair::case();

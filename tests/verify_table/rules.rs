@@ -11,6 +11,7 @@ use apportion_cluster::{
 
 use super::Mutation;
 use super::build::{self, PLACED};
+use super::devices::{self, gpu};
 
 macro_rules! mutations {
     ($($name:literal => [$($rule:ident),+], $make:expr;)*) => {
@@ -150,7 +151,6 @@ mutations! {
     "a negative offer" => [Instances], || changed(|it| {
         it.offers[4].resources.insert("cpu".to_owned(), -4);
     });
-    "a device" => [Instances], || changed(|it| it.placements[0].devices.push(DeviceFile::default()));
     "placements out of order" => [Order], || changed(|it| it.placements.swap(0, 1));
     "offers out of order" => [Order], || changed(|it| it.offers.swap(0, 1));
     "more on an agent than it has" => [Capacity, Offers], || {
@@ -189,6 +189,52 @@ mutations! {
             it.tasks[0].attributes[0].key = "rack".to_owned();
         }, PLACED)
     };
+    "devices without a need" => [Devices], || changed(|it| it.placements[0].devices.push(gpu(0, 1)));
+    "no devices where some are needed" => [Devices], || devices::changed(|it| it.placements[3].devices.clear());
+    "two instances on one list of devices" => [Devices], || devices::changed(|it| {
+        it.placements[0].instances = 2;
+        it.placements.remove(1);
+    });
+    "too few devices" => [Devices], || devices::changed(|it| {
+        it.placements[2].devices.pop();
+    });
+    "too many devices" => [Devices], || devices::changed(|it| it.placements[2].devices.push(gpu(4, 1000)));
+    "one device twice" => [Devices, DeviceCapacity], || devices::changed(|it| {
+        it.placements[2].devices[1].index = 1;
+    });
+    "less of a device than needed" => [Devices], || devices::changed(|it| {
+        it.placements[3].devices[0].milli = 399;
+    });
+    "less than nothing of a device" => [Devices], || devices::changed(|it| {
+        it.placements[3].devices[0].milli = -400;
+    });
+    "a kind that is not needed" => [Devices], || devices::changed(|it| {
+        it.placements[3].devices.push(DeviceFile { name: "nic".to_owned(), index: 0, milli: 1 });
+    });
+    "a device beyond the last" => [Devices], || devices::changed(|it| {
+        it.placements[2].devices[1].index = 5;
+    });
+    "a device before the first" => [Devices], || devices::changed(|it| {
+        it.placements[3].devices[0].index = -1;
+    });
+    "more of a device than all of it" => [DeviceCapacity], || devices::changed(|it| {
+        it.placements[3].devices[0].index = 1;
+    });
+    "on a model that is not allowed" => [Eligibility], || {
+        let (mut cluster, plan) = devices::case();
+        cluster.tasks[1].devices[0].models[0].model = "H100".to_owned();
+        (cluster, plan)
+    };
+    "on an agent with too few devices" => [Eligibility, Devices], || {
+        let (mut cluster, plan) = devices::case();
+        cluster.agents[0].devices[0].count = 1;
+        (cluster, plan)
+    };
+    "other devices than before" => [Stays], || devices::changed(|it| {
+        it.placements[0].devices[0].index = 3;
+        it.placements[1].devices[0].index = 4;
+    });
+    "instances on devices out of order" => [Order], || devices::changed(|it| it.placements.swap(0, 1));
     "too many in a rack" => [Limit], || {
         ruled(|it| limit(it, 2), &[(0, 0, 1), (0, 1, 2), (0, 2, 1), (1, 0, 2)])
     };

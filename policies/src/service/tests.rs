@@ -34,6 +34,7 @@ fn cluster(agents: &[(u32, i64)], tasks: Vec<Task>) -> Cluster {
         digest: String::new(),
         fairness: Fairness::Nash,
         resources: vec!["cpu_milli".to_owned()],
+        devices: Vec::new(),
         levels: vec![Level {
             name: "rack".to_owned(),
             declared: true,
@@ -67,6 +68,7 @@ fn cluster(agents: &[(u32, i64)], tasks: Vec<Task>) -> Cluster {
             .collect(),
         groups: vec!["g".to_owned()],
         running: Vec::new(),
+        running_devices: Vec::new(),
     }
 }
 
@@ -74,6 +76,7 @@ fn agent(at: usize, rack: u32, cpu: i64) -> Agent {
     Agent {
         id: format!("a{at}"),
         capacity: Quantities(vec![cpu]),
+        devices: Vec::new(),
         domains: vec![DomainIdx(rack)],
         attributes: BTreeMap::new(),
         dedicated: None,
@@ -89,6 +92,7 @@ fn task(instances: i64, cpu: i64) -> Task {
         instances,
         value: 1,
         demand: Quantities(vec![cpu]),
+        devices: Vec::new(),
         attributes: Vec::new(),
         agents: None,
         tolerates: Vec::new(),

@@ -37,6 +37,7 @@ pub fn random(seed: u64, policy: &str) -> Cluster {
         digest: String::new(),
         fairness: Fairness::Nash,
         resources: vec!["cpu_milli".to_owned(), "memory_mib".to_owned()],
+        devices: Vec::new(),
         levels: levels(&mut draw),
         agents: Vec::new(),
         roles: vec![Role {
@@ -48,6 +49,7 @@ pub fn random(seed: u64, policy: &str) -> Cluster {
         tasks: Vec::new(),
         groups: (0..2).map(|framework| format!("g{framework}")).collect(),
         running: Vec::new(),
+        running_devices: Vec::new(),
     };
     for at in 0..2 + draw.below(6) {
         let agent = agent(&mut draw, at, &cluster.levels);
@@ -78,6 +80,7 @@ fn agent(draw: &mut Draw, at: usize, levels: &[Level]) -> Agent {
     Agent {
         id: format!("a{at}"),
         capacity: Quantities(vec![draw.count(0, 9), draw.count(0, 9)]),
+        devices: Vec::new(),
         domains: levels
             .iter()
             .map(|level| DomainIdx::of(draw.below(level.domains.len())))
@@ -176,6 +179,7 @@ fn task(
         instances: draw.count(0, 5),
         value: draw.count(1, 3),
         demand: Quantities(vec![draw.count(0, 4), draw.count(0, 4)]),
+        devices: Vec::new(),
         attributes: if draw.once_in(3) {
             vec![rule]
         } else {

@@ -185,6 +185,7 @@ impl Rules {
                 instances: 1,
                 value: 1,
                 resources: pods[pod].demand.clone(),
+                devices: Vec::new(),
                 groups,
                 constraints,
             }

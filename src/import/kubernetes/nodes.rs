@@ -174,6 +174,7 @@ impl Nodes {
                 domains: node.domains.clone(),
                 attributes: attributes.map(|(k, v)| (k.clone(), v.clone())).collect(),
                 resources: node.capacity.clone(),
+                devices: Vec::new(),
                 dedicated: self.word(at).map(str::to_owned),
                 cordoned: node.cordoned,
                 speed: None,

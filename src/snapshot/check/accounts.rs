@@ -3,7 +3,8 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use apportion_cluster::file::{RoleFile, SnapshotFile};
+use apportion_cluster::file::{AgentFile, RoleFile, SnapshotFile};
+use apportion_cluster::{WHOLE_DEVICE, device_resource};
 use apportion_policies::Registry;
 
 use super::values::{amounts, distinct, name, suggestion, weight};
@@ -98,11 +99,8 @@ pub(super) fn guarantees(file: &SnapshotFile, faults: &mut Faults) {
     for (resource, roles) in &mut wanted {
         roles.sort_unstable();
         let total = together(roles);
-        let amounts = file
-            .agents
-            .iter()
-            .filter_map(|a| a.resources.get(*resource));
-        let capacity: i128 = amounts.map(|&amount| i128::from(amount)).sum();
+        let amounts = file.agents.iter().map(|agent| capacity_of(agent, resource));
+        let capacity: i128 = amounts.sum();
         if total > capacity {
             let each: Vec<String> = roles
                 .iter()
@@ -122,6 +120,15 @@ pub(super) fn guarantees(file: &SnapshotFile, faults: &mut Faults) {
             );
         }
     }
+}
+
+/// What an agent has of a resource, one that totals devices included.
+fn capacity_of(agent: &AgentFile, resource: &str) -> i128 {
+    let plain = agent.resources.get(resource).copied().unwrap_or(0);
+    let devices = agent.devices.iter();
+    let devices = devices.filter(|devices| device_resource(&devices.name) == resource);
+    let milli = devices.map(|devices| i128::from(devices.count) * i128::from(WHOLE_DEVICE));
+    i128::from(plain) + milli.sum::<i128>()
 }
 
 /// What all roles are promised together: a role's own guarantee or its children's sum, whichever is

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod agents;
+mod devices;
 mod names;
 mod placements;
 mod values;
@@ -33,6 +34,7 @@ pub(super) fn check(file: &SnapshotFile, registry: &Registry, faults: &mut Fault
     accounts::frameworks(file, registry, faults);
     work::jobs(file, &names, faults);
     work::groups(file, faults);
+    devices::devices(file, faults);
     placements::placements(file, &names, faults);
 }
 

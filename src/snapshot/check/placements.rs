@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use apportion_cluster::file::{PlacementFile, SnapshotFile};
 
 use super::Names;
+use super::devices::Held;
 use super::values::{count, suggestion};
 use super::work::unknown_agent;
 use crate::snapshot::code;
@@ -20,24 +21,22 @@ pub(super) fn placements(file: &SnapshotFile, names: &Names<'_>, faults: &mut Fa
     let list = root.key("placements");
     let lost = faults.lost("jobs");
     let mut seen = HashSet::new();
+    let mut held = Held::default();
     let mut running: HashMap<(usize, usize), i64> = HashMap::new();
     for (index, placement) in file.placements.iter().enumerate() {
         let path = list.at(index);
         unknown_agent(&placement.agent, names, &path.key("agent"), faults);
         count(placement.instances, 1, &path.key("instances"), faults);
-        if !placement.devices.is_empty() {
-            let cause = "devices need the policy `ml`, which this version does not have";
-            faults.add(
-                code::NO_DEVICES,
-                &path.key("devices"),
-                cause,
-                "leave `devices` empty",
-            );
-        }
         let Some((job, task)) = find_task(file, placement, names, &path, faults) else {
             continue;
         };
-        if !seen.insert((job, task, placement.agent.as_str())) {
+        let needed = &file.jobs[job].tasks[task];
+        let agent = names.agents.get(placement.agent.as_str());
+        let agent = agent.map(|&agent| &file.agents[agent]);
+        held.placement(placement, needed, agent, &path, faults);
+        let new = seen.insert((job, task, placement.agent.as_str()));
+        // Instances with devices of their own are placed one by one.
+        if !new && needed.devices.is_empty() {
             let cause = format!(
                 "instances of {} on {} are stated twice",
                 text::quote(&format!("{}/{}", placement.job, placement.task)),
@@ -51,7 +50,7 @@ pub(super) fn placements(file: &SnapshotFile, names: &Names<'_>, faults: &mut Fa
             );
             continue;
         }
-        let wanted = file.jobs[job].tasks[task].instances;
+        let wanted = needed.instances;
         let before = running.entry((job, task)).or_default();
         let after = before.saturating_add(placement.instances.max(0));
         // Said once per task: where the sum passes what is wanted.

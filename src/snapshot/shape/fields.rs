@@ -252,6 +252,18 @@ impl<'n, 'p, 't> Fields<'n, 'p, 't> {
         nodes.iter().enumerate().map(element).collect()
     }
 
+    /// A list of objects named by `id` that may be absent.
+    pub(super) fn optional_objects<T>(
+        &self,
+        key: &'static str,
+        id: &str,
+        faults: &mut Faults,
+        read: impl Fn(&Node<'t>, &Path<'_>, &mut Faults) -> T,
+    ) -> Option<Vec<T>> {
+        self.find_some(key)?;
+        Some(self.objects(key, id, faults, read))
+    }
+
     /// A list of objects that must be there.
     pub(super) fn required_objects<T>(
         &self,

@@ -1,8 +1,9 @@
 //! The objects of the format, one function each, in the order of `apportion_cluster::file`.
 
 use apportion_cluster::file::{
-    AgentFile, ConstraintsFile, DeviceFile, FrameworkFile, GangFile, JobFile, LimitFile,
-    MinAvailableFile, PlacementFile, RoleFile, SnapshotFile, SpreadFile, TaskFile,
+    AgentFile, ConstraintsFile, DeviceFile, DeviceNeedFile, DevicesFile, FrameworkFile, GangFile,
+    JobFile, LimitFile, MinAvailableFile, ModelFile, PlacementFile, RoleFile, SnapshotFile,
+    SpreadFile, TaskFile,
 };
 
 use super::fields::{Fields, Shape};
@@ -33,11 +34,12 @@ const AGENT: Shape = Shape {
         "domains",
         "attributes",
         "resources",
+        "devices",
         "dedicated",
         "cordoned",
         "speed",
     ],
-    later: &[("devices", "ml")],
+    later: &[],
 };
 const ROLE: Shape = Shape {
     noun: "a role",
@@ -84,10 +86,26 @@ const TASK: Shape = Shape {
         "instances",
         "value",
         "resources",
+        "devices",
         "groups",
         "constraints",
     ],
-    later: &[("devices", "ml"), ("work_ms", "workflow")],
+    later: &[("work_ms", "workflow")],
+};
+const DEVICES: Shape = Shape {
+    noun: "an agent's devices",
+    keys: &["name", "model", "count"],
+    later: &[],
+};
+const DEVICE_NEED: Shape = Shape {
+    noun: "a need for devices",
+    keys: &["name", "count", "milli", "models"],
+    later: &[],
+};
+const MODEL: Shape = Shape {
+    noun: "a model",
+    keys: &["model", "throughput"],
+    later: &[],
 };
 const CONSTRAINTS: Shape = Shape {
     noun: "`constraints`",
@@ -139,9 +157,19 @@ fn agent(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> AgentFile {
         domains: fields.map("domains", faults, text_of),
         attributes: fields.map("attributes", faults, text_of),
         resources: fields.map("resources", faults, integer_of),
+        devices: fields.objects("devices", "name", faults, devices),
         dedicated: fields.optional_text("dedicated", faults),
         cordoned: fields.truth_or("cordoned", false, faults),
         speed: fields.optional_integer("speed", faults),
+    }
+}
+
+fn devices(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> DevicesFile {
+    let fields = Fields::open(&DEVICES, node, path, faults);
+    DevicesFile {
+        name: fields.text("name", faults),
+        model: fields.optional_text("model", faults),
+        count: fields.integer("count", faults),
     }
 }
 
@@ -202,8 +230,27 @@ fn task(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> TaskFile {
         instances: fields.integer_or("instances", 1, faults),
         value: fields.integer_or("value", 1, faults),
         resources: fields.map("resources", faults, integer_of),
+        devices: fields.objects("devices", "name", faults, device_need),
         groups: fields.texts("groups", faults),
         constraints: fields.object("constraints", faults, constraints),
+    }
+}
+
+fn device_need(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> DeviceNeedFile {
+    let fields = Fields::open(&DEVICE_NEED, node, path, faults);
+    DeviceNeedFile {
+        name: fields.text("name", faults),
+        count: fields.integer_or("count", 1, faults),
+        milli: fields.integer_or("milli", 1000, faults),
+        models: fields.optional_objects("models", "model", faults, model),
+    }
+}
+
+fn model(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> ModelFile {
+    let fields = Fields::open(&MODEL, node, path, faults);
+    ModelFile {
+        model: fields.text("model", faults),
+        throughput: fields.integer_or("throughput", 1000, faults),
     }
 }
 
