@@ -291,8 +291,12 @@ fn whole(cluster: &Cluster) -> Slice<'_> {
     }
     let offers = cluster
         .agent_indices()
-        .zip(cluster.free())
-        .map(|(agent, resources)| Offer { agent, resources });
+        .zip(cluster.free().into_iter().zip(cluster.free_devices()))
+        .map(|(agent, (resources, devices))| Offer {
+            agent,
+            resources,
+            devices,
+        });
     let pending = cluster
         .task_indices()
         .map(|task| (task, cluster.task(task).instances - running[task.at()]));

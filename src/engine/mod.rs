@@ -6,6 +6,7 @@
 
 mod apply;
 mod context;
+mod devices;
 mod offers;
 mod options;
 mod reasons;
@@ -181,6 +182,7 @@ impl<'a> Run<'a> {
         let begun = Instant::now();
         let (cluster, options) = (self.context.cluster, self.context.options);
         let placements = report::final_placements(&self.state);
+        let devices = report::final_devices(&self.state);
         let unplaced = reasons::unplaced(&self.state, &placements);
         let audit = self.shares.as_ref().map(|shares| {
             let stop = || self.context.must_stop();
@@ -215,7 +217,7 @@ impl<'a> Run<'a> {
             snapshot_digest: cluster.digest.clone(),
             options: plan_options(options),
             status: report::status(stopped, &unplaced),
-            placements: report::named(cluster, &placements),
+            placements: report::named(cluster, &placements, &devices),
             unplaced,
             moves: report::moves(&self.state),
             frameworks,

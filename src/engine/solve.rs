@@ -11,6 +11,7 @@ use apportion_models::assignment::{
 };
 use apportion_policies::{Formulation, Policy};
 
+use super::devices;
 use super::options::Options;
 use super::rules;
 
@@ -68,9 +69,15 @@ pub(super) fn formulate(
         );
     }
     let n_stages = model.stages.len();
-    if formulation.roles.len() != n_stages || formulation.constants.len() != n_stages {
+    let lengths = [
+        formulation.roles.len(),
+        formulation.constants.len(),
+        formulation.units.len(),
+    ];
+    if lengths != [n_stages; 3] || formulation.units.iter().any(|&unit| unit < 1) {
         return Err(
-            "the policy's model states a role or a constant for some of its stages only".to_owned(),
+            "the policy's model states a role, a unit or a constant for some of its stages only"
+                .to_owned(),
         );
     }
     Ok(formulation)
@@ -250,6 +257,7 @@ fn check(slice: &Slice<'_>, proposal: &Proposal) -> Result<(), String> {
         pending[task].1 -= placed.instances;
         room[offer].subtract(demand, placed.instances);
     }
+    devices::check(slice, proposal)?;
     let broken = rules::broken(slice, proposal);
     broken.map_or(Ok(()), |rule| {
         Err(format!("the policy's proposal breaks a rule: {rule}"))

@@ -81,6 +81,7 @@ impl<'a> Reach<'a> {
             for (&need, &have) in demand.iter().zip(offer).filter(|(need, _)| **need > 0) {
                 count = count.min(have / i128::from(need));
             }
+            count = count.min(self.device_copies(task, agent));
             if count > 0 && self.state.open(task, agent) {
                 copies.push((agent, count));
             }
@@ -93,6 +94,29 @@ impl<'a> Reach<'a> {
             copies.extend(beyond.map(|agent| (agent, pending)));
         }
         copies
+    }
+
+    /// The most pending instances that hold the devices that they need on those that are offered there: `n` do if
+    /// the devices, each counted at most `n` times, have `n x count` places.
+    fn device_copies(&self, task: usize, agent: usize) -> i128 {
+        let offered = self.state.offered_devices[self.framework].get(&agent);
+        let mut most = self.pending(task);
+        for need in &self.state.cluster.tasks[task].devices {
+            let of_kind = |kind: usize| kind == need.kind.at();
+            let devices = offered.into_iter().flatten();
+            let places: Vec<i128> = devices
+                .filter(|((kind, _), _)| of_kind(*kind))
+                .map(|(_, milli)| milli / i128::from(need.milli.max(1)))
+                .collect();
+            let holds = |n: i128| {
+                let usable: i128 = places.iter().map(|&places| places.min(n)).sum();
+                usable >= n * i128::from(need.count)
+            };
+            while most > 0 && !holds(most) {
+                most = (most - 1).min(places.iter().sum());
+            }
+        }
+        most
     }
 
     /// `B_t = min(P_t, sum_a copies, and per limit sum_g min(max(0, max - base_g), copies in g))`.

@@ -104,6 +104,7 @@ impl Policy for Service {
             items: slice.pending.iter().map(|&(task, _)| task).collect(),
             bins: slice.offers.iter().map(|offer| offer.agent).collect(),
             roles: stages.iter().map(|stage| stage.role).collect(),
+            units: vec![1; stages.len()],
             constants: stages.iter().map(|stage| stage.constant).collect(),
         })
     }
