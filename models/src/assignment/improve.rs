@@ -646,10 +646,10 @@ fn touched(tally: &Tally<'_>, item: u32, from: u32, to: u32) -> Vec<f64> {
 }
 
 /// Xorshift: the same numbers for the same seed on every machine.
-struct Random(u64);
+pub(super) struct Random(u64);
 
 impl Random {
-    fn new(seed: u64, stage: usize) -> Self {
+    pub(super) fn new(seed: u64, stage: usize) -> Self {
         let mixed = seed
             .wrapping_add(1 + stage as u64)
             .wrapping_mul(0x9E37_79B9_7F4A_7C15);
@@ -668,7 +668,7 @@ impl Random {
     }
 
     /// Some entries, at most `n`, in random order.
-    fn some(&mut self, list: &[u32], n: usize) -> Vec<u32> {
+    pub(super) fn some(&mut self, list: &[u32], n: usize) -> Vec<u32> {
         let mut some = Vec::new();
         for _ in 0..n {
             if let Some(&entry) = self.pick(list)

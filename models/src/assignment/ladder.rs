@@ -15,6 +15,7 @@ use super::bound::Room;
 use super::construct::{Preference, construct, construct_by};
 use super::evaluate::TIE;
 use super::improve;
+use super::patterns;
 use super::placement::Placement;
 use super::prices::Pricing;
 use super::reduce::reduce;
@@ -441,6 +442,9 @@ impl Run<'_> {
             if is_exact {
                 self.solve_whole(stage);
                 bounds.update(self);
+            }
+            if !bounds.is_met(self, stage) && !self.must_stop() {
+                patterns::improve(self, bounds, stage);
             }
             if !bounds.is_met(self, stage) && !self.must_stop() {
                 improve::improve(self, bounds, stage);
