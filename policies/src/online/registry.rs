@@ -5,9 +5,10 @@ use super::fleet::Fleet;
 use super::fragmentation::GradientDescent;
 use super::population::Population;
 use super::rule::Rule;
+use super::shadow_price::ShadowPrice;
 
 /// The names that [`rule`] knows, in the order in which comparisons list them.
-pub const RULES: [&str; 6] = ["random", "dot_product", "clustering", "packing", "best_fit", "fgd"];
+pub const RULES: [&str; 7] = ["random", "dot_product", "clustering", "packing", "best_fit", "fgd", "shadow_price"];
 
 /// The rule called `name`, for `fleet` and arrivals like `population`.
 #[must_use]
@@ -20,6 +21,7 @@ pub fn rule(name: &str, fleet: &Fleet, population: &Population) -> Option<Box<dy
         "packing" => Box::new(Packing),
         "best_fit" => Box::new(BestFit(largest)),
         "fgd" => Box::new(GradientDescent::new(population)),
+        "shadow_price" => Box::new(ShadowPrice::new(fleet, population)),
         _ => return None,
     })
 }
