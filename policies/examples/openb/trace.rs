@@ -23,7 +23,8 @@ pub fn read(folder: &Path, list: &str) -> Result<Trace, String> {
         .map(|row| {
             let model = field(row, "model")?;
             let model = (!model.is_empty()).then(|| number_of(&mut models, model));
-            let n_devices = usize::try_from(integer(row, "gpu")?).map_err(|error| error.to_string())?;
+            let n_devices =
+                usize::try_from(integer(row, "gpu")?).map_err(|error| error.to_string())?;
             Ok(Agent::empty(amounts(row)?, n_devices, model))
         })
         .collect::<Result<Vec<_>, String>>()?;
@@ -36,9 +37,12 @@ pub fn read(folder: &Path, list: &str) -> Result<Trace, String> {
         let accepted = accepted.split('|').filter(|model| !model.is_empty());
         let shape = Shape {
             amounts: amounts(&row)?,
-            devices: usize::try_from(integer(&row, "num_gpu")?).map_err(|error| error.to_string())?,
+            devices: usize::try_from(integer(&row, "num_gpu")?)
+                .map_err(|error| error.to_string())?,
             device_milli: integer(&row, "gpu_milli")?,
-            models: accepted.map(|model| number_of(&mut models, model)).collect(),
+            models: accepted
+                .map(|model| number_of(&mut models, model))
+                .collect(),
         };
         let number = *numbers.entry(shape.clone()).or_insert_with(|| {
             shapes.push(shape);
@@ -59,26 +63,38 @@ pub fn read(folder: &Path, list: &str) -> Result<Trace, String> {
 type Row = BTreeMap<String, String>;
 
 fn rows(path: &Path) -> Result<Vec<Row>, String> {
-    let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let text =
+        std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
     let mut lines = text.lines();
     let names: Vec<&str> = lines.next().unwrap_or_default().split(',').collect();
     let row = |line: &str| {
         let fields = line.split(',').map(str::to_owned);
-        names.iter().map(|&name| name.to_owned()).zip(fields).collect()
+        names
+            .iter()
+            .map(|&name| name.to_owned())
+            .zip(fields)
+            .collect()
     };
     Ok(lines.map(row).collect())
 }
 
 fn field<'a>(row: &'a Row, name: &str) -> Result<&'a str, String> {
-    row.get(name).map(String::as_str).ok_or_else(|| format!("no column {name}"))
+    row.get(name)
+        .map(String::as_str)
+        .ok_or_else(|| format!("no column {name}"))
 }
 
 fn integer(row: &Row, name: &str) -> Result<i64, String> {
-    field(row, name)?.parse().map_err(|error| format!("{name}: {error}"))
+    field(row, name)?
+        .parse()
+        .map_err(|error| format!("{name}: {error}"))
 }
 
 fn amounts(row: &Row) -> Result<Vec<i64>, String> {
-    Ok(vec![integer(row, "cpu_milli")?, integer(row, "memory_mib")?])
+    Ok(vec![
+        integer(row, "cpu_milli")?,
+        integer(row, "memory_mib")?,
+    ])
 }
 
 fn number_of(models: &mut Vec<String>, model: &str) -> u32 {

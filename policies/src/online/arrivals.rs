@@ -1,6 +1,6 @@
 //! Arrival sequences for measuring rules: a list of tasks, stretched to a multiple of the fleet.
 
-use super::fleet::{Fleet, WHOLE_DEVICE};
+use super::fleet::{Fleet, Shape, WHOLE_DEVICE};
 use super::random::SplitMix64;
 
 /// A sequence of shapes that asks for `percent` of the fleet's devices, made from the list `tasks` of shapes.
@@ -15,18 +15,25 @@ use super::random::SplitMix64;
 #[must_use]
 pub fn arrivals(fleet: &Fleet, tasks: &[usize], percent: i64, seed: u64) -> Vec<usize> {
     let mut random = SplitMix64::new(seed);
-    let milli = |task: usize| fleet.shapes()[task].total_milli();
+    let milli = |task: usize| fleet.shapes().get(task).map_or(0, Shape::total_milli);
     let limit = fleet.device_milli() * percent / 100;
     let mut requested: i64 = tasks.iter().map(|&task| milli(task)).sum();
     let mut sequence = tasks.to_vec();
     random.shuffle(&mut sequence);
-    while requested > limit {
-        let dropped = sequence.remove(random.below(sequence.len()));
-        requested -= milli(dropped);
+    if requested > limit {
+        while requested > limit {
+            let dropped = sequence.remove(random.below(sequence.len()));
+            requested -= milli(dropped);
+        }
+        return sequence;
     }
-    // A list without devices never reaches the limit: drawing from it would not end.
-    let can_grow = tasks.iter().any(|&task| milli(task) > 0);
-    while can_grow && sequence.len() < limit_of_length(tasks.len(), limit) {
+    // Drawing from a list that asks for no device would not end; one that asks for few is cut off.
+    let longest = if requested > 0 {
+        longest(tasks.len(), limit)
+    } else {
+        0
+    };
+    while sequence.len() < longest {
         let drawn = tasks[random.below(tasks.len())];
         if requested + milli(drawn) > limit {
             break;
@@ -38,7 +45,7 @@ pub fn arrivals(fleet: &Fleet, tasks: &[usize], percent: i64, seed: u64) -> Vec<
 }
 
 /// A bound on the length of a sequence, reached only if almost no task uses a device.
-fn limit_of_length(n_tasks: usize, limit: i64) -> usize {
+fn longest(n_tasks: usize, limit: i64) -> usize {
     let n_devices = usize::try_from(limit / WHOLE_DEVICE).unwrap_or(0);
     1000 * (n_tasks + n_devices)
 }

@@ -34,7 +34,10 @@ impl Largest {
 
     /// CPU and device thousandths, as parts of the largest agent's.
     fn parts(self, cpu_milli: i64, device_milli: i64) -> [f64; 2] {
-        [cpu_milli as f64 / self.cpu_milli, device_milli as f64 / self.device_milli as f64]
+        [
+            cpu_milli as f64 / self.cpu_milli,
+            device_milli as f64 / self.device_milli as f64,
+        ]
     }
 
     fn free(self, agent: &Agent) -> [f64; 2] {
@@ -42,7 +45,10 @@ impl Largest {
     }
 
     fn need(self, shape: &Shape) -> [f64; 2] {
-        self.parts(shape.amounts.get(CPU).copied().unwrap_or(0), shape.total_milli())
+        self.parts(
+            shape.amounts.get(CPU).copied().unwrap_or(0),
+            shape.total_milli(),
+        )
     }
 }
 
@@ -59,8 +65,17 @@ impl Rule for Random {
         0
     }
 
-    fn devices(&self, standing: Standing<'_>, shape: &Shape, random: &mut SplitMix64) -> Vec<usize> {
-        let mut devices: Vec<usize> = standing.agent.device_free().iter().enumerate()
+    fn devices(
+        &self,
+        standing: Standing<'_>,
+        shape: &Shape,
+        random: &mut SplitMix64,
+    ) -> Vec<usize> {
+        let mut devices: Vec<usize> = standing
+            .agent
+            .device_free()
+            .iter()
+            .enumerate()
             .filter(|&(_, &free)| shape.devices > 0 && free >= shape.device_milli)
             .map(|(device, _)| device)
             .collect();
@@ -114,7 +129,8 @@ impl Rule for Clustering {
             (false, _) => 0,
         };
         let quarter = HIGHEST / 4;
-        quarter * (self.0.device_milli - agent.total_device_free()) / self.0.device_milli + band * quarter
+        quarter * (self.0.device_milli - agent.total_device_free()) / self.0.device_milli
+            + band * quarter
     }
 }
 
@@ -137,7 +153,10 @@ impl Rule for Packing {
         if n_idle == agent.device_free().len() {
             return (HIGHEST / 3 - n_idle as i64).max(n_idle as i64);
         }
-        let free = agent.tightest_devices(shape).into_iter().map(|device| agent.device_free()[device]);
+        let free = agent
+            .tightest_devices(shape)
+            .into_iter()
+            .map(|device| agent.device_free()[device]);
         let n_idle_used = free.clone().filter(|&free| free == WHOLE_DEVICE).count() as i64;
         if n_idle_used > 0 {
             return (HIGHEST / 2 - n_idle_used).max(HIGHEST / 3);

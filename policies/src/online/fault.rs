@@ -21,7 +21,9 @@ impl Fault {
 #[non_exhaustive]
 pub enum FaultCode {
     /// A vector of amounts has another length than the first agent's.
-    #[error("{have} amounts where the first agent has {need}; give every agent and shape the same resources")]
+    #[error(
+        "{have} amounts where the first agent has {need}; give every agent and shape the same resources"
+    )]
     AmountsDiffer {
         /// Its length.
         have: usize,
@@ -46,7 +48,9 @@ pub enum FaultCode {
         known: usize,
     },
     /// A running task does not fit where it is said to run.
-    #[error("a task of shape {shape} does not fit on agent {agent}, devices {devices:?}; correct its agent, its devices or what runs beside it")]
+    #[error(
+        "a task of shape {shape} does not fit on agent {agent}, devices {devices:?}; correct its agent, its devices or what runs beside it"
+    )]
     DoesNotFit {
         /// Its shape.
         shape: usize,

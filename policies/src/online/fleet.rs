@@ -132,6 +132,12 @@ impl Agent {
         self.device_free.iter().sum()
     }
 
+    /// Thousandths of all devices, in use or not.
+    #[must_use]
+    pub fn device_milli(&self) -> i64 {
+        WHOLE_DEVICE * self.device_free.len() as i64
+    }
+
     /// Devices that no task uses.
     #[must_use]
     pub fn n_idle_devices(&self) -> usize {
@@ -160,7 +166,21 @@ impl Agent {
         self.free.iter().zip(&shape.amounts).all(enough)
             && shape.accepts(self.model)
             && (shape.devices == 0
-                || self.device_free.iter().filter(|&&free| free >= shape.device_milli).count() >= shape.devices)
+                || self
+                    .device_free
+                    .iter()
+                    .filter(|&&free| free >= shape.device_milli)
+                    .count()
+                    >= shape.devices)
+    }
+
+    /// Whether one task of `shape` would fit if no other task were here.
+    #[must_use]
+    pub fn could_host(&self, shape: &Shape) -> bool {
+        let enough = |(capacity, need): (&i64, &i64)| capacity >= need;
+        self.capacity.iter().zip(&shape.amounts).all(enough)
+            && shape.accepts(self.model)
+            && self.device_free.len() >= shape.devices
     }
 
     /// The devices with the least left among those that will do, ties to the first; empty if `shape` needs none.
@@ -181,7 +201,11 @@ impl Agent {
         self.shift(shape, devices, -1);
         if shape.devices > 0 {
             let tag = tag(shape);
-            match self.residents.iter_mut().find(|resident| resident.tag == tag) {
+            match self
+                .residents
+                .iter_mut()
+                .find(|resident| resident.tag == tag)
+            {
                 Some(resident) => resident.n_tasks += 1,
                 None => self.residents.push(Resident { tag, n_tasks: 1 }),
             }
@@ -204,9 +228,19 @@ impl Agent {
 
     /// Whether `devices` are as many as `shape` asks for, distinct, and each has enough left.
     pub(super) fn can_take_on(&self, shape: &Shape, devices: &[usize]) -> bool {
-        let has_room = |&device: &usize| self.device_free.get(device).is_some_and(|&free| free >= shape.device_milli);
-        let distinct = devices.iter().enumerate().all(|(at, device)| !devices[..at].contains(device));
-        self.fits(shape) && devices.len() == shape.devices && distinct && devices.iter().all(has_room)
+        let has_room = |&device: &usize| {
+            self.device_free
+                .get(device)
+                .is_some_and(|&free| free >= shape.device_milli)
+        };
+        let distinct = devices
+            .iter()
+            .enumerate()
+            .all(|(at, device)| !devices[..at].contains(device));
+        self.fits(shape)
+            && devices.len() == shape.devices
+            && distinct
+            && devices.iter().all(has_room)
     }
 
     fn shift(&mut self, shape: &Shape, devices: &[usize], sign: i64) {
@@ -221,7 +255,11 @@ impl Agent {
 
 /// Tasks that use devices alike share a tag: the number of whole devices, or 0 for a part of one.
 fn tag(shape: &Shape) -> usize {
-    if shape.is_fraction() { 0 } else { shape.devices }
+    if shape.is_fraction() {
+        0
+    } else {
+        shape.devices
+    }
 }
 
 /// All agents, and the shapes that tasks may have.
@@ -245,14 +283,21 @@ impl Fleet {
             if agent.capacity.len() != n_amounts {
                 let have = agent.capacity.len();
                 let need = n_amounts;
-                faults.push(Fault::new(place.clone(), FaultCode::AmountsDiffer { have, need }));
+                faults.push(Fault::new(
+                    place.clone(),
+                    FaultCode::AmountsDiffer { have, need },
+                ));
             }
             if agent.capacity.iter().any(|&amount| amount < 0) {
                 faults.push(Fault::new(place, FaultCode::NegativeAmount));
             }
         }
         for (at, shape) in shapes.iter().enumerate() {
-            let n_amounts = if agents.is_empty() { shape.amounts.len() } else { n_amounts };
+            let n_amounts = if agents.is_empty() {
+                shape.amounts.len()
+            } else {
+                n_amounts
+            };
             shape.faults(&format!("shapes[{at}]"), n_amounts, &mut faults);
         }
         if faults.is_empty() {
@@ -277,14 +322,18 @@ impl Fleet {
     /// Thousandths of devices in use, over the fleet.
     #[must_use]
     pub fn allocated_milli(&self) -> i64 {
-        self.device_milli() - self.agents.iter().map(Agent::total_device_free).sum::<i64>()
+        self.device_milli()
+            - self
+                .agents
+                .iter()
+                .map(Agent::total_device_free)
+                .sum::<i64>()
     }
 
     /// Thousandths of devices in the fleet, in use or not.
     #[must_use]
     pub fn device_milli(&self) -> i64 {
-        let n_devices: usize = self.agents.iter().map(|agent| agent.device_free.len()).sum();
-        WHOLE_DEVICE * n_devices as i64
+        self.agents.iter().map(Agent::device_milli).sum()
     }
 
     pub(super) fn agent_mut(&mut self, agent: usize) -> &mut Agent {

@@ -57,12 +57,18 @@ pub fn fragmentation(room: &Room, population: &Population) -> f64 {
     if total == 0 {
         return 0.0;
     }
-    let stranded = population.shapes().iter().map(|(shape, share)| share * stranded(room, total, shape) as f64);
+    let stranded = population
+        .shapes()
+        .iter()
+        .map(|(shape, share)| share * stranded(room, total, shape) as f64);
     stranded.sum()
 }
 
 fn stranded(room: &Room, total: i64, shape: &Shape) -> i64 {
-    let enough_cpu = shape.amounts.get(CPU).is_none_or(|&need| room.cpu_milli >= need);
+    let enough_cpu = shape
+        .amounts
+        .get(CPU)
+        .is_none_or(|&need| room.cpu_milli >= need);
     if shape.devices == 0 || !enough_cpu || !shape.accepts(room.model) {
         return total;
     }
@@ -75,7 +81,11 @@ fn stranded(room: &Room, total: i64, shape: &Shape) -> i64 {
             too_small += free;
         }
     }
-    if n_usable >= shape.devices { too_small } else { total }
+    if n_usable >= shape.devices {
+        too_small
+    } else {
+        total
+    }
 }
 
 /// Fragmentation gradient descent: the agent, and the device for a part of one, on which the task raises

@@ -64,7 +64,11 @@ impl PartPrices {
         // Prices of a search that was cut short may value a pattern above one device: scale them down.
         let (best, _) = best_pattern(&sizes, &packing.prices, WHOLE_DEVICE as usize);
         let scale = WHOLE_DEVICE as f64 / best.max(1.0);
-        let prices: Vec<f64> = packing.prices.iter().map(|price| price.max(0.0) * scale).collect();
+        let prices: Vec<f64> = packing
+            .prices
+            .iter()
+            .map(|price| price.max(0.0) * scale)
+            .collect();
         let mut worth = knapsack(&sizes, &prices, WHOLE_DEVICE as usize);
         worth[WHOLE_DEVICE as usize] = WHOLE_DEVICE as f64;
         Self { worth }
@@ -99,8 +103,11 @@ fn best_pattern(sizes: &[usize], prices: &[f64], room: usize) -> (f64, Vec<f64>)
     let mut free = room;
     while free > 0 {
         // The first size that explains the value; otherwise a thousandth stays empty.
-        let part = (0..sizes.len())
-            .find(|&part| prices[part] > 0.0 && sizes[part] <= free && best[free] <= best[free - sizes[part]] + prices[part]);
+        let part = (0..sizes.len()).find(|&part| {
+            prices[part] > 0.0
+                && sizes[part] <= free
+                && best[free] <= best[free - sizes[part]] + prices[part]
+        });
         match part {
             Some(part) if best[free] > best[free - 1] => {
                 counts[part] += 1.0;
@@ -151,11 +158,28 @@ impl Packing {
     /// The basis in which each size is packed with its own kind only.
     fn pure_patterns(sizes: &[usize], weights: &[f64]) -> Self {
         let n_rows = sizes.len();
-        let per_device: Vec<f64> = sizes.iter().map(|size| (WHOLE_DEVICE as usize / size) as f64).collect();
-        let row = |row: usize| (0..n_rows).map(|at| if at == row { 1.0 / per_device[row] } else { 0.0 }).collect();
+        let per_device: Vec<f64> = sizes
+            .iter()
+            .map(|size| (WHOLE_DEVICE as usize / size) as f64)
+            .collect();
+        let row = |row: usize| {
+            (0..n_rows)
+                .map(|at| {
+                    if at == row {
+                        1.0 / per_device[row]
+                    } else {
+                        0.0
+                    }
+                })
+                .collect()
+        };
         Self {
             prices: vec![0.0; n_rows],
-            amounts: weights.iter().zip(&per_device).map(|(weight, count)| weight / count).collect(),
+            amounts: weights
+                .iter()
+                .zip(&per_device)
+                .map(|(weight, count)| weight / count)
+                .collect(),
             costs: vec![1.0; n_rows],
             inverse: (0..n_rows).map(row).collect(),
         }
@@ -173,7 +197,12 @@ impl Packing {
 
     /// Brings a column into the basis; false if no row leaves.
     fn enter(&mut self, cost: f64, column: &[f64]) -> bool {
-        let dot = |row: &Vec<f64>| row.iter().zip(column).map(|(entry, count)| entry * count).sum();
+        let dot = |row: &Vec<f64>| {
+            row.iter()
+                .zip(column)
+                .map(|(entry, count)| entry * count)
+                .sum()
+        };
         let direction: Vec<f64> = self.inverse.iter().map(dot).collect();
         let ratio = |row: usize| self.amounts[row] / direction[row];
         let leaving = (0..direction.len())
@@ -181,7 +210,10 @@ impl Packing {
             .min_by(|&left, &right| ratio(left).total_cmp(&ratio(right)));
         let Some(leaving) = leaving else { return false };
         let step = ratio(leaving);
-        let pivot: Vec<f64> = self.inverse[leaving].iter().map(|entry| entry / direction[leaving]).collect();
+        let pivot: Vec<f64> = self.inverse[leaving]
+            .iter()
+            .map(|entry| entry / direction[leaving])
+            .collect();
         for row in 0..direction.len() {
             if row == leaving {
                 continue;
@@ -204,7 +236,12 @@ mod tests {
     use super::{Packing, best_pattern};
 
     fn devices(packing: &Packing) -> f64 {
-        packing.amounts.iter().zip(&packing.costs).map(|(amount, cost)| amount * cost).sum()
+        packing
+            .amounts
+            .iter()
+            .zip(&packing.costs)
+            .map(|(amount, cost)| amount * cost)
+            .sum()
     }
 
     #[test]
@@ -233,14 +270,27 @@ mod tests {
     fn prices_prove_the_packing_optimal_on_random_sizes() {
         let mut random = SplitMix64::new(3);
         for _ in 0..200 {
-            let mut sizes: Vec<usize> = (0..1 + random.below(20)).map(|_| 1 + random.below(999)).collect();
+            let mut sizes: Vec<usize> = (0..1 + random.below(20))
+                .map(|_| 1 + random.below(999))
+                .collect();
             sizes.sort_unstable();
             sizes.dedup();
-            let weights: Vec<f64> = sizes.iter().map(|_| 1.0 + random.below(100) as f64).collect();
+            let weights: Vec<f64> = sizes
+                .iter()
+                .map(|_| 1.0 + random.below(100) as f64)
+                .collect();
             let packing = Packing::solve(&sizes, &weights);
             // Primal and dual feasible with equal objectives: both optimal.
-            let dual: f64 = packing.prices.iter().zip(&weights).map(|(price, weight)| price * weight).sum();
-            assert!((devices(&packing) - dual).abs() < 1e-6 * dual.max(1.0), "{sizes:?} {weights:?}");
+            let dual: f64 = packing
+                .prices
+                .iter()
+                .zip(&weights)
+                .map(|(price, weight)| price * weight)
+                .sum();
+            assert!(
+                (devices(&packing) - dual).abs() < 1e-6 * dual.max(1.0),
+                "{sizes:?} {weights:?}"
+            );
             assert!(best_pattern(&sizes, &packing.prices, 1000).0 < 1.0 + 1e-6);
             assert!(packing.prices.iter().all(|&price| price > -1e-6));
         }

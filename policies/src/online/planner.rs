@@ -71,7 +71,11 @@ impl Planner {
         let mut rank: Vec<usize> = (0..fleet.agents().len()).collect();
         random.shuffle(&mut rank);
         Self {
-            worth: fleet.agents().iter().map(|agent| rule.worth(agent)).collect(),
+            worth: fleet
+                .agents()
+                .iter()
+                .map(|agent| rule.worth(agent))
+                .collect(),
             scores: vec![Scores::default(); fleet.shapes().len()],
             changes: Vec::new(),
             forgotten: 0,
@@ -104,9 +108,15 @@ impl Planner {
             agent: &self.fleet.agents()[agent],
             worth: self.worth[agent],
         };
-        let devices = self.rule.devices(standing, &self.fleet.shapes()[shape], &mut self.random);
+        let devices = self
+            .rule
+            .devices(standing, &self.fleet.shapes()[shape], &mut self.random);
         let task = self.start(shape, agent, &devices);
-        Ok(Answer::Placed(Decision { task, agent, devices }))
+        Ok(Answer::Placed(Decision {
+            task,
+            agent,
+            devices,
+        }))
     }
 
     /// Takes note of a task that runs already, and gives its number.
@@ -119,7 +129,11 @@ impl Planner {
         let on = self.fleet.agents().get(agent);
         if !on.is_some_and(|on| on.can_take_on(&self.fleet.shapes()[shape], devices)) {
             let devices = devices.to_vec();
-            let code = FaultCode::DoesNotFit { shape, agent, devices };
+            let code = FaultCode::DoesNotFit {
+                shape,
+                agent,
+                devices,
+            };
             return Err(Fault::new(format!("agents[{agent}]"), code));
         }
         Ok(self.start(shape, agent, devices))
@@ -133,10 +147,15 @@ impl Planner {
     pub fn remove(&mut self, task: usize) -> Result<(), Fault> {
         let running = self.tasks.get_mut(task).and_then(Option::take);
         let Some(running) = running else {
-            return Err(Fault::new(format!("tasks[{task}]"), FaultCode::NotRunning { task }));
+            return Err(Fault::new(
+                format!("tasks[{task}]"),
+                FaultCode::NotRunning { task },
+            ));
         };
         let shape = self.fleet.shapes()[running.shape].clone();
-        self.fleet.agent_mut(running.agent).give_back(&shape, &running.devices);
+        self.fleet
+            .agent_mut(running.agent)
+            .give_back(&shape, &running.devices);
         self.changed(running.agent);
         Ok(())
     }
@@ -151,7 +170,12 @@ impl Planner {
     /// The score of `shape` on every agent, computed from nothing: what [`Planner::scores`] must equal.
     #[must_use]
     pub fn scores_from_scratch(&self, shape: usize) -> Vec<Option<i64>> {
-        let worth: Vec<f64> = self.fleet.agents().iter().map(|agent| self.rule.worth(agent)).collect();
+        let worth: Vec<f64> = self
+            .fleet
+            .agents()
+            .iter()
+            .map(|agent| self.rule.worth(agent))
+            .collect();
         (0..self.fleet.agents().len())
             .map(|agent| score(&self.fleet, self.rule.as_ref(), &worth, shape, agent))
             .collect()
@@ -171,11 +195,16 @@ impl Planner {
     fn refresh(&mut self, shape: usize) {
         let n_agents = self.fleet.agents().len();
         let mut kept = std::mem::take(&mut self.scores[shape]);
-        let changed = kept.seen.checked_sub(self.forgotten).map(|from| &self.changes[from..]);
-        let changed = changed.filter(|changed| !kept.by_agent.is_empty() && changed.len() < n_agents);
+        let changed = kept
+            .seen
+            .checked_sub(self.forgotten)
+            .map(|from| &self.changes[from..]);
+        let changed =
+            changed.filter(|changed| !kept.by_agent.is_empty() && changed.len() < n_agents);
         if let Some(changed) = changed {
             for &agent in changed {
-                kept.by_agent[agent] = score(&self.fleet, self.rule.as_ref(), &self.worth, shape, agent);
+                kept.by_agent[agent] =
+                    score(&self.fleet, self.rule.as_ref(), &self.worth, shape, agent);
             }
         } else {
             kept.by_agent = (0..n_agents)
@@ -194,7 +223,8 @@ impl Planner {
                 for (agent, score) in scores.iter().enumerate() {
                     let Some(score) = *score else { continue };
                     let better = best.is_none_or(|(highest, holder)| {
-                        score > highest || (score == highest && self.rank[agent] < self.rank[holder])
+                        score > highest
+                            || (score == highest && self.rank[agent] < self.rank[holder])
                     });
                     if better {
                         best = Some((score, agent));
@@ -203,7 +233,9 @@ impl Planner {
                 best.map(|(_, agent)| agent)
             }
             Selection::Uniform => {
-                let fitting: Vec<usize> = (0..scores.len()).filter(|&agent| scores[agent].is_some()).collect();
+                let fitting: Vec<usize> = (0..scores.len())
+                    .filter(|&agent| scores[agent].is_some())
+                    .collect();
                 if fitting.is_empty() {
                     None
                 } else {
@@ -243,5 +275,8 @@ fn score(fleet: &Fleet, rule: &dyn Rule, worth: &[f64], shape: usize, agent: usi
         agent: &fleet.agents()[agent],
         worth: worth[agent],
     };
-    standing.agent.fits(shape).then(|| rule.score(standing, shape))
+    standing
+        .agent
+        .fits(shape)
+        .then(|| rule.score(standing, shape))
 }

@@ -32,7 +32,10 @@ impl Population {
             return Err(faults);
         }
         let total: f64 = weighted.iter().map(|(_, weight)| weight).sum();
-        let shapes = weighted.iter().map(|(shape, weight)| (shape.clone(), weight / total)).collect();
+        let shapes = weighted
+            .iter()
+            .map(|(shape, weight)| (shape.clone(), weight / total))
+            .collect();
         Ok(Self { shapes })
     }
 

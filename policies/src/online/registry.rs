@@ -8,7 +8,15 @@ use super::rule::Rule;
 use super::shadow_price::ShadowPrice;
 
 /// The names that [`rule`] knows, in the order in which comparisons list them.
-pub const RULES: [&str; 7] = ["random", "dot_product", "clustering", "packing", "best_fit", "fgd", "shadow_price"];
+pub const RULES: [&str; 7] = [
+    "random",
+    "dot_product",
+    "clustering",
+    "packing",
+    "best_fit",
+    "fgd",
+    "shadow_price",
+];
 
 /// The rule called `name`, for `fleet` and arrivals like `population`.
 #[must_use]

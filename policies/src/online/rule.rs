@@ -41,7 +41,12 @@ pub trait Rule: Send + Sync {
     fn score(&self, standing: Standing<'_>, shape: &Shape) -> i64;
 
     /// The devices that the task takes on the agent that was chosen.
-    fn devices(&self, standing: Standing<'_>, shape: &Shape, random: &mut SplitMix64) -> Vec<usize> {
+    fn devices(
+        &self,
+        standing: Standing<'_>,
+        shape: &Shape,
+        random: &mut SplitMix64,
+    ) -> Vec<usize> {
         let _ = random;
         standing.agent.tightest_devices(shape)
     }
