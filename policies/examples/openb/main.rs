@@ -65,9 +65,7 @@ fn arguments() -> Result<Arguments, String> {
             "--list" => lists = several(),
             "--policies" => rules = several(),
             "--threads" => {
-                threads = value
-                    .parse()
-                    .map_err(|error| format!("--threads: {error}"))?
+                threads = threads_of(&value)?;
             }
             _ => return Err(format!("unknown option {option}")),
         }
@@ -80,6 +78,12 @@ fn arguments() -> Result<Arguments, String> {
         rules,
         threads,
     })
+}
+
+fn threads_of(value: &str) -> Result<usize, String> {
+    value
+        .parse()
+        .map_err(|error| format!("--threads {value}: {error}"))
 }
 
 /// `42..51`, both included, or `42`.

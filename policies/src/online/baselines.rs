@@ -45,10 +45,7 @@ impl Largest {
     }
 
     fn need(self, shape: &Shape) -> [f64; 2] {
-        self.parts(
-            shape.amounts.get(CPU).copied().unwrap_or(0),
-            shape.total_milli(),
-        )
+        self.parts(shape.amount(CPU), shape.total_milli())
     }
 }
 

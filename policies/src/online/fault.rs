@@ -39,6 +39,14 @@ pub enum FaultCode {
         /// What was asked for.
         have: i64,
     },
+    /// A task asks for more devices than any agent has.
+    #[error("{have} devices for one task; use at most {most}")]
+    TooManyDevices {
+        /// What was asked for.
+        have: usize,
+        /// The most that may be asked for.
+        most: usize,
+    },
     /// A shape that the fleet does not know.
     #[error("no shape {have}: the fleet has {known}; name one of them")]
     UnknownShape {

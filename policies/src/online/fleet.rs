@@ -8,6 +8,9 @@ pub const CPU: usize = 0;
 /// One device, whole, in thousandths.
 pub const WHOLE_DEVICE: i64 = 1000;
 
+/// The most devices that one task may ask for.
+const MAX_DEVICES: usize = 1_000_000;
+
 /// What one task asks of an agent.
 ///
 /// # Units
@@ -47,6 +50,12 @@ impl Shape {
             || model.is_some_and(|model| self.models.contains(&model))
     }
 
+    /// How much it asks of one resource; 0 for a resource that it does not name.
+    #[must_use]
+    pub fn amount(&self, resource: usize) -> i64 {
+        self.amounts.get(resource).copied().unwrap_or(0)
+    }
+
     fn faults(&self, place: &str, n_amounts: usize, faults: &mut Vec<Fault>) {
         let mut fault = |code| faults.push(Fault::new(place.to_owned(), code));
         if self.amounts.len() != n_amounts {
@@ -57,6 +66,12 @@ impl Shape {
         }
         if self.amounts.iter().any(|&amount| amount < 0) {
             fault(FaultCode::NegativeAmount);
+        }
+        if self.devices > MAX_DEVICES {
+            fault(FaultCode::TooManyDevices {
+                have: self.devices,
+                most: MAX_DEVICES,
+            });
         }
         if self.devices > 0 && !(1..=WHOLE_DEVICE).contains(&self.device_milli) {
             fault(FaultCode::DeviceMilli {

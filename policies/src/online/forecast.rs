@@ -49,13 +49,13 @@ impl<'a> Forecast<'a> {
         let total_worth: f64 = served().map(|(_, share, worth)| share * worth).sum();
         let need = |resource: usize| {
             let taken: f64 = served()
-                .map(|(shape, share, _)| share * shape.amounts[resource] as f64)
+                .map(|(shape, share, _)| share * shape.amount(resource) as f64)
                 .sum();
             let mean = taken / total_worth;
             let squares = served().map(|(shape, share, worth)| {
                 // A task on several devices counts as that many tasks on one.
                 let devices = shape.devices as f64;
-                let deviation = (shape.amounts[resource] as f64 - mean * worth) / devices;
+                let deviation = (shape.amount(resource) as f64 - mean * worth) / devices;
                 share * devices * deviation * deviation
             });
             let spread = (squares.sum::<f64>() / total_worth).sqrt();

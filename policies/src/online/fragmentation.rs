@@ -109,7 +109,7 @@ impl GradientDescent {
     /// The best score, and the device that gives it where the task takes a part of one.
     fn best(&self, standing: Standing<'_>, shape: &Shape) -> (i64, Vec<usize>) {
         let mut room = Room::of(standing.agent);
-        room.cpu_milli -= shape.amounts.get(CPU).copied().unwrap_or(0);
+        room.cpu_milli -= shape.amount(CPU);
         let score = |room: &Room| {
             let rise = fragmentation(room, &self.typical) - standing.worth;
             (100.0 / (1.0 + (rise / 1000.0).exp())) as i64

@@ -214,13 +214,14 @@ impl Packing {
             .iter()
             .map(|entry| entry / direction[leaving])
             .collect();
-        for row in 0..direction.len() {
-            if row == leaving {
-                continue;
-            }
-            self.amounts[row] = (self.amounts[row] - step * direction[row]).max(0.0);
+        for (row, along) in direction
+            .iter()
+            .enumerate()
+            .filter(|&(row, _)| row != leaving)
+        {
+            self.amounts[row] = (self.amounts[row] - step * along).max(0.0);
             for (entry, pivot) in self.inverse[row].iter_mut().zip(&pivot) {
-                *entry -= direction[row] * pivot;
+                *entry -= along * pivot;
             }
         }
         self.inverse[leaving] = pivot;

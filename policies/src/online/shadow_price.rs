@@ -77,7 +77,7 @@ struct Left<'a> {
 
 impl Left<'_> {
     fn free(&self, resource: usize) -> i64 {
-        let taken = self.shape.map_or(0, |shape| shape.amounts[resource]);
+        let taken = self.shape.map_or(0, |shape| shape.amount(resource));
         self.agent.free()[resource] - taken
     }
 
@@ -95,7 +95,7 @@ impl Left<'_> {
 
     fn fits(&self, shape: &Shape) -> bool {
         let has_room = |&free: &i64| free >= shape.device_milli;
-        (0..shape.amounts.len()).all(|resource| self.free(resource) >= shape.amounts[resource])
+        (0..self.agent.free().len()).all(|resource| self.free(resource) >= shape.amount(resource))
             && self.device_free().filter(has_room).count() >= shape.devices
     }
 }
