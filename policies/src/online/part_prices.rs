@@ -70,6 +70,9 @@ impl PartPrices {
             .map(|price| price.max(0.0) * scale)
             .collect();
         let mut worth = knapsack(&sizes, &prices, WHOLE_DEVICE as usize);
+        for worth in &mut worth {
+            *worth = worth.min(WHOLE_DEVICE as f64);
+        }
         worth[WHOLE_DEVICE as usize] = WHOLE_DEVICE as f64;
         Self { worth }
     }
@@ -233,8 +236,10 @@ impl Packing {
 
 #[cfg(test)]
 mod tests {
+    use super::super::fleet::Shape;
+    use super::super::population::Population;
     use super::super::random::SplitMix64;
-    use super::{Packing, best_pattern};
+    use super::{Packing, PartPrices, best_pattern};
 
     fn devices(packing: &Packing) -> f64 {
         packing
@@ -250,6 +255,36 @@ mod tests {
         let packing = Packing::solve(&[400, 600], &[1.0, 1.0]);
         assert!((devices(&packing) - 1.0).abs() < 1e-9);
         assert!((packing.prices[0] + packing.prices[1] - 1.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn room_is_worth_what_the_population_puts_there() {
+        let part = |device_milli| Shape {
+            amounts: vec![],
+            devices: 1,
+            device_milli,
+            models: vec![],
+        };
+        let population = Population::new(&[(part(810), 9.0), (part(160), 1.0)]);
+        let prices = PartPrices::of(&population.expect("weights are above 0"));
+        let worth = [0, 190, 809, 810, 1000].map(|free| prices.worth(free).round() as i64);
+        assert_eq!(worth, [0, 0, 0, 1000, 1000]);
+    }
+
+    #[test]
+    fn many_sizes_are_priced_as_well() {
+        let part = |device_milli| Shape {
+            amounts: vec![],
+            devices: 1,
+            device_milli,
+            models: vec![],
+        };
+        let weighted: Vec<(Shape, f64)> = (1..1000).map(|size| (part(size), 1.0)).collect();
+        let prices = PartPrices::of(&Population::new(&weighted).expect("weights are above 0"));
+        let worth: Vec<f64> = (0..=1000).map(|free| prices.worth(free)).collect();
+        assert!(worth.windows(2).all(|pair| pair[0] <= pair[1]));
+        // No two parts that share a device are worth more than it.
+        assert!((0..=1000).all(|free| worth[free] + worth[1000 - free] <= 1000.0 + 1e-6));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use apportion_policies::online::{Agent, Planner, Shape};
 
-use super::{agent, place, planner, shape};
+use super::{agent, place, planner, seeded_planner, shape};
 
 /// Agent 0 is idle; agent 1 holds a part of 500 on device 1.
 fn idle_and_used(name: &str, agents: &[Agent; 2], shapes: &[Shape]) -> Planner {
@@ -75,49 +75,52 @@ fn fgd_takes_the_device_where_nothing_becomes_useless() {
 }
 
 #[test]
-fn shadow_price_pairs_the_sizes_that_fill_a_device() {
-    // 700 goes with 300; 500 with 500. A 300 beside a 500 would waste 200.
-    let shapes = [shape(10, 1, 700), shape(10, 1, 500), shape(10, 1, 300)];
-    let mut planner = planner("shadow_price", &[agent(9000, 2)], &shapes);
-    planner.adopt(0, 0, &[0]).unwrap();
-    planner.adopt(1, 0, &[1]).unwrap();
-    assert_eq!(place(&mut planner, 2).devices, [0]);
-    assert_eq!(place(&mut planner, 1).devices, [1]);
+fn shadow_price_completes_patterns_where_best_fit_takes_the_tightest_device() {
+    // Devices fill as 500 + 500 and as 400 + 300 + 300. Device 0 waits for a 500, device 1 for two of 300.
+    let shapes = [shape(10, 1, 500), shape(10, 1, 400), shape(10, 1, 300)];
+    let counts = [4.0, 1.0, 2.0];
+    for (name, device) in [("best_fit", 0), ("shadow_price", 1)] {
+        let mut planner = seeded_planner(name, &[agent(9000, 2)], &shapes, &counts, 7);
+        planner.adopt(0, 0, &[0]).unwrap();
+        planner.adopt(1, 0, &[1]).unwrap();
+        assert_eq!(place(&mut planner, 2).devices, [device], "{name}");
+    }
 }
 
 #[test]
 fn shadow_price_keeps_cpu_where_devices_need_it() {
-    // Both fit on both; only agent 1 has more CPU than its device will need.
+    // The task without devices fits on both; agent 0 has the least left, but its device will need the CPU.
     let shapes = [shape(4000, 0, 0), shape(4000, 1, 1000)];
-    let mut planner = planner("shadow_price", &[agent(8000, 2), agent(8000, 1)], &shapes);
-    assert_eq!(place(&mut planner, 0).agent, 1);
+    for (name, chosen) in [("best_fit", 0), ("shadow_price", 1)] {
+        let mut planner = planner(name, &[agent(4000, 1), agent(16_000, 2)], &shapes);
+        assert_eq!(place(&mut planner, 0).agent, chosen, "{name}");
+    }
 }
 
 #[test]
 fn shadow_price_leaves_scarce_models_to_the_tasks_that_name_them() {
-    let agents = [
-        Agent::empty(vec![8000], 4, Some(0)),
-        Agent::empty(vec![8000], 4, Some(1)),
-    ];
+    let agents = [0, 1].map(|model| Agent::empty(vec![8000], 4, Some(model)));
     let mut picky = shape(1000, 1, 1000);
     picky.models = vec![0];
     let shapes = [shape(1000, 1, 1000), picky];
-    let mut planner = planner("shadow_price", &agents, &shapes);
-    for _ in 0..4 {
-        assert_eq!(place(&mut planner, 0).agent, 1);
-    }
-    for _ in 0..4 {
-        assert_eq!(place(&mut planner, 1).agent, 0);
+    // Whatever the order that breaks ties.
+    for seed in 0..10 {
+        let mut planner = seeded_planner("shadow_price", &agents, &shapes, &[1.0, 1.0], seed);
+        for _ in 0..4 {
+            assert_eq!(place(&mut planner, 0).agent, 1);
+        }
+        for _ in 0..4 {
+            assert_eq!(place(&mut planner, 1).agent, 0);
+        }
     }
 }
 
 #[test]
-fn shadow_price_keeps_idle_agents_for_tasks_on_all_their_devices() {
+fn shadow_price_keeps_hosts_for_tasks_on_several_devices() {
+    // One device of agent 0 leaves it no host for four; agent 1 can spare one.
     let shapes = [shape(100, 1, 1000), shape(100, 4, 1000)];
-    let mut planner = planner("shadow_price", &[agent(8000, 4), agent(8000, 4)], &shapes);
-    let first = place(&mut planner, 0).agent;
-    for _ in 0..3 {
-        assert_eq!(place(&mut planner, 0).agent, first);
+    for (name, chosen) in [("best_fit", 0), ("shadow_price", 1)] {
+        let mut planner = planner(name, &[agent(8000, 4), agent(8000, 5)], &shapes);
+        assert_eq!(place(&mut planner, 0).agent, chosen, "{name}");
     }
-    assert_eq!(place(&mut planner, 1).agent, 1 - first);
 }

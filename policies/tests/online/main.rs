@@ -26,10 +26,22 @@ fn agent(cpu_milli: i64, n_devices: usize) -> Agent {
 
 /// A planner for these agents; every shape arrives as often as every other.
 fn planner(name: &str, agents: &[Agent], shapes: &[Shape]) -> Planner {
+    let counts = vec![1.0; shapes.len()];
+    seeded_planner(name, agents, shapes, &counts, 7)
+}
+
+/// A planner for these agents and for shapes that arrive in these proportions.
+fn seeded_planner(
+    name: &str,
+    agents: &[Agent],
+    shapes: &[Shape],
+    counts: &[f64],
+    seed: u64,
+) -> Planner {
     let fleet = Fleet::new(agents.to_vec(), shapes.to_vec()).unwrap();
-    let weighted: Vec<(Shape, f64)> = shapes.iter().map(|shape| (shape.clone(), 1.0)).collect();
+    let weighted: Vec<(Shape, f64)> = shapes.iter().cloned().zip(counts.iter().copied()).collect();
     let rule = rule(name, &fleet, &Population::new(&weighted).unwrap()).unwrap();
-    Planner::new(fleet, rule, 7)
+    Planner::new(fleet, rule, seed)
 }
 
 fn place(planner: &mut Planner, shape: usize) -> Decision {
