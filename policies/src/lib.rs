@@ -9,6 +9,7 @@
 
 mod contract;
 mod error;
+pub mod online;
 mod registry;
 mod rules;
 pub mod service;
