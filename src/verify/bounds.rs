@@ -10,7 +10,7 @@ use apportion_cluster::plan::Multiplier;
 use super::domains::CountedLimit;
 use super::report::Findings;
 use super::rule::Rule;
-use super::stages::{Measure, job_by_domain, job_size, level_weight, placed_value};
+use super::stages::{Measure, job_by_domain, job_size, level_weight, placed_value, thousandths};
 use super::state::{State, known_agent, known_resource, total};
 
 /// Copies of one task by agent.
@@ -152,7 +152,7 @@ impl<'a> Reach<'a> {
     /// The bound by counting.
     pub(super) fn combinatorial(&self, measure: Measure) -> f64 {
         match measure {
-            Measure::Placed(priority) => self.value_in_reach(priority) as f64,
+            Measure::Placed(priority) => thousandths(self.worth_in_reach(priority)),
             Measure::MinAvailable => self.least_shortfall() as f64,
             Measure::Spread => self.least_worst_shares(),
             Measure::AgentsUsed => self.least_opened() as f64,
@@ -168,6 +168,32 @@ impl<'a> Reach<'a> {
         let values =
             tasks.map(|task| self.state.value(*task) * (self.kept[task] + self.most[task]));
         values.sum()
+    }
+
+    /// `sum_t v_t` times what stays at its speed and `B_t` instances where they are fastest, in thousandths.
+    fn worth_in_reach(&self, priority: Option<i64>) -> i128 {
+        let mut sum = 0;
+        for &task in self
+            .tasks
+            .iter()
+            .filter(|&&it| self.has_priority(it, priority))
+        {
+            let value = self.state.value(task);
+            for (&agent, &count) in &self.state.kept[task] {
+                sum += value * self.state.speed(task, agent) * count;
+            }
+            let copies = self.copies(task).into_iter();
+            let mut speeds: Vec<(i128, i128)> = copies
+                .map(|(agent, count)| (self.state.speed(task, agent), count))
+                .collect();
+            speeds.sort_unstable();
+            let mut left = self.most[&task];
+            for (speed, count) in speeds.into_iter().rev() {
+                sum += value * speed * count.min(left);
+                left -= count.min(left);
+            }
+        }
+        sum
     }
 
     fn has_priority(&self, task: usize, priority: Option<i64>) -> bool {
@@ -353,10 +379,12 @@ impl<'a> Reach<'a> {
             .iter()
             .filter(|&&task| self.has_priority(task, priority))
         {
-            let value = self.state.value(task) as f64;
-            sum += value * self.kept[&task] as f64;
+            for (&agent, &count) in &self.state.kept[task] {
+                sum += thousandths(self.state.value(task) * self.state.speed(task, agent) * count);
+            }
             let mut best = 0.0_f64;
             for (agent, _) in self.copies(task) {
+                let value = thousandths(self.state.value(task) * self.state.speed(task, agent));
                 let mut demand = self.state.demand(task).iter().map(|&need| need as f64);
                 best = best.max(value - priced(agent, &mut demand));
             }

@@ -122,6 +122,28 @@ impl<'a> State<'a> {
         i128::from(self.cluster.tasks[task].instances).max(0)
     }
 
+    /// How fast a task runs on an agent, in thousandths of its usual speed: the slowest of its devices decides; 0
+    /// where the agent lacks a model that it allows.
+    pub(super) fn speed(&self, task: usize, agent: usize) -> i128 {
+        let mut slowest = None;
+        for need in &self.cluster.tasks[task].devices {
+            let mut speed = 0;
+            for devices in &self.cluster.agents[agent].devices {
+                if devices.kind != need.kind {
+                    continue;
+                }
+                if need.models.is_empty() {
+                    speed = 1000;
+                }
+                for choice in need.models.iter().filter(|it| it.model == devices.model) {
+                    speed = i128::from(choice.throughput);
+                }
+            }
+            slowest = Some(slowest.map_or(speed, |slowest: i128| slowest.min(speed)));
+        }
+        slowest.unwrap_or(1000)
+    }
+
     pub(super) fn value(&self, task: usize) -> i128 {
         self.cluster.tasks[task].value.into()
     }

@@ -53,7 +53,6 @@ mod tests;
 use std::collections::BTreeMap;
 
 use apportion_cluster::{Cluster, Framework, Slice};
-use apportion_models::assignment::Assignment;
 
 use crate::contract::{Bid, Formulation, ParameterFault, Policy, Standing, View};
 use crate::error::PolicyError;
@@ -90,23 +89,7 @@ impl Policy for Service {
         })?;
         let tables = Tables::new(slice);
         let stages = stages::all(&tables, &parameters);
-        Ok(Formulation {
-            assignment: Assignment {
-                resources: slice.cluster.resources.clone(),
-                items: tables.items(),
-                bins: tables.bins(),
-                caps: Vec::new(),
-                limits: rules::limits(&tables),
-                balances: rules::spreads(&tables),
-                gangs: rules::gangs(&tables),
-                stages: stages.iter().map(|stage| stage.stage.clone()).collect(),
-            },
-            items: slice.pending.iter().map(|&(task, _)| task).collect(),
-            bins: slice.offers.iter().map(|offer| offer.agent).collect(),
-            roles: stages.iter().map(|stage| stage.role).collect(),
-            units: vec![1; stages.len()],
-            constants: stages.iter().map(|stage| stage.constant).collect(),
-        })
+        Ok(rules::formulation(&tables, stages))
     }
 
     fn metrics(&self, standing: &Standing<'_>) -> BTreeMap<String, f64> {

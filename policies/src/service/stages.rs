@@ -1,11 +1,11 @@
 //! The objective, stage by stage.
 
 use apportion_cluster::LevelIdx;
-use apportion_models::assignment::{Loss, Objective, Stage, Survival};
+use apportion_models::assignment::{Loss, Objective, Stage};
 
 use super::parameters::Parameters;
 use crate::contract::StageRole;
-use crate::rules::{OwnStage, Tables, placed};
+use crate::rules::{OwnStage, Tables, agents_used, min_available, placed};
 
 /// Every stage, the most important first.
 pub(super) fn all(tables: &Tables<'_>, parameters: &Parameters) -> Vec<OwnStage> {
@@ -14,41 +14,6 @@ pub(super) fn all(tables: &Tables<'_>, parameters: &Parameters) -> Vec<OwnStage>
     stages.extend(spread(tables, parameters));
     stages.push(agents_used(tables));
     stages
-}
-
-/// Instances missing from what must survive; absent if no job asks for it.
-fn min_available(tables: &Tables<'_>) -> Option<OwnStage> {
-    let cluster = tables.slice.cluster;
-    let mut terms = Vec::new();
-    let mut constant = 0;
-    let mut asked = false;
-    for (job, items) in &tables.jobs {
-        let Some(rule) = cluster.job(*job).min_available else {
-            continue;
-        };
-        asked = true;
-        let packing = tables.packing(*job, items, rule.level);
-        if items.is_empty() {
-            let survivors =
-                packing.base.iter().sum::<i64>() - packing.base.iter().max().unwrap_or(&0);
-            constant += (rule.instances - survivors).max(0);
-        } else {
-            let name = format!("min_available[{}]", cluster.job(*job).id);
-            terms.push(Survival {
-                name,
-                packing,
-                need: rule.instances,
-            });
-        }
-    }
-    asked.then(|| OwnStage {
-        stage: Stage {
-            name: "min_available".to_owned(),
-            objective: Objective::Shortfall(terms),
-        },
-        role: StageRole::Quality,
-        constant: constant as f64,
-    })
 }
 
 /// The worst fraction lost with one domain, over jobs and declared levels; absent without levels.
@@ -97,21 +62,9 @@ fn spread(tables: &Tables<'_>, parameters: &Parameters) -> Option<OwnStage> {
             name: "spread".to_owned(),
             objective: Objective::WorstShare(terms),
         },
+        priority: None,
         role: StageRole::Quality,
+        unit: 1,
         constant,
     })
-}
-
-/// Agents opened on which nothing stays running.
-fn agents_used(tables: &Tables<'_>) -> OwnStage {
-    let offers = tables.slice.offers.iter();
-    let costs = offers.map(|offer| i64::from(!tables.slice.occupied[offer.agent.at()]));
-    OwnStage {
-        stage: Stage {
-            name: "agents_used".to_owned(),
-            objective: Objective::Opened(costs.collect()),
-        },
-        role: StageRole::TieBreak,
-        constant: 0.0,
-    }
 }
