@@ -26,7 +26,7 @@ const PUBLISHED: [(&str, [f64; 6]); 5] = [
 
 const DEMAND_PERCENT: i64 = 130;
 
-/// A demand that the cluster could serve whole.
+/// About as much as the cluster could serve whole.
 const EARLY_PERCENT: i64 = 95;
 
 fn main() {
