@@ -78,7 +78,7 @@ fn plain(
                 text::quote(resource),
                 text::quote(kind)
             );
-            let action = format!("remove it and state `devices`, or use no devices of this name");
+            let action = "remove it and state `devices`, or use no devices of this name";
             faults.add(
                 code::DEVICE_RESOURCE,
                 &resources.key(resource),
