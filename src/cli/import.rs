@@ -26,6 +26,9 @@ Examples:
   kubectl get nodes,pods -A -o json | apportion import kubernetes - -o cluster.json
   apportion import kubernetes nodes.json pods.json --framework-by namespace -o cluster.json
   apportion import kubernetes cluster-dump.json.gz --unplace | apportion plan -
+  apportion import openb openb_node_list_gpu_node.csv openb_pod_list_default.csv -o openb.json
+  apportion import vm-topology servers.csv racks.csv vms.csv -o vms.json
+  apportion import dlrm disaggregated_DLRM_trace.csv node_info_df.csv -o dlrm.json
   apportion import --list")]
 pub(super) struct Arguments {
     /// The format

@@ -2,13 +2,21 @@
 //!
 //! To add one: implement [`Importer`] in a folder of its own, and name it in [`importers`].
 
+mod csv;
+pub mod dlrm;
 pub mod kubernetes;
+mod notes;
+pub mod openb;
 mod report;
+pub mod vm_topology;
 
 use std::collections::BTreeMap;
 
+pub use dlrm::dlrm;
 pub use kubernetes::{Frameworks, KubernetesOptions, kubernetes};
+pub use openb::openb;
 pub use report::{Code, ImportError, Imported, InputFault, Note, NoteGroup, Weight};
+pub use vm_topology::vm_topology;
 
 /// A foreign format that can be read.
 pub trait Importer: Sync {
@@ -46,7 +54,12 @@ pub struct Setting {
 /// Every importer, by name.
 #[must_use]
 pub fn importers() -> &'static [&'static dyn Importer] {
-    &[&kubernetes::Kubernetes]
+    &[
+        &dlrm::Dlrm,
+        &kubernetes::Kubernetes,
+        &openb::Openb,
+        &vm_topology::VmTopology,
+    ]
 }
 
 /// Imports files of the format called `format`.
@@ -89,6 +102,39 @@ fn unknown_setting(importer: &dyn Importer, key: &str, value: &str) -> ImportErr
     ImportError::UnknownSetting {
         format: importer.name(),
         setting: format!("{key}={value}").chars().take(60).collect(),
-        known: takes.join(", "),
+        known: match &takes[..] {
+            [] => "nothing".to_owned(),
+            takes => takes.join(", "),
+        },
+    }
+}
+
+/// A name and its bytes.
+type Input<'i> = (&'i str, &'i [u8]);
+
+/// The files of a format that takes a fixed number of them.
+fn named_files<'i, const N: usize>(
+    format: &str,
+    names: [&str; N],
+    inputs: &[Input<'i>],
+) -> Result<[Input<'i>; N], ImportError> {
+    <[Input<'i>; N]>::try_from(inputs).map_err(|_| {
+        let given: Vec<&str> = inputs.iter().map(|(name, _)| *name).collect();
+        ImportError::Input(vec![InputFault {
+            file: given.join(", "),
+            place: String::new(),
+            cause: format!("`{format}` takes {N} files, {} are given", inputs.len()),
+            action: format!("give {}", names.join(" ")),
+        }])
+    })
+}
+
+/// What a file is called without its folder and endings; `otherwise` if that is nothing.
+fn stem(file: &str, otherwise: &str) -> String {
+    let name = file.rsplit(['/', '\\']).next().unwrap_or_default();
+    let name = name.strip_suffix(".gz").unwrap_or(name);
+    match name.strip_suffix(".csv").unwrap_or(name) {
+        "" | "-" | "standard input" => otherwise.to_owned(),
+        stem => stem.to_owned(),
     }
 }

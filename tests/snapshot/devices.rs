@@ -1,56 +1,15 @@
 //! Devices in snapshots: what they become, what is refused, what lint says, what the digest sees.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeSet;
 
 use apportion::engine::apply;
 use apportion::lint::{self, code};
 use apportion::snapshot::{InputFaults, digest, parse, read_with, resolve_with};
 use apportion_cluster::file::SnapshotFile;
 use apportion_cluster::plan::PlanFile;
-use apportion_cluster::{
-    AgentIdx, Cluster, DeviceIdx, DeviceUse, Framework, Proposal, Refusal, Slice, TaskIdx,
-};
-use apportion_models::assignment::Placement;
-use apportion_policies::service::Service;
-use apportion_policies::{
-    Bid, Formulation, ParameterFault, Policy, PolicyError, Registry, Standing, View,
-};
+use apportion_cluster::{AgentIdx, Cluster, DeviceIdx, DeviceUse, Refusal, TaskIdx};
 
-/// A policy of the name that tasks with devices belong to; what it wants is not looked at here.
-struct Ml;
-
-impl Policy for Ml {
-    fn name(&self) -> &'static str {
-        "ml"
-    }
-
-    fn check(&self, _: &Cluster, _: &Framework) -> Vec<ParameterFault> {
-        Vec::new()
-    }
-
-    fn bid(&self, view: &View<'_>) -> Bid {
-        Bid::everything(view)
-    }
-
-    fn formulate(&self, slice: &Slice<'_>) -> Result<Formulation, PolicyError> {
-        Service.formulate(slice)
-    }
-
-    fn decode(&self, formulation: &Formulation, answer: &Placement) -> Proposal {
-        Service.decode(formulation, answer)
-    }
-
-    fn metrics(&self, _: &Standing<'_>) -> BTreeMap<String, f64> {
-        BTreeMap::new()
-    }
-}
-
-fn registry() -> Registry {
-    let mut registry = Registry::default();
-    registry.register(Arc::new(Ml));
-    registry
-}
+use crate::ml::registry;
 
 const STORY: &str = r"
 version: apportion/v1
@@ -426,7 +385,7 @@ fn lint_names_kinds_and_models_that_no_agent_has_and_needs_that_none_meets() {
         code::DEVICE,
         "jobs[0].tasks[1].devices[1].models".to_owned(),
     );
-    assert_eq!(codes(STORY), [wish.clone()]);
+    assert_eq!(codes(STORY), std::slice::from_ref(&wish));
     let pending = STORY.split("placements").next().unwrap();
     let typo = pending.replace("model: H100", "model: A10O");
     let action = &linted(&typo)[0].2;
@@ -472,7 +431,7 @@ fn the_digest_sees_devices_and_not_the_order_of_lists_without_meaning() {
                 .models
                 .as_mut()
                 .unwrap()
-                .reverse()
+                .reverse();
         },
         |f| f.jobs[0].tasks[1].devices[1].models.as_mut().unwrap()[1].throughput = 999,
         |f| f.placements[2].devices[0].index = 1,

@@ -1,21 +1,8 @@
-//! The codes of remarks that an import makes, and their collection.
+//! The codes of remarks that an import makes.
 
-use std::collections::BTreeSet;
+use crate::import::notes::codes;
 
-use crate::import::{Code, Note, Weight};
-
-macro_rules! codes {
-    ($($constant:ident $weight:ident $name:literal $meaning:literal;)*) => {
-        $(pub(super) const $constant: Code = Code {
-            weight: Weight::$weight,
-            name: $name,
-            meaning: $meaning,
-        };)*
-
-        /// Every code that [`kubernetes`](super::kubernetes) uses.
-        pub const CODES: &[Code] = &[$($constant),*];
-    };
-}
+pub(super) use crate::import::notes::Notes;
 
 codes! {
     POD_AFFINITY NotExpressed "pod-affinity" "required affinity to other pods that the snapshot does not hold to";
@@ -51,24 +38,4 @@ codes! {
     NO_NODE Fact "no-node-matches" "a pod whose rules no node satisfies";
     BREAKS_RULE Fact "running-breaks-rule" "running pods that break a rule which Kubernetes ignores once they run";
     OVERCOMMITTED Fact "overcommitted" "a node whose pods ask for more than it offers";
-}
-
-/// The remarks made so far.
-#[derive(Debug, Default)]
-pub(super) struct Notes(BTreeSet<Note>);
-
-impl Notes {
-    /// Makes a remark, once.
-    pub fn add(&mut self, code: Code, subject: &str, text: impl Into<String>) {
-        self.0.insert(Note {
-            code,
-            subject: subject.to_owned(),
-            text: text.into(),
-        });
-    }
-
-    /// All remarks, by code and subject.
-    pub fn into_sorted(self) -> Vec<Note> {
-        self.0.into_iter().collect()
-    }
 }

@@ -1,0 +1,474 @@
+//! Comma-separated files with a header: fields by the name of their column, every fault with its place.
+//!
+//! Strict: quotes as in RFC 4180, each row as long as the header, no column twice. Columns may stand in any
+//! order; those that nobody asked for are named, so that they can be remarked on.
+
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+
+use super::report::InputFault;
+use crate::snapshot;
+use crate::snapshot::text::quote;
+
+/// Most faults that one import reports one by one.
+const MOST_FAULTS: usize = 1_000;
+
+/// Faults while they are collected.
+#[derive(Debug, Default)]
+pub(super) struct Faults {
+    found: Vec<InputFault>,
+    more: usize,
+}
+
+impl Faults {
+    /// Adds a fault of `file`.
+    pub fn add(&mut self, file: &str, place: String, cause: String, action: &str) {
+        if self.found.len() >= MOST_FAULTS {
+            self.more += 1;
+            return;
+        }
+        self.found.push(InputFault {
+            file: file.to_owned(),
+            place,
+            cause,
+            action: action.to_owned(),
+        });
+    }
+
+    /// `value`, or every fault if there are any.
+    pub fn finish<T>(mut self, value: T) -> Result<T, Vec<InputFault>> {
+        if self.found.is_empty() {
+            return Ok(value);
+        }
+        if self.more > 0 {
+            let cause = format!("{} more faults were found", self.more);
+            self.found.push(InputFault {
+                file: self.found[0].file.clone(),
+                place: String::new(),
+                cause,
+                action: "mend those above first".to_owned(),
+            });
+        }
+        Err(self.found)
+    }
+}
+
+/// The columns that an importer looks for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Columns {
+    /// Those that must be there.
+    pub needed: &'static [&'static str],
+    /// Those that may be missing.
+    pub optional: &'static [&'static str],
+}
+
+/// A file as rows of fields.
+#[derive(Debug)]
+pub(super) struct Table<'f> {
+    file: &'f str,
+    /// Position of each column that was asked for.
+    columns: Vec<(&'static str, usize)>,
+    /// Columns that nobody asked for.
+    unknown: Vec<String>,
+    rows: Vec<Vec<Field>>,
+}
+
+/// The text of a field and where it begins, both from 1.
+#[derive(Clone, Debug, Default)]
+struct Field {
+    text: String,
+    line: usize,
+    column: usize,
+}
+
+/// One row.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Record<'t> {
+    table: &'t Table<'t>,
+    fields: &'t [Field],
+}
+
+impl<'f> Table<'f> {
+    /// Reads `bytes` (which may be gzipped); rows that cannot be read are reported and left out.
+    pub fn read(file: &'f str, bytes: &[u8], columns: Columns, faults: &mut Faults) -> Self {
+        let mut table = Self {
+            file,
+            columns: Vec::new(),
+            unknown: Vec::new(),
+            rows: Vec::new(),
+        };
+        let text = match snapshot::text_of(bytes) {
+            Ok(text) => text,
+            Err(unreadable) => {
+                for fault in unreadable.0 {
+                    faults.add(file, String::new(), fault.cause, &fault.action);
+                }
+                return table;
+            }
+        };
+        let mut rows = Parser::new(&text, file).rows(faults).into_iter();
+        let Some(header) = rows.next() else {
+            let cause = "there is no header".to_owned();
+            let action = "give the file with the names of its columns in the first line";
+            faults.add(file, String::new(), cause, action);
+            return table;
+        };
+        if table.find_columns(&header, columns, faults) {
+            table.rows = rows.collect();
+            table.check_lengths(header.len(), faults);
+        }
+        table
+    }
+
+    fn find_columns(&mut self, header: &[Field], columns: Columns, faults: &mut Faults) -> bool {
+        let mut seen = BTreeSet::new();
+        let mut whole = true;
+        for (at, field) in header.iter().enumerate() {
+            let name = field.text.as_str();
+            if !seen.insert(name) {
+                let place = format!("line {}, column {}", field.line, field.column);
+                let cause = format!("the column {} is there twice", quote(name));
+                faults.add(self.file, place, cause, "rename or remove one of the two");
+                whole = false;
+            }
+            let known = columns.needed.iter().chain(columns.optional);
+            match known.copied().find(|known| *known == name) {
+                Some(known) => self.columns.push((known, at)),
+                None => self.unknown.push(name.to_owned()),
+            }
+        }
+        for needed in columns.needed {
+            if !seen.contains(needed) {
+                let cause = format!("there is no column {}", quote(needed));
+                let action = "give the files in the order that the command's help states";
+                faults.add(self.file, "line 1".to_owned(), cause, action);
+                whole = false;
+            }
+        }
+        whole
+    }
+
+    /// Reports rows that are longer or shorter than the header, and drops them.
+    fn check_lengths(&mut self, length: usize, faults: &mut Faults) {
+        let file = self.file;
+        self.rows.retain(|row| {
+            if row.len() != length {
+                let place = row
+                    .first()
+                    .map_or(String::new(), |field| format!("line {}", field.line));
+                let cause = format!("the row has {} fields, the header {length}", row.len());
+                faults.add(file, place, cause, "write one field per column");
+            }
+            row.len() == length
+        });
+    }
+
+    /// Every row, in order.
+    pub fn records(&self) -> impl ExactSizeIterator<Item = Record<'_>> {
+        self.rows.iter().map(|fields| Record {
+            table: self,
+            fields,
+        })
+    }
+
+    /// The columns that nobody asked for.
+    pub fn unknown(&self) -> &[String] {
+        &self.unknown
+    }
+
+    /// Rows whose field in `column` is not empty.
+    pub fn stating(&self, column: &'static str) -> usize {
+        self.records()
+            .filter(|row| !row.text(column).is_empty())
+            .count()
+    }
+}
+
+impl<'t> Record<'t> {
+    fn field(&self, column: &str) -> Option<&'t Field> {
+        let columns = &self.table.columns;
+        let found = columns.iter().find(|(name, _)| *name == column);
+        found.map(|&(_, at)| &self.fields[at])
+    }
+
+    /// Where the field of `column` stands.
+    fn place(&self, column: &str) -> String {
+        let at = self.field(column).unwrap_or(&self.fields[0]);
+        format!("line {}, column {} ({column})", at.line, at.column)
+    }
+
+    /// Reports what is wrong with the field of `column`.
+    pub fn fault(&self, column: &str, cause: String, action: &str, faults: &mut Faults) {
+        faults.add(self.table.file, self.place(column), cause, action);
+    }
+
+    /// The field of `column`; empty if there is no such column, or if it says `nan`, as pandas writes what is absent.
+    pub fn text(&self, column: &str) -> &'t str {
+        let text = self.field(column).map_or("", |field| field.text.as_str());
+        if text.eq_ignore_ascii_case("nan") {
+            ""
+        } else {
+            text
+        }
+    }
+
+    /// A name, which must not be empty.
+    pub fn name(&self, column: &str, faults: &mut Faults) -> Option<&'t str> {
+        let name = self.text(column);
+        if name.is_empty() {
+            self.fault(
+                column,
+                "the name is empty".to_owned(),
+                "give it a name",
+                faults,
+            );
+            return None;
+        }
+        Some(name)
+    }
+
+    /// A name that no earlier row has.
+    pub fn new_name(
+        &self,
+        column: &str,
+        seen: &mut BTreeSet<&'t str>,
+        faults: &mut Faults,
+    ) -> Option<&'t str> {
+        let name = self.name(column, faults)?;
+        if !seen.insert(name) {
+            let cause = format!("{} is there twice", quote(name));
+            self.fault(column, cause, "rename or remove one of the two", faults);
+            return None;
+        }
+        Some(name)
+    }
+
+    /// An integer in `range`; `8.0` is one too.
+    pub fn integer(
+        &self,
+        column: &str,
+        range: RangeInclusive<i64>,
+        faults: &mut Faults,
+    ) -> Option<i64> {
+        let text = self.text(column);
+        let digits = match text.split_once('.') {
+            Some((digits, zeros)) if !zeros.is_empty() && zeros.bytes().all(|it| it == b'0') => {
+                digits
+            }
+            _ => text,
+        };
+        let bare = digits.strip_prefix('-').unwrap_or(digits);
+        let plain = !bare.is_empty() && bare.bytes().all(|it| it.is_ascii_digit());
+        let number = digits.parse::<i64>().ok().filter(|_| plain);
+        let found = number.filter(|number| range.contains(number));
+        if found.is_none() {
+            let (from, to) = range.into_inner();
+            let cause = format!("{} is not an integer from {from} to {to}", quote(text));
+            self.fault(column, cause, "correct the number", faults);
+        }
+        found
+    }
+}
+
+/// Splits text into rows of fields.
+struct Parser<'t> {
+    characters: std::iter::Peekable<std::str::Chars<'t>>,
+    file: &'t str,
+    line: usize,
+    column: usize,
+}
+
+impl<'t> Parser<'t> {
+    fn new(text: &'t str, file: &'t str) -> Self {
+        Self {
+            characters: text.chars().peekable(),
+            file,
+            line: 1,
+            column: 1,
+        }
+    }
+
+    /// Every row; blank lines at the end are none.
+    fn rows(mut self, faults: &mut Faults) -> Vec<Vec<Field>> {
+        let mut rows = Vec::new();
+        while self.characters.peek().is_some() {
+            rows.push(self.row(faults));
+        }
+        let blank = |row: &Vec<Field>| row.len() == 1 && row[0].text.is_empty();
+        while rows.last().is_some_and(blank) {
+            rows.pop();
+        }
+        rows
+    }
+
+    fn row(&mut self, faults: &mut Faults) -> Vec<Field> {
+        let mut row = Vec::new();
+        loop {
+            let mut field = Field {
+                text: String::new(),
+                line: self.line,
+                column: self.column,
+            };
+            if self.characters.peek() == Some(&'"') {
+                self.quoted(&mut field, faults);
+            }
+            self.plain(&mut field, faults);
+            row.push(field);
+            if self.next() != Some(',') {
+                return row;
+            }
+        }
+    }
+
+    /// The rest of a field up to the comma or the end of the line; after a quoted part there is none.
+    fn plain(&mut self, field: &mut Field, faults: &mut Faults) {
+        let before = field.text.len();
+        let was_quoted = self.column != field.column || self.line != field.line;
+        while let Some(&next) = self.characters.peek() {
+            match next {
+                ',' | '\n' => break,
+                '\r' if self.ends_line() => break,
+                _ => {}
+            }
+            field.text.push(next);
+            self.next();
+        }
+        let added = &field.text[before..];
+        if (was_quoted && !added.is_empty()) || added.contains('"') {
+            let place = format!("line {}, column {}", field.line, field.column);
+            let cause = "quotes inside a field that is not quoted as a whole".to_owned();
+            let action = "quote the whole field, and write a quote in it twice";
+            faults.add(self.file, place, cause, action);
+        }
+    }
+
+    /// Whether a line feed follows the carriage return that is next.
+    fn ends_line(&self) -> bool {
+        let mut ahead = self.characters.clone();
+        ahead.next();
+        ahead.next() == Some('\n')
+    }
+
+    /// A quoted field, quotes included.
+    fn quoted(&mut self, field: &mut Field, faults: &mut Faults) {
+        self.next();
+        loop {
+            match self.next() {
+                Some('"') if self.characters.peek() == Some(&'"') => {
+                    self.next();
+                    field.text.push('"');
+                }
+                Some('"') => return,
+                Some(character) => field.text.push(character),
+                None => {
+                    let place = format!("line {}, column {}", field.line, field.column);
+                    let cause = "the quotes of this field are not closed".to_owned();
+                    faults.add(self.file, place, cause, "close them");
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Takes a character; the end of a line is `\n`, however it is written.
+    fn next(&mut self) -> Option<char> {
+        let mut character = self.characters.next()?;
+        if character == '\r' && self.characters.peek() == Some(&'\n') {
+            self.characters.next();
+            character = '\n';
+        }
+        if character == '\n' {
+            self.line += 1;
+            self.column = 1;
+        } else {
+            self.column += 1;
+        }
+        Some(character)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    const COLUMNS: Columns = Columns {
+        needed: &["id", "n"],
+        optional: &["spec"],
+    };
+
+    fn read<'f>(text: &str, faults: &mut Faults) -> Table<'f> {
+        Table::read("f.csv", text.as_bytes(), COLUMNS, faults)
+    }
+
+    fn fields(text: &str) -> Vec<(String, String)> {
+        let mut faults = Faults::default();
+        let table = read(text, &mut faults);
+        let rows = table.records();
+        let rows = rows.map(|row| (row.text("id").to_owned(), row.text("n").to_owned()));
+        faults.finish(rows.collect()).unwrap()
+    }
+
+    fn faults(text: &str) -> Vec<(String, String)> {
+        let mut faults = Faults::default();
+        let table = read(text, &mut faults);
+        for row in table.records() {
+            row.integer("n", 0..=9, &mut faults);
+        }
+        let found = faults.finish(()).unwrap_err();
+        found.into_iter().map(|it| (it.place, it.cause)).collect()
+    }
+
+    #[test]
+    fn columns_are_found_by_name_and_quotes_and_line_ends_are_understood() {
+        let row = |id: &str, n: &str| (id.to_owned(), n.to_owned());
+        assert_eq!(
+            fields("n,id\r\n1,a\r\n2,\"b,\"\"\nc\"\r\n\r\n"),
+            [row("a", "1"), row("b,\"\nc", "2")]
+        );
+        assert_eq!(fields("\u{feff}id,x,n\na,,1"), [row("a", "1")]);
+        assert_eq!(fields("id,n\na\rb,nan\n"), [row("a\rb", "")]);
+        assert_eq!(fields("id,n\n"), []);
+    }
+
+    #[test]
+    fn every_fault_has_a_place() {
+        let place = |text: &str| faults(text).into_iter().map(|it| it.0).collect::<Vec<_>>();
+        assert_eq!(
+            place("id,n\nä,x\nb,10\nc,3\n"),
+            ["line 2, column 3 (n)", "line 3, column 3 (n)"]
+        );
+        assert_eq!(place("id,n\na\nb,1,2\n"), ["line 2", "line 3"]);
+        assert_eq!(place("id,id\n"), ["line 1, column 4", "line 1"]);
+        assert_eq!(
+            place("id,n\na\"b\",1\n\"a\"b,1\n"),
+            ["line 2, column 1", "line 3, column 1"]
+        );
+        assert_eq!(
+            place("id,n\n1,\"2\n"),
+            ["line 2, column 3", "line 2, column 3 (n)"]
+        );
+        assert_eq!(place(""), [""]);
+        assert_eq!(place("sn,n\n"), ["line 1"]);
+    }
+
+    #[test]
+    fn integers_may_be_written_with_zeros_behind_the_point() {
+        let mut found = Faults::default();
+        let table = read("id,n\na,2.0\nb,2.5\nc,-1\nd,+1\ne,.0\n", &mut found);
+        let numbers: Vec<_> = table
+            .records()
+            .map(|row| row.integer("n", -1..=9, &mut found))
+            .collect();
+        assert_eq!(numbers, [Some(2), None, Some(-1), None, None]);
+    }
+
+    #[test]
+    fn faults_without_end_are_counted() {
+        let text = "id,n\n".to_owned() + &"a,x\n".repeat(3_000);
+        let found = faults(&text);
+        assert_eq!(found.len(), 1_001);
+        assert_eq!(found[1_000].1, "2000 more faults were found");
+    }
+}
