@@ -85,11 +85,64 @@ fn claim(
     share: &BTreeMap<TaskIdx, i64>,
     free: &mut Free,
 ) -> Option<Claimant> {
-    let offers = state
-        .cluster
-        .agent_indices()
-        .filter(|&agent| !state.cluster.agent(agent).cordoned);
-    let offers = offers.map(|agent| Offer {
+    // Whoever needs no device leaves alone what stands beside one, as long as there is room elsewhere.
+    let needs_none = |&(task, _): &(TaskIdx, i64)| state.cluster.task(task).devices.is_empty();
+    let spares = state.pending(framework).iter().all(needs_none);
+    let apart = spares.then(|| sketch(state, context, framework, share, free, true));
+    let sketched = match apart.flatten().filter(|sketch| sketch.is_whole) {
+        Some(sketch) => sketch,
+        None => sketch(state, context, framework, share, free, false)?,
+    };
+    let Sketch {
+        witness,
+        usable,
+        unmet,
+        ..
+    } = sketched;
+    for placed in &witness.placements {
+        let demand = &state.cluster.task(placed.task).demand;
+        free.resources[placed.agent.at()].subtract(demand, placed.instances);
+    }
+    for held in &witness.devices {
+        devices::take(state.cluster, &mut free.devices, held);
+    }
+    let weight = shares.frameworks[framework.at()].weight.max(1e-9);
+    Some(Claimant {
+        framework,
+        witness,
+        usable,
+        unmet,
+        weight,
+        given: 0.0,
+    })
+}
+
+/// A constructive placement of a framework's share.
+struct Sketch {
+    witness: Proposal,
+    /// Agents that some task of the framework may use.
+    usable: Vec<bool>,
+    /// Whether some of its demand is left open.
+    unmet: bool,
+    /// Whether all of its share is placed.
+    is_whole: bool,
+}
+
+/// Places a framework's share in what is free; with `spare_devices`, on agents without devices only.
+fn sketch(
+    state: &State<'_>,
+    context: &Context<'_>,
+    framework: FrameworkIdx,
+    share: &BTreeMap<TaskIdx, i64>,
+    free: &Free,
+    spare_devices: bool,
+) -> Option<Sketch> {
+    let cluster = state.cluster;
+    let open = cluster.agent_indices().filter(|&agent| {
+        let agent = cluster.agent(agent);
+        !agent.cordoned && !(spare_devices && !agent.devices.is_empty())
+    });
+    let offers = open.map(|agent| Offer {
         agent,
         resources: free.resources[agent.at()].clone(),
         devices: free.devices[agent.at()].clone(),
@@ -98,7 +151,7 @@ fn claim(
     let policy = context.policy(framework)?;
     // A policy that fails here fails again in its round, where the failure is recorded.
     let mut formulation = solve::formulate(&**policy, &slice, None).ok()?;
-    let mut usable = vec![false; state.cluster.agents.len()];
+    let mut usable = vec![false; cluster.agents.len()];
     for item in &formulation.assignment.items {
         for &bin in item.eligible.iter() {
             usable[formulation.bins[bin as usize].at()] = true;
@@ -118,27 +171,13 @@ fn claim(
         context.options,
     );
     let witness = answer.map(|answer| answer.proposal).unwrap_or_default();
-    for placed in &witness.placements {
-        let demand = &state.cluster.task(placed.task).demand;
-        free.resources[placed.agent.at()].subtract(demand, placed.instances);
-    }
-    for held in &witness.devices {
-        devices::take(state.cluster, &mut free.devices, held);
-    }
-    let placed: i64 = witness
-        .placements
-        .iter()
-        .map(|placed| placed.instances)
-        .sum();
-    unmet |= placed < share.values().sum();
-    let weight = shares.frameworks[framework.at()].weight.max(1e-9);
-    Some(Claimant {
-        framework,
+    let placed = witness.placements.iter().map(|placed| placed.instances);
+    let is_whole = placed.sum::<i64>() >= share.values().sum();
+    Some(Sketch {
         witness,
         usable,
-        unmet,
-        weight,
-        given: 0.0,
+        unmet: unmet || !is_whole,
+        is_whole,
     })
 }
 

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use apportion_cluster::{Proposal, Quantities, Running, Slice};
 use apportion_models::assignment::{
-    Cap, LadderOptions, Placement, Solved, Stop, audit, construct, solve,
+    Cap, LadderOptions, Placement, Solved, Stop, audit, construct, reduce, solve,
 };
 use apportion_policies::{Formulation, Policy};
 
@@ -154,9 +154,11 @@ fn sketch(formulation: &Formulation, start: &Placement, options: &Options) -> So
         deadline: options.deadline,
         cancel: options.cancel.clone(),
     };
-    let constructed = construct(&formulation.assignment, Some(start), &stop);
+    let reduced = reduce(&formulation.assignment);
+    let start = reduced.fold(start);
+    let constructed = construct(&reduced.assignment, Some(&start), &stop);
     Solved {
-        placement: constructed.placement,
+        placement: reduced.unfold(&constructed.placement, None),
         stages: Vec::new(),
         greedy: Placement::default(),
         stopped: constructed.stopped,
