@@ -374,6 +374,9 @@ fn split(whole: &Assignment) -> Assignment {
             Objective::WorstShare(terms) => terms
                 .iter_mut()
                 .for_each(|term| term.packing = packing(&term.packing)),
+            Objective::Span(terms) => terms
+                .iter_mut()
+                .for_each(|term| term.packing = packing(&term.packing)),
             Objective::Opened(_) => {}
         }
     }

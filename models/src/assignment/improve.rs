@@ -106,6 +106,11 @@ fn targets(tally: &Tally<'_>, room: &Room<'_>, stage: usize, reached: &[f64]) ->
                 Some((position, room.least_worst(packing, stage, reached)))
             }
             Rule::Survival(of_stage, _) if of_stage == stage => Some((position, 0)),
+            Rule::Span(of_stage, _) if of_stage == stage => {
+                let packing = rule.packing(room.assignment);
+                let fewest = room.fewest_groups(packing, stage, reached);
+                Some((position, fewest as i64))
+            }
             _ => None,
         })
         .collect()
@@ -121,8 +126,7 @@ impl Search {
     /// Rules that may still be improved.
     fn excessive(&self, tally: &Tally<'_>) -> Vec<u32> {
         let is_excessive = |&&(rule, target): &&(u32, i64)| {
-            let most = tally.counts[rule as usize].most.0;
-            most > target && tally.term_value(rule) > 0.0
+            excess(tally, rule) > target && tally.term_value(rule) > 0.0
         };
         self.targets
             .iter()
@@ -148,8 +152,10 @@ impl Search {
         for rule in self.excessive(tally) {
             let target = self.targets.iter().find(|target| target.0 == rule);
             let target = target.expect("excessive rules have targets").1;
-            while tally.counts[rule as usize].most.0 > target && looks > 0 {
-                if run.must_stop() || !lower(tally, rule, &mut looks) {
+            let is_span = matches!(tally.index.rules[rule as usize], Rule::Span(..));
+            let improve = if is_span { leave_a_group } else { lower };
+            while excess(tally, rule) > target && looks > 0 {
+                if run.must_stop() || !improve(tally, rule, &mut looks) {
                     break;
                 }
                 moved = true;
@@ -248,6 +254,7 @@ impl Search {
                 }
             }
             Objective::Shortfall(_) | Objective::WorstShare(_) => self.around_worst(tally),
+            Objective::Span(_) => self.around_span(tally),
             Objective::Opened(costs) => self.around_open(tally, costs),
         }?;
         let n_columns = run.part_columns();
@@ -365,6 +372,30 @@ impl Search {
         Some((packing.items.to_vec(), bins))
     }
 
+    /// Bins of a group that might be left, and of groups that the term's other copies are in.
+    fn around_span(&mut self, tally: &Tally<'_>) -> Option<(Vec<u32>, Vec<u32>)> {
+        let rule = *self.random.pick(&self.excessive(tally))?;
+        let packing = tally.index.rules[rule as usize].packing(tally.assignment);
+        let leaving = groups_to_leave(tally, rule);
+        let group = *self.random.pick(&leaving[..leaving.len().min(3)])?;
+        let of_item = |&item: &u32| tally.at[item as usize].keys().copied();
+        let holding: Vec<u32> = packing.items.iter().flat_map(of_item).collect();
+        let is_in = |bin: &u32| tally.group(rule, *bin) == Some(group);
+        let (inside, _): (Vec<u32>, Vec<u32>) = holding.iter().partition(|bin| is_in(bin));
+        let mut bins = self.random.some(&inside, BINS / 2);
+        let item = *self.random.pick(&packing.items)?;
+        let counts = &tally.counts[rule as usize].counts;
+        let eligible = tally.assignment.items[item as usize].eligible.iter().copied();
+        let others: Vec<u32> = eligible
+            .filter(|&bin| {
+                let other = tally.group(rule, bin);
+                other != Some(group) && other.is_none_or(|other| counts[other] > 0)
+            })
+            .collect();
+        self.add_random(&others, &mut bins);
+        Some((packing.items.to_vec(), bins))
+    }
+
     /// An open bin that holds little, and other open bins.
     fn around_open(&mut self, tally: &Tally<'_>, costs: &[i64]) -> Option<(Vec<u32>, Vec<u32>)> {
         let mut open: Vec<(i64, u32)> = (0_u32..)
@@ -393,6 +424,80 @@ impl Search {
             }
         }
     }
+}
+
+/// What a rule's target is compared with: its worst count, or how many groups it uses.
+fn excess(tally: &Tally<'_>, rule: u32) -> i64 {
+    let counts = &tally.counts[rule as usize];
+    match tally.index.rules[rule as usize] {
+        Rule::Span(..) => counts.n_used as i64,
+        _ => counts.most.0,
+    }
+}
+
+/// Groups with copies, none of which has to be there; those with the fewest first.
+fn groups_to_leave(tally: &Tally<'_>, rule: u32) -> Vec<usize> {
+    let base = &tally.index.rules[rule as usize].packing(tally.assignment).base;
+    let counts = &tally.counts[rule as usize].counts;
+    let mut groups: Vec<usize> =
+        (0..base.len()).filter(|&group| base[group] == 0 && counts[group] > 0).collect();
+    groups.sort_by_key(|&group| (counts[group], group));
+    groups
+}
+
+/// Moves all copies of the term out of one of its groups into others that it uses, if the result is better.
+fn leave_a_group(tally: &mut Tally<'_>, rule: u32, looks: &mut usize) -> bool {
+    groups_to_leave(tally, rule).into_iter().any(|group| leave(tally, rule, group, looks))
+}
+
+fn leave(tally: &mut Tally<'_>, rule: u32, group: usize, looks: &mut usize) -> bool {
+    let packing = tally.index.rules[rule as usize].packing(tally.assignment);
+    let mut copies: Vec<(u32, u32)> = Vec::new();
+    for &item in packing.items.iter() {
+        for (&bin, &n) in &tally.at[item as usize] {
+            if tally.group(rule, bin) == Some(group) {
+                copies.extend(std::iter::repeat_n((item, bin), n as usize));
+            }
+        }
+    }
+    let nothing = vec![0.0; tally.assignment.stages.len()];
+    let mut gained = nothing.clone();
+    let mut moved: Vec<(u32, u32, u32)> = Vec::new();
+    for (item, from) in copies {
+        let eligible = &tally.assignment.items[item as usize].eligible;
+        *looks = looks.saturating_sub(eligible.len());
+        tally.change(item, from, -1);
+        let counts = &tally.counts[rule as usize].counts;
+        let target = (eligible.iter().copied())
+            .filter(|&bin| {
+                let other = tally.group(rule, bin);
+                other != Some(group) && other.is_none_or(|other| counts[other] > 0)
+            })
+            .filter(|&bin| tally.room(item, bin) > 0)
+            .min_by_key(|&bin| (raised(tally, item, bin), tally.free(bin).iter().sum::<i64>(), bin));
+        tally.change(item, from, 1);
+        let Some(to) = target else {
+            break;
+        };
+        let before = touched(tally, item, from, to);
+        tally.change(item, from, -1);
+        tally.change(item, to, 1);
+        let after = touched(tally, item, from, to);
+        for (gained, (after, before)) in gained.iter_mut().zip(after.iter().zip(before)) {
+            *gained += after - before;
+        }
+        moved.push((item, from, to));
+    }
+    let is_left = tally.counts[rule as usize].counts[group] == 0;
+    let holds = moved.iter().all(|&(item, ..)| tally.holds(item));
+    if is_left && holds && tally.assignment.compare(&gained, &nothing).is_lt() {
+        return true;
+    }
+    for &(item, from, to) in moved.iter().rev() {
+        tally.change(item, to, -1);
+        tally.change(item, from, 1);
+    }
+    false
 }
 
 /// Empties a bin, or leaves everything as it is.
@@ -458,6 +563,10 @@ fn raised(tally: &Tally<'_>, item: u32, bin: u32) -> (i64, i64) {
                 tally.index.rules[rule as usize],
                 Rule::Loss(..) | Rule::Survival(..)
             );
+            if let Rule::Span(..) = tally.index.rules[rule as usize] {
+                raised += i64::from(counts.counts[group] == 0);
+                continue;
+            }
             raised += i64::from(is_term && counts.counts[group] == counts.most.0);
             sum += counts.counts[group];
         }
@@ -638,7 +747,9 @@ fn touched(tally: &Tally<'_>, item: u32, from: u32, to: u32) -> Vec<f64> {
         })
         .collect();
     for &rule in &tally.index.rules_of[item as usize] {
-        if let Rule::Loss(stage, _) | Rule::Survival(stage, _) = tally.index.rules[rule as usize] {
+        if let Rule::Loss(stage, _) | Rule::Survival(stage, _) | Rule::Span(stage, _) =
+            tally.index.rules[rule as usize]
+        {
             values[stage] += tally.term_value(rule);
         }
     }

@@ -23,6 +23,9 @@ pub(super) struct Candidate<'a> {
     pub(super) most: i64,
 }
 
+/// What a filling is worth, and its copies by item.
+pub(super) type Filled = (f64, Vec<(u32, i64)>);
+
 /// What is free in a bin.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Free {
@@ -85,13 +88,13 @@ struct Step {
     copies: i64,
 }
 
-/// The best fillings found, the most valuable first: value, and copies by item.
+/// The best fillings found, the most valuable first.
 pub(super) fn fill(
     free: &Free,
     mut candidates: Vec<Candidate<'_>>,
     width: usize,
     n_answers: usize,
-) -> Vec<(f64, Vec<(u32, i64)>)> {
+) -> Vec<Filled> {
     sort(&mut candidates);
     let candidates = undominated(candidates);
     let worth = Worths::new(&candidates, free);

@@ -47,7 +47,7 @@ pub use reduce::{Reduced, reduce};
 pub use tally::Stop;
 pub use to_milp::StageModel;
 pub use types::{
-    Assignment, Balance, Bin, Cap, DeviceNeed, Gang, Item, Limit, Loss, Objective, Packing, Rate,
+    Assignment, Balance, Bin, Cap, DeviceNeed, Gang, Item, Limit, Loss, Objective, Packing, Rate, Span,
     Stage, Survival, Term, Yield,
 };
 pub use validate::{AssignmentFault, LARGEST_COUNT, LARGEST_QUANTITY, NO_GROUP};

@@ -19,7 +19,7 @@ use rayon::prelude::*;
 
 use super::construct::construct;
 use super::improve::Random;
-use super::knapsack::{Candidate, Free, fill};
+use super::knapsack::{Candidate, Filled, Free, fill};
 use super::ladder::{Bounds, Run};
 use super::tally::{Index, Stop, Tally};
 use super::types::Assignment;
@@ -396,7 +396,7 @@ impl<'a> Program<'a> {
     fn price(&mut self, width: usize) -> f64 {
         let is_left = |class: &usize| !self.classes[*class].bins.is_empty();
         let classes: Vec<usize> = (0..self.classes.len()).filter(is_left).collect();
-        let found: Vec<Vec<(f64, Vec<(u32, i64)>)>> = (classes.par_iter())
+        let found: Vec<Vec<Filled>> = (classes.par_iter())
             .map(|&class| self.best_fillings(class, width, PATTERNS))
             .collect();
         let mut promised = 0.0;
@@ -419,7 +419,7 @@ impl<'a> Program<'a> {
         class: usize,
         width: usize,
         n_answers: usize,
-    ) -> Vec<(f64, Vec<(u32, i64)>)> {
+    ) -> Vec<Filled> {
         let class = &self.classes[class];
         let candidates = class.items.iter().filter_map(|&(position, value)| {
             let item = &self.assignment.items[self.items[position as usize] as usize];

@@ -229,6 +229,9 @@ fn over_classes(assignment: &Assignment, class_of: &[u32], members: &[Vec<u32>])
             Objective::WorstShare(terms) => {
                 terms.iter_mut().for_each(|term| packing(&mut term.packing));
             }
+            Objective::Span(terms) => {
+                terms.iter_mut().for_each(|term| packing(&mut term.packing));
+            }
             Objective::Opened(_) => {}
         }
     }

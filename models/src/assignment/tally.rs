@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::devices::copies_on;
 use super::placement::Placement;
-use super::types::{Assignment, DeviceNeed, Objective, Packing};
+use super::types::{Assignment, DeviceNeed, Objective, Packing, Span};
 use super::validate::NO_GROUP;
 use crate::outcome::StopReason;
 use crate::solver::CancelToken;
@@ -44,6 +44,8 @@ pub(super) enum Rule {
     Survival(usize, usize),
     /// Stage and term.
     Loss(usize, usize),
+    /// Stage and term.
+    Span(usize, usize),
 }
 
 impl Rule {
@@ -59,7 +61,16 @@ impl Rule {
                 Objective::WorstShare(terms) => &terms[term].packing,
                 _ => unreachable!("losses are terms of worst-share stages"),
             },
+            Self::Span(stage, term) => &span(assignment, stage, term).packing,
         }
+    }
+}
+
+/// A term of a span stage.
+pub(super) fn span(assignment: &Assignment, stage: usize, term: usize) -> &Span {
+    match &assignment.stages[stage].objective {
+        Objective::Span(terms) => &terms[term],
+        _ => unreachable!("spans are terms of span stages"),
     }
 }
 
@@ -128,6 +139,9 @@ fn rules(assignment: &Assignment) -> Vec<Rule> {
             Objective::WorstShare(terms) => {
                 rules.extend((0..terms.len()).map(|term| Rule::Loss(stage, term)));
             }
+            Objective::Span(terms) => {
+                rules.extend((0..terms.len()).map(|term| Rule::Span(stage, term)));
+            }
             Objective::Value(_) | Objective::Yield(_) | Objective::Opened(_) => {}
         }
     }
@@ -142,6 +156,8 @@ pub(super) struct Counts {
     pub(super) most: (i64, usize),
     /// The smallest count and how many groups have it.
     pub(super) least: (i64, usize),
+    /// How many groups have any.
+    pub(super) n_used: usize,
 }
 
 impl Counts {
@@ -150,6 +166,7 @@ impl Counts {
             counts: base.to_vec(),
             most: (0, 0),
             least: (0, 0),
+            n_used: base.iter().filter(|&&count| count > 0).count(),
         };
         counts.find_most();
         counts.find_least();
@@ -176,6 +193,7 @@ impl Counts {
         let before = self.counts[group];
         let after = before + change;
         self.counts[group] = after;
+        self.n_used = self.n_used + usize::from(after > 0) - usize::from(before > 0);
         if before == self.most.0 {
             self.most.1 -= 1;
         }
@@ -405,7 +423,7 @@ impl<'a> Tally<'a> {
                 let max_skew = self.assignment.balances[balance].max_skew;
                 counts.least.0 + max_skew - counts.counts[group]
             }
-            Rule::Balance(_) | Rule::Survival(..) | Rule::Loss(..) => i64::MAX,
+            Rule::Balance(_) | Rule::Survival(..) | Rule::Loss(..) | Rule::Span(..) => i64::MAX,
         }
     }
 
@@ -427,7 +445,7 @@ impl<'a> Tally<'a> {
         placed == 0 || placed >= self.assignment.gangs[gang as usize].least()
     }
 
-    /// What a survival or loss term contributes to its stage.
+    /// What a survival, loss or span term contributes to its stage.
     pub(super) fn term_value(&self, rule: u32) -> f64 {
         let most = self.counts[rule as usize].most.0;
         match self.index.rules[rule as usize] {
@@ -441,6 +459,10 @@ impl<'a> Tally<'a> {
                 Objective::WorstShare(terms) => terms[term].share_of(most),
                 _ => unreachable!("losses are terms of worst-share stages"),
             },
+            Rule::Span(stage, term) => {
+                let weight = span(self.assignment, stage, term).weight;
+                weight as f64 * self.counts[rule as usize].n_used as f64
+            }
             Rule::Limit(_) | Rule::Balance(_) => 0.0,
         }
     }

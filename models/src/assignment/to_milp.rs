@@ -3,10 +3,10 @@
 //! # Model
 //! Columns, in this order: `x[i,b]` for every item and eligible bin with room; then, where they are needed, the auxiliary columns
 //! `gang[name]` (binary), `least[name]` (a balance's smallest count), `lost[name]` and `short[name]` (a survival's largest group
-//! and what is missing), `worst[name]` (a loss's largest group), `opened[b]` (binary), and `takes[i,b,k,d]` (copies of an item that take
+//! and what is missing), `worst[name]` (a loss's largest group), `opened[b]` and `used[name,g]` (binary), and `takes[i,b,k,d]` (copies of an item that take
 //! a part of a device).
 //! Rows: those of the [module](crate::assignment), `lost[name,g]`, `worst[name,g]` and `short[name]` that tie the auxiliary columns,
-//! `opened[i,b]`, `takes[i,b,k]` and `takes[i,b,k,d]` (`sum_d takes = count x x`, `takes <= x`), and `kept[stage]` for every earlier stage. Rows that cannot bind are left out.
+//! `opened[i,b]`, `used[name,g,i,b]`, `used[name,g,all]`, `takes[i,b,k]` and `takes[i,b,k,d]` (`sum_d takes = count x x`, `takes <= x`), and `kept[stage]` for every earlier stage. Rows that cannot bind are left out.
 //! The objective is the stage's, times [`StageModel::scale`]: worst shares have tiny coefficients, and whole ones are easier to prove.
 
 use std::collections::BTreeMap;
@@ -14,7 +14,8 @@ use std::sync::Arc;
 
 use super::devices::need_of;
 use super::placement::Placement;
-use super::types::{Assignment, DeviceNeed, Loss, Objective, Packing, Stage, Survival};
+use super::tally::span;
+use super::types::{Assignment, DeviceNeed, Loss, Objective, Packing, Span, Stage, Survival};
 use super::validate::NO_GROUP;
 use crate::milp::{ColumnKind, Milp, Sense};
 
@@ -43,6 +44,7 @@ enum Auxiliary {
     Short(usize, usize),
     Worst(usize, usize),
     Opened(u32),
+    Used(usize, usize, usize),
     Device(DeviceOf),
 }
 
@@ -194,6 +196,10 @@ fn auxiliary_value(assignment: &Assignment, placement: &Placement, auxiliary: Au
         Auxiliary::Short(stage, term) => survival(assignment, stage, term).short(placement),
         Auxiliary::Worst(stage, term) => most(&loss(assignment, stage, term).packing),
         Auxiliary::Opened(bin) => i64::from(placement.entries().iter().any(|entry| entry.1 == bin)),
+        Auxiliary::Used(stage, term, group) => {
+            let counts = span(assignment, stage, term).packing.counts(placement);
+            i64::from(counts[group] > 0)
+        }
         Auxiliary::Device(_) => unreachable!("what is taken of devices is found for a whole bin"),
     };
     whole as f64
@@ -601,6 +607,13 @@ impl<'a> Builder<'a> {
                     whole,
                 }
             }
+            Objective::Span(terms) => {
+                let mut expression = Expression::whole(Vec::new());
+                for (term, span) in terms.iter().enumerate() {
+                    self.add_span(position, term, span, &mut expression);
+                }
+                expression
+            }
             Objective::Opened(costs) => Expression::whole(self.add_opened(costs)),
         };
         expression
@@ -667,6 +680,39 @@ impl<'a> Builder<'a> {
             }
         }
         most
+    }
+
+    /// Binary columns of the groups that have no copy of the term yet; those that have one are a constant.
+    fn add_span(&mut self, stage: usize, term: usize, span: &Span, expression: &mut Expression) {
+        let by_group = self.columns_by_group(&span.packing);
+        for (group, columns) in by_group.iter().enumerate() {
+            let weight = span.weight as f64;
+            if span.packing.base[group] > 0 {
+                expression.constant += weight;
+                continue;
+            }
+            if columns.is_empty() || span.weight == 0 {
+                continue;
+            }
+            let name = format!("used[{},{group}]", span.name);
+            let auxiliary = Auxiliary::Used(stage, term, group);
+            let used = self.add_auxiliary(name, auxiliary, 0.0, 1.0);
+            expression.terms.push((used, weight));
+            for &column in columns {
+                let (item, bin) = self.columns[column];
+                let item = &self.assignment.items[item as usize].name;
+                let name = format!("used[{},{group},{item},{}]", span.name, self.bin_name(bin));
+                let terms = [(column, 1.0), (used, -self.upper(column))];
+                self.milp.add_row(name, -FREE, 0.0, terms);
+            }
+            let most = self.largest_sum(columns);
+            if columns.len() > 1 {
+                let mut terms: Vec<_> = columns.iter().map(|&column| (column, 1.0)).collect();
+                terms.push((used, -most));
+                let name = format!("used[{},{group},all]", span.name);
+                self.milp.add_row(name, -FREE, 0.0, terms);
+            }
+        }
     }
 
     /// Binary columns of the bins that cost something, with their costs.

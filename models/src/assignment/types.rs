@@ -157,6 +157,8 @@ pub enum Objective {
     Shortfall(Vec<Survival>),
     /// Minimize `sum over terms of weight x max_g (base_g + x_g) / total`.
     WorstShare(Vec<Loss>),
+    /// Minimize `sum over terms of weight x how many groups hold a copy of the term`, `base` included.
+    Span(Vec<Span>),
     /// Minimize the sum of the costs of bins that hold at least one copy (shape: bins; 0 = open already).
     Opened(Vec<i64>),
 }
@@ -213,6 +215,17 @@ pub struct Loss {
     pub weight: f64,
 }
 
+/// Copies that are to stay together: each group that holds any of them costs the weight.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Span {
+    /// Name of the rule.
+    pub name: String,
+    /// What is counted, and over which groups. Copies in bins of no group cost nothing.
+    pub packing: Packing,
+    /// Cost of a group, at least 0.
+    pub weight: i64,
+}
+
 impl Limit {
     /// The name of a group's row.
     #[must_use]
@@ -234,7 +247,9 @@ impl Objective {
     pub fn sense(&self) -> Sense {
         match self {
             Self::Value(_) | Self::Yield(_) => Sense::Maximize,
-            Self::Shortfall(_) | Self::WorstShare(_) | Self::Opened(_) => Sense::Minimize,
+            Self::Shortfall(_) | Self::WorstShare(_) | Self::Span(_) | Self::Opened(_) => {
+                Sense::Minimize
+            }
         }
     }
 }

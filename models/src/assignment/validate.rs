@@ -251,6 +251,12 @@ impl Check<'_> {
                         self.number(|| place(&term.name), term.weight, 0.0, 1e9);
                     }
                 }
+                Objective::Span(terms) => {
+                    for term in terms {
+                        self.packing(&place(&term.name), &term.packing);
+                        self.amount(|| place(&term.name), term.weight);
+                    }
+                }
                 Objective::Opened(costs) => {
                     self.length(|| place("costs"), costs.len(), self.assignment.bins.len());
                     for &cost in costs {
@@ -325,6 +331,11 @@ impl Check<'_> {
             _ => &[],
         });
         self.unique("survival", survivals.map(|term| term.name.as_str()));
+        let spans = stages().flat_map(|objective| match objective {
+            Objective::Span(terms) => terms.as_slice(),
+            _ => &[],
+        });
+        self.unique("span", spans.map(|term| term.name.as_str()));
     }
 
     fn unique<'n>(&mut self, kind: &str, names: impl Iterator<Item = &'n str>) {

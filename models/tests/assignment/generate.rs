@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use apportion_models::assignment::{
     Assignment, Balance, Bin, Cap, DeviceNeed, Gang, Item, Limit, Loss, NO_GROUP, Objective,
-    Packing, Rate, Stage, Survival, Term, Yield,
+    Packing, Rate, Span, Stage, Survival, Term, Yield,
 };
 
 /// Xorshift.
@@ -146,7 +146,32 @@ pub fn with_devices(seed: u64, size: &Size) -> Assignment {
         });
     }
     add_yields(random, &mut assignment);
+    add_span(random, &mut assignment);
     assignment
+}
+
+/// Puts a stage that keeps copies together somewhere after the first.
+fn add_span(random: &mut Random, assignment: &mut Assignment) {
+    if !random.chance(50) {
+        return;
+    }
+    let (n_items, n_bins) = (assignment.items.len(), assignment.bins.len());
+    let divisions: [Arc<Vec<u32>>; 2] = [
+        Arc::new((0..n_bins).map(|_| random.within(0, 1) as u32).collect()),
+        Arc::new((0..n_bins as u32).collect()),
+    ];
+    let span = |name: &str, random: &mut Random| Span {
+        name: name.into(),
+        packing: packing(random, &divisions, n_items, 1),
+        weight: random.within(0, 3),
+    };
+    let terms = vec![span("a", random), span("b", random)];
+    let first = assignment.stages.len().min(1);
+    let at = random.within(first as i64, assignment.stages.len() as i64) as usize;
+    assignment.stages.insert(at, Stage {
+        name: "together".into(),
+        objective: Objective::Span(terms),
+    });
 }
 
 /// Makes the values of some stages depend on the bin.

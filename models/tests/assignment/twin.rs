@@ -55,6 +55,9 @@ pub fn split(assignment: &Assignment) -> Assignment {
             Objective::WorstShare(terms) => {
                 terms.iter_mut().for_each(|term| packing(&mut term.packing));
             }
+            Objective::Span(terms) => {
+                terms.iter_mut().for_each(|term| packing(&mut term.packing));
+            }
             Objective::Opened(_) => {}
         }
     }
