@@ -377,7 +377,7 @@ fn split(whole: &Assignment) -> Assignment {
             Objective::Span(terms) => terms
                 .iter_mut()
                 .for_each(|term| term.packing = packing(&term.packing)),
-            Objective::Opened(_) => {}
+            Objective::Fragmentation(_) | Objective::Opened(_) => {}
         }
     }
     split.validate().unwrap();

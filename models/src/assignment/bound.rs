@@ -11,6 +11,7 @@
 //!   good in the last value stage must place: all of them, but for `floor((most value - value reached) / least value of a copy)`.
 //! - Shortfall of a term: what is left when as many as possible are placed, filled evenly.
 //! - Span of a term: the fewest groups that have room for as many copies: those with copies already, then those with most room.
+//! - Fragmentation: 0.
 //! - Open bins: the demand that must be placed for the value reached, into the cheapest capacity, fractionally, for each resource.
 //!
 //! All but the first are conditional on the values reached in earlier stages.
@@ -196,6 +197,7 @@ impl<'a> Room<'a> {
                     term.weight as f64 * n_groups as f64
                 })
                 .sum(),
+            Objective::Fragmentation(_) => 0.0,
             Objective::Opened(costs) => self.least_cost(costs, stage, reached),
         }
     }
@@ -398,7 +400,10 @@ fn packings(objective: &Objective) -> Vec<&Packing> {
         Objective::Shortfall(terms) => terms.iter().map(|term| &term.packing).collect(),
         Objective::WorstShare(terms) => terms.iter().map(|term| &term.packing).collect(),
         Objective::Span(terms) => terms.iter().map(|term| &term.packing).collect(),
-        Objective::Value(_) | Objective::Yield(_) | Objective::Opened(_) => Vec::new(),
+        Objective::Value(_)
+        | Objective::Yield(_)
+        | Objective::Fragmentation(_)
+        | Objective::Opened(_) => Vec::new(),
     }
 }
 

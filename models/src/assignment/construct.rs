@@ -3,7 +3,8 @@
 //! Order of items: by the values of one copy in the value stages, the larger first; then the larger share of all capacity first;
 //! then by name. A gang is placed as a whole when its first item comes up, and taken back when it does not reach its least number.
 //!
-//! Order of bins, for one copy: what its value there is below the best; what it raises of the worst groups (and of the cost of open bins), stage by stage; then, for
+//! Order of bins, for one copy: what its value there is below the best; what it raises of the worst groups (and of the cost of open bins, and of
+//! fragmentation), stage by stage; then, for
 //! copies that are to be together, the group with just enough room for all of them; then the smallest
 //! sum of the counts of its groups; then a bin in use; then the tightest fit; then the position.
 //!
@@ -16,7 +17,7 @@ use std::rc::Rc;
 
 use super::placement::Placement;
 use super::tally::{Index, Rule, Stop, Tally, span};
-use super::types::{Assignment, Objective};
+use super::types::{Assignment, Bin, Objective, Stage};
 use super::validate::NO_GROUP;
 use crate::outcome::StopReason;
 
@@ -238,6 +239,8 @@ struct Filler<'s> {
     scale: Vec<f64>,
     /// By kind of device: 1 / largest sum of a bin.
     device_scale: Vec<f64>,
+    /// More than the fragmentation of a bin can fall by.
+    largest_fall: f64,
     /// Place of each stage in [`Key::raises`].
     slots: Vec<Option<usize>>,
     /// Whether each division, known by its address, has a group of several bins. Looked up, never walked through.
@@ -275,6 +278,7 @@ impl<'s> Filler<'s> {
             steps: 0,
             scale,
             device_scale,
+            largest_fall: largest_fall(assignment),
             slots,
             has_wide_group: BTreeMap::new(),
             cells: BTreeMap::new(),
@@ -460,7 +464,11 @@ impl<'s> Filler<'s> {
             }
             let eligible = bins.iter().filter(|&&bin| self.eligible[bin as usize]);
             let room = eligible.map(|&bin| tally.room(item, bin)).sum::<i64>();
-            if room >= tally.remaining(item) { room } else { TOO_SMALL - room }
+            if room >= tally.remaining(item) {
+                room
+            } else {
+                TOO_SMALL - room
+            }
         };
         divisions.cells.bins.iter().map(fit).collect()
     }
@@ -483,8 +491,7 @@ impl<'s> Filler<'s> {
     fn bin_key(&self, tally: &Tally<'_>, item: u32, bin: u32, fine: &[u32]) -> Key {
         let demand = &tally.assignment.items[item as usize].demand;
         let closed = tally.load[bin as usize] == 0;
-        let is_spread =
-            |&&rule: &&u32| !matches!(tally.index.rules[rule as usize], Rule::Span(..));
+        let is_spread = |&&rule: &&u32| !matches!(tally.index.rules[rule as usize], Rule::Span(..));
         let mut key = Key {
             raises: [0.0; STAGES],
             fit: 0,
@@ -511,6 +518,16 @@ impl<'s> Filler<'s> {
         }
         if self.preference == Preference::TightestFit {
             return key;
+        }
+        for &stage in &tally.index.fragmentation_stages {
+            if let (Some(slot), Objective::Fragmentation(probes)) =
+                (self.slots[stage], &tally.assignment.stages[stage].objective)
+            {
+                let before = tally.fragmentation(probes, bin);
+                let rise = tally.fragmentation_with(probes, bin, item) - before;
+                // No key of a bin is below that of its cell, which has none of this.
+                key.raises[slot] += rise as f64 + self.largest_fall;
+            }
         }
         for &stage in &tally.index.opened_stages {
             if let (true, Some(slot), Objective::Opened(costs)) = (
@@ -613,6 +630,20 @@ impl<'s> Filler<'s> {
     }
 }
 
+/// The most that a bin's fragmentation can be in any stage.
+fn largest_fall(assignment: &Assignment) -> f64 {
+    let devices = |bin: &Bin| bin.devices.iter().flatten().sum::<i64>();
+    let most = assignment.bins.iter().map(devices).max().unwrap_or(0);
+    let weight = |stage: &Stage| match &stage.objective {
+        Objective::Fragmentation(probes) => {
+            probes.iter().map(|probe| i128::from(probe.weight)).sum()
+        }
+        _ => 0,
+    };
+    let weight = assignment.stages.iter().map(weight).max().unwrap_or(0);
+    weight as f64 * most as f64
+}
+
 fn has_wide_group(group_of: &[u32], n_groups: usize) -> bool {
     let mut seen = vec![false; n_groups];
     (group_of.iter())
@@ -639,11 +670,10 @@ impl Cells {
 /// How many copies go into the bin at once: as many as fit when nothing is counted by group; else one, or a small part of very many.
 fn step(tally: &Tally<'_>, item: u32, bin: u32, divisions: &Divisions) -> i64 {
     let room = tally.room(item, bin);
-    let counted = (divisions.coarse.iter().chain(&divisions.fine))
-        .any(|&rule| {
-            let rule = tally.index.rules[rule as usize];
-            !matches!(rule, Rule::Limit(_) | Rule::Span(..))
-        });
+    let counted = (divisions.coarse.iter().chain(&divisions.fine)).any(|&rule| {
+        let rule = tally.index.rules[rule as usize];
+        !matches!(rule, Rule::Limit(_) | Rule::Span(..))
+    });
     if counted {
         room.min(1 + tally.remaining(item) / SINGLE_STEPS)
     } else {

@@ -234,7 +234,10 @@ impl Assignment {
     pub fn values(&self, placement: &Placement) -> Vec<f64> {
         self.stages
             .iter()
-            .map(|stage| stage.objective.value(placement))
+            .map(|stage| match &stage.objective {
+                Objective::Fragmentation(probes) => self.fragmentation(probes, placement) as f64,
+                other => other.value(placement),
+            })
             .collect()
     }
 
@@ -296,9 +299,8 @@ impl Objective {
                 terms.iter().map(short).sum::<i128>() as f64
             }
             Self::WorstShare(terms) => terms.iter().map(|term| term.share(placement)).sum(),
-            Self::Span(terms) => {
-                terms.iter().map(|term| term.cost(placement)).sum::<i128>() as f64
-            }
+            Self::Span(terms) => terms.iter().map(|term| term.cost(placement)).sum::<i128>() as f64,
+            Self::Fragmentation(_) => unreachable!("it takes the assignment to say what is free"),
             Self::Opened(costs) => {
                 let mut bins: Vec<u32> = placement.entries().iter().map(|entry| entry.1).collect();
                 bins.sort_unstable();

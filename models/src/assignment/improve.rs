@@ -9,7 +9,7 @@ use super::ladder::{Bounds, Run};
 use super::neighborhood::Neighborhood;
 use super::placement::Placement;
 use super::tally::{Index, Rule, Tally};
-use super::types::{Objective, Term};
+use super::types::{Objective, Probe, Term};
 use super::worth::Worth;
 
 /// Neighborhoods in a row that may fail before a stage is given up.
@@ -43,9 +43,16 @@ pub(super) fn improve(run: &mut Run<'_>, bounds: &Bounds<'_>, stage: usize) {
         let part = Neighborhood::cut(&tally, &items, &bins);
         match solve_part(run, &part, stage) {
             Some(better) => {
+                let before = run.values.clone();
                 part.replace(&mut tally, &part.current, &better);
                 run.take(&tally.placement());
-                idle = 0;
+                if assignment.compare(&run.values, &before).is_lt() {
+                    idle = 0;
+                } else {
+                    // Copies that stay may have got other devices than the part took them to have.
+                    part.replace(&mut tally, &better, &part.current);
+                    idle += 1;
+                }
             }
             None => idle += 1,
         }
@@ -140,6 +147,9 @@ impl Search {
         let mut looks = run.options.moves * LOOKS_PER_MOVE;
         if let Objective::Opened(costs) = &tally.assignment.stages[self.stage].objective {
             return self.close_bins(run, tally, costs, &mut looks);
+        }
+        if let Objective::Fragmentation(probes) = &tally.assignment.stages[self.stage].objective {
+            return move_fragments(run, tally, probes, &mut looks);
         }
         if let Some(worth) = tally.assignment.stages[self.stage].objective.worth() {
             let terms = worth.best(tally.assignment);
@@ -255,6 +265,7 @@ impl Search {
             }
             Objective::Shortfall(_) | Objective::WorstShare(_) => self.around_worst(tally),
             Objective::Span(_) => self.around_span(tally),
+            Objective::Fragmentation(probes) => self.around_fragments(tally, probes),
             Objective::Opened(costs) => self.around_open(tally, costs),
         }?;
         let n_columns = run.part_columns();
@@ -385,7 +396,10 @@ impl Search {
         let mut bins = self.random.some(&inside, BINS / 2);
         let item = *self.random.pick(&packing.items)?;
         let counts = &tally.counts[rule as usize].counts;
-        let eligible = tally.assignment.items[item as usize].eligible.iter().copied();
+        let eligible = tally.assignment.items[item as usize]
+            .eligible
+            .iter()
+            .copied();
         let others: Vec<u32> = eligible
             .filter(|&bin| {
                 let other = tally.group(rule, bin);
@@ -394,6 +408,28 @@ impl Search {
             .collect();
         self.add_random(&others, &mut bins);
         Some((packing.items.to_vec(), bins))
+    }
+
+    /// A bin with much that nothing could use, and other bins.
+    fn around_fragments(
+        &mut self,
+        tally: &Tally<'_>,
+        probes: &[Probe],
+    ) -> Option<(Vec<u32>, Vec<u32>)> {
+        let all: Vec<u32> = (0..tally.assignment.bins.len() as u32).collect();
+        let mut worst: Vec<(i128, u32)> = (all.iter())
+            .filter(|&&bin| tally.load[bin as usize] > 0)
+            .map(|&bin| (-tally.fragmentation(probes, bin), bin))
+            .collect();
+        worst.sort_unstable();
+        let worst: Vec<u32> = worst.iter().take(2 * BINS).map(|&(_, bin)| bin).collect();
+        let mut bins = vec![*self.random.pick(&worst)?];
+        for bin in self.random.some(&all, 2) {
+            if !bins.contains(&bin) {
+                bins.push(bin);
+            }
+        }
+        Some((Vec::new(), bins))
     }
 
     /// An open bin that holds little, and other open bins.
@@ -426,6 +462,41 @@ impl Search {
     }
 }
 
+/// Moves single copies with devices to where they leave less that cannot be used, as long as that helps.
+fn move_fragments(
+    run: &mut Run<'_>,
+    tally: &mut Tally<'_>,
+    probes: &[Probe],
+    looks: &mut usize,
+) -> bool {
+    const PROBES_PER_LOOK: usize = 8;
+    let assignment = tally.assignment;
+    let mut moved = false;
+    for (item, of_item) in (0_u32..).zip(&assignment.items) {
+        if of_item.devices.is_empty() {
+            continue;
+        }
+        let bins: Vec<u32> = tally.at[item as usize].keys().copied().collect();
+        for from in bins {
+            let cost = of_item.eligible.len() * (1 + probes.len() / PROBES_PER_LOOK);
+            if *looks < cost || run.must_stop() {
+                return moved;
+            }
+            *looks -= cost;
+            tally.change(item, from, -1);
+            let target = (of_item.eligible.iter().copied())
+                .filter(|&bin| bin != from && tally.room(item, bin) > 0)
+                .min_by_key(|&bin| {
+                    let before = tally.fragmentation(probes, bin);
+                    (tally.fragmentation_with(probes, bin, item) - before, bin)
+                });
+            tally.change(item, from, 1);
+            moved |= target.is_some_and(|to| move_if_better(tally, item, from, to));
+        }
+    }
+    moved
+}
+
 /// What a rule's target is compared with: its worst count, or how many groups it uses.
 fn excess(tally: &Tally<'_>, rule: u32) -> i64 {
     let counts = &tally.counts[rule as usize];
@@ -437,17 +508,22 @@ fn excess(tally: &Tally<'_>, rule: u32) -> i64 {
 
 /// Groups with copies, none of which has to be there; those with the fewest first.
 fn groups_to_leave(tally: &Tally<'_>, rule: u32) -> Vec<usize> {
-    let base = &tally.index.rules[rule as usize].packing(tally.assignment).base;
+    let base = &tally.index.rules[rule as usize]
+        .packing(tally.assignment)
+        .base;
     let counts = &tally.counts[rule as usize].counts;
-    let mut groups: Vec<usize> =
-        (0..base.len()).filter(|&group| base[group] == 0 && counts[group] > 0).collect();
+    let mut groups: Vec<usize> = (0..base.len())
+        .filter(|&group| base[group] == 0 && counts[group] > 0)
+        .collect();
     groups.sort_by_key(|&group| (counts[group], group));
     groups
 }
 
 /// Moves all copies of the term out of one of its groups into others that it uses, if the result is better.
 fn leave_a_group(tally: &mut Tally<'_>, rule: u32, looks: &mut usize) -> bool {
-    groups_to_leave(tally, rule).into_iter().any(|group| leave(tally, rule, group, looks))
+    groups_to_leave(tally, rule)
+        .into_iter()
+        .any(|group| leave(tally, rule, group, looks))
 }
 
 fn leave(tally: &mut Tally<'_>, rule: u32, group: usize, looks: &mut usize) -> bool {
@@ -474,7 +550,13 @@ fn leave(tally: &mut Tally<'_>, rule: u32, group: usize, looks: &mut usize) -> b
                 other != Some(group) && other.is_none_or(|other| counts[other] > 0)
             })
             .filter(|&bin| tally.room(item, bin) > 0)
-            .min_by_key(|&bin| (raised(tally, item, bin), tally.free(bin).iter().sum::<i64>(), bin));
+            .min_by_key(|&bin| {
+                (
+                    raised(tally, item, bin),
+                    tally.free(bin).iter().sum::<i64>(),
+                    bin,
+                )
+            });
         tally.change(item, from, 1);
         let Some(to) = target else {
             break;
@@ -737,6 +819,10 @@ fn touched(tally: &Tally<'_>, item: u32, from: u32, to: u32) -> Vec<f64> {
                     if is_open { costs[bin as usize] } else { 0 }
                 };
                 (cost(from) + cost(to)) as f64
+            }
+            Objective::Fragmentation(probes) => {
+                let bins = [from, to].map(|bin| tally.fragmentation(probes, bin));
+                bins.iter().sum::<i128>() as f64
             }
             Objective::Yield(by_class) => {
                 let copies = |bin: u32| tally.at[item as usize].get(&bin).copied().unwrap_or(0);

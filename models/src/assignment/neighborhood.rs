@@ -6,8 +6,8 @@ use super::evaluate::PlacementFault;
 use super::placement::{Entry, Placement};
 use super::tally::{Rule, Tally};
 use super::types::{
-    Assignment, Balance, Bin, Cap, Gang, Item, Limit, Loss, Objective, Packing, Rate, Span, Stage,
-    Survival, Term, Yield,
+    Assignment, Balance, Bin, Cap, Gang, Item, Limit, Loss, Objective, Packing, Probe, Rate, Span,
+    Stage, Survival, Term, Yield,
 };
 use super::validate::NO_GROUP;
 
@@ -336,6 +336,13 @@ impl<'a> Cut<'a> {
                         Objective::WorstShare(self.losses(position, terms))
                     }
                     Objective::Span(terms) => Objective::Span(self.spans(position, terms)),
+                    Objective::Fragmentation(probes) => {
+                        let local = |probe: &Probe| Probe {
+                            eligible: Arc::new(Self::local(self.bins, &probe.eligible)),
+                            ..probe.clone()
+                        };
+                        Objective::Fragmentation(probes.iter().map(local).collect())
+                    }
                     Objective::Opened(costs) => Objective::Opened(self.opened(costs)),
                 },
             })

@@ -414,12 +414,7 @@ impl<'a> Program<'a> {
     }
 
     /// The fillings of a bin of the class that gain most at the prices.
-    fn best_fillings(
-        &self,
-        class: usize,
-        width: usize,
-        n_answers: usize,
-    ) -> Vec<Filled> {
+    fn best_fillings(&self, class: usize, width: usize, n_answers: usize) -> Vec<Filled> {
         let class = &self.classes[class];
         let candidates = class.items.iter().filter_map(|&(position, value)| {
             let item = &self.assignment.items[self.items[position as usize] as usize];

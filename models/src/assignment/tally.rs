@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use super::devices::copies_on;
+use super::fragments::fragmentation;
 use super::placement::Placement;
-use super::types::{Assignment, DeviceNeed, Objective, Packing, Span};
+use super::types::{Assignment, DeviceNeed, Objective, Packing, Probe, Span};
 use super::validate::NO_GROUP;
 use crate::outcome::StopReason;
 use crate::solver::CancelToken;
@@ -87,6 +88,8 @@ pub(super) struct Index {
     pub(super) gang_of: Vec<Option<u32>>,
     /// The sum of the costs of a bin in all stages that count open bins, by stage: position of the stage.
     pub(super) opened_stages: Vec<usize>,
+    /// Stages that count what is free of devices and cannot be used.
+    pub(super) fragmentation_stages: Vec<usize>,
     /// Stages in which the value of a copy depends on its bin.
     pub(super) yield_stages: Vec<usize>,
 }
@@ -100,6 +103,7 @@ impl Index {
             caps_of: vec![Vec::new(); n_items],
             gang_of: vec![None; n_items],
             opened_stages: Vec::new(),
+            fragmentation_stages: Vec::new(),
             yield_stages: Vec::new(),
         };
         for (position, rule) in index.rules.iter().enumerate() {
@@ -120,6 +124,7 @@ impl Index {
         for (position, stage) in assignment.stages.iter().enumerate() {
             match stage.objective {
                 Objective::Opened(_) => index.opened_stages.push(position),
+                Objective::Fragmentation(_) => index.fragmentation_stages.push(position),
                 Objective::Yield(_) => index.yield_stages.push(position),
                 _ => {}
             }
@@ -142,7 +147,10 @@ fn rules(assignment: &Assignment) -> Vec<Rule> {
             Objective::Span(terms) => {
                 rules.extend((0..terms.len()).map(|term| Rule::Span(stage, term)));
             }
-            Objective::Value(_) | Objective::Yield(_) | Objective::Opened(_) => {}
+            Objective::Value(_)
+            | Objective::Yield(_)
+            | Objective::Fragmentation(_)
+            | Objective::Opened(_) => {}
         }
     }
     rules
@@ -286,6 +294,37 @@ impl<'a> Tally<'a> {
             .collect()
     }
 
+    /// The fragmentation of a bin.
+    pub(super) fn fragmentation(&self, probes: &[Probe], bin: u32) -> i128 {
+        fragmentation(probes, bin, self.free(bin), self.free_devices(bin))
+    }
+
+    /// The fragmentation of a bin once it has one more copy, for which there is room.
+    pub(super) fn fragmentation_with(&self, probes: &[Probe], bin: u32, item: u32) -> i128 {
+        let of_item = &self.assignment.items[item as usize];
+        let amounts = self.free(bin).iter().zip(&of_item.demand);
+        let amounts: Vec<i64> = amounts.map(|(free, demand)| free - demand).collect();
+        if of_item.devices.is_empty() {
+            return fragmentation(probes, bin, &amounts, self.free_devices(bin));
+        }
+        let counts = self.with_one_more(bin, item);
+        let devices = self
+            .assignment
+            .free_devices(bin, &counts)
+            .unwrap_or_default();
+        fragmentation(probes, bin, &amounts, &devices)
+    }
+
+    /// Items with devices in the bin and their copies, with one more of an item.
+    fn with_one_more(&self, bin: u32, item: u32) -> Vec<(u32, i64)> {
+        let mut counts = self.on_devices(bin);
+        match counts.binary_search_by_key(&item, |counted| counted.0) {
+            Ok(at) => counts[at].1 += 1,
+            Err(at) => counts.insert(at, (item, 1)),
+        }
+        counts
+    }
+
     fn repack(&mut self, bin: u32) {
         let counts = self.on_devices(bin);
         if let Some(devices) = self.assignment.free_devices(bin, &counts) {
@@ -311,12 +350,7 @@ impl<'a> Tally<'a> {
         if room > 0 || most <= 0 || self.load[bin as usize] == 0 || !needs.iter().all(has_amount) {
             return room;
         }
-        let mut counts = self.on_devices(bin);
-        match counts.iter_mut().find(|counted| counted.0 == item) {
-            Some(counted) => counted.1 += 1,
-            None => counts.push((item, 1)),
-        }
-        counts.sort_unstable();
+        let counts = self.with_one_more(bin, item);
         i64::from(self.assignment.unpacked_kinds(bin, &counts).is_empty())
     }
 

@@ -3,10 +3,12 @@
 //! # Model
 //! Columns, in this order: `x[i,b]` for every item and eligible bin with room; then, where they are needed, the auxiliary columns
 //! `gang[name]` (binary), `least[name]` (a balance's smallest count), `lost[name]` and `short[name]` (a survival's largest group
-//! and what is missing), `worst[name]` (a loss's largest group), `opened[b]` and `used[name,g]` (binary), and `takes[i,b,k,d]` (copies of an item that take
+//! and what is missing), `worst[name]` (a loss's largest group), `opened[b]`, `used[name,g]` and `filled[b,n]` (binary; the bin holds its n-th set of copies), and `takes[i,b,k,d]` (copies of an item that take
 //! a part of a device).
 //! Rows: those of the [module](crate::assignment), `lost[name,g]`, `worst[name,g]` and `short[name]` that tie the auxiliary columns,
-//! `opened[i,b]`, `used[name,g,i,b]`, `used[name,g,all]`, `takes[i,b,k]` and `takes[i,b,k,d]` (`sum_d takes = count x x`, `takes <= x`), and `kept[stage]` for every earlier stage. Rows that cannot bind are left out.
+//! `opened[i,b]`, `used[name,g,i,b]`, `used[name,g,all]`, `filled[b]` and `filled[i,b]`, `takes[i,b,k]` and `takes[i,b,k,d]` (`sum_d takes = count x x`, `takes <= x`), and `kept[stage]` for every earlier stage. Rows that cannot bind are left out.
+//! A stage about fragmentation is exact where all that each bin may hold can be listed; bins with more add nothing to it, so that its
+//! program, and those of later stages, bound the values and do not reach them.
 //! The objective is the stage's, times [`StageModel::scale`]: worst shares have tiny coefficients, and whole ones are easier to prove.
 
 use std::collections::BTreeMap;
@@ -15,10 +17,14 @@ use std::sync::Arc;
 use super::devices::need_of;
 use super::placement::Placement;
 use super::tally::span;
-use super::types::{Assignment, DeviceNeed, Loss, Objective, Packing, Span, Stage, Survival};
+use super::types::{
+    Assignment, DeviceNeed, Loss, Objective, Packing, Probe, Span, Stage, Survival,
+};
 use super::validate::NO_GROUP;
 use crate::milp::{ColumnKind, Milp, Sense};
 
+/// Sets of copies that are listed for one bin.
+const LARGEST_FILLINGS: usize = 500;
 const FREE: f64 = f64::INFINITY;
 
 /// The integer program of one stage of an assignment, and how placements translate.
@@ -33,6 +39,8 @@ pub struct StageModel {
     /// Item and bin of each of the first columns.
     pub columns: Vec<(u32, u32)>,
     auxiliaries: Vec<Auxiliary>,
+    /// Bins and what they may hold, where that is listed.
+    fillings: Vec<(u32, Vec<(u32, i64)>)>,
 }
 
 /// What a column after the `x` stands for.
@@ -45,6 +53,8 @@ enum Auxiliary {
     Worst(usize, usize),
     Opened(u32),
     Used(usize, usize, usize),
+    /// Position in [`StageModel::fillings`].
+    Filled(usize),
     Device(DeviceOf),
 }
 
@@ -123,10 +133,19 @@ impl StageModel {
         };
         let mut values: Vec<f64> = self.columns.iter().map(copies).collect();
         let taken = self.taken(assignment, placement);
+        let mut by_bin: BTreeMap<u32, Vec<(u32, i64)>> = BTreeMap::new();
+        for &(item, bin, copies) in placement.entries() {
+            by_bin.entry(bin).or_default().push((item, copies));
+        }
         let auxiliary = |&auxiliary: &Auxiliary| match auxiliary {
             Auxiliary::Device(of) => {
                 let key = (of.bin, of.item, of.kind, of.device);
                 taken.get(&key).copied().unwrap_or(0) as f64
+            }
+            Auxiliary::Filled(position) => {
+                let (bin, counts) = &self.fillings[position];
+                let holds = by_bin.get(bin).map_or(&[][..], Vec::as_slice);
+                f64::from(u8::from(holds == counts.as_slice()))
             }
             other => auxiliary_value(assignment, placement, other),
         };
@@ -200,7 +219,9 @@ fn auxiliary_value(assignment: &Assignment, placement: &Placement, auxiliary: Au
             let counts = span(assignment, stage, term).packing.counts(placement);
             i64::from(counts[group] > 0)
         }
-        Auxiliary::Device(_) => unreachable!("what is taken of devices is found for a whole bin"),
+        Auxiliary::Device(_) | Auxiliary::Filled(_) => {
+            unreachable!("what a bin holds is found for the whole bin")
+        }
     };
     whole as f64
 }
@@ -244,6 +265,9 @@ struct Builder<'a> {
     of_bin: Vec<Vec<usize>>,
     /// Capacity rows of each bin.
     capacity_rows: Vec<Vec<usize>>,
+    fillings: Vec<(u32, Vec<(u32, i64)>)>,
+    /// The columns of the fillings of each bin, once they are listed.
+    filled: BTreeMap<u32, Vec<usize>>,
 }
 
 impl<'a> Builder<'a> {
@@ -267,6 +291,8 @@ impl<'a> Builder<'a> {
             gang_of,
             of_bin: vec![Vec::new(); assignment.bins.len()],
             capacity_rows: vec![Vec::new(); assignment.bins.len()],
+            fillings: Vec::new(),
+            filled: BTreeMap::new(),
         }
     }
 
@@ -277,6 +303,7 @@ impl<'a> Builder<'a> {
             whole: self.whole,
             columns: self.columns,
             auxiliaries: self.auxiliaries,
+            fillings: self.fillings,
         }
     }
 
@@ -614,6 +641,7 @@ impl<'a> Builder<'a> {
                 }
                 expression
             }
+            Objective::Fragmentation(probes) => self.add_fragmentation(probes),
             Objective::Opened(costs) => Expression::whole(self.add_opened(costs)),
         };
         expression
@@ -680,6 +708,94 @@ impl<'a> Builder<'a> {
             }
         }
         most
+    }
+
+    /// A binary column for everything that a bin may hold, with its fragmentation; bins that may hold too much add nothing, so that the
+    /// program bounds the stage, and is exact where every bin is listed.
+    fn add_fragmentation(&mut self, probes: &[Probe]) -> Expression {
+        let mut expression = Expression::whole(Vec::new());
+        for bin in 0..self.assignment.bins.len() as u32 {
+            if self.of_bin[bin as usize].is_empty() {
+                let amount = self.assignment.bin_fragmentation(probes, bin, &[]);
+                expression.constant += amount as f64;
+                continue;
+            }
+            for column in self.add_fillings(bin) {
+                let Auxiliary::Filled(position) = self.auxiliaries[column - self.columns.len()]
+                else {
+                    continue;
+                };
+                let counts = &self.fillings[position].1;
+                let amount = self.assignment.bin_fragmentation(probes, bin, counts);
+                expression.terms.push((column, amount as f64));
+            }
+        }
+        expression
+    }
+
+    /// The columns of everything that the bin may hold, with the rows that tie them; none if there is too much.
+    fn add_fillings(&mut self, bin: u32) -> Vec<usize> {
+        if let Some(known) = self.filled.get(&bin) {
+            return known.clone();
+        }
+        let columns = self.of_bin[bin as usize].clone();
+        let mut listed = vec![Vec::new()];
+        for &column in &columns {
+            let (item, most) = (self.columns[column].0, self.upper(column) as i64);
+            let fits = |counts: &Vec<(u32, i64)>| self.fits(bin, counts);
+            let with = |counts: &Vec<(u32, i64)>, copies| {
+                let mut more = counts.clone();
+                more.extend((copies > 0).then_some((item, copies)));
+                more
+            };
+            listed = (listed.iter())
+                .flat_map(|counts| (0..=most).map(move |copies| with(counts, copies)))
+                .filter(fits)
+                .take(LARGEST_FILLINGS + 1)
+                .collect();
+        }
+        if listed.len() > LARGEST_FILLINGS {
+            self.filled.insert(bin, Vec::new());
+            return Vec::new();
+        }
+        let name = self.bin_name(bin);
+        let mut filled = Vec::new();
+        let mut ties: Vec<Vec<(usize, f64)>> =
+            columns.iter().map(|&column| vec![(column, -1.0)]).collect();
+        for (position, counts) in listed.into_iter().enumerate() {
+            let auxiliary = Auxiliary::Filled(self.fillings.len());
+            let column =
+                self.add_auxiliary(format!("filled[{name},{position}]"), auxiliary, 0.0, 1.0);
+            for (tie, &of_item) in ties.iter_mut().zip(&columns) {
+                let item = self.columns[of_item].0;
+                let copies = counts.iter().find(|counted| counted.0 == item);
+                tie.extend(copies.map(|counted| (column, counted.1 as f64)));
+            }
+            self.fillings.push((bin, counts));
+            filled.push(column);
+        }
+        let all = filled.iter().map(|&column| (column, 1.0));
+        self.milp.add_row(format!("filled[{name}]"), 1.0, 1.0, all);
+        for (tie, &column) in ties.into_iter().zip(&columns) {
+            let item = &self.assignment.items[self.columns[column].0 as usize].name;
+            self.milp
+                .add_row(format!("filled[{item},{name}]"), 0.0, 0.0, tie);
+        }
+        self.filled.insert(bin, filled.clone());
+        filled
+    }
+
+    /// Whether the bin has capacity and devices for the counts.
+    fn fits(&self, bin: u32, counts: &[(u32, i64)]) -> bool {
+        let capacity = self.assignment.bins[bin as usize].capacity.iter();
+        let has_capacity = capacity.enumerate().all(|(resource, &capacity)| {
+            let demand = |&(item, copies): &(u32, i64)| {
+                let demand = self.assignment.items[item as usize].demand[resource];
+                i128::from(demand) * i128::from(copies)
+            };
+            counts.iter().map(demand).sum::<i128>() <= i128::from(capacity)
+        });
+        has_capacity && self.assignment.unpacked_kinds(bin, counts).is_empty()
     }
 
     /// Binary columns of the groups that have no copy of the term yet; those that have one are a constant.

@@ -159,6 +159,8 @@ pub enum Objective {
     WorstShare(Vec<Loss>),
     /// Minimize `sum over terms of weight x how many groups hold a copy of the term`, `base` included.
     Span(Vec<Span>),
+    /// Minimize the free devices that copies to come could not use, `sum over bins and probes of weight x unusable thousandths`.
+    Fragmentation(Vec<Probe>),
     /// Minimize the sum of the costs of bins that hold at least one copy (shape: bins; 0 = open already).
     Opened(Vec<i64>),
 }
@@ -215,6 +217,20 @@ pub struct Loss {
     pub weight: f64,
 }
 
+/// What may be asked for later: a shape of copies, and how much it counts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Probe {
+    /// What one copy would need, by resource.
+    pub demand: Vec<i64>,
+    /// The devices that it would need; kinds ascending, each at most once.
+    pub devices: Vec<DeviceNeed>,
+    /// Bins that it might go to, ascending.
+    #[serde(with = "shared")]
+    pub eligible: Arc<Vec<u32>>,
+    /// Weight, as a share of all that may be asked for, at least 0.
+    pub weight: i64,
+}
+
 /// Copies that are to stay together: each group that holds any of them costs the weight.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Span {
@@ -247,9 +263,11 @@ impl Objective {
     pub fn sense(&self) -> Sense {
         match self {
             Self::Value(_) | Self::Yield(_) => Sense::Maximize,
-            Self::Shortfall(_) | Self::WorstShare(_) | Self::Span(_) | Self::Opened(_) => {
-                Sense::Minimize
-            }
+            Self::Shortfall(_)
+            | Self::WorstShare(_)
+            | Self::Span(_)
+            | Self::Fragmentation(_)
+            | Self::Opened(_) => Sense::Minimize,
         }
     }
 }

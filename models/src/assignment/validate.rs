@@ -257,6 +257,19 @@ impl Check<'_> {
                         self.amount(|| place(&term.name), term.weight);
                     }
                 }
+                Objective::Fragmentation(probes) => {
+                    let (n_resources, n_bins) =
+                        (self.assignment.resources.len(), self.assignment.bins.len());
+                    for probe in probes {
+                        self.length(|| place("demand"), probe.demand.len(), n_resources);
+                        for &demand in &probe.demand {
+                            self.amount(|| place("demand"), demand);
+                        }
+                        self.needs(|| place("devices"), &probe.devices);
+                        self.positions(|| place("eligible"), &probe.eligible, n_bins);
+                        self.count(|| place("weight"), probe.weight);
+                    }
+                }
                 Objective::Opened(costs) => {
                     self.length(|| place("costs"), costs.len(), self.assignment.bins.len());
                     for &cost in costs {

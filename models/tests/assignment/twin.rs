@@ -58,7 +58,7 @@ pub fn split(assignment: &Assignment) -> Assignment {
             Objective::Span(terms) => {
                 terms.iter_mut().for_each(|term| packing(&mut term.packing));
             }
-            Objective::Opened(_) => {}
+            Objective::Fragmentation(_) | Objective::Opened(_) => {}
         }
     }
     split
