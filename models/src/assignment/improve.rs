@@ -3,13 +3,19 @@
 //! A neighborhood is a handful of bins with everything in them, chosen around what keeps the stage from its bound: copies without a
 //! place, the worst group of a term, a bin that could be closed. Its optimum replaces what is there if that is lexicographically better.
 
+mod fragments;
+mod spans;
+mod values;
+
+use self::fragments::move_fragments;
+use self::spans::leave_a_group;
 use super::bound::Room;
 use super::evaluate::TIE;
 use super::ladder::{Bounds, Run};
 use super::neighborhood::Neighborhood;
 use super::placement::Placement;
 use super::tally::{Index, Rule, Tally};
-use super::types::{Objective, Probe, Term};
+use super::types::{Objective, Term};
 use super::worth::Worth;
 
 /// Neighborhoods in a row that may fail before a stage is given up.
@@ -174,59 +180,6 @@ impl Search {
         moved
     }
 
-    /// Moves single copies to bins where they are worth more, where no earlier stage suffers.
-    fn raise_values(
-        &self,
-        run: &mut Run<'_>,
-        tally: &mut Tally<'_>,
-        terms: &[Term],
-        looks: &mut usize,
-    ) -> bool {
-        let mut raised = false;
-        for (item, from) in self.below_best(tally, terms) {
-            while tally.at[item as usize].contains_key(&from) {
-                if *looks == 0 || run.must_stop() {
-                    return raised;
-                }
-                if !self.raise_value(tally, item, from, looks) {
-                    break;
-                }
-                raised = true;
-            }
-        }
-        raised
-    }
-
-    /// Moves a copy to the bin where it is worth most, if that is better.
-    fn raise_value(&self, tally: &mut Tally<'_>, item: u32, from: u32, looks: &mut usize) -> bool {
-        let Some(worth) = tally.assignment.stages[self.stage].objective.worth() else {
-            return false;
-        };
-        let eligible = &tally.assignment.items[item as usize].eligible;
-        *looks = looks.saturating_sub(eligible.len());
-        let here = worth.of(item, from);
-        tally.change(item, from, -1);
-        let target = (eligible.iter().copied())
-            .filter(|&bin| worth.of(item, bin) > here && tally.room(item, bin) > 0)
-            .min_by_key(|&bin| (-worth.of(item, bin), raised(tally, item, bin), bin));
-        tally.change(item, from, 1);
-        target.is_some_and(|to| move_if_better(tally, item, from, to))
-    }
-
-    /// Items and bins of copies that would be worth more elsewhere.
-    fn below_best(&self, tally: &Tally<'_>, terms: &[Term]) -> Vec<(u32, u32)> {
-        let Some(worth) = tally.assignment.stages[self.stage].objective.worth() else {
-            return Vec::new();
-        };
-        let of_term = |term: &Term| {
-            let (item, best) = (term.item, term.value);
-            let bins = tally.at[item as usize].keys();
-            let below = bins.filter(move |&&bin| worth.of(item, bin) < best);
-            below.map(move |&bin| (item, bin))
-        };
-        terms.iter().flat_map(of_term).collect()
-    }
-
     /// Empties bins into other open ones, those with the fewest copies first, where no earlier stage suffers.
     fn close_bins(
         &self,
@@ -324,21 +277,6 @@ impl Search {
         Some((items, bins))
     }
 
-    /// A copy that would be worth more elsewhere, its bin, and bins where it would be.
-    fn around_low(&mut self, tally: &Tally<'_>, terms: &[Term]) -> Option<(Vec<u32>, Vec<u32>)> {
-        let worth = tally.assignment.stages[self.stage].objective.worth()?;
-        let (item, from) = *self.random.pick(&self.below_best(tally, terms))?;
-        let eligible = tally.assignment.items[item as usize]
-            .eligible
-            .iter()
-            .copied();
-        let here = worth.of(item, from);
-        let better: Vec<u32> = eligible.filter(|&bin| worth.of(item, bin) > here).collect();
-        let mut bins = vec![from];
-        self.add_random(&better, &mut bins);
-        Some((vec![item], bins))
-    }
-
     /// Bins of a worst group, and bins of groups with few copies.
     fn around_worst(&mut self, tally: &Tally<'_>) -> Option<(Vec<u32>, Vec<u32>)> {
         let rule = *self.random.pick(&self.excessive(tally))?;
@@ -383,55 +321,6 @@ impl Search {
         Some((packing.items.to_vec(), bins))
     }
 
-    /// Bins of a group that might be left, and of groups that the term's other copies are in.
-    fn around_span(&mut self, tally: &Tally<'_>) -> Option<(Vec<u32>, Vec<u32>)> {
-        let rule = *self.random.pick(&self.excessive(tally))?;
-        let packing = tally.index.rules[rule as usize].packing(tally.assignment);
-        let leaving = groups_to_leave(tally, rule);
-        let group = *self.random.pick(&leaving[..leaving.len().min(3)])?;
-        let of_item = |&item: &u32| tally.at[item as usize].keys().copied();
-        let holding: Vec<u32> = packing.items.iter().flat_map(of_item).collect();
-        let is_in = |bin: &u32| tally.group(rule, *bin) == Some(group);
-        let (inside, _): (Vec<u32>, Vec<u32>) = holding.iter().partition(|bin| is_in(bin));
-        let mut bins = self.random.some(&inside, BINS / 2);
-        let item = *self.random.pick(&packing.items)?;
-        let counts = &tally.counts[rule as usize].counts;
-        let eligible = tally.assignment.items[item as usize]
-            .eligible
-            .iter()
-            .copied();
-        let others: Vec<u32> = eligible
-            .filter(|&bin| {
-                let other = tally.group(rule, bin);
-                other != Some(group) && other.is_none_or(|other| counts[other] > 0)
-            })
-            .collect();
-        self.add_random(&others, &mut bins);
-        Some((packing.items.to_vec(), bins))
-    }
-
-    /// A bin with much that nothing could use, and other bins.
-    fn around_fragments(
-        &mut self,
-        tally: &Tally<'_>,
-        probes: &[Probe],
-    ) -> Option<(Vec<u32>, Vec<u32>)> {
-        let all: Vec<u32> = (0..tally.assignment.bins.len() as u32).collect();
-        let mut worst: Vec<(i128, u32)> = (all.iter())
-            .filter(|&&bin| tally.load[bin as usize] > 0)
-            .map(|&bin| (-tally.fragmentation(probes, bin), bin))
-            .collect();
-        worst.sort_unstable();
-        let worst: Vec<u32> = worst.iter().take(2 * BINS).map(|&(_, bin)| bin).collect();
-        let mut bins = vec![*self.random.pick(&worst)?];
-        for bin in self.random.some(&all, 2) {
-            if !bins.contains(&bin) {
-                bins.push(bin);
-            }
-        }
-        Some((Vec::new(), bins))
-    }
-
     /// An open bin that holds little, and other open bins.
     fn around_open(&mut self, tally: &Tally<'_>, costs: &[i64]) -> Option<(Vec<u32>, Vec<u32>)> {
         let mut open: Vec<(i64, u32)> = (0_u32..)
@@ -462,41 +351,6 @@ impl Search {
     }
 }
 
-/// Moves single copies with devices to where they leave less that cannot be used, as long as that helps.
-fn move_fragments(
-    run: &mut Run<'_>,
-    tally: &mut Tally<'_>,
-    probes: &[Probe],
-    looks: &mut usize,
-) -> bool {
-    const PROBES_PER_LOOK: usize = 8;
-    let assignment = tally.assignment;
-    let mut moved = false;
-    for (item, of_item) in (0_u32..).zip(&assignment.items) {
-        if of_item.devices.is_empty() {
-            continue;
-        }
-        let bins: Vec<u32> = tally.at[item as usize].keys().copied().collect();
-        for from in bins {
-            let cost = of_item.eligible.len() * (1 + probes.len() / PROBES_PER_LOOK);
-            if *looks < cost || run.must_stop() {
-                return moved;
-            }
-            *looks -= cost;
-            tally.change(item, from, -1);
-            let target = (of_item.eligible.iter().copied())
-                .filter(|&bin| bin != from && tally.room(item, bin) > 0)
-                .min_by_key(|&bin| {
-                    let before = tally.fragmentation(probes, bin);
-                    (tally.fragmentation_with(probes, bin, item) - before, bin)
-                });
-            tally.change(item, from, 1);
-            moved |= target.is_some_and(|to| move_if_better(tally, item, from, to));
-        }
-    }
-    moved
-}
-
 /// What a rule's target is compared with: its worst count, or how many groups it uses.
 fn excess(tally: &Tally<'_>, rule: u32) -> i64 {
     let counts = &tally.counts[rule as usize];
@@ -504,82 +358,6 @@ fn excess(tally: &Tally<'_>, rule: u32) -> i64 {
         Rule::Span(..) => counts.n_used as i64,
         _ => counts.most.0,
     }
-}
-
-/// Groups with copies, none of which has to be there; those with the fewest first.
-fn groups_to_leave(tally: &Tally<'_>, rule: u32) -> Vec<usize> {
-    let base = &tally.index.rules[rule as usize]
-        .packing(tally.assignment)
-        .base;
-    let counts = &tally.counts[rule as usize].counts;
-    let mut groups: Vec<usize> = (0..base.len())
-        .filter(|&group| base[group] == 0 && counts[group] > 0)
-        .collect();
-    groups.sort_by_key(|&group| (counts[group], group));
-    groups
-}
-
-/// Moves all copies of the term out of one of its groups into others that it uses, if the result is better.
-fn leave_a_group(tally: &mut Tally<'_>, rule: u32, looks: &mut usize) -> bool {
-    groups_to_leave(tally, rule)
-        .into_iter()
-        .any(|group| leave(tally, rule, group, looks))
-}
-
-fn leave(tally: &mut Tally<'_>, rule: u32, group: usize, looks: &mut usize) -> bool {
-    let packing = tally.index.rules[rule as usize].packing(tally.assignment);
-    let mut copies: Vec<(u32, u32)> = Vec::new();
-    for &item in packing.items.iter() {
-        for (&bin, &n) in &tally.at[item as usize] {
-            if tally.group(rule, bin) == Some(group) {
-                copies.extend(std::iter::repeat_n((item, bin), n as usize));
-            }
-        }
-    }
-    let nothing = vec![0.0; tally.assignment.stages.len()];
-    let mut gained = nothing.clone();
-    let mut moved: Vec<(u32, u32, u32)> = Vec::new();
-    for (item, from) in copies {
-        let eligible = &tally.assignment.items[item as usize].eligible;
-        *looks = looks.saturating_sub(eligible.len());
-        tally.change(item, from, -1);
-        let counts = &tally.counts[rule as usize].counts;
-        let target = (eligible.iter().copied())
-            .filter(|&bin| {
-                let other = tally.group(rule, bin);
-                other != Some(group) && other.is_none_or(|other| counts[other] > 0)
-            })
-            .filter(|&bin| tally.room(item, bin) > 0)
-            .min_by_key(|&bin| {
-                (
-                    raised(tally, item, bin),
-                    tally.free(bin).iter().sum::<i64>(),
-                    bin,
-                )
-            });
-        tally.change(item, from, 1);
-        let Some(to) = target else {
-            break;
-        };
-        let before = touched(tally, item, from, to);
-        tally.change(item, from, -1);
-        tally.change(item, to, 1);
-        let after = touched(tally, item, from, to);
-        for (gained, (after, before)) in gained.iter_mut().zip(after.iter().zip(before)) {
-            *gained += after - before;
-        }
-        moved.push((item, from, to));
-    }
-    let is_left = tally.counts[rule as usize].counts[group] == 0;
-    let holds = moved.iter().all(|&(item, ..)| tally.holds(item));
-    if is_left && holds && tally.assignment.compare(&gained, &nothing).is_lt() {
-        return true;
-    }
-    for &(item, from, to) in moved.iter().rev() {
-        tally.change(item, to, -1);
-        tally.change(item, from, 1);
-    }
-    false
 }
 
 /// Empties a bin, or leaves everything as it is.

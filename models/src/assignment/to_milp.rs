@@ -11,20 +11,19 @@
 //! program, and those of later stages, bound the values and do not reach them.
 //! The objective is the stage's, times [`StageModel::scale`]: worst shares have tiny coefficients, and whole ones are easier to prove.
 
+mod devices;
+mod fragments;
+mod spans;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::devices::need_of;
 use super::placement::Placement;
 use super::tally::span;
-use super::types::{
-    Assignment, DeviceNeed, Loss, Objective, Packing, Probe, Span, Stage, Survival,
-};
+use super::types::{Assignment, Loss, Objective, Packing, Stage, Survival};
 use super::validate::NO_GROUP;
 use crate::milp::{ColumnKind, Milp, Sense};
 
-/// Sets of copies that are listed for one bin.
-const LARGEST_FILLINGS: usize = 500;
 const FREE: f64 = f64::INFINITY;
 
 /// The integer program of one stage of an assignment, and how placements translate.
@@ -426,100 +425,6 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn add_device_rows(&mut self) {
-        for bin in 0..self.assignment.bins.len() {
-            for (kind, devices) in (0_u32..).zip(&self.assignment.bins[bin].devices) {
-                let wants: Vec<(usize, DeviceNeed)> = (self.of_bin[bin].iter())
-                    .filter_map(|&column| {
-                        let item = self.columns[column].0 as usize;
-                        let need = need_of(&self.assignment.items[item].devices, kind)?;
-                        Some((column, *need))
-                    })
-                    .collect();
-                if !wants.is_empty() && !self.add_shared_row(bin, kind, devices, &wants) {
-                    self.add_device_columns(bin, kind, devices, &wants);
-                }
-            }
-        }
-    }
-
-    /// One row that counts devices, where no two copies can share one and each device that is large enough for any is so for all.
-    fn add_shared_row(
-        &mut self,
-        bin: usize,
-        kind: u32,
-        devices: &[i64],
-        wants: &[(usize, DeviceNeed)],
-    ) -> bool {
-        let sizes = || wants.iter().map(|(_, need)| need.milli);
-        let (Some(least), Some(most)) = (sizes().min(), sizes().max()) else {
-            return true;
-        };
-        let usable = || devices.iter().filter(|&&free| free >= least);
-        if usable().any(|&free| free < most || free >= 2 * least) {
-            return false;
-        }
-        let limit = usable().count() as f64;
-        let count = |&(column, need): &(usize, DeviceNeed)| (column, need.count as f64);
-        let all: f64 = (wants.iter().map(count))
-            .map(|(column, count)| count * self.upper(column))
-            .sum();
-        if all > limit {
-            let name = format!("device[{},{kind}]", self.bin_name(bin as u32));
-            self.milp
-                .add_row(name, -FREE, limit, wants.iter().map(count));
-        }
-        true
-    }
-
-    /// Columns for what the copies of each item take of each device, with the rows that tie them.
-    fn add_device_columns(
-        &mut self,
-        bin: usize,
-        kind: u32,
-        devices: &[i64],
-        wants: &[(usize, DeviceNeed)],
-    ) {
-        let bin_name = self.bin_name(bin as u32);
-        let mut on_device: Vec<Vec<(usize, f64)>> = vec![Vec::new(); devices.len()];
-        for &(column, need) in wants {
-            let item = self.columns[column].0;
-            let name = format!(
-                "{},{bin_name},{kind}",
-                self.assignment.items[item as usize].name
-            );
-            let mut terms = vec![(column, -(need.count as f64))];
-            for (device, &free) in devices.iter().enumerate() {
-                let upper = self.upper(column).min((free / need.milli) as f64);
-                if upper < 1.0 {
-                    continue;
-                }
-                let of = DeviceOf {
-                    item,
-                    bin: bin as u32,
-                    kind,
-                    device,
-                };
-                let name = format!("takes[{name},{device}]");
-                let taken = self.add_auxiliary(name.clone(), Auxiliary::Device(of), 0.0, upper);
-                terms.push((taken, 1.0));
-                on_device[device].push((taken, need.milli as f64));
-                if need.count > 1 {
-                    // The devices of one copy are distinct.
-                    let terms = [(taken, 1.0), (column, -1.0)];
-                    self.milp.add_row(name, -FREE, 0.0, terms);
-                }
-            }
-            self.milp.add_row(format!("takes[{name}]"), 0.0, 0.0, terms);
-        }
-        for (device, (terms, &free)) in on_device.into_iter().zip(devices).enumerate() {
-            if !terms.is_empty() {
-                let name = format!("device[{bin_name},{kind},{device}]");
-                self.milp.add_row(name, -FREE, free as f64, terms);
-            }
-        }
-    }
-
     fn add_once_rows(&mut self) {
         for (position, item) in self.assignment.items.iter().enumerate() {
             let columns: Vec<usize> = self.columns_of(position as u32).collect();
@@ -708,127 +613,6 @@ impl<'a> Builder<'a> {
             }
         }
         most
-    }
-
-    /// A binary column for everything that a bin may hold, with its fragmentation; bins that may hold too much add nothing, so that the
-    /// program bounds the stage, and is exact where every bin is listed.
-    fn add_fragmentation(&mut self, probes: &[Probe]) -> Expression {
-        let mut expression = Expression::whole(Vec::new());
-        for bin in 0..self.assignment.bins.len() as u32 {
-            if self.of_bin[bin as usize].is_empty() {
-                let amount = self.assignment.bin_fragmentation(probes, bin, &[]);
-                expression.constant += amount as f64;
-                continue;
-            }
-            for column in self.add_fillings(bin) {
-                let Auxiliary::Filled(position) = self.auxiliaries[column - self.columns.len()]
-                else {
-                    continue;
-                };
-                let counts = &self.fillings[position].1;
-                let amount = self.assignment.bin_fragmentation(probes, bin, counts);
-                expression.terms.push((column, amount as f64));
-            }
-        }
-        expression
-    }
-
-    /// The columns of everything that the bin may hold, with the rows that tie them; none if there is too much.
-    fn add_fillings(&mut self, bin: u32) -> Vec<usize> {
-        if let Some(known) = self.filled.get(&bin) {
-            return known.clone();
-        }
-        let columns = self.of_bin[bin as usize].clone();
-        let mut listed = vec![Vec::new()];
-        for &column in &columns {
-            let (item, most) = (self.columns[column].0, self.upper(column) as i64);
-            let fits = |counts: &Vec<(u32, i64)>| self.fits(bin, counts);
-            let with = |counts: &Vec<(u32, i64)>, copies| {
-                let mut more = counts.clone();
-                more.extend((copies > 0).then_some((item, copies)));
-                more
-            };
-            listed = (listed.iter())
-                .flat_map(|counts| (0..=most).map(move |copies| with(counts, copies)))
-                .filter(fits)
-                .take(LARGEST_FILLINGS + 1)
-                .collect();
-        }
-        if listed.len() > LARGEST_FILLINGS {
-            self.filled.insert(bin, Vec::new());
-            return Vec::new();
-        }
-        let name = self.bin_name(bin);
-        let mut filled = Vec::new();
-        let mut ties: Vec<Vec<(usize, f64)>> =
-            columns.iter().map(|&column| vec![(column, -1.0)]).collect();
-        for (position, counts) in listed.into_iter().enumerate() {
-            let auxiliary = Auxiliary::Filled(self.fillings.len());
-            let column =
-                self.add_auxiliary(format!("filled[{name},{position}]"), auxiliary, 0.0, 1.0);
-            for (tie, &of_item) in ties.iter_mut().zip(&columns) {
-                let item = self.columns[of_item].0;
-                let copies = counts.iter().find(|counted| counted.0 == item);
-                tie.extend(copies.map(|counted| (column, counted.1 as f64)));
-            }
-            self.fillings.push((bin, counts));
-            filled.push(column);
-        }
-        let all = filled.iter().map(|&column| (column, 1.0));
-        self.milp.add_row(format!("filled[{name}]"), 1.0, 1.0, all);
-        for (tie, &column) in ties.into_iter().zip(&columns) {
-            let item = &self.assignment.items[self.columns[column].0 as usize].name;
-            self.milp
-                .add_row(format!("filled[{item},{name}]"), 0.0, 0.0, tie);
-        }
-        self.filled.insert(bin, filled.clone());
-        filled
-    }
-
-    /// Whether the bin has capacity and devices for the counts.
-    fn fits(&self, bin: u32, counts: &[(u32, i64)]) -> bool {
-        let capacity = self.assignment.bins[bin as usize].capacity.iter();
-        let has_capacity = capacity.enumerate().all(|(resource, &capacity)| {
-            let demand = |&(item, copies): &(u32, i64)| {
-                let demand = self.assignment.items[item as usize].demand[resource];
-                i128::from(demand) * i128::from(copies)
-            };
-            counts.iter().map(demand).sum::<i128>() <= i128::from(capacity)
-        });
-        has_capacity && self.assignment.unpacked_kinds(bin, counts).is_empty()
-    }
-
-    /// Binary columns of the groups that have no copy of the term yet; those that have one are a constant.
-    fn add_span(&mut self, stage: usize, term: usize, span: &Span, expression: &mut Expression) {
-        let by_group = self.columns_by_group(&span.packing);
-        for (group, columns) in by_group.iter().enumerate() {
-            let weight = span.weight as f64;
-            if span.packing.base[group] > 0 {
-                expression.constant += weight;
-                continue;
-            }
-            if columns.is_empty() || span.weight == 0 {
-                continue;
-            }
-            let name = format!("used[{},{group}]", span.name);
-            let auxiliary = Auxiliary::Used(stage, term, group);
-            let used = self.add_auxiliary(name, auxiliary, 0.0, 1.0);
-            expression.terms.push((used, weight));
-            for &column in columns {
-                let (item, bin) = self.columns[column];
-                let item = &self.assignment.items[item as usize].name;
-                let name = format!("used[{},{group},{item},{}]", span.name, self.bin_name(bin));
-                let terms = [(column, 1.0), (used, -self.upper(column))];
-                self.milp.add_row(name, -FREE, 0.0, terms);
-            }
-            let most = self.largest_sum(columns);
-            if columns.len() > 1 {
-                let mut terms: Vec<_> = columns.iter().map(|&column| (column, 1.0)).collect();
-                terms.push((used, -most));
-                let name = format!("used[{},{group},all]", span.name);
-                self.milp.add_row(name, -FREE, 0.0, terms);
-            }
-        }
     }
 
     /// Binary columns of the bins that cost something, with their costs.

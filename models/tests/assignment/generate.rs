@@ -180,7 +180,7 @@ fn add_fragmentation(random: &mut Random, assignment: &mut Assignment) {
 
 /// Puts a stage that keeps copies together somewhere after the first.
 fn add_span(random: &mut Random, assignment: &mut Assignment) {
-    if !random.chance(50) {
+    if !random.chance(70) {
         return;
     }
     let (n_items, n_bins) = (assignment.items.len(), assignment.bins.len());
@@ -191,7 +191,7 @@ fn add_span(random: &mut Random, assignment: &mut Assignment) {
     let span = |name: &str, random: &mut Random| Span {
         name: name.into(),
         packing: packing(random, &divisions, n_items, 1),
-        weight: random.within(0, 3),
+        weight: random.within(1, 3),
     };
     let terms = vec![span("a", random), span("b", random)];
     let first = assignment.stages.len().min(1);
