@@ -378,7 +378,10 @@ fn split(whole: &Assignment) -> Assignment {
             Objective::WorstShare(terms) => terms
                 .iter_mut()
                 .for_each(|term| term.packing = packing(&term.packing)),
-            Objective::Opened(_) => {}
+            Objective::Span(terms) => terms
+                .iter_mut()
+                .for_each(|term| term.packing = packing(&term.packing)),
+            Objective::Fragmentation(_) | Objective::Opened(_) => {}
         }
     }
     split.validate().unwrap();

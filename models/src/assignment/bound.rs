@@ -10,9 +10,11 @@
 //! - Worst share of a term: the least level `s` to which its groups must be filled to hold as many copies as plans that are at least as
 //!   good in the last value stage must place: all of them, but for `floor((most value - value reached) / least value of a copy)`.
 //! - Shortfall of a term: what is left when as many as possible are placed, filled evenly.
+//! - Span of a term: the fewest groups that have room for as many copies: those with copies already, then those with most room.
+//! - Fragmentation: 0.
 //! - Open bins: the demand that must be placed for the value reached, into the cheapest capacity, fractionally, for each resource.
 //!
-//! The last three are conditional on the values reached in earlier stages.
+//! All but the first are conditional on the values reached in earlier stages.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -189,6 +191,13 @@ impl<'a> Room<'a> {
             Objective::WorstShare(terms) => (terms.iter())
                 .map(|term| term.share_of(self.least_worst(&term.packing, stage, reached)))
                 .sum(),
+            Objective::Span(terms) => (terms.iter())
+                .map(|term| {
+                    let n_groups = self.fewest_groups(&term.packing, stage, reached);
+                    term.weight as f64 * n_groups as f64
+                })
+                .sum(),
+            Objective::Fragmentation(_) => 0.0,
             Objective::Opened(costs) => self.least_cost(costs, stage, reached),
         }
     }
@@ -234,6 +243,36 @@ impl<'a> Room<'a> {
 
     /// The least worst count of a term for plans that keep the value reached.
     pub(super) fn least_worst(&self, packing: &Packing, stage: usize, reached: &[f64]) -> i64 {
+        let wanted = self.wanted(packing, stage, reached);
+        let (fit, outside) = self.fit(packing);
+        waterfill(&packing.base, &fit, wanted.saturating_sub(outside))
+    }
+
+    /// The fewest groups with a copy of a term for plans that keep the value reached: those that have one, then the largest.
+    pub(super) fn fewest_groups(&self, packing: &Packing, stage: usize, reached: &[f64]) -> usize {
+        let there: i64 = packing.base.iter().sum();
+        let (fit, outside) = self.fit(packing);
+        let mut left = self.wanted(packing, stage, reached) - there;
+        left = left.saturating_sub(outside);
+        let groups = packing.base.iter().zip(fit);
+        let (used, mut unused): (Vec<_>, Vec<_>) = groups.partition(|group| *group.0 > 0);
+        for &(_, fit) in &used {
+            left = left.saturating_sub(fit);
+        }
+        unused.sort_by_key(|group| -group.1);
+        let mut n_groups = used.len();
+        for (_, fit) in unused {
+            if left <= 0 || fit == 0 {
+                break;
+            }
+            left = left.saturating_sub(fit);
+            n_groups += 1;
+        }
+        n_groups
+    }
+
+    /// How many copies of a term, `base` included, plans must have that keep the value reached.
+    fn wanted(&self, packing: &Packing, stage: usize, reached: &[f64]) -> i64 {
         let there: i64 = packing.base.iter().sum();
         let mut wanted = there;
         if let Some((terms, slack)) = self.slack(stage, reached) {
@@ -254,8 +293,7 @@ impl<'a> Room<'a> {
             let missing = slack / i128::from(least_value);
             wanted = wanted.max((i128::from(all) - missing).max(0) as i64);
         }
-        let (fit, outside) = self.fit(packing);
-        waterfill(&packing.base, &fit, wanted.saturating_sub(outside))
+        wanted
     }
 
     /// The most copies of a term that can survive the loss of any group.
@@ -361,7 +399,11 @@ fn packings(objective: &Objective) -> Vec<&Packing> {
     match objective {
         Objective::Shortfall(terms) => terms.iter().map(|term| &term.packing).collect(),
         Objective::WorstShare(terms) => terms.iter().map(|term| &term.packing).collect(),
-        Objective::Value(_) | Objective::Yield(_) | Objective::Opened(_) => Vec::new(),
+        Objective::Span(terms) => terms.iter().map(|term| &term.packing).collect(),
+        Objective::Value(_)
+        | Objective::Yield(_)
+        | Objective::Fragmentation(_)
+        | Objective::Opened(_) => Vec::new(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use super::devices::copies_on;
 use super::placement::{Entry, Placement};
-use super::types::{Assignment, Gang, Loss, Objective, Packing, Survival};
+use super::types::{Assignment, Gang, Loss, Objective, Packing, Span, Survival};
 use super::validate::{LARGEST_QUANTITY, NO_GROUP};
 
 /// Stage values that differ by no more than this are equal.
@@ -234,7 +234,10 @@ impl Assignment {
     pub fn values(&self, placement: &Placement) -> Vec<f64> {
         self.stages
             .iter()
-            .map(|stage| stage.objective.value(placement))
+            .map(|stage| match &stage.objective {
+                Objective::Fragmentation(probes) => self.fragmentation(probes, placement) as f64,
+                other => other.value(placement),
+            })
             .collect()
     }
 
@@ -296,6 +299,8 @@ impl Objective {
                 terms.iter().map(short).sum::<i128>() as f64
             }
             Self::WorstShare(terms) => terms.iter().map(|term| term.share(placement)).sum(),
+            Self::Span(terms) => terms.iter().map(|term| term.cost(placement)).sum::<i128>() as f64,
+            Self::Fragmentation(_) => unreachable!("it takes the assignment to say what is free"),
             Self::Opened(costs) => {
                 let mut bins: Vec<u32> = placement.entries().iter().map(|entry| entry.1).collect();
                 bins.sort_unstable();
@@ -316,6 +321,16 @@ impl Survival {
         let there = self.packing.base.iter().sum::<i64>()
             + self.packing.items.iter().map(placed).sum::<i64>();
         (self.need - (there - lost)).max(0)
+    }
+}
+
+impl Span {
+    /// The weight of every group that holds a copy.
+    #[must_use]
+    pub fn cost(&self, placement: &Placement) -> i128 {
+        let counts = self.packing.counts(placement);
+        let n_groups = counts.iter().filter(|&&count| count > 0).count();
+        i128::from(self.weight) * n_groups as i128
     }
 }
 

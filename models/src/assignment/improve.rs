@@ -3,6 +3,12 @@
 //! A neighborhood is a handful of bins with everything in them, chosen around what keeps the stage from its bound: copies without a
 //! place, the worst group of a term, a bin that could be closed. Its optimum replaces what is there if that is lexicographically better.
 
+mod fragments;
+mod spans;
+mod values;
+
+use self::fragments::move_fragments;
+use self::spans::leave_a_group;
 use super::bound::Room;
 use super::evaluate::TIE;
 use super::ladder::{Bounds, Run};
@@ -43,9 +49,16 @@ pub(super) fn improve(run: &mut Run<'_>, bounds: &Bounds<'_>, stage: usize) {
         let part = Neighborhood::cut(&tally, &items, &bins);
         match solve_part(run, &part, stage) {
             Some(better) => {
+                let before = run.values.clone();
                 part.replace(&mut tally, &part.current, &better);
                 run.take(&tally.placement());
-                idle = 0;
+                if assignment.compare(&run.values, &before).is_lt() {
+                    idle = 0;
+                } else {
+                    // Copies that stay may have got other devices than the part took them to have.
+                    part.replace(&mut tally, &better, &part.current);
+                    idle += 1;
+                }
             }
             None => idle += 1,
         }
@@ -106,6 +119,11 @@ fn targets(tally: &Tally<'_>, room: &Room<'_>, stage: usize, reached: &[f64]) ->
                 Some((position, room.least_worst(packing, stage, reached)))
             }
             Rule::Survival(of_stage, _) if of_stage == stage => Some((position, 0)),
+            Rule::Span(of_stage, _) if of_stage == stage => {
+                let packing = rule.packing(room.assignment);
+                let fewest = room.fewest_groups(packing, stage, reached);
+                Some((position, fewest as i64))
+            }
             _ => None,
         })
         .collect()
@@ -121,8 +139,7 @@ impl Search {
     /// Rules that may still be improved.
     fn excessive(&self, tally: &Tally<'_>) -> Vec<u32> {
         let is_excessive = |&&(rule, target): &&(u32, i64)| {
-            let most = tally.counts[rule as usize].most.0;
-            most > target && tally.term_value(rule) > 0.0
+            excess(tally, rule) > target && tally.term_value(rule) > 0.0
         };
         self.targets
             .iter()
@@ -137,6 +154,9 @@ impl Search {
         if let Objective::Opened(costs) = &tally.assignment.stages[self.stage].objective {
             return self.close_bins(run, tally, costs, &mut looks);
         }
+        if let Objective::Fragmentation(probes) = &tally.assignment.stages[self.stage].objective {
+            return move_fragments(run, tally, probes, &mut looks);
+        }
         if let Some(worth) = tally.assignment.stages[self.stage].objective.worth() {
             let terms = worth.best(tally.assignment);
             let placed = place_more(run, tally, &terms, &mut looks);
@@ -148,67 +168,16 @@ impl Search {
         for rule in self.excessive(tally) {
             let target = self.targets.iter().find(|target| target.0 == rule);
             let target = target.expect("excessive rules have targets").1;
-            while tally.counts[rule as usize].most.0 > target && looks > 0 {
-                if run.must_stop() || !lower(tally, rule, &mut looks) {
+            let is_span = matches!(tally.index.rules[rule as usize], Rule::Span(..));
+            let improve = if is_span { leave_a_group } else { lower };
+            while excess(tally, rule) > target && looks > 0 {
+                if run.must_stop() || !improve(tally, rule, &mut looks) {
                     break;
                 }
                 moved = true;
             }
         }
         moved
-    }
-
-    /// Moves single copies to bins where they are worth more, where no earlier stage suffers.
-    fn raise_values(
-        &self,
-        run: &mut Run<'_>,
-        tally: &mut Tally<'_>,
-        terms: &[Term],
-        looks: &mut usize,
-    ) -> bool {
-        let mut raised = false;
-        for (item, from) in self.below_best(tally, terms) {
-            while tally.at[item as usize].contains_key(&from) {
-                if *looks == 0 || run.must_stop() {
-                    return raised;
-                }
-                if !self.raise_value(tally, item, from, looks) {
-                    break;
-                }
-                raised = true;
-            }
-        }
-        raised
-    }
-
-    /// Moves a copy to the bin where it is worth most, if that is better.
-    fn raise_value(&self, tally: &mut Tally<'_>, item: u32, from: u32, looks: &mut usize) -> bool {
-        let Some(worth) = tally.assignment.stages[self.stage].objective.worth() else {
-            return false;
-        };
-        let eligible = &tally.assignment.items[item as usize].eligible;
-        *looks = looks.saturating_sub(eligible.len());
-        let here = worth.of(item, from);
-        tally.change(item, from, -1);
-        let target = (eligible.iter().copied())
-            .filter(|&bin| worth.of(item, bin) > here && tally.room(item, bin) > 0)
-            .min_by_key(|&bin| (-worth.of(item, bin), raised(tally, item, bin), bin));
-        tally.change(item, from, 1);
-        target.is_some_and(|to| move_if_better(tally, item, from, to))
-    }
-
-    /// Items and bins of copies that would be worth more elsewhere.
-    fn below_best(&self, tally: &Tally<'_>, terms: &[Term]) -> Vec<(u32, u32)> {
-        let Some(worth) = tally.assignment.stages[self.stage].objective.worth() else {
-            return Vec::new();
-        };
-        let of_term = |term: &Term| {
-            let (item, best) = (term.item, term.value);
-            let bins = tally.at[item as usize].keys();
-            let below = bins.filter(move |&&bin| worth.of(item, bin) < best);
-            below.map(move |&bin| (item, bin))
-        };
-        terms.iter().flat_map(of_term).collect()
     }
 
     /// Empties bins into other open ones, those with the fewest copies first, where no earlier stage suffers.
@@ -248,6 +217,8 @@ impl Search {
                 }
             }
             Objective::Shortfall(_) | Objective::WorstShare(_) => self.around_worst(tally),
+            Objective::Span(_) => self.around_span(tally),
+            Objective::Fragmentation(probes) => self.around_fragments(tally, probes),
             Objective::Opened(costs) => self.around_open(tally, costs),
         }?;
         let n_columns = run.part_columns();
@@ -304,21 +275,6 @@ impl Search {
         let mut bins = self.random.some(&nearest, BINS * 2 / 3);
         self.add_random(&of_item.eligible, &mut bins);
         Some((items, bins))
-    }
-
-    /// A copy that would be worth more elsewhere, its bin, and bins where it would be.
-    fn around_low(&mut self, tally: &Tally<'_>, terms: &[Term]) -> Option<(Vec<u32>, Vec<u32>)> {
-        let worth = tally.assignment.stages[self.stage].objective.worth()?;
-        let (item, from) = *self.random.pick(&self.below_best(tally, terms))?;
-        let eligible = tally.assignment.items[item as usize]
-            .eligible
-            .iter()
-            .copied();
-        let here = worth.of(item, from);
-        let better: Vec<u32> = eligible.filter(|&bin| worth.of(item, bin) > here).collect();
-        let mut bins = vec![from];
-        self.add_random(&better, &mut bins);
-        Some((vec![item], bins))
     }
 
     /// Bins of a worst group, and bins of groups with few copies.
@@ -395,6 +351,15 @@ impl Search {
     }
 }
 
+/// What a rule's target is compared with: its worst count, or how many groups it uses.
+fn excess(tally: &Tally<'_>, rule: u32) -> i64 {
+    let counts = &tally.counts[rule as usize];
+    match tally.index.rules[rule as usize] {
+        Rule::Span(..) => counts.n_used as i64,
+        _ => counts.most.0,
+    }
+}
+
 /// Empties a bin, or leaves everything as it is.
 fn close_bin(tally: &mut Tally<'_>, stage: usize, bin: u32, looks: &mut usize) -> bool {
     let mut moved: Vec<(u32, u32)> = Vec::new();
@@ -458,6 +423,10 @@ fn raised(tally: &Tally<'_>, item: u32, bin: u32) -> (i64, i64) {
                 tally.index.rules[rule as usize],
                 Rule::Loss(..) | Rule::Survival(..)
             );
+            if let Rule::Span(..) = tally.index.rules[rule as usize] {
+                raised += i64::from(counts.counts[group] == 0);
+                continue;
+            }
             raised += i64::from(is_term && counts.counts[group] == counts.most.0);
             sum += counts.counts[group];
         }
@@ -629,6 +598,10 @@ fn touched(tally: &Tally<'_>, item: u32, from: u32, to: u32) -> Vec<f64> {
                 };
                 (cost(from) + cost(to)) as f64
             }
+            Objective::Fragmentation(probes) => {
+                let bins = [from, to].map(|bin| tally.fragmentation(probes, bin));
+                bins.iter().sum::<i128>() as f64
+            }
             Objective::Yield(by_class) => {
                 let copies = |bin: u32| tally.at[item as usize].get(&bin).copied().unwrap_or(0);
                 let value = |bin: u32| by_class.of(item, bin) as f64 * copies(bin) as f64;
@@ -638,7 +611,9 @@ fn touched(tally: &Tally<'_>, item: u32, from: u32, to: u32) -> Vec<f64> {
         })
         .collect();
     for &rule in &tally.index.rules_of[item as usize] {
-        if let Rule::Loss(stage, _) | Rule::Survival(stage, _) = tally.index.rules[rule as usize] {
+        if let Rule::Loss(stage, _) | Rule::Survival(stage, _) | Rule::Span(stage, _) =
+            tally.index.rules[rule as usize]
+        {
             values[stage] += tally.term_value(rule);
         }
     }

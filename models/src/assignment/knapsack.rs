@@ -5,6 +5,7 @@
 
 use rustc_hash::FxHashSet;
 
+use super::devices::copies_on;
 use super::types::DeviceNeed;
 
 /// Numbers of copies up to this are tried one by one, and beyond them only the most.
@@ -22,6 +23,9 @@ pub(super) struct Candidate<'a> {
     /// The most copies.
     pub(super) most: i64,
 }
+
+/// What a filling is worth, and its copies by item.
+pub(super) type Filled = (f64, Vec<(u32, i64)>);
 
 /// What is free in a bin.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -85,15 +89,15 @@ struct Step {
     copies: i64,
 }
 
-/// The best fillings found, the most valuable first: value, and copies by item.
+/// The best fillings found, the most valuable first.
 pub(super) fn fill(
     free: &Free,
     mut candidates: Vec<Candidate<'_>>,
     width: usize,
     n_answers: usize,
-) -> Vec<(f64, Vec<(u32, i64)>)> {
+) -> Vec<Filled> {
     sort(&mut candidates);
-    let candidates = undominated(candidates);
+    let candidates = undominated(candidates, free);
     let worth = Worths::new(&candidates, free);
     let mut steps: Vec<Step> = Vec::new();
     let mut fillings = vec![Filling {
@@ -184,8 +188,8 @@ fn sort(candidates: &mut [Candidate<'_>]) {
     });
 }
 
-/// Leaves out candidates for which another of the same devices gains as much and needs no more, in as many copies as fit.
-fn undominated(candidates: Vec<Candidate<'_>>) -> Vec<Candidate<'_>> {
+/// Leaves out copies for which others of the same devices gain as much and need no more: as many as the devices hold with those.
+fn undominated<'c>(candidates: Vec<Candidate<'c>>, free: &Free) -> Vec<Candidate<'c>> {
     let mut kept: Vec<Candidate<'_>> = Vec::with_capacity(candidates.len());
     let mut first = 0;
     for candidate in candidates {
@@ -199,14 +203,13 @@ fn undominated(candidates: Vec<Candidate<'_>>) -> Vec<Candidate<'_>> {
             let needs = other.demand.iter().zip(candidate.demand);
             other.gain >= candidate.gain && needs.clone().all(|(other, own)| other <= own)
         };
-        let copies: i64 = kept[first..]
-            .iter()
-            .filter(is_as_good)
-            .map(|other| other.most)
-            .sum();
-        if copies < candidate.most {
+        // In a best filling, this one comes in only when all of those are in.
+        let better = kept[first..].iter().filter(is_as_good);
+        let better = better.fold(0_i64, |sum, other| sum.saturating_add(other.most));
+        let room = copies_on(&free.devices, candidate.devices, i64::MAX).saturating_sub(better);
+        if room > 0 {
             kept.push(Candidate {
-                most: candidate.most - copies,
+                most: candidate.most.min(room),
                 ..candidate
             });
         }
@@ -308,4 +311,72 @@ fn dot(weights: &[f64], amounts: &[i64]) -> f64 {
         .zip(amounts)
         .map(|(weight, &amount)| weight * amount as f64)
         .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A number in `0..limit` that depends on the state alone.
+    fn draw(state: &mut u64, limit: i64) -> i64 {
+        *state ^= *state << 13;
+        *state ^= *state >> 7;
+        *state ^= *state << 17;
+        ((*state >> 11) % limit as u64) as i64
+    }
+
+    /// The best value there is, by trying every number of copies of every candidate in turn.
+    fn best(free: &Free, candidates: &[Candidate<'_>]) -> f64 {
+        let Some((first, rest)) = candidates.split_first() else {
+            return 0.0;
+        };
+        let mut free = free.clone();
+        let mut most = best(&free, rest);
+        for copies in 1..=first.most {
+            if !free.take(first.demand, first.devices) {
+                break;
+            }
+            most = most.max(first.gain * copies as f64 + best(&free, rest));
+        }
+        most
+    }
+
+    #[test]
+    fn fillings_are_best_where_devices_are_given_in_the_same_way() {
+        let mut state = 7;
+        for _ in 0..300 {
+            let free = Free::new(
+                &[5 + draw(&mut state, 20), 5 + draw(&mut state, 20)],
+                &[vec![1000; 1 + draw(&mut state, 3) as usize]],
+            );
+            let shapes: Vec<(Vec<i64>, Vec<DeviceNeed>, f64)> = (0..5)
+                .map(|_| {
+                    let need = DeviceNeed {
+                        kind: 0,
+                        count: 1,
+                        milli: 100 * (1 + draw(&mut state, 10)),
+                    };
+                    let demand = vec![draw(&mut state, 6), draw(&mut state, 6)];
+                    (demand, vec![need], 1.0 + draw(&mut state, 9) as f64)
+                })
+                .collect();
+            let mut candidates: Vec<Candidate<'_>> = (0..)
+                .zip(&shapes)
+                .map(|(item, (demand, devices, gain))| Candidate {
+                    item,
+                    gain: *gain,
+                    demand,
+                    devices,
+                    most: 2,
+                })
+                .collect();
+            sort(&mut candidates);
+            let found = fill(&free, candidates.clone(), 10_000, 1);
+            assert_eq!(found[0].0, best(&free, &candidates));
+            let narrow = fill(&free, candidates.clone(), 3, 1);
+            assert!(narrow[0].0 <= found[0].0);
+            let gain = |&(item, copies): &(u32, i64)| shapes[item as usize].2 * copies as f64;
+            assert_eq!(narrow[0].1.iter().map(gain).sum::<f64>(), narrow[0].0);
+        }
+    }
 }

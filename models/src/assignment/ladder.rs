@@ -333,14 +333,18 @@ impl Run<'_> {
     /// Whether whatever is under way must end.
     pub(super) fn must_stop(&mut self) -> bool {
         if self.stopped.is_none() {
-            let deadline = self.options.deadline;
-            let stop = Stop {
-                deadline: deadline.map(|at| at.checked_sub(self.reserve).unwrap_or(at)),
-                cancel: self.options.cancel.clone(),
-            };
-            self.stopped = stop.reason();
+            self.stopped = self.stop().reason();
         }
         self.stopped.is_some()
+    }
+
+    /// What ends the search.
+    pub(super) fn stop(&self) -> Stop {
+        let deadline = self.options.deadline;
+        Stop {
+            deadline: deadline.map(|at| at.checked_sub(self.reserve).unwrap_or(at)),
+            cancel: self.options.cancel.clone(),
+        }
     }
 
     /// Solves a program by the backend, within `share` of the time that is left. Failures are written down.

@@ -24,6 +24,7 @@ mod bound;
 mod construct;
 mod devices;
 mod evaluate;
+mod fragments;
 mod improve;
 mod knapsack;
 mod ladder;
@@ -47,7 +48,7 @@ pub use reduce::{Reduced, reduce};
 pub use tally::Stop;
 pub use to_milp::StageModel;
 pub use types::{
-    Assignment, Balance, Bin, Cap, DeviceNeed, Gang, Item, Limit, Loss, Objective, Packing, Rate,
-    Stage, Survival, Term, Yield,
+    Assignment, Balance, Bin, Cap, DeviceNeed, Gang, Item, Limit, Loss, Objective, Packing, Probe,
+    Rate, Span, Stage, Survival, Term, Yield,
 };
 pub use validate::{AssignmentFault, LARGEST_COUNT, LARGEST_QUANTITY, NO_GROUP};

@@ -6,8 +6,8 @@ use super::evaluate::PlacementFault;
 use super::placement::{Entry, Placement};
 use super::tally::{Rule, Tally};
 use super::types::{
-    Assignment, Balance, Bin, Cap, Gang, Item, Limit, Loss, Objective, Packing, Rate, Stage,
-    Survival, Term, Yield,
+    Assignment, Balance, Bin, Cap, Gang, Item, Limit, Loss, Objective, Packing, Probe, Rate, Span,
+    Stage, Survival, Term, Yield,
 };
 use super::validate::NO_GROUP;
 
@@ -335,6 +335,14 @@ impl<'a> Cut<'a> {
                     Objective::WorstShare(terms) => {
                         Objective::WorstShare(self.losses(position, terms))
                     }
+                    Objective::Span(terms) => Objective::Span(self.spans(position, terms)),
+                    Objective::Fragmentation(probes) => {
+                        let local = |probe: &Probe| Probe {
+                            eligible: Arc::new(Self::local(self.bins, &probe.eligible)),
+                            ..probe.clone()
+                        };
+                        Objective::Fragmentation(probes.iter().map(local).collect())
+                    }
                     Objective::Opened(costs) => Objective::Opened(self.opened(costs)),
                 },
             })
@@ -393,6 +401,19 @@ impl<'a> Cut<'a> {
             .filter_map(|&rule| match self.tally.index.rules[rule as usize] {
                 Rule::Loss(stage, term) if stage == position => Some(Loss {
                     packing: self.packing_with_rest(rule, false),
+                    ..whole[term].clone()
+                }),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Groups outside stay as they are.
+    fn spans(&self, position: usize, whole: &[Span]) -> Vec<Span> {
+        (self.rules.iter())
+            .filter_map(|&rule| match self.tally.index.rules[rule as usize] {
+                Rule::Span(stage, term) if stage == position => Some(Span {
+                    packing: self.packing(rule).0,
                     ..whole[term].clone()
                 }),
                 _ => None,

@@ -229,7 +229,10 @@ fn over_classes(assignment: &Assignment, class_of: &[u32], members: &[Vec<u32>])
             Objective::WorstShare(terms) => {
                 terms.iter_mut().for_each(|term| packing(&mut term.packing));
             }
-            Objective::Opened(_) => {}
+            Objective::Span(terms) => {
+                terms.iter_mut().for_each(|term| packing(&mut term.packing));
+            }
+            Objective::Fragmentation(_) | Objective::Opened(_) => {}
         }
     }
     classes

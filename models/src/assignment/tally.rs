@@ -1,11 +1,14 @@
 //! A placement in the making: what is free and how the rules stand, kept up to date copy by copy.
 
+mod devices;
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use super::devices::copies_on;
 use super::placement::Placement;
-use super::types::{Assignment, DeviceNeed, Objective, Packing};
+use super::types::{Assignment, Objective, Packing, Span};
 use super::validate::NO_GROUP;
 use crate::outcome::StopReason;
 use crate::solver::CancelToken;
@@ -44,6 +47,8 @@ pub(super) enum Rule {
     Survival(usize, usize),
     /// Stage and term.
     Loss(usize, usize),
+    /// Stage and term.
+    Span(usize, usize),
 }
 
 impl Rule {
@@ -59,7 +64,16 @@ impl Rule {
                 Objective::WorstShare(terms) => &terms[term].packing,
                 _ => unreachable!("losses are terms of worst-share stages"),
             },
+            Self::Span(stage, term) => &span(assignment, stage, term).packing,
         }
+    }
+}
+
+/// A term of a span stage.
+pub(super) fn span(assignment: &Assignment, stage: usize, term: usize) -> &Span {
+    match &assignment.stages[stage].objective {
+        Objective::Span(terms) => &terms[term],
+        _ => unreachable!("spans are terms of span stages"),
     }
 }
 
@@ -76,6 +90,8 @@ pub(super) struct Index {
     pub(super) gang_of: Vec<Option<u32>>,
     /// The sum of the costs of a bin in all stages that count open bins, by stage: position of the stage.
     pub(super) opened_stages: Vec<usize>,
+    /// Stages that count what is free of devices and cannot be used.
+    pub(super) fragmentation_stages: Vec<usize>,
     /// Stages in which the value of a copy depends on its bin.
     pub(super) yield_stages: Vec<usize>,
 }
@@ -89,6 +105,7 @@ impl Index {
             caps_of: vec![Vec::new(); n_items],
             gang_of: vec![None; n_items],
             opened_stages: Vec::new(),
+            fragmentation_stages: Vec::new(),
             yield_stages: Vec::new(),
         };
         for (position, rule) in index.rules.iter().enumerate() {
@@ -109,6 +126,7 @@ impl Index {
         for (position, stage) in assignment.stages.iter().enumerate() {
             match stage.objective {
                 Objective::Opened(_) => index.opened_stages.push(position),
+                Objective::Fragmentation(_) => index.fragmentation_stages.push(position),
                 Objective::Yield(_) => index.yield_stages.push(position),
                 _ => {}
             }
@@ -128,7 +146,13 @@ fn rules(assignment: &Assignment) -> Vec<Rule> {
             Objective::WorstShare(terms) => {
                 rules.extend((0..terms.len()).map(|term| Rule::Loss(stage, term)));
             }
-            Objective::Value(_) | Objective::Yield(_) | Objective::Opened(_) => {}
+            Objective::Span(terms) => {
+                rules.extend((0..terms.len()).map(|term| Rule::Span(stage, term)));
+            }
+            Objective::Value(_)
+            | Objective::Yield(_)
+            | Objective::Fragmentation(_)
+            | Objective::Opened(_) => {}
         }
     }
     rules
@@ -142,6 +166,8 @@ pub(super) struct Counts {
     pub(super) most: (i64, usize),
     /// The smallest count and how many groups have it.
     pub(super) least: (i64, usize),
+    /// How many groups have any.
+    pub(super) n_used: usize,
 }
 
 impl Counts {
@@ -150,6 +176,7 @@ impl Counts {
             counts: base.to_vec(),
             most: (0, 0),
             least: (0, 0),
+            n_used: base.iter().filter(|&&count| count > 0).count(),
         };
         counts.find_most();
         counts.find_least();
@@ -176,6 +203,7 @@ impl Counts {
         let before = self.counts[group];
         let after = before + change;
         self.counts[group] = after;
+        self.n_used = self.n_used + usize::from(after > 0) - usize::from(before > 0);
         if before == self.most.0 {
             self.most.1 -= 1;
         }
@@ -253,53 +281,6 @@ impl<'a> Tally<'a> {
             tally.change(item, bin, copies);
         }
         tally
-    }
-
-    /// What is free of each device of the bin, by kind.
-    pub(super) fn free_devices(&self, bin: u32) -> &[Vec<i64>] {
-        &self.devices[bin as usize]
-    }
-
-    /// Items with devices in the bin, and their copies.
-    pub(super) fn on_devices(&self, bin: u32) -> Vec<(u32, i64)> {
-        let has_devices = |item: &&u32| !self.assignment.items[**item as usize].devices.is_empty();
-        (self.inside[bin as usize].iter().filter(has_devices))
-            .map(|&item| (item, self.at[item as usize][&bin]))
-            .collect()
-    }
-
-    fn repack(&mut self, bin: u32) {
-        let counts = self.on_devices(bin);
-        if let Some(devices) = self.assignment.free_devices(bin, &counts) {
-            self.devices[bin as usize] = devices;
-        } else {
-            // The copies were found to fit one by one, but their search is too long: nothing more is added.
-            self.devices[bin as usize]
-                .iter_mut()
-                .flatten()
-                .for_each(|free| *free = 0);
-        }
-    }
-
-    /// How many more copies the devices of the bin have room for, `most` at most; of those that need the others moved, one.
-    fn room_on_devices(&self, item: u32, bin: u32, most: i64) -> i64 {
-        let needs = &self.assignment.items[item as usize].devices;
-        let free = self.free_devices(bin);
-        let room = copies_on(free, needs, most);
-        let has_amount = |need: &DeviceNeed| {
-            let devices = free.get(need.kind as usize).map_or(&[][..], Vec::as_slice);
-            devices.iter().sum::<i64>() >= need.milli * need.count
-        };
-        if room > 0 || most <= 0 || self.load[bin as usize] == 0 || !needs.iter().all(has_amount) {
-            return room;
-        }
-        let mut counts = self.on_devices(bin);
-        match counts.iter_mut().find(|counted| counted.0 == item) {
-            Some(counted) => counted.1 += 1,
-            None => counts.push((item, 1)),
-        }
-        counts.sort_unstable();
-        i64::from(self.assignment.unpacked_kinds(bin, &counts).is_empty())
     }
 
     pub(super) fn free(&self, bin: u32) -> &[i64] {
@@ -405,7 +386,7 @@ impl<'a> Tally<'a> {
                 let max_skew = self.assignment.balances[balance].max_skew;
                 counts.least.0 + max_skew - counts.counts[group]
             }
-            Rule::Balance(_) | Rule::Survival(..) | Rule::Loss(..) => i64::MAX,
+            Rule::Balance(_) | Rule::Survival(..) | Rule::Loss(..) | Rule::Span(..) => i64::MAX,
         }
     }
 
@@ -427,7 +408,7 @@ impl<'a> Tally<'a> {
         placed == 0 || placed >= self.assignment.gangs[gang as usize].least()
     }
 
-    /// What a survival or loss term contributes to its stage.
+    /// What a survival, loss or span term contributes to its stage.
     pub(super) fn term_value(&self, rule: u32) -> f64 {
         let most = self.counts[rule as usize].most.0;
         match self.index.rules[rule as usize] {
@@ -441,6 +422,10 @@ impl<'a> Tally<'a> {
                 Objective::WorstShare(terms) => terms[term].share_of(most),
                 _ => unreachable!("losses are terms of worst-share stages"),
             },
+            Rule::Span(stage, term) => {
+                let weight = span(self.assignment, stage, term).weight;
+                weight as f64 * self.counts[rule as usize].n_used as f64
+            }
             Rule::Limit(_) | Rule::Balance(_) => 0.0,
         }
     }

@@ -3,18 +3,24 @@
 //! # Model
 //! Columns, in this order: `x[i,b]` for every item and eligible bin with room; then, where they are needed, the auxiliary columns
 //! `gang[name]` (binary), `least[name]` (a balance's smallest count), `lost[name]` and `short[name]` (a survival's largest group
-//! and what is missing), `worst[name]` (a loss's largest group), `opened[b]` (binary), and `takes[i,b,k,d]` (copies of an item that take
+//! and what is missing), `worst[name]` (a loss's largest group), `opened[b]`, `used[name,g]` and `filled[b,n]` (binary; the bin holds its n-th set of copies), and `takes[i,b,k,d]` (copies of an item that take
 //! a part of a device).
 //! Rows: those of the [module](crate::assignment), `lost[name,g]`, `worst[name,g]` and `short[name]` that tie the auxiliary columns,
-//! `opened[i,b]`, `takes[i,b,k]` and `takes[i,b,k,d]` (`sum_d takes = count x x`, `takes <= x`), and `kept[stage]` for every earlier stage. Rows that cannot bind are left out.
+//! `opened[i,b]`, `used[name,g,i,b]`, `used[name,g,all]`, `filled[b]` and `filled[i,b]`, `takes[i,b,k]` and `takes[i,b,k,d]` (`sum_d takes = count x x`, `takes <= x`), and `kept[stage]` for every earlier stage. Rows that cannot bind are left out.
+//! A stage about fragmentation is exact where all that each bin may hold can be listed; bins with more add nothing to it, so that its
+//! program, and those of later stages, bound the values and do not reach them.
 //! The objective is the stage's, times [`StageModel::scale`]: worst shares have tiny coefficients, and whole ones are easier to prove.
+
+mod devices;
+mod fragments;
+mod spans;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::devices::need_of;
 use super::placement::Placement;
-use super::types::{Assignment, DeviceNeed, Loss, Objective, Packing, Stage, Survival};
+use super::tally::span;
+use super::types::{Assignment, Loss, Objective, Packing, Stage, Survival};
 use super::validate::NO_GROUP;
 use crate::milp::{ColumnKind, Milp, Sense};
 
@@ -32,6 +38,8 @@ pub struct StageModel {
     /// Item and bin of each of the first columns.
     pub columns: Vec<(u32, u32)>,
     auxiliaries: Vec<Auxiliary>,
+    /// Bins and what they may hold, where that is listed.
+    fillings: Vec<(u32, Vec<(u32, i64)>)>,
 }
 
 /// What a column after the `x` stands for.
@@ -43,6 +51,9 @@ enum Auxiliary {
     Short(usize, usize),
     Worst(usize, usize),
     Opened(u32),
+    Used(usize, usize, usize),
+    /// Position in [`StageModel::fillings`].
+    Filled(usize),
     Device(DeviceOf),
 }
 
@@ -121,10 +132,19 @@ impl StageModel {
         };
         let mut values: Vec<f64> = self.columns.iter().map(copies).collect();
         let taken = self.taken(assignment, placement);
+        let mut by_bin: BTreeMap<u32, Vec<(u32, i64)>> = BTreeMap::new();
+        for &(item, bin, copies) in placement.entries() {
+            by_bin.entry(bin).or_default().push((item, copies));
+        }
         let auxiliary = |&auxiliary: &Auxiliary| match auxiliary {
             Auxiliary::Device(of) => {
                 let key = (of.bin, of.item, of.kind, of.device);
                 taken.get(&key).copied().unwrap_or(0) as f64
+            }
+            Auxiliary::Filled(position) => {
+                let (bin, counts) = &self.fillings[position];
+                let holds = by_bin.get(bin).map_or(&[][..], Vec::as_slice);
+                f64::from(u8::from(holds == counts.as_slice()))
             }
             other => auxiliary_value(assignment, placement, other),
         };
@@ -194,7 +214,13 @@ fn auxiliary_value(assignment: &Assignment, placement: &Placement, auxiliary: Au
         Auxiliary::Short(stage, term) => survival(assignment, stage, term).short(placement),
         Auxiliary::Worst(stage, term) => most(&loss(assignment, stage, term).packing),
         Auxiliary::Opened(bin) => i64::from(placement.entries().iter().any(|entry| entry.1 == bin)),
-        Auxiliary::Device(_) => unreachable!("what is taken of devices is found for a whole bin"),
+        Auxiliary::Used(stage, term, group) => {
+            let counts = span(assignment, stage, term).packing.counts(placement);
+            i64::from(counts[group] > 0)
+        }
+        Auxiliary::Device(_) | Auxiliary::Filled(_) => {
+            unreachable!("what a bin holds is found for the whole bin")
+        }
     };
     whole as f64
 }
@@ -238,6 +264,9 @@ struct Builder<'a> {
     of_bin: Vec<Vec<usize>>,
     /// Capacity rows of each bin.
     capacity_rows: Vec<Vec<usize>>,
+    fillings: Vec<(u32, Vec<(u32, i64)>)>,
+    /// The columns of the fillings of each bin, once they are listed.
+    filled: BTreeMap<u32, Vec<usize>>,
 }
 
 impl<'a> Builder<'a> {
@@ -261,6 +290,8 @@ impl<'a> Builder<'a> {
             gang_of,
             of_bin: vec![Vec::new(); assignment.bins.len()],
             capacity_rows: vec![Vec::new(); assignment.bins.len()],
+            fillings: Vec::new(),
+            filled: BTreeMap::new(),
         }
     }
 
@@ -271,6 +302,7 @@ impl<'a> Builder<'a> {
             whole: self.whole,
             columns: self.columns,
             auxiliaries: self.auxiliaries,
+            fillings: self.fillings,
         }
     }
 
@@ -393,100 +425,6 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn add_device_rows(&mut self) {
-        for bin in 0..self.assignment.bins.len() {
-            for (kind, devices) in (0_u32..).zip(&self.assignment.bins[bin].devices) {
-                let wants: Vec<(usize, DeviceNeed)> = (self.of_bin[bin].iter())
-                    .filter_map(|&column| {
-                        let item = self.columns[column].0 as usize;
-                        let need = need_of(&self.assignment.items[item].devices, kind)?;
-                        Some((column, *need))
-                    })
-                    .collect();
-                if !wants.is_empty() && !self.add_shared_row(bin, kind, devices, &wants) {
-                    self.add_device_columns(bin, kind, devices, &wants);
-                }
-            }
-        }
-    }
-
-    /// One row that counts devices, where no two copies can share one and each device that is large enough for any is so for all.
-    fn add_shared_row(
-        &mut self,
-        bin: usize,
-        kind: u32,
-        devices: &[i64],
-        wants: &[(usize, DeviceNeed)],
-    ) -> bool {
-        let sizes = || wants.iter().map(|(_, need)| need.milli);
-        let (Some(least), Some(most)) = (sizes().min(), sizes().max()) else {
-            return true;
-        };
-        let usable = || devices.iter().filter(|&&free| free >= least);
-        if usable().any(|&free| free < most || free >= 2 * least) {
-            return false;
-        }
-        let limit = usable().count() as f64;
-        let count = |&(column, need): &(usize, DeviceNeed)| (column, need.count as f64);
-        let all: f64 = (wants.iter().map(count))
-            .map(|(column, count)| count * self.upper(column))
-            .sum();
-        if all > limit {
-            let name = format!("device[{},{kind}]", self.bin_name(bin as u32));
-            self.milp
-                .add_row(name, -FREE, limit, wants.iter().map(count));
-        }
-        true
-    }
-
-    /// Columns for what the copies of each item take of each device, with the rows that tie them.
-    fn add_device_columns(
-        &mut self,
-        bin: usize,
-        kind: u32,
-        devices: &[i64],
-        wants: &[(usize, DeviceNeed)],
-    ) {
-        let bin_name = self.bin_name(bin as u32);
-        let mut on_device: Vec<Vec<(usize, f64)>> = vec![Vec::new(); devices.len()];
-        for &(column, need) in wants {
-            let item = self.columns[column].0;
-            let name = format!(
-                "{},{bin_name},{kind}",
-                self.assignment.items[item as usize].name
-            );
-            let mut terms = vec![(column, -(need.count as f64))];
-            for (device, &free) in devices.iter().enumerate() {
-                let upper = self.upper(column).min((free / need.milli) as f64);
-                if upper < 1.0 {
-                    continue;
-                }
-                let of = DeviceOf {
-                    item,
-                    bin: bin as u32,
-                    kind,
-                    device,
-                };
-                let name = format!("takes[{name},{device}]");
-                let taken = self.add_auxiliary(name.clone(), Auxiliary::Device(of), 0.0, upper);
-                terms.push((taken, 1.0));
-                on_device[device].push((taken, need.milli as f64));
-                if need.count > 1 {
-                    // The devices of one copy are distinct.
-                    let terms = [(taken, 1.0), (column, -1.0)];
-                    self.milp.add_row(name, -FREE, 0.0, terms);
-                }
-            }
-            self.milp.add_row(format!("takes[{name}]"), 0.0, 0.0, terms);
-        }
-        for (device, (terms, &free)) in on_device.into_iter().zip(devices).enumerate() {
-            if !terms.is_empty() {
-                let name = format!("device[{bin_name},{kind},{device}]");
-                self.milp.add_row(name, -FREE, free as f64, terms);
-            }
-        }
-    }
-
     fn add_once_rows(&mut self) {
         for (position, item) in self.assignment.items.iter().enumerate() {
             let columns: Vec<usize> = self.columns_of(position as u32).collect();
@@ -601,6 +539,14 @@ impl<'a> Builder<'a> {
                     whole,
                 }
             }
+            Objective::Span(terms) => {
+                let mut expression = Expression::whole(Vec::new());
+                for (term, span) in terms.iter().enumerate() {
+                    self.add_span(position, term, span, &mut expression);
+                }
+                expression
+            }
+            Objective::Fragmentation(probes) => self.add_fragmentation(probes),
             Objective::Opened(costs) => Expression::whole(self.add_opened(costs)),
         };
         expression

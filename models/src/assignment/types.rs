@@ -157,6 +157,10 @@ pub enum Objective {
     Shortfall(Vec<Survival>),
     /// Minimize `sum over terms of weight x max_g (base_g + x_g) / total`.
     WorstShare(Vec<Loss>),
+    /// Minimize `sum over terms of weight x how many groups hold a copy of the term`, `base` included.
+    Span(Vec<Span>),
+    /// Minimize the free devices that copies to come could not use, `sum over bins and probes of weight x unusable thousandths`.
+    Fragmentation(Vec<Probe>),
     /// Minimize the sum of the costs of bins that hold at least one copy (shape: bins; 0 = open already).
     Opened(Vec<i64>),
 }
@@ -213,6 +217,31 @@ pub struct Loss {
     pub weight: f64,
 }
 
+/// What may be asked for later: a shape of copies, and how much it counts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Probe {
+    /// What one copy would need, by resource.
+    pub demand: Vec<i64>,
+    /// The devices that it would need; kinds ascending, each at most once.
+    pub devices: Vec<DeviceNeed>,
+    /// Bins that it might go to, ascending.
+    #[serde(with = "shared")]
+    pub eligible: Arc<Vec<u32>>,
+    /// Weight, as a share of all that may be asked for, at least 0.
+    pub weight: i64,
+}
+
+/// Copies that are to stay together: each group that holds any of them costs the weight.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Span {
+    /// Name of the rule.
+    pub name: String,
+    /// What is counted, and over which groups. Copies in bins of no group cost nothing.
+    pub packing: Packing,
+    /// Cost of a group, at least 0.
+    pub weight: i64,
+}
+
 impl Limit {
     /// The name of a group's row.
     #[must_use]
@@ -234,7 +263,11 @@ impl Objective {
     pub fn sense(&self) -> Sense {
         match self {
             Self::Value(_) | Self::Yield(_) => Sense::Maximize,
-            Self::Shortfall(_) | Self::WorstShare(_) | Self::Opened(_) => Sense::Minimize,
+            Self::Shortfall(_)
+            | Self::WorstShare(_)
+            | Self::Span(_)
+            | Self::Fragmentation(_)
+            | Self::Opened(_) => Sense::Minimize,
         }
     }
 }

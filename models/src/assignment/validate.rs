@@ -251,6 +251,25 @@ impl Check<'_> {
                         self.number(|| place(&term.name), term.weight, 0.0, 1e9);
                     }
                 }
+                Objective::Span(terms) => {
+                    for term in terms {
+                        self.packing(&place(&term.name), &term.packing);
+                        self.amount(|| place(&term.name), term.weight);
+                    }
+                }
+                Objective::Fragmentation(probes) => {
+                    let (n_resources, n_bins) =
+                        (self.assignment.resources.len(), self.assignment.bins.len());
+                    for probe in probes {
+                        self.length(|| place("demand"), probe.demand.len(), n_resources);
+                        for &demand in &probe.demand {
+                            self.amount(|| place("demand"), demand);
+                        }
+                        self.needs(|| place("devices"), &probe.devices);
+                        self.positions(|| place("eligible"), &probe.eligible, n_bins);
+                        self.count(|| place("weight"), probe.weight);
+                    }
+                }
                 Objective::Opened(costs) => {
                     self.length(|| place("costs"), costs.len(), self.assignment.bins.len());
                     for &cost in costs {
@@ -325,6 +344,11 @@ impl Check<'_> {
             _ => &[],
         });
         self.unique("survival", survivals.map(|term| term.name.as_str()));
+        let spans = stages().flat_map(|objective| match objective {
+            Objective::Span(terms) => terms.as_slice(),
+            _ => &[],
+        });
+        self.unique("span", spans.map(|term| term.name.as_str()));
     }
 
     fn unique<'n>(&mut self, kind: &str, names: impl Iterator<Item = &'n str>) {

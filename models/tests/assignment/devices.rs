@@ -1,14 +1,17 @@
 //! Devices and values that differ by bin: packings against every way there is, the ladder and the programs against the slow twin.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use apportion_models::assignment::{
-    Assignment, Bin, DeviceNeed, Item, Objective, Proof, Stop, construct, solve,
+    Assignment, Bin, DeviceNeed, Item, LadderOptions, Objective, Placement, Proof, Stop, construct,
+    solve,
 };
 use apportion_models::backends::GoodLp;
 use apportion_models::{MilpSolver, default_solver};
 
 use super::generate::{Random, Size, TINY, with_devices};
+use super::large;
 use super::{
     assert_bounds_hold, assert_complete, assert_sound, brute, by_programs, exact, improving,
     objectives, twin, without_search,
@@ -207,10 +210,25 @@ fn construction_with_devices_is_complete() {
     }
 }
 
+/// Whether placements that are best in all earlier stages differ in this one.
+fn is_open(assignment: &Assignment, placements: &[Placement], stage: usize, best: &[f64]) -> bool {
+    let values = placements
+        .iter()
+        .map(|placement| assignment.values(placement));
+    let mut tied = values.filter(|values| {
+        let earlier = values[..stage].iter().zip(best);
+        earlier
+            .clone()
+            .all(|(value, best)| (value - best).abs() < 1e-9)
+    });
+    tied.any(|values| (values[stage] - best[stage]).abs() > 1e-9)
+}
+
 /// What the tests above rest on: devices, gangs and values that differ by bin do bind.
 #[test]
 fn the_generator_makes_devices_gangs_and_alternatives_bind() {
     let (mut shared, mut bound, mut gangs, mut yields) = (0, 0, 0, 0);
+    let (mut spans, mut fragments) = (0, 0);
     for seed in 0..CASES {
         let assignment = with_devices(seed, &TINY);
         let placements = brute::placements(&assignment);
@@ -239,13 +257,75 @@ fn the_generator_makes_devices_gangs_and_alternatives_bind() {
             _ => false,
         };
         yields += usize::from(assignment.stages.iter().any(is_low));
+        for (position, stage) in assignment.stages.iter().enumerate() {
+            let is_open = usize::from(is_open(&assignment, &placements, position, &best));
+            match stage.objective {
+                Objective::Span(_) => spans += is_open,
+                Objective::Fragmentation(_) => fragments += is_open,
+                _ => {}
+            }
+        }
     }
     for (what, n) in [
         ("devices", bound),
         ("sizes of parts", shared),
         ("gangs", gangs),
         ("values by bin", yields),
+        ("copies together", spans),
+        ("fragmentation", fragments),
     ] {
         assert!(n >= 20, "{what}: {n} of {CASES}");
     }
+}
+
+fn limited(neighborhoods: usize) -> LadderOptions {
+    LadderOptions {
+        neighborhoods,
+        ..exact()
+    }
+}
+
+#[test]
+fn hundreds_of_bins_with_devices_are_filled_nearly_as_far_as_the_bound_allows() {
+    let assignment = large::devices(1, 150, 130);
+    let solved = solve(&assignment, None, &limited(4));
+    assert_sound(&assignment, &solved, 1);
+    let stage = &solved.stages[0];
+    println!("{stage:?}", stage = stage.objective);
+    assert!(matches!(
+        stage.proof,
+        Some(Proof::Multipliers(_) | Proof::Combinatorial)
+    ));
+    let gap = stage.gap().unwrap();
+    assert!(gap < 0.01, "{gap}");
+    let by_construction = assignment.values(&solved.greedy)[0];
+    assert!(
+        stage.objective > 1.01 * by_construction,
+        "{by_construction}"
+    );
+    assert_eq!(solve(&assignment, None, &limited(4)), solved);
+}
+
+#[test]
+fn everything_is_placed_on_hundreds_of_bins_with_room_enough() {
+    let assignment = large::devices(2, 150, 90);
+    let solved = solve(&assignment, None, &limited(4));
+    assert_sound(&assignment, &solved, 2);
+    assert_eq!(solved.stages[0].gap(), Some(0.0));
+}
+
+#[test]
+fn a_deadline_is_kept_while_patterns_are_searched() {
+    let assignment = large::devices(3, 400, 130);
+    let began = Instant::now();
+    let limit = Duration::from_secs(3);
+    let options = LadderOptions {
+        deadline: Some(began + limit),
+        ..exact()
+    };
+    let solved = solve(&assignment, None, &options);
+    let took = began.elapsed();
+    assert!(took < limit, "{took:?}");
+    assert_eq!(assignment.faults(&solved.placement), []);
+    assert_eq!(solved.failures, Vec::<String>::new());
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use apportion_models::assignment::{
     Assignment, Balance, Bin, Cap, DeviceNeed, Gang, Item, Limit, Loss, NO_GROUP, Objective,
-    Packing, Rate, Stage, Survival, Term, Yield,
+    Packing, Probe, Rate, Span, Stage, Survival, Term, Yield,
 };
 
 /// Xorshift.
@@ -146,7 +146,63 @@ pub fn with_devices(seed: u64, size: &Size) -> Assignment {
         });
     }
     add_yields(random, &mut assignment);
+    add_span(random, &mut assignment);
+    add_fragmentation(random, &mut assignment);
     assignment
+}
+
+/// Puts a stage about free devices that nothing could use somewhere after the first.
+fn add_fragmentation(random: &mut Random, assignment: &mut Assignment) {
+    if !random.chance(50) {
+        return;
+    }
+    let (n_bins, n_resources) = (assignment.bins.len(), assignment.resources.len());
+    let probes = (0..3)
+        .map(|_| Probe {
+            demand: (0..n_resources).map(|_| random.within(0, 3)).collect(),
+            devices: vec![DeviceNeed {
+                kind: 0,
+                count: random.within(1, 2),
+                milli: [1000, 600, 400][random.within(0, 2) as usize],
+            }],
+            eligible: Arc::new(random.subset(n_bins, 80)),
+            weight: random.within(1, 3),
+        })
+        .collect();
+    let first = assignment.stages.len().min(1);
+    let at = random.within(first as i64, assignment.stages.len() as i64) as usize;
+    let stage = Stage {
+        name: "fragments".into(),
+        objective: Objective::Fragmentation(probes),
+    };
+    assignment.stages.insert(at, stage);
+}
+
+/// Puts a stage that keeps copies together somewhere after the first.
+fn add_span(random: &mut Random, assignment: &mut Assignment) {
+    if !random.chance(70) {
+        return;
+    }
+    let (n_items, n_bins) = (assignment.items.len(), assignment.bins.len());
+    let divisions: [Arc<Vec<u32>>; 2] = [
+        Arc::new((0..n_bins).map(|_| random.within(0, 1) as u32).collect()),
+        Arc::new((0..n_bins as u32).collect()),
+    ];
+    let span = |name: &str, random: &mut Random| Span {
+        name: name.into(),
+        packing: packing(random, &divisions, n_items, 1),
+        weight: random.within(1, 3),
+    };
+    let terms = vec![span("a", random), span("b", random)];
+    let first = assignment.stages.len().min(1);
+    let at = random.within(first as i64, assignment.stages.len() as i64) as usize;
+    assignment.stages.insert(
+        at,
+        Stage {
+            name: "together".into(),
+            objective: Objective::Span(terms),
+        },
+    );
 }
 
 /// Makes the values of some stages depend on the bin.

@@ -55,7 +55,10 @@ pub fn split(assignment: &Assignment) -> Assignment {
             Objective::WorstShare(terms) => {
                 terms.iter_mut().for_each(|term| packing(&mut term.packing));
             }
-            Objective::Opened(_) => {}
+            Objective::Span(terms) => {
+                terms.iter_mut().for_each(|term| packing(&mut term.packing));
+            }
+            Objective::Fragmentation(_) | Objective::Opened(_) => {}
         }
     }
     split
