@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use apportion::engine::apply;
+use apportion::broker::agent_classes;
+use apportion::engine::{self, Options, apply};
 use apportion::lint::{self, code};
 use apportion::snapshot::{InputFaults, digest, parse, read_with, resolve_with};
 use apportion_cluster::file::SnapshotFile;
 use apportion_cluster::plan::PlanFile;
-use apportion_cluster::{AgentIdx, Cluster, DeviceIdx, DeviceUse, Refusal, TaskIdx};
+use apportion_cluster::{AgentIdx, Cluster, DeviceIdx, DeviceUse, FrameworkIdx, Refusal, TaskIdx};
+use apportion_policies::{Bid, View};
 
 use crate::ml::registry;
 
@@ -464,4 +466,51 @@ fn a_plan_that_is_applied_carries_its_devices_over() {
         .map(|it| it.index)
         .collect();
     assert_eq!(held, [2, 7, 0]);
+}
+
+#[test]
+fn agents_that_differ_in_their_model_only_are_of_one_class_unless_a_task_tells_them_apart() {
+    let classes = |models: &str| {
+        let text = format!(
+            "version: apportion/v1
+agents:
+  - {{id: a, devices: [{{name: gpu, model: A100, count: 2}}]}}
+  - {{id: b, devices: [{{name: gpu, model: T4, count: 2}}]}}
+frameworks: [{{id: train, policy: ml}}]
+jobs: [{{id: j, framework: train, tasks: [{{id: t, devices: [{{name: gpu{models}}}]}}]}}]
+"
+        );
+        let cluster = read(&text).unwrap();
+        let framework = FrameworkIdx(0);
+        let view = View {
+            cluster: &cluster,
+            framework,
+        };
+        agent_classes(&cluster, &[Bid::everything(&view)]).len()
+    };
+    assert_eq!(classes(""), 1);
+    assert_eq!(classes(", models: [{model: T4}, {model: A100}]"), 1);
+    assert_eq!(classes(", models: [{model: T4}]"), 2);
+}
+
+#[test]
+fn an_instance_with_more_devices_than_any_agent_has_never_fits() {
+    let text = pending("count: 2, models", "count: 9, models");
+    let cluster = read(&text.replace("instances: 4", "instances: 0")).unwrap();
+    let options = Options {
+        policies: registry(),
+        ..Options::default()
+    };
+    let plan = engine::plan(&cluster, &options).unwrap();
+    let reason = &plan.unplaced[0].reason;
+    assert_eq!(
+        (reason.code.as_str(), reason.rule.as_str()),
+        ("never_fits", "capacity")
+    );
+    assert!(
+        reason.text.contains("needs 9 on one agent"),
+        "{}",
+        reason.text
+    );
+    assert!(reason.text.ends_with("has 8"), "{}", reason.text);
 }
