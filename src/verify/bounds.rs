@@ -10,7 +10,9 @@ use apportion_cluster::plan::Multiplier;
 use super::domains::CountedLimit;
 use super::report::Findings;
 use super::rule::Rule;
-use super::stages::{Measure, job_by_domain, job_size, level_weight, placed_value, thousandths};
+use super::stages::{
+    Measure, job_by_domain, job_size, level_weight, placed_value, span_levels, thousandths,
+};
 use super::state::{State, known_agent, known_resource, total};
 
 /// Copies of one task by agent.
@@ -27,6 +29,8 @@ pub(super) struct Reach<'a> {
     most: BTreeMap<usize, i128>,
     /// `U - V`: value in reach that the plan does not place.
     lost: i128,
+    /// The same times speed in thousandths, every instance in reach at the best speed of its task.
+    lost_worth: i128,
 }
 
 impl<'a> Reach<'a> {
@@ -39,6 +43,7 @@ impl<'a> Reach<'a> {
         reach.most = most.collect();
         let placed = placed_value(state, framework, None, &state.placed);
         reach.lost = (reach.value_in_reach(None) - placed).max(0);
+        reach.lost_worth = reach.worth_not_placed();
         reach
     }
 
@@ -51,6 +56,7 @@ impl<'a> Reach<'a> {
             kept: kept.collect(),
             most: BTreeMap::new(),
             lost: 0,
+            lost_worth: 0,
             tasks,
         }
     }
@@ -156,6 +162,8 @@ impl<'a> Reach<'a> {
             Measure::MinAvailable => self.least_shortfall() as f64,
             Measure::Spread => self.least_worst_shares(),
             Measure::AgentsUsed => self.least_opened() as f64,
+            Measure::Span => self.fewest_domains() as f64,
+            Measure::Claimed => 0.0,
         }
     }
 
@@ -194,6 +202,63 @@ impl<'a> Reach<'a> {
             }
         }
         sum
+    }
+
+    /// What one instance is worth on the fastest agent that it could be placed on, in thousandths.
+    fn best_worth(&self, task: usize) -> i128 {
+        let copies = self.copies(task).into_iter();
+        let speeds = copies.map(|(agent, _)| self.state.speed(task, agent));
+        self.state.value(task) * speeds.max().unwrap_or(0)
+    }
+
+    fn worth_not_placed(&self) -> i128 {
+        let mut lost = 0;
+        for &task in &self.tasks {
+            lost += self.best_worth(task) * self.most[&task];
+            for (&agent, &count) in &self.state.arriving[task] {
+                lost -= self.state.value(task) * self.state.speed(task, agent) * count;
+            }
+        }
+        lost.max(0)
+    }
+
+    /// Over jobs of several instances, and agents and levels: the fewest domains with room for what is certainly
+    /// placed of the job, those that hold some already, then those with most room.
+    fn fewest_domains(&self) -> usize {
+        let mut sum = 0;
+        for job in &self.state.cluster.frameworks[self.framework].jobs {
+            if job_size(self.state, job.at()) > 1 {
+                let placed = self.certainly_placed(job.at());
+                let copies = self.job_copies(job.at());
+                sum += fewest(&self.job_room_on_agents(job.at(), &copies), placed);
+                for level in span_levels(self.state) {
+                    sum += fewest(&self.job_room(job.at(), level, &copies), placed);
+                }
+            }
+        }
+        sum
+    }
+
+    /// As [`Self::job_room`], agent by agent.
+    fn job_room_on_agents(&self, job: usize, copies: &[(usize, Copies)]) -> Vec<(i128, i128)> {
+        let mut rooms: BTreeMap<usize, (i128, i128)> = BTreeMap::new();
+        for task in self.job_tasks(job) {
+            for (&agent, &count) in &self.state.kept[task] {
+                rooms.entry(agent).or_default().0 += count;
+            }
+        }
+        for (task, copies) in copies {
+            for &(agent, count) in copies {
+                let mut fit = count.min(self.most[task]);
+                for limit in self.limits(*task) {
+                    let level = limit.rule.level.at();
+                    let domain = self.state.cluster.agents[agent].domains[level].at();
+                    fit = fit.min(limit.room(domain));
+                }
+                rooms.entry(agent).or_default().1 += fit;
+            }
+        }
+        rooms.into_values().collect()
     }
 
     fn has_priority(&self, task: usize, priority: Option<i64>) -> bool {
@@ -259,8 +324,8 @@ impl<'a> Reach<'a> {
         let kept: i128 = tasks.iter().map(|task| self.kept[task]).sum();
         let most: i128 = tasks.iter().map(|task| self.most[task]).sum();
         let movable = tasks.iter().filter(|task| self.most[task] > 0);
-        let cheapest = movable.map(|&task| self.state.value(task).max(1)).min();
-        let missing = cheapest.map_or(0, |value| self.lost / value);
+        let cheapest = movable.map(|&task| self.best_worth(task).max(1)).min();
+        let missing = cheapest.map_or(0, |worth| self.lost_worth / worth);
         kept.max(kept + most - missing)
     }
 
@@ -421,6 +486,23 @@ impl<'a> Reach<'a> {
         }
         Some(by_agent)
     }
+}
+
+/// How many domains (what is there, what fits beside it) hold `placed` at least.
+fn fewest(rooms: &[(i128, i128)], placed: i128) -> usize {
+    let used = || rooms.iter().filter(|(have, _)| *have > 0);
+    let mut left = placed - used().map(|(have, fit)| have + fit).sum::<i128>();
+    let unused = rooms.iter().filter(|(have, fit)| *have == 0 && *fit > 0);
+    let mut fits: Vec<i128> = unused.map(|(_, fit)| *fit).collect();
+    fits.sort_unstable();
+    let mut sum = used().count();
+    while left > 0
+        && let Some(fit) = fits.pop()
+    {
+        left -= fit;
+        sum += 1;
+    }
+    sum
 }
 
 /// The least worst count `s >= max have` with `sum_g min(s, have_g + fit_g) >= placed`; `placed` is cut to

@@ -21,6 +21,16 @@ pub(super) enum Measure {
     Spread,
     /// Agents opened by new instances on which nothing stays running.
     AgentsUsed,
+    /// Domains used by jobs of several instances, agents among them.
+    Span,
+    /// What only breaks ties, and is taken as it is told.
+    Claimed,
+}
+
+impl Measure {
+    fn breaks_ties(self) -> bool {
+        matches!(self, Self::AgentsUsed | Self::Claimed)
+    }
 }
 
 pub(super) fn check(state: &State<'_>, findings: &mut Findings) {
@@ -41,11 +51,11 @@ pub(super) fn check(state: &State<'_>, findings: &mut Findings) {
         for stage in &result.stages {
             let measure = known.iter().find(|(name, _)| *name == stage.name);
             match measure {
-                Some(&(_, measure)) => {
+                Some(&(_, measure)) if measure != Measure::Claimed => {
                     value(state, framework, result, stage, measure, findings);
                     bound(&reach, result, stage, measure, findings);
                 }
-                None => {
+                _ => {
                     let what = format!("{} {}: objective and bound", result.id, stage.name);
                     findings.claim(what);
                 }
@@ -53,7 +63,7 @@ pub(super) fn check(state: &State<'_>, findings: &mut Findings) {
             side(result, stage, findings);
             gap(result, stage, findings);
             greedy(result, stage, &mut greedy_comparable, findings);
-            let last = matches!(measure, None | Some((_, Measure::AgentsUsed)));
+            let last = measure.is_none_or(|(_, measure)| measure.breaks_ties());
             let excused = last || excused(state, result);
             findings.check(Rule::Bound, stage.bound.is_some() || excused, || {
                 let text = "a stage that does not only break ties has a bound".to_owned();
@@ -76,7 +86,43 @@ fn service_stages(state: &State<'_>, framework: usize) -> Vec<(String, Measure)>
 
 /// The stages of an `ml` framework.
 fn ml_stages(state: &State<'_>, framework: usize) -> Vec<(String, Measure)> {
-    placing_stages(state, framework)
+    let mut stages = placing_stages(state, framework);
+    let mut jobs = state.cluster.frameworks[framework].jobs.iter();
+    if jobs.any(|job| job_size(state, job.at()) > 1) {
+        stages.push(("span".to_owned(), Measure::Span));
+    }
+    let mut tasks = state.tasks_of(framework).into_iter();
+    if tasks.any(|task| !state.cluster.tasks[task].devices.is_empty()) {
+        stages.push(("fragmentation".to_owned(), Measure::Claimed));
+    }
+    stages.push(("holes".to_owned(), Measure::Claimed));
+    stages
+}
+
+/// The declared levels but agents, which count in any case.
+pub(super) fn span_levels(state: &State<'_>) -> Vec<usize> {
+    let levels = state.cluster.levels.iter().enumerate();
+    let levels = levels.filter(|(_, level)| level.declared && level.name != "agent");
+    levels.map(|(at, _)| at).collect()
+}
+
+/// Over jobs of several instances: the agents, and the domains of each level, that hold any.
+fn domains_used(state: &State<'_>, framework: usize) -> usize {
+    let mut sum = 0;
+    for job in &state.cluster.frameworks[framework].jobs {
+        if job_size(state, job.at()) > 1 {
+            let tasks = state.cluster.jobs[job.at()].tasks.iter();
+            let agents: BTreeSet<usize> = tasks
+                .flat_map(|task| state.placed[task.at()].keys().copied())
+                .collect();
+            sum += agents.len();
+            for level in span_levels(state) {
+                let by_domain = job_by_domain(state, job.at(), level, &state.placed);
+                sum += by_domain.values().filter(|count| **count > 0).count();
+            }
+        }
+    }
+    sum
 }
 
 /// The stages that every policy has first.
@@ -143,6 +189,8 @@ fn value(
         Measure::MinAvailable => shortfall(state, framework) as f64,
         Measure::Spread => worst_shares(state, framework),
         Measure::AgentsUsed => agents_opened(state, framework) as f64,
+        Measure::Span => domains_used(state, framework) as f64,
+        Measure::Claimed => stage.objective,
     };
     let holds = close(need, stage.objective, STAGE_TOLERANCE);
     findings.check(Rule::Objective, holds, || {
@@ -351,7 +399,7 @@ fn greedy(
 fn framework_gap(result: &FrameworkResult, known: &[(String, Measure)], findings: &mut Findings) {
     let tie_break = |stage: &StageResult| {
         let measure = known.iter().find(|(name, _)| *name == stage.name);
-        measure.is_some_and(|(_, measure)| *measure == Measure::AgentsUsed)
+        measure.is_some_and(|(_, measure)| measure.breaks_ties())
     };
     let gaps = || {
         result

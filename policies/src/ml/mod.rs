@@ -23,6 +23,13 @@
 //!    there are several), then over all. Throughput is that of the agent's device model for the task: alternatives
 //!    are ordered by it, and an instance on a model of throughput 2 is worth two.
 //! 2. `min_available` (minimize): as in [`service`](crate::service), where a job asks for it.
+//! 3. `span` (minimize), where a job wants several instances: `sum_j sum_L` of the domains that hold any of job `j`, `L`
+//!    over agents and the declared levels: the same agent first, then the same rack.
+//! 4. `fragmentation` (minimize, breaks ties), where tasks need devices: free thousandths that instances still to come
+//!    could not use, `sum_a sum_t n_t F_a(t)` with `n_t` instances wanted: if one of `t` does not fit what is left of `a`,
+//!    all that is free of its devices; else what is free of devices too small for it.
+//! 5. `holes` (minimize, breaks ties): agents used, each counted by the size of the free hole that it is part of (on the
+//!    agent and in its domains, in thousandths of the largest offer), so that large holes stay whole.
 //!
 //! # Parameters
 //! None.
@@ -79,7 +86,7 @@ impl Policy for Ml {
     fn formulate(&self, slice: &Slice<'_>) -> Result<Formulation, PolicyError> {
         let tables = Tables::new(slice);
         let stages = stages::all(&tables);
-        Ok(rules::formulation(&tables, stages))
+        Ok(rules::formulation(&tables, &stages))
     }
 
     fn metrics(&self, standing: &Standing<'_>) -> BTreeMap<String, f64> {

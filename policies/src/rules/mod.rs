@@ -12,7 +12,7 @@ pub(crate) use stages::{OwnStage, agents_used, min_available, placed};
 pub(crate) use tables::Tables;
 
 /// The model of a slice with every rule that its tasks may state, and these stages.
-pub(crate) fn formulation(tables: &Tables<'_>, stages: Vec<OwnStage>) -> Formulation {
+pub(crate) fn formulation(tables: &Tables<'_>, stages: &[OwnStage]) -> Formulation {
     let slice = tables.slice;
     let of_stages: Vec<Stage> = stages.iter().map(|stage| stage.stage.clone()).collect();
     Formulation {

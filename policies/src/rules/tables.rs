@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use apportion_cluster::{
-    AttributeRule, DomainIdx, JobIdx, LevelIdx, Offer, Quantities, Slice, Task, TaskIdx,
+    AgentIdx, AttributeRule, DomainIdx, JobIdx, LevelIdx, Offer, Quantities, Slice, Task, TaskIdx,
     device_resource,
 };
-use apportion_models::assignment::{Bin, DeviceNeed, Item, Packing};
+use apportion_models::assignment::{Bin, DeviceNeed, Item, Packing, Probe};
 
 /// Everything about a task that decides which bins it may use.
 type EligibilityKey<'a> = (
@@ -150,6 +150,46 @@ impl<'a> Tables<'a> {
             items: Arc::new(items.to_vec()),
             group_of: Arc::clone(&offered.group_of),
             base,
+        }
+    }
+
+    /// Counts of a job by agent: those with an offer (`on_agents` numbers them), then those where it only stays.
+    pub(crate) fn packing_on_agents(
+        &self,
+        job: JobIdx,
+        items: &[u32],
+        on_agents: &Arc<Vec<u32>>,
+    ) -> Packing {
+        let slice = self.slice;
+        let mut kept: BTreeMap<AgentIdx, i64> = BTreeMap::new();
+        for running in &slice.kept {
+            if slice.cluster.task(running.task).job == job {
+                *kept.entry(running.agent).or_insert(0) += running.instances;
+            }
+        }
+        let offered = slice.offers.iter();
+        let mut base: Vec<i64> = offered
+            .map(|offer| kept.remove(&offer.agent).unwrap_or(0))
+            .collect();
+        base.extend(kept.into_values());
+        Packing {
+            items: Arc::new(items.to_vec()),
+            group_of: Arc::clone(on_agents),
+            base,
+        }
+    }
+
+    /// A task as one that may come: what it would need, and where it might go. Its weight is still 0.
+    pub(crate) fn probe(&self, task: TaskIdx) -> Probe {
+        let cluster = self.slice.cluster;
+        let offers = (0u32..).zip(&self.slice.offers);
+        let usable =
+            offers.filter(|(_, offer)| cluster.refusal(cluster.task(task), offer.agent).is_none());
+        Probe {
+            demand: self.demand(task),
+            devices: devices(cluster.task(task)),
+            eligible: Arc::new(usable.map(|(bin, _)| bin).collect()),
+            weight: 0,
         }
     }
 

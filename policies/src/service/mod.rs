@@ -89,7 +89,7 @@ impl Policy for Service {
         })?;
         let tables = Tables::new(slice);
         let stages = stages::all(&tables, &parameters);
-        Ok(rules::formulation(&tables, stages))
+        Ok(rules::formulation(&tables, &stages))
     }
 
     fn metrics(&self, standing: &Standing<'_>) -> BTreeMap<String, f64> {
