@@ -56,6 +56,7 @@ mod pack {
                 .extend(crowd(slice, self.max_per_agent));
             formulation.assignment.stages = vec![placed(slice), agents_used(slice)];
             formulation.roles = vec![StageRole::Placed, StageRole::Quality];
+            formulation.units = vec![1, 1];
             formulation.constants = vec![value_of_kept(slice), 0.0];
             Ok(formulation)
         }

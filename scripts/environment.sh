@@ -79,9 +79,23 @@ install_by_pip() {
     fi
 }
 
+# Cargo knows a package of ours by its place below the workspace and by the age of its files, so that two checkouts
+# that share a target directory would take each other's builds for their own. The solver's build is kept.
+ensure_own_builds() {
+    local owner="$CARGO_TARGET_DIR/checkout"
+    [ "$(cat "$owner" 2>/dev/null)" = "$PWD" ] && return 0
+    if [ -d "$CARGO_TARGET_DIR/release" ]; then
+        cargo clean --quiet --release --package apportion --package apportion-cluster \
+            --package apportion-models --package apportion-policies
+    fi
+    mkdir -p "$CARGO_TARGET_DIR"
+    printf '%s\n' "$PWD" >"$owner"
+}
+
 # Everything that a build with HiGHS needs, installed if it is missing.
 ensure_tools() {
     need_cargo || return 1
+    ensure_own_builds
     use_own_tools
     local missing
     missing="$(missing_packages)"

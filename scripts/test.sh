@@ -16,17 +16,10 @@ fi
 step() { printf '\n== %s\n' "$*"; }
 
 # One feature set and one profile for everything, so that nothing is compiled twice.
-if cargo nextest --version >/dev/null 2>&1; then
-    step "tests"
-    cargo nextest run --release --locked --workspace --all-targets
-    step "examples in the documentation"
-    cargo test --release --locked --workspace --doc
-else
-    step "tests, and examples in the documentation"
-    cargo test --release --locked --workspace
-    step "benchmarks, once each"
-    cargo test --release --locked --workspace --benches
-fi
+step "tests, and examples in the documentation"
+cargo test --release --locked --workspace
+step "benchmarks, once each"
+cargo test --release --locked --workspace --benches
 
 step "tests of the build without C++"
 pure=(--no-default-features --features cli --package apportion)

@@ -12,3 +12,8 @@ pub mod isolate;
 pub mod lint;
 pub mod snapshot;
 pub mod verify;
+
+/// The examples of the README run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

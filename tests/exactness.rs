@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use apportion_cluster::plan::{FrameworkResult, StageSense};
 use apportion_cluster::{Cluster, FrameworkIdx, Offer, Slice};
-use apportion_models::assignment::{Assignment, Item, Objective, Packing, Term};
+use apportion_models::assignment::{Assignment, Item, Objective, Packing, Rate, Term};
 use apportion_models::backends::GoodLp;
 use apportion_models::{Limits, MilpSolver, Status, solve_guarded};
 use apportion_policies::service::Service;
@@ -291,8 +291,12 @@ fn whole(cluster: &Cluster) -> Slice<'_> {
     }
     let offers = cluster
         .agent_indices()
-        .zip(cluster.free())
-        .map(|(agent, resources)| Offer { agent, resources });
+        .zip(cluster.free().into_iter().zip(cluster.free_devices()))
+        .map(|(agent, (resources, devices))| Offer {
+            agent,
+            resources,
+            devices,
+        });
     let pending = cluster
         .task_indices()
         .map(|task| (task, cluster.task(task).instances - running[task.at()]));
@@ -359,13 +363,25 @@ fn split(whole: &Assignment) -> Assignment {
                 });
                 *terms = expanded.collect();
             }
+            Objective::Yield(by_class) => {
+                let expanded = by_class.rates.iter().flat_map(|rate| {
+                    expand(&[rate.item]).into_iter().map(|item| Rate {
+                        item,
+                        values: rate.values.clone(),
+                    })
+                });
+                by_class.rates = expanded.collect();
+            }
             Objective::Shortfall(terms) => terms
                 .iter_mut()
                 .for_each(|term| term.packing = packing(&term.packing)),
             Objective::WorstShare(terms) => terms
                 .iter_mut()
                 .for_each(|term| term.packing = packing(&term.packing)),
-            Objective::Opened(_) => {}
+            Objective::Span(terms) => terms
+                .iter_mut()
+                .for_each(|term| term.packing = packing(&term.packing)),
+            Objective::Fragmentation(_) | Objective::Opened(_) => {}
         }
     }
     split.validate().unwrap();

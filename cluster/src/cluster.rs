@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::devices::{AgentDevices, DeviceNeed, RunningDevices, WHOLE_DEVICE};
+use crate::devices::{AgentDevices, DeviceNeed, RunningDevices, WHOLE_DEVICE, device_resource};
 use crate::index::{
     AgentIdx, DeviceIdx, DomainIdx, FrameworkIdx, GroupIdx, JobIdx, LevelIdx, RoleIdx, TaskIdx,
 };
 use crate::quantities::Quantities;
+use crate::slice::Offer;
 
 /// A validated snapshot: every name resolved to a position, every list in canonical (name) order.
 ///
@@ -287,6 +288,45 @@ impl Cluster {
             free[running.agent.at()].subtract(&self.task(running.task).demand, running.instances);
         }
         free
+    }
+
+    /// How fast a task runs on an agent, in thousandths of its usual speed: the slowest of its devices decides. 0 where
+    /// a model is not allowed.
+    #[must_use]
+    pub fn throughput(&self, task: TaskIdx, agent: AgentIdx) -> i64 {
+        let of_need = |need: &DeviceNeed| {
+            let devices = self.devices_on(agent, need.kind);
+            devices
+                .and_then(|it| need.throughput(&it.model))
+                .unwrap_or(0)
+        };
+        let needs = self.task(task).devices.iter();
+        needs.map(of_need).min().unwrap_or(1000)
+    }
+
+    /// Makes the totals of devices among an offer's resources those of the devices that it names.
+    pub fn total_devices(&self, offer: &mut Offer) {
+        for (devices, offered) in self.agent(offer.agent).devices.iter().zip(&offer.devices) {
+            let total = device_resource(&self.devices[devices.kind.at()]);
+            if let Ok(at) = self.resources.binary_search(&total) {
+                offer.resources.0[at] = offered.iter().sum();
+            }
+        }
+    }
+
+    /// The most instances of a task, alone, that hold their devices on `agent` where this is free of each (shape as
+    /// in [`Cluster::free_devices`], one agent); without limit if it needs none.
+    #[must_use]
+    pub fn device_copies(&self, task: &Task, agent: AgentIdx, free: &[Vec<i64>]) -> i64 {
+        let devices = &self.agent(agent).devices;
+        let of_need = |need: &DeviceNeed| {
+            let at = devices.iter().position(|it| it.kind == need.kind);
+            let free = at
+                .and_then(|at| free.get(at))
+                .map_or(&[][..], Vec::as_slice);
+            need.copies_on(free)
+        };
+        task.devices.iter().map(of_need).fold(i64::MAX, i64::min)
     }
 
     /// The devices of a kind on `agent`.

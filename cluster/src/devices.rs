@@ -93,6 +93,23 @@ impl DeviceNeed {
         Some(self.models.get(choice).map_or(1000, |it| it.throughput))
     }
 
+    /// The most instances that devices with so many free thousandths each hold, nothing else being placed on them:
+    /// `n` fit exactly if the devices, each counted at most `n` times, have `n x count` places.
+    #[must_use]
+    pub fn copies_on(&self, free: &[i64]) -> i64 {
+        let places = |device: &i64| (*device).max(0) / self.milli.max(1);
+        let count = self.count.max(1);
+        let mut copies = free.iter().map(places).sum::<i64>() / count;
+        while copies > 0 {
+            let usable: i64 = free.iter().map(|device| places(device).min(copies)).sum();
+            if usable >= copies * count {
+                break;
+            }
+            copies = usable / count;
+        }
+        copies
+    }
+
     /// Thousandths of all its devices together.
     #[must_use]
     pub fn total_milli(&self) -> i64 {

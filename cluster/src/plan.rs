@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::file::{Amounts, PlacementFile};
+use crate::file::{Amounts, DeviceFile, PlacementFile};
 
 /// What should run where, why the rest does not, how far from the best it is, and how fair.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -232,6 +232,9 @@ pub struct OfferFile {
     pub agent: String,
     /// Amounts offered, what its running instances hold there excluded.
     pub resources: Amounts,
+    /// Thousandths offered of each device, where there are any; their totals are among the amounts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub devices: Vec<DeviceFile>,
 }
 
 /// The fairness certificate. See the broker's documentation for what each number proves.

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::cluster::{Cluster, Running};
+use crate::devices::RunningDevices;
 use crate::index::{AgentIdx, FrameworkIdx, TaskIdx};
 use crate::quantities::Quantities;
 
@@ -11,8 +12,21 @@ use crate::quantities::Quantities;
 pub struct Offer {
     /// The agent.
     pub agent: AgentIdx,
-    /// What is offered there, beside what stays running.
+    /// What is offered there, beside what stays running; devices are counted in as totals.
     pub resources: Quantities,
+    /// Thousandths offered of each device. Shape: by position in [`Agent::devices`](crate::Agent::devices), by
+    /// number of the device.
+    pub devices: Vec<Vec<i64>>,
+}
+
+impl Offer {
+    /// Whether one instance of the task fits, its other rules aside.
+    #[must_use]
+    pub fn holds(&self, cluster: &Cluster, task: TaskIdx) -> bool {
+        let task = cluster.task(task);
+        task.demand.fits_in(&self.resources)
+            && cluster.device_copies(task, self.agent, &self.devices) > 0
+    }
 }
 
 /// A policy's whole input: the offers of one framework in one round with its pending tasks.
@@ -40,4 +54,6 @@ pub struct Slice<'a> {
 pub struct Proposal {
     /// What should be added to what stays running.
     pub placements: Vec<Running>,
+    /// The devices of each of these instances that needs any, sorted; instances that are alike repeat.
+    pub devices: Vec<RunningDevices>,
 }

@@ -20,6 +20,10 @@
 //! # Ok::<(), apportion_models::SolverError>(())
 //! ```
 
+// Generators of tests are shared with the tests outside, which know the crate by its name.
+#[cfg(test)]
+extern crate self as apportion_models;
+
 pub mod assignment;
 pub mod backends;
 pub mod check;

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use apportion_cluster::{
-    AgentIdx, Cluster, Framework, FrameworkIdx, Proposal, Running, Slice, TaskIdx,
+    AgentIdx, Cluster, DeviceIdx, DeviceUse, Framework, FrameworkIdx, Proposal, Quantities,
+    Running, RunningDevices, Slice, TaskIdx,
 };
 use apportion_models::assignment::{Assignment, Placement};
 
@@ -45,7 +46,10 @@ pub trait Policy: Send + Sync {
             });
         let mut placements: Vec<Running> = placed.collect();
         placements.sort_unstable();
-        Proposal { placements }
+        Proposal {
+            placements,
+            devices: formulation.devices(answer),
+        }
     }
 
     /// Quality of a final state, by metric name.
@@ -135,8 +139,53 @@ pub struct Formulation {
     pub bins: Vec<AgentIdx>,
     /// What each stage of the assignment is for.
     pub roles: Vec<StageRole>,
+    /// What one unit of each stage's value is in the model, whose numbers are whole: 1, or 1000 for thousandths.
+    pub units: Vec<i64>,
     /// Constant of each stage: what kept instances contribute to its value (added to values and bounds).
     pub constants: Vec<f64>,
+}
+
+impl Formulation {
+    /// A stage's value in its own unit, what is kept included, from its value in the model.
+    #[must_use]
+    pub fn stage_value(&self, stage: usize, in_model: f64) -> f64 {
+        in_model / self.units[stage] as f64 + self.constants[stage]
+    }
+
+    /// The devices of every instance that an answer places and that needs any, sorted.
+    #[must_use]
+    pub fn devices(&self, answer: &Placement) -> Vec<RunningDevices> {
+        let mut by_bin: BTreeMap<u32, Vec<(u32, i64)>> = BTreeMap::new();
+        for &(item, bin, copies) in answer.entries() {
+            if !self.assignment.items[item as usize].devices.is_empty() {
+                by_bin.entry(bin).or_default().push((item, copies));
+            }
+        }
+        let mut held = Vec::new();
+        for (bin, counts) in by_bin {
+            // An answer for which there are no devices breaks a rule: the engine sees that they are missing.
+            for packed in self.assignment.pack(bin, &counts).unwrap_or_default() {
+                let needs = &self.assignment.items[packed.item as usize].devices;
+                let uses = needs
+                    .iter()
+                    .zip(&packed.devices)
+                    .flat_map(|(need, devices)| {
+                        devices.iter().map(|&index| DeviceUse {
+                            kind: DeviceIdx(need.kind),
+                            index: index as i64,
+                            milli: need.milli,
+                        })
+                    });
+                held.push(RunningDevices {
+                    task: self.items[packed.item as usize],
+                    agent: self.bins[bin as usize],
+                    devices: uses.collect(),
+                });
+            }
+        }
+        held.sort_unstable();
+        held
+    }
 }
 
 /// What a stage is for: whether its gap counts in the framework's gap.
@@ -159,4 +208,11 @@ pub struct Standing<'a> {
     pub framework: FrameworkIdx,
     /// Everything it has in place, by (task, agent).
     pub placements: &'a [Running],
+    /// The devices that these hold, sorted.
+    pub devices: &'a [RunningDevices],
+    /// Thousandths that each device has free at the end, whoever holds the rest. Shape: by agent, by position in
+    /// [`Agent::devices`](apportion_cluster::Agent::devices), by number of the device.
+    pub free_devices: &'a [Vec<Vec<i64>>],
+    /// What each agent has free at the end.
+    pub free: &'a [Quantities],
 }

@@ -9,7 +9,10 @@
 
 mod contract;
 mod error;
+pub mod ml;
+pub mod online;
 mod registry;
+mod rules;
 pub mod service;
 
 pub use contract::{Bid, BidClass, Formulation, ParameterFault, Policy, StageRole, Standing, View};

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::contract::Policy;
+use crate::ml::Ml;
 use crate::service::Service;
 
 /// Policies by name: the built-in ones, and those that an embedder adds.
@@ -18,6 +19,7 @@ impl Default for Registry {
             policies: BTreeMap::new(),
         };
         registry.register(Arc::new(Service));
+        registry.register(Arc::new(Ml));
         registry
     }
 }

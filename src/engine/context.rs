@@ -1,11 +1,11 @@
 //! What every phase of one plan looks up.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use apportion_cluster::plan::Warning;
-use apportion_cluster::{Cluster, FrameworkIdx};
+use apportion_cluster::{Cluster, FrameworkIdx, TaskIdx};
 use apportion_policies::{Bid, BidClass, Policy, View};
 
 use super::options::Options;
@@ -56,8 +56,13 @@ impl<'a> Context<'a> {
         let cluster = self.cluster;
         let mut everything = Bid::everything(&View { cluster, framework });
         let mut differs = bid.classes.len() != everything.classes.len();
+        let by_task: BTreeMap<TaskIdx, &BidClass> = bid
+            .classes
+            .iter()
+            .map(|class| (class.task, class))
+            .collect();
         for wanted in &mut everything.classes {
-            let own = bid.classes.iter().find(|class| class.task == wanted.task);
+            let own = by_task.get(&wanted.task);
             differs |= own
                 .is_none_or(|own| (own.instances, own.value) != (wanted.instances, wanted.value));
             wanted.unit = own.map_or(wanted.unit, |own| own.unit);

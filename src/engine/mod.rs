@@ -6,6 +6,7 @@
 
 mod apply;
 mod context;
+mod devices;
 mod offers;
 mod options;
 mod reasons;
@@ -181,6 +182,7 @@ impl<'a> Run<'a> {
         let begun = Instant::now();
         let (cluster, options) = (self.context.cluster, self.context.options);
         let placements = report::final_placements(&self.state);
+        let devices = report::final_devices(&self.state);
         let unplaced = reasons::unplaced(&self.state, &placements);
         let audit = self.shares.as_ref().map(|shares| {
             let stop = || self.context.must_stop();
@@ -215,7 +217,7 @@ impl<'a> Run<'a> {
             snapshot_digest: cluster.digest.clone(),
             options: plan_options(options),
             status: report::status(stopped, &unplaced),
-            placements: report::named(cluster, &placements),
+            placements: report::named(cluster, &placements, &devices),
             unplaced,
             moves: report::moves(&self.state),
             frameworks,
@@ -233,12 +235,12 @@ impl<'a> Run<'a> {
 }
 
 /// Time kept before the deadline for the certificate, bounds and the file: the certificate solves programs
-/// like the shares', and constructive answers are made once more.
+/// like the shares', and offers are walked through once more. At least half of what is left goes to solving.
 fn reserve(shares: Duration, broker: Duration, deadline: Option<Instant>) -> Duration {
     let left = deadline.map_or(Duration::ZERO, |deadline| {
         deadline.saturating_duration_since(Instant::now())
     });
-    (shares * 2 + broker).max(left / 8).min(left)
+    (shares * 2 + broker / 8).max(left / 8).min(left / 2)
 }
 
 fn plan_options(options: &Options) -> PlanOptions {

@@ -8,9 +8,10 @@
 
 use std::collections::BTreeMap;
 
-use apportion_cluster::{AgentIdx, FrameworkIdx, Offer, Quantities, Running, TaskIdx};
+use apportion_cluster::{AgentIdx, FrameworkIdx, Offer, Proposal, Quantities, Running, TaskIdx};
 
 use super::context::Context;
+use super::devices::{self, Devices};
 use super::solve::{self, Effort};
 use super::state::State;
 use crate::broker::Shares;
@@ -24,10 +25,16 @@ pub(super) struct FirstOffer {
     pub witness: Vec<Running>,
 }
 
+/// What is free while offers are made, by agent.
+struct Free {
+    resources: Vec<Quantities>,
+    devices: Vec<Devices>,
+}
+
 /// A framework that wants something, while offers are made.
 struct Claimant {
     framework: FrameworkIdx,
-    witness: Vec<Running>,
+    witness: Proposal,
     /// Agents that some task of it may use.
     usable: Vec<bool>,
     /// Whether its share leaves some of its demand open.
@@ -55,7 +62,10 @@ pub(super) fn first_offers(
             witness: Vec::new(),
         }];
     }
-    let mut free = nonnegative(&state.free);
+    let mut free = Free {
+        resources: nonnegative(&state.free),
+        devices: state.free_devices.clone(),
+    };
     let mut claimants = Vec::new();
     for (framework, share) in smallest_first(state, shares, &wanting) {
         if let Some(claimant) = claim(state, shares, context, framework, &share, &mut free) {
@@ -73,21 +83,75 @@ fn claim(
     context: &Context<'_>,
     framework: FrameworkIdx,
     share: &BTreeMap<TaskIdx, i64>,
-    free: &mut [Quantities],
+    free: &mut Free,
 ) -> Option<Claimant> {
-    let offers = state
-        .cluster
-        .agent_indices()
-        .filter(|&agent| !state.cluster.agent(agent).cordoned);
-    let offers = offers.map(|agent| Offer {
+    // Whoever needs no device leaves alone what stands beside one, as long as there is room elsewhere.
+    let needs_none = |&(task, _): &(TaskIdx, i64)| state.cluster.task(task).devices.is_empty();
+    let spares = state.pending(framework).iter().all(needs_none);
+    let apart = spares.then(|| sketch(state, context, framework, share, free, true));
+    let sketched = match apart.flatten().filter(|sketch| sketch.is_whole) {
+        Some(sketch) => sketch,
+        None => sketch(state, context, framework, share, free, false)?,
+    };
+    let Sketch {
+        witness,
+        usable,
+        unmet,
+        ..
+    } = sketched;
+    for placed in &witness.placements {
+        let demand = &state.cluster.task(placed.task).demand;
+        free.resources[placed.agent.at()].subtract(demand, placed.instances);
+    }
+    for held in &witness.devices {
+        devices::take(state.cluster, &mut free.devices, held);
+    }
+    let weight = shares.frameworks[framework.at()].weight.max(1e-9);
+    Some(Claimant {
+        framework,
+        witness,
+        usable,
+        unmet,
+        weight,
+        given: 0.0,
+    })
+}
+
+/// A constructive placement of a framework's share.
+struct Sketch {
+    witness: Proposal,
+    /// Agents that some task of the framework may use.
+    usable: Vec<bool>,
+    /// Whether some of its demand is left open.
+    unmet: bool,
+    /// Whether all of its share is placed.
+    is_whole: bool,
+}
+
+/// Places a framework's share in what is free; with `spare_devices`, on agents without devices only.
+fn sketch(
+    state: &State<'_>,
+    context: &Context<'_>,
+    framework: FrameworkIdx,
+    share: &BTreeMap<TaskIdx, i64>,
+    free: &Free,
+    spare_devices: bool,
+) -> Option<Sketch> {
+    let cluster = state.cluster;
+    let open = cluster.agent_indices().filter(|&agent| {
+        let agent = cluster.agent(agent);
+        !agent.cordoned && !(spare_devices && !agent.devices.is_empty())
+    });
+    let offers = open.map(|agent| Offer {
         agent,
-        resources: free[agent.at()].clone(),
+        resources: free.resources[agent.at()].clone(),
+        devices: free.devices[agent.at()].clone(),
     });
     let slice = state.slice(framework, offers.collect());
     let policy = context.policy(framework)?;
     // A policy that fails here fails again in its round, where the failure is recorded.
     let mut formulation = solve::formulate(&**policy, &slice, None).ok()?;
-    let mut usable = vec![false; state.cluster.agents.len()];
+    let mut usable = vec![false; cluster.agents.len()];
     for item in &formulation.assignment.items {
         for &bin in item.eligible.iter() {
             usable[formulation.bins[bin as usize].at()] = true;
@@ -103,25 +167,17 @@ fn claim(
         &slice,
         formulation,
         &[],
-        Effort::Construct,
+        Effort::Sketch,
         context.options,
     );
-    let witness = answer
-        .map(|answer| answer.proposal.placements)
-        .unwrap_or_default();
-    for placed in &witness {
-        free[placed.agent.at()].subtract(&state.cluster.task(placed.task).demand, placed.instances);
-    }
-    let placed: i64 = witness.iter().map(|placed| placed.instances).sum();
-    unmet |= placed < share.values().sum();
-    let weight = shares.frameworks[framework.at()].weight.max(1e-9);
-    Some(Claimant {
-        framework,
+    let witness = answer.map(|answer| answer.proposal).unwrap_or_default();
+    let placed = witness.placements.iter().map(|placed| placed.instances);
+    let is_whole = placed.sum::<i64>() >= share.values().sum();
+    Some(Sketch {
         witness,
         usable,
-        unmet,
-        weight,
-        given: 0.0,
+        unmet: unmet || !is_whole,
+        is_whole,
     })
 }
 
@@ -166,24 +222,31 @@ fn rounded_share(
 }
 
 /// Gives every agent's leftovers to one framework that may use them.
-fn hand_out(
-    state: &State<'_>,
-    mut claimants: Vec<Claimant>,
-    free: Vec<Quantities>,
-) -> Vec<FirstOffer> {
-    let n_resources = state.cluster.resources.len();
-    let mut offers: Vec<BTreeMap<AgentIdx, Quantities>> = Vec::with_capacity(claimants.len());
+fn hand_out(state: &State<'_>, mut claimants: Vec<Claimant>, free: Free) -> Vec<FirstOffer> {
+    let cluster = state.cluster;
+    let nothing = |agent: AgentIdx| Offer {
+        agent,
+        resources: Quantities::zero(cluster.resources.len()),
+        devices: devices::none(cluster, agent),
+    };
+    let mut offers: Vec<BTreeMap<AgentIdx, Offer>> = Vec::with_capacity(claimants.len());
     for claimant in &claimants {
-        let mut own: BTreeMap<AgentIdx, Quantities> = BTreeMap::new();
-        for placed in &claimant.witness {
+        let mut own: BTreeMap<AgentIdx, Offer> = BTreeMap::new();
+        for placed in &claimant.witness.placements {
             let offer = own
                 .entry(placed.agent)
-                .or_insert_with(|| Quantities::zero(n_resources));
-            offer.add(&state.cluster.task(placed.task).demand, placed.instances);
+                .or_insert_with(|| nothing(placed.agent));
+            let demand = &cluster.task(placed.task).demand;
+            offer.resources.add(demand, placed.instances);
+        }
+        for held in &claimant.witness.devices {
+            let offer = own.entry(held.agent).or_insert_with(|| nothing(held.agent));
+            devices::add_to(cluster, &mut offer.devices, held);
         }
         offers.push(own);
     }
-    for (agent, leftover) in state.cluster.agent_indices().zip(free) {
+    let free = free.resources.into_iter().zip(free.devices);
+    for (agent, (leftover, devices)) in cluster.agent_indices().zip(free) {
         let usable = || (0..claimants.len()).filter(|&c| claimants[c].usable[agent.at()]);
         // What several still want is re-offered in small portions by need: a whole agent would be unfair.
         if usable().filter(|&c| claimants[c].unmet).count() > 1 {
@@ -205,10 +268,12 @@ fn hand_out(
         });
         if let Some(best) = best {
             claimants[best].given += fraction(&leftover, &state.cluster.agent(agent).capacity);
-            let offer = offers[best]
-                .entry(agent)
-                .or_insert_with(|| Quantities::zero(n_resources));
-            offer.add(&leftover, 1);
+            let offer = offers[best].entry(agent).or_insert_with(|| nothing(agent));
+            offer.resources.add(&leftover, 1);
+            let offered = offer.devices.iter_mut().flatten();
+            for (offered, left) in offered.zip(devices.iter().flatten()) {
+                *offered += left;
+            }
         }
     }
     let by_claimant = claimants
@@ -216,11 +281,8 @@ fn hand_out(
         .zip(offers)
         .map(|(claimant, offers)| FirstOffer {
             framework: claimant.framework,
-            offers: offers
-                .into_iter()
-                .map(|(agent, resources)| Offer { agent, resources })
-                .collect(),
-            witness: claimant.witness,
+            offers: offers.into_values().collect(),
+            witness: claimant.witness.placements,
         });
     by_claimant.collect()
 }

@@ -115,11 +115,11 @@ impl Case<'_> {
             .map_or("agents", |(rule, _)| rule)
             .to_owned();
         let text = if cordoned > 0 {
-            format!("every one of the {cordoned} agents that its rules allow is cordoned")
+            format!("cordoned: all that its rules allow, {}", agents(cordoned))
         } else {
             format!(
-                "none of {} agents is allowed by its rules (refused by {})",
-                cluster.agents.len(),
+                "none of {} is allowed by its rules (refused by {})",
+                agents(cluster.agents.len()),
                 counts.join(", ")
             )
         };
@@ -161,8 +161,8 @@ impl Case<'_> {
     fn never_fits(&self, open: &[AgentIdx]) -> Reason {
         let short = self.shortage(open, |agent| self.cluster().agent(agent).capacity.0.clone());
         let text = format!(
-            "never fits: {short} on the largest of {} agents that its rules allow",
-            open.len()
+            "never fits: {short} on the largest of {} that its rules allow",
+            agents(open.len())
         );
         Reason {
             code: "never_fits".to_owned(),
@@ -187,8 +187,9 @@ impl Case<'_> {
             .map(|agent| self.copies(agent))
             .fold(0, i64::saturating_add);
         let text = format!(
-            "all or nothing: at least {min} instances of the job must be placed together; {n_agents} agents have room for {} of this task now",
-            fit.min(self.of().instances)
+            "all or nothing: at least {min} instances of the job must be placed together; there is room for {} of this task now, on {}",
+            fit.min(self.of().instances),
+            agents(n_agents)
         );
         Some(Reason {
             code: "gang".to_owned(),
@@ -234,10 +235,10 @@ impl Case<'_> {
             None => cluster.task_name(self.task),
         };
         let text = format!(
-            "at most {} per {level}: {} more instances would need more than the {} domains that could take it",
+            "at most {} per {level}, in {} that could take it: {} too many",
             binding.max,
-            self.instances,
-            domains.len()
+            counted_noun(domains.len(), "domain"),
+            self.instances
         );
         Some(Reason {
             code: "limit".to_owned(),
@@ -271,8 +272,8 @@ impl Case<'_> {
             .find(|rule| rule.hard && !with_room.is_empty())?;
         let level = &self.cluster().levels[rule.level.at()].name;
         let text = format!(
-            "{} agents have room, but one more there would make counts per {level} differ by more than {}",
-            with_room.len(),
+            "there is room on {}, but one more there would make counts per {level} differ by more than {}",
+            agents(with_room.len()),
             rule.max_skew
         );
         let rule = format!("spread[{},{level}]", self.cluster().task_name(self.task));
@@ -286,8 +287,8 @@ impl Case<'_> {
     fn no_room(&self, large: &[AgentIdx]) -> Reason {
         let short = self.shortage(large, |agent| self.state.free[agent.at()].0.clone());
         let text = format!(
-            "{short} on the best of {} agents that could hold it; next in line",
-            large.len()
+            "{short} on the best of {} that could hold it; next in line",
+            agents(large.len())
         );
         Reason {
             code: "no_room".to_owned(),
@@ -333,4 +334,14 @@ impl Case<'_> {
             short.join(", ")
         }
     }
+}
+
+/// `1 agent`, `2 agents`.
+fn agents(count: usize) -> String {
+    counted_noun(count, "agent")
+}
+
+fn counted_noun(count: usize, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
 }

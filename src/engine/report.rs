@@ -3,19 +3,21 @@
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use apportion_cluster::file::PlacementFile;
+use apportion_cluster::file::{DeviceFile, PlacementFile};
 use apportion_cluster::plan::{
     FrameworkResult, Move, Multiplier, OfferFile, PlanStatus, Proof, Share, StageResult,
     StageSense, Unplaced,
 };
 use apportion_cluster::{
-    AgentIdx, Cluster, FrameworkIdx, Offer, Quantities, Running, Slice, TaskIdx,
+    AgentIdx, Cluster, FrameworkIdx, Offer, Running, RunningDevices, Slice, TaskIdx,
+    device_resource,
 };
 use apportion_models::Sense;
 use apportion_models::assignment::{self, StageAnswer, Stop};
 use apportion_policies::{Formulation, StageRole, Standing};
 
 use super::context::Context;
+use super::devices;
 use super::rounds::Record;
 use super::solve;
 use super::state::State;
@@ -36,16 +38,50 @@ pub(super) fn final_placements(state: &State<'_>) -> Vec<Running> {
         .collect()
 }
 
-/// The placements with names.
-pub(super) fn named(cluster: &Cluster, placements: &[Running]) -> Vec<PlacementFile> {
-    let named = placements.iter().map(|placed| PlacementFile {
-        job: cluster.job(cluster.task(placed.task).job).id.clone(),
-        task: cluster.task(placed.task).id.clone(),
-        agent: cluster.agent(placed.agent).id.clone(),
-        instances: placed.instances,
-        devices: Vec::new(),
-    });
-    named.collect()
+/// The placements with names; instances that hold devices one by one.
+pub(super) fn named(
+    cluster: &Cluster,
+    placements: &[Running],
+    devices: &[RunningDevices],
+) -> Vec<PlacementFile> {
+    let entry = |task: TaskIdx, agent: AgentIdx, instances, devices| PlacementFile {
+        job: cluster.job(cluster.task(task).job).id.clone(),
+        task: cluster.task(task).id.clone(),
+        agent: cluster.agent(agent).id.clone(),
+        instances,
+        devices,
+    };
+    let mut named = Vec::with_capacity(placements.len());
+    let mut held = devices.iter().peekable();
+    for &Running {
+        task,
+        agent,
+        instances,
+    } in placements
+    {
+        let mut alone = 0;
+        while let Some(own) = held.next_if(|it| (it.task, it.agent) == (task, agent)) {
+            alone += 1;
+            let devices = own.devices.iter().map(|device| DeviceFile {
+                name: cluster.devices[device.kind.at()].clone(),
+                index: device.index,
+                milli: device.milli,
+            });
+            named.push(entry(task, agent, 1, devices.collect()));
+        }
+        if instances > alone {
+            named.push(entry(task, agent, instances - alone, Vec::new()));
+        }
+    }
+    named
+}
+
+/// The devices of everything in place at the end, sorted.
+pub(super) fn final_devices(state: &State<'_>) -> Vec<RunningDevices> {
+    let mut held = devices::kept(state.cluster, &state.kept);
+    held.extend(state.added_devices.iter().flatten().cloned());
+    held.sort_unstable();
+    held
 }
 
 /// Running instances that change agent: what was released and did not go back, paired with what was added.
@@ -88,11 +124,14 @@ pub(super) fn offers(state: &State<'_>) -> Vec<OfferFile> {
     let cluster = state.cluster;
     let mut files = Vec::new();
     for (framework, offered) in cluster.frameworks.iter().zip(&state.offered) {
-        for (agent, resources) in offered.iter().filter(|(_, resources)| !resources.is_zero()) {
+        for (agent, offer) in offered
+            .iter()
+            .filter(|(_, offer)| !offer.resources.is_zero())
+        {
             let amounts = cluster
                 .resources
                 .iter()
-                .zip(&resources.0)
+                .zip(&offer.resources.0)
                 .filter(|(_, amount)| **amount > 0);
             files.push(OfferFile {
                 framework: framework.id.clone(),
@@ -100,10 +139,25 @@ pub(super) fn offers(state: &State<'_>) -> Vec<OfferFile> {
                 resources: amounts
                     .map(|(name, &amount)| (name.clone(), amount))
                     .collect(),
+                devices: offered_devices(cluster, offer),
             });
         }
     }
     files
+}
+
+/// The devices of an offer of which there is anything.
+fn offered_devices(cluster: &Cluster, offer: &Offer) -> Vec<DeviceFile> {
+    let kinds = cluster.agent(offer.agent).devices.iter();
+    let all = kinds.zip(&offer.devices).flat_map(|(kind, offered)| {
+        let name = &cluster.devices[kind.kind.at()];
+        (0..).zip(offered).map(move |(index, &milli)| DeviceFile {
+            name: name.clone(),
+            index,
+            milli,
+        })
+    });
+    all.filter(|device| device.milli > 0).collect()
 }
 
 /// How the run ended.
@@ -140,12 +194,13 @@ pub(super) fn framework(
         demand: tasks.map(|&task| cluster.task(task).instances).sum(),
         stages,
         gap,
-        metrics: metrics(context, framework, &own),
+        metrics: metrics(state, context, framework, &own),
         share,
     }
 }
 
 fn metrics(
+    state: &State<'_>,
     context: &Context<'_>,
     framework: FrameworkIdx,
     own: &[Running],
@@ -153,10 +208,15 @@ fn metrics(
     let Some(policy) = context.policy(framework) else {
         return BTreeMap::new();
     };
+    let mut devices = final_devices(state);
+    devices.retain(|held| context.cluster.framework_of(held.task) == framework);
     let standing = Standing {
         cluster: context.cluster,
         framework,
         placements: own,
+        devices: &devices,
+        free: &state.free,
+        free_devices: &state.free_devices,
     };
     let failed = |text| {
         context.warn(
@@ -191,12 +251,7 @@ fn stages(
     record: &Record,
 ) -> (Vec<StageResult>, Option<f64>) {
     let offered = state.offered[framework.at()].iter();
-    let offers: Vec<Offer> = offered
-        .map(|(&agent, resources)| Offer {
-            agent,
-            resources: resources.clone(),
-        })
-        .collect();
+    let offers: Vec<Offer> = offered.map(|(_, offer)| offer.clone()).collect();
     let slice = state.slice(framework, offers);
     match &record.last {
         // What was solved last is what the framework was offered in all: its own bounds hold.
@@ -271,19 +326,16 @@ fn finish(
 ) -> (Vec<StageResult>, Option<f64>) {
     let mut largest = Some(0.0_f64);
     let mut results = Vec::new();
-    for ((answer, &role), &constant) in answers
-        .iter()
-        .zip(&formulation.roles)
-        .zip(&formulation.constants)
-    {
-        let objective = answer.objective + constant;
-        let bound = answer.bound.map(|bound| bound + constant);
+    for ((at, answer), &role) in answers.iter().enumerate().zip(&formulation.roles) {
+        let objective = formulation.stage_value(at, answer.objective);
+        let bound = answer.bound.map(|bound| formulation.stage_value(at, bound));
         let gap = bound
             .map(|bound| (objective - bound).abs() / objective.abs().max(bound.abs()).max(1.0));
         if role != StageRole::TieBreak {
             largest = largest.zip(gap).map(|(largest, gap)| largest.max(gap));
         }
-        let (proof, multipliers) = proof(slice, answer.bound.and(answer.proof.as_ref()));
+        let unit = formulation.units[at] as f64;
+        let (proof, multipliers) = proof(slice, answer.bound.and(answer.proof.as_ref()), unit);
         results.push(StageResult {
             name: answer.name.clone(),
             sense: match answer.sense {
@@ -295,16 +347,20 @@ fn finish(
             gap,
             proof,
             multipliers,
-            greedy: answer.greedy.map(|greedy| greedy + constant),
+            greedy: answer
+                .greedy
+                .map(|greedy| formulation.stage_value(at, greedy)),
         });
     }
     (results, largest)
 }
 
-/// A proof in the plan's words: prices by agents that share them, zero prices left out.
+/// A proof in the plan's words: prices by agents that share them, zero prices left out. The model counts devices by
+/// kind after the resources, the plan as the resources that total them.
 fn proof(
     slice: &Slice<'_>,
     proof: Option<&assignment::Proof>,
+    unit: f64,
 ) -> (Option<Proof>, Option<Vec<Multiplier>>) {
     let prices = match proof {
         None => return (None, None),
@@ -314,7 +370,23 @@ fn proof(
     };
     let mut agents: BTreeMap<(usize, u64), Vec<String>> = BTreeMap::new();
     for (offer, prices) in slice.offers.iter().zip(prices) {
-        for (resource, price) in prices.iter().enumerate().filter(|(_, price)| **price > 0.0) {
+        let mut by_resource = prices[..slice.cluster.resources.len()].to_vec();
+        for (kind, price) in slice
+            .cluster
+            .devices
+            .iter()
+            .zip(&prices[by_resource.len()..])
+        {
+            if let Ok(total) = slice
+                .cluster
+                .resources
+                .binary_search(&device_resource(kind))
+            {
+                by_resource[total] += price;
+            }
+        }
+        let priced = by_resource.iter().map(|price| price / unit).enumerate();
+        for (resource, price) in priced.filter(|(_, price)| *price > 0.0) {
             // The bits of a positive number order as the number does.
             let id = slice.cluster.agent(offer.agent).id.clone();
             agents
@@ -345,10 +417,14 @@ pub(super) fn share(
         return None;
     }
     let utility = state.utility(framework) as f64;
-    let (borrowed, lent) = (
-        (utility - fair.deserved).max(0.0),
-        (fair.deserved - utility).max(0.0),
-    );
+    // Shares are accurate to about this.
+    let apart = utility - fair.deserved;
+    let apart = if apart.abs() <= 1e-8 * fair.deserved {
+        0.0
+    } else {
+        apart
+    };
+    let (borrowed, lent) = (apart.max(0.0), (-apart).max(0.0));
     Some(Share {
         weight: fair.weight,
         utility,
@@ -370,9 +446,12 @@ fn offered_value(state: &State<'_>, framework: FrameworkIdx) -> f64 {
     let pending = state.not_kept(framework).into_iter().map(|(task, count)| {
         let demand = &cluster.task(task).demand;
         let usable = offered
-            .iter()
-            .filter(|(agent, _)| cluster.refusal(cluster.task(task), **agent).is_none());
-        let copies = usable.map(|(_, resources): (_, &Quantities)| demand.copies_in(resources));
+            .values()
+            .filter(|offer| cluster.refusal(cluster.task(task), offer.agent).is_none());
+        let copies = usable.map(|offer| {
+            let devices = cluster.device_copies(cluster.task(task), offer.agent, &offer.devices);
+            demand.copies_in(&offer.resources).min(devices)
+        });
         cluster.task(task).value as f64 * copies.fold(0, i64::saturating_add).min(count) as f64
     });
     let kept = state.kept[framework.at()].iter();
@@ -405,8 +484,23 @@ fn sentence(
         )
     } else {
         let short = fair.deserved - utility;
-        format!(
-            "{base}: {short:.2} short, since instances are whole and fit agent by agent; {wanted} wait"
-        )
+        let cause = if puts_priority_first(state, framework) {
+            "since its work of higher priority goes first and may take more room, and instances are whole"
+        } else {
+            "since instances are whole and fit agent by agent"
+        };
+        format!("{base}: {short:.2} short, {cause}; {wanted} wait")
     }
+}
+
+/// Whether something of a framework waits while it holds work of a higher priority: its share is computed from
+/// values, and its own order is another.
+fn puts_priority_first(state: &State<'_>, framework: FrameworkIdx) -> bool {
+    let cluster = state.cluster;
+    let priority = |task: TaskIdx| cluster.job(cluster.task(task).job).priority;
+    let held = (state.kept[framework.at()].iter()).chain(&state.added[framework.at()]);
+    let highest = held.map(|held| priority(held.task)).max();
+    let waiting = state.pending(framework);
+    let lowest = waiting.iter().map(|(task, _)| priority(*task)).min();
+    lowest < highest
 }

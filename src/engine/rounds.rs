@@ -88,7 +88,7 @@ pub(super) fn first(
         records[framework.at()].failed |= answer.is_none();
         if let Some(answer) = answer {
             records[framework.at()].stopped |= answer.solved.stopped.is_some();
-            state.commit(framework, answer.proposal.placements.clone());
+            state.commit(framework, answer.proposal.clone());
             records[framework.at()].last = Some((offers, answer));
         }
     }
@@ -161,7 +161,7 @@ pub(super) fn construct(
     record.failed |= answer.is_none();
     if let Some(answer) = answer {
         record.stopped |= answer.solved.stopped.is_some();
-        state.commit(framework, answer.proposal.placements);
+        state.commit(framework, answer.proposal);
     }
 }
 
@@ -202,7 +202,7 @@ fn offer_everything(
     if !is_taken(state, &before, &answer, record) {
         return false;
     }
-    state.commit(framework, answer.proposal.placements.clone());
+    state.commit(framework, answer.proposal.clone());
     // A part of the demand may have been all that it was allowed: it may ask again.
     record.attempted = None;
     record.last = Some((slice.offers, answer));

@@ -7,10 +7,11 @@ use std::time::Instant;
 
 use apportion_cluster::{Proposal, Quantities, Running, Slice};
 use apportion_models::assignment::{
-    Cap, LadderOptions, Placement, Solved, Stop, audit, construct, solve,
+    Cap, LadderOptions, Placement, Solved, Stop, audit, construct, reduce, solve,
 };
 use apportion_policies::{Formulation, Policy};
 
+use super::devices;
 use super::options::Options;
 use super::rules;
 
@@ -27,6 +28,8 @@ pub(super) struct Answer {
 /// How hard to try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Effort {
+    /// The constructive method alone, without bounds.
+    Sketch,
     /// The constructive method alone.
     Construct,
     /// The whole ladder, until this moment.
@@ -66,9 +69,15 @@ pub(super) fn formulate(
         );
     }
     let n_stages = model.stages.len();
-    if formulation.roles.len() != n_stages || formulation.constants.len() != n_stages {
+    let lengths = [
+        formulation.roles.len(),
+        formulation.constants.len(),
+        formulation.units.len(),
+    ];
+    if lengths != [n_stages; 3] || formulation.units.iter().any(|&unit| unit < 1) {
         return Err(
-            "the policy's model states a role or a constant for some of its stages only".to_owned(),
+            "the policy's model states a role, a unit or a constant for some of its stages only"
+                .to_owned(),
         );
     }
     Ok(formulation)
@@ -85,6 +94,7 @@ pub(super) fn answer(
 ) -> Result<Answer, String> {
     let start = as_placement(&formulation, start);
     let solved = match effort {
+        Effort::Sketch => sketch(&formulation, &start, options),
         Effort::Construct => construct_only(
             &formulation,
             &start,
@@ -138,6 +148,24 @@ pub(super) fn dump(options: &Options, framework: &str, answer: &Answer) {
     }
 }
 
+/// A constructive answer of which nothing but the placement is known.
+fn sketch(formulation: &Formulation, start: &Placement, options: &Options) -> Solved {
+    let stop = Stop {
+        deadline: options.deadline,
+        cancel: options.cancel.clone(),
+    };
+    let reduced = reduce(&formulation.assignment);
+    let start = reduced.fold(start);
+    let constructed = construct(&reduced.assignment, Some(&start), &stop);
+    Solved {
+        placement: reduced.unfold(&constructed.placement, None),
+        stages: Vec::new(),
+        greedy: Placement::default(),
+        stopped: constructed.stopped,
+        failures: Vec::new(),
+    }
+}
+
 /// The constructive method alone, as an answer of the ladder.
 fn construct_only(formulation: &Formulation, start: &Placement, options: &LadderOptions) -> Solved {
     let model = &formulation.assignment;
@@ -146,7 +174,11 @@ fn construct_only(formulation: &Formulation, start: &Placement, options: &Ladder
         cancel: options.cancel.clone(),
     };
     let added = construct(model, Some(start), &stop);
-    let greedy = construct(model, None, &stop).placement;
+    let greedy = if start.is_empty() {
+        added.placement.clone()
+    } else {
+        construct(model, None, &stop).placement
+    };
     let (values, greedy_values) = (model.values(&added.placement), model.values(&greedy));
     let is_better = model.compare(&greedy_values, &values).is_lt();
     let placement = if is_better {
@@ -227,6 +259,7 @@ fn check(slice: &Slice<'_>, proposal: &Proposal) -> Result<(), String> {
         pending[task].1 -= placed.instances;
         room[offer].subtract(demand, placed.instances);
     }
+    devices::check(slice, proposal)?;
     let broken = rules::broken(slice, proposal);
     broken.map_or(Ok(()), |rule| {
         Err(format!("the policy's proposal breaks a rule: {rule}"))

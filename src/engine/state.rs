@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 
 use apportion_cluster::{
-    AgentIdx, Cluster, FrameworkIdx, Offer, Quantities, Running, Slice, TaskIdx,
+    AgentIdx, Cluster, FrameworkIdx, Offer, Proposal, Quantities, Running, RunningDevices, Slice,
+    TaskIdx,
 };
+
+use super::devices::{self, Devices};
 
 /// The state between rounds: what stays, what was added, and what is free.
 ///
@@ -18,12 +21,16 @@ pub(super) struct State<'a> {
     pub released: Vec<Running>,
     /// New placements by framework, each by (task, agent).
     pub added: Vec<Vec<Running>>,
+    /// The devices of what was added, by framework, each sorted.
+    pub added_devices: Vec<Vec<RunningDevices>>,
     /// Free resources by agent; negative where the running state is over capacity.
     pub free: Vec<Quantities>,
+    /// Free thousandths of each device, by agent.
+    pub free_devices: Vec<Devices>,
     /// Agents on which something stays running.
     pub occupied: Vec<bool>,
     /// The most that each framework could use on each agent in any round, beside what is kept.
-    pub offered: Vec<BTreeMap<AgentIdx, Quantities>>,
+    pub offered: Vec<BTreeMap<AgentIdx, Offer>>,
 }
 
 impl<'a> State<'a> {
@@ -48,7 +55,9 @@ impl<'a> State<'a> {
             kept,
             released,
             added: vec![Vec::new(); cluster.frameworks.len()],
+            added_devices: vec![Vec::new(); cluster.frameworks.len()],
             free: cluster.free(),
+            free_devices: cluster.free_devices(),
             occupied,
             offered: vec![BTreeMap::new(); cluster.frameworks.len()],
         }
@@ -104,12 +113,14 @@ impl<'a> State<'a> {
         for added in &self.added[framework.at()] {
             room[added.agent.at()].add(&self.cluster.task(added.task).demand, added.instances);
         }
-        let offers = self
-            .cluster
-            .agent_indices()
-            .zip(room)
-            .map(|(agent, resources)| Offer {
+        let mut devices = self.free_devices.clone();
+        for held in &self.added_devices[framework.at()] {
+            devices::give(self.cluster, &mut devices, held);
+        }
+        let offers = self.cluster.agent_indices().zip(room).zip(devices).map(
+            |((agent, resources), devices)| Offer {
                 agent,
+                devices,
                 resources: Quantities(
                     resources
                         .0
@@ -117,7 +128,8 @@ impl<'a> State<'a> {
                         .map(|amount| amount.max(0))
                         .collect(),
                 ),
-            });
+            },
+        );
         offers
             .filter(|offer| !self.cluster.agent(offer.agent).cordoned)
             .collect()
@@ -128,15 +140,31 @@ impl<'a> State<'a> {
         for offer in offers {
             let most = self.offered[framework.at()]
                 .entry(offer.agent)
-                .or_insert_with(|| Quantities::zero(offer.resources.0.len()));
-            for (most, &amount) in most.0.iter_mut().zip(&offer.resources.0) {
+                .or_insert_with(|| offer.clone());
+            let devices = most.devices.iter_mut().flatten();
+            for (most, &amount) in devices.zip(offer.devices.iter().flatten()) {
                 *most = (*most).max(amount);
             }
+            for (most, &amount) in most.resources.0.iter_mut().zip(&offer.resources.0) {
+                *most = (*most).max(amount);
+            }
+            self.cluster.total_devices(most);
         }
     }
 
     /// Replaces what a framework added.
-    pub(super) fn commit(&mut self, framework: FrameworkIdx, placements: Vec<Running>) {
+    pub(super) fn commit(&mut self, framework: FrameworkIdx, proposal: Proposal) {
+        let Proposal {
+            placements,
+            devices,
+        } = proposal;
+        for old in &self.added_devices[framework.at()] {
+            devices::give(self.cluster, &mut self.free_devices, old);
+        }
+        for new in &devices {
+            devices::take(self.cluster, &mut self.free_devices, new);
+        }
+        self.added_devices[framework.at()] = devices;
         for old in &self.added[framework.at()] {
             self.free[old.agent.at()].add(&self.cluster.task(old.task).demand, old.instances);
         }

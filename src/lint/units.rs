@@ -4,7 +4,7 @@ use apportion_cluster::file::Amounts;
 
 use super::{Findings, Subject, code};
 
-/// An agent with less than half a core, or a task with less than a hundredth, likely counts cores.
+/// An agent with less than half a core likely counts cores, and so do tasks of which none wants more than a hundredth.
 const FEW_MILLI_AGENT: i64 = 512;
 const FEW_MILLI_TASK: i64 = 10;
 /// A PiB in MiB: larger than any machine's memory; a disk array may have 64.
@@ -37,15 +37,24 @@ pub(super) fn units(subject: &Subject<'_>, findings: &mut Findings) {
         cores,
         findings,
     );
-    suspect(
-        &tasks,
-        "cpu_milli",
-        1..=FEW_MILLI_TASK,
-        code::CPU_UNIT,
-        "whole cores",
-        cores,
-        findings,
-    );
+    // A few tasks that ask for next to nothing are real; whoever counts cores does so everywhere.
+    let largest = tasks
+        .iter()
+        .filter_map(|(_, stated)| stated.get("cpu_milli"));
+    if largest
+        .max()
+        .is_some_and(|&largest| largest <= FEW_MILLI_TASK)
+    {
+        suspect(
+            &tasks,
+            "cpu_milli",
+            1..=FEW_MILLI_TASK,
+            code::CPU_UNIT,
+            "whole cores",
+            cores,
+            findings,
+        );
+    }
     for resource in ["memory_mib", "disk_mib"] {
         let most = if resource == "disk_mib" {
             64 * MANY_MIB

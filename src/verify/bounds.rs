@@ -10,7 +10,7 @@ use apportion_cluster::plan::Multiplier;
 use super::domains::CountedLimit;
 use super::report::Findings;
 use super::rule::Rule;
-use super::stages::{Measure, job_by_domain, job_size, level_weight, placed_value};
+use super::stages::{Measure, job_by_domain, job_size, level_weight, placed_value, thousandths};
 use super::state::{State, known_agent, known_resource, total};
 
 /// Copies of one task by agent.
@@ -81,6 +81,7 @@ impl<'a> Reach<'a> {
             for (&need, &have) in demand.iter().zip(offer).filter(|(need, _)| **need > 0) {
                 count = count.min(have / i128::from(need));
             }
+            count = count.min(self.device_copies(task, agent));
             if count > 0 && self.state.open(task, agent) {
                 copies.push((agent, count));
             }
@@ -93,6 +94,29 @@ impl<'a> Reach<'a> {
             copies.extend(beyond.map(|agent| (agent, pending)));
         }
         copies
+    }
+
+    /// The most pending instances that hold the devices that they need on those that are offered there: `n` do if
+    /// the devices, each counted at most `n` times, have `n x count` places.
+    fn device_copies(&self, task: usize, agent: usize) -> i128 {
+        let offered = self.state.offered_devices[self.framework].get(&agent);
+        let mut most = self.pending(task);
+        for need in &self.state.cluster.tasks[task].devices {
+            let of_kind = |kind: usize| kind == need.kind.at();
+            let devices = offered.into_iter().flatten();
+            let places: Vec<i128> = devices
+                .filter(|((kind, _), _)| of_kind(*kind))
+                .map(|(_, milli)| milli / i128::from(need.milli.max(1)))
+                .collect();
+            let holds = |n: i128| {
+                let usable: i128 = places.iter().map(|&places| places.min(n)).sum();
+                usable >= n * i128::from(need.count)
+            };
+            while most > 0 && !holds(most) {
+                most = (most - 1).min(places.iter().sum());
+            }
+        }
+        most
     }
 
     /// `B_t = min(P_t, sum_a copies, and per limit sum_g min(max(0, max - base_g), copies in g))`.
@@ -128,7 +152,7 @@ impl<'a> Reach<'a> {
     /// The bound by counting.
     pub(super) fn combinatorial(&self, measure: Measure) -> f64 {
         match measure {
-            Measure::Placed(priority) => self.value_in_reach(priority) as f64,
+            Measure::Placed(priority) => thousandths(self.worth_in_reach(priority)),
             Measure::MinAvailable => self.least_shortfall() as f64,
             Measure::Spread => self.least_worst_shares(),
             Measure::AgentsUsed => self.least_opened() as f64,
@@ -144,6 +168,32 @@ impl<'a> Reach<'a> {
         let values =
             tasks.map(|task| self.state.value(*task) * (self.kept[task] + self.most[task]));
         values.sum()
+    }
+
+    /// `sum_t v_t` times what stays at its speed and `B_t` instances where they are fastest, in thousandths.
+    fn worth_in_reach(&self, priority: Option<i64>) -> i128 {
+        let mut sum = 0;
+        for &task in self
+            .tasks
+            .iter()
+            .filter(|&&it| self.has_priority(it, priority))
+        {
+            let value = self.state.value(task);
+            for (&agent, &count) in &self.state.kept[task] {
+                sum += value * self.state.speed(task, agent) * count;
+            }
+            let copies = self.copies(task).into_iter();
+            let mut speeds: Vec<(i128, i128)> = copies
+                .map(|(agent, count)| (self.state.speed(task, agent), count))
+                .collect();
+            speeds.sort_unstable();
+            let mut left = self.most[&task];
+            for (speed, count) in speeds.into_iter().rev() {
+                sum += value * speed * count.min(left);
+                left -= count.min(left);
+            }
+        }
+        sum
     }
 
     fn has_priority(&self, task: usize, priority: Option<i64>) -> bool {
@@ -329,10 +379,12 @@ impl<'a> Reach<'a> {
             .iter()
             .filter(|&&task| self.has_priority(task, priority))
         {
-            let value = self.state.value(task) as f64;
-            sum += value * self.kept[&task] as f64;
+            for (&agent, &count) in &self.state.kept[task] {
+                sum += thousandths(self.state.value(task) * self.state.speed(task, agent) * count);
+            }
             let mut best = 0.0_f64;
             for (agent, _) in self.copies(task) {
+                let value = thousandths(self.state.value(task) * self.state.speed(task, agent));
                 let mut demand = self.state.demand(task).iter().map(|&need| need as f64);
                 best = best.max(value - priced(agent, &mut demand));
             }

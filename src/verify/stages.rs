@@ -28,12 +28,12 @@ pub(super) fn check(state: &State<'_>, findings: &mut Findings) {
         let Some(&framework) = state.names.frameworks.get(result.id.as_str()) else {
             continue;
         };
-        let known = if result.policy == "service" {
-            service_stages(state, framework)
-        } else {
-            Vec::new()
+        let known = match result.policy.as_str() {
+            "service" => service_stages(state, framework),
+            "ml" => ml_stages(state, framework),
+            _ => Vec::new(),
         };
-        if result.policy == "service" {
+        if !known.is_empty() {
             names(state, result, &known, findings);
         }
         let reach = Reach::of(state, framework);
@@ -66,6 +66,21 @@ pub(super) fn check(state: &State<'_>, findings: &mut Findings) {
 
 /// The stages of a `service` framework.
 fn service_stages(state: &State<'_>, framework: usize) -> Vec<(String, Measure)> {
+    let mut stages = placing_stages(state, framework);
+    if state.cluster.levels.iter().any(|level| level.declared) {
+        stages.push(("spread".to_owned(), Measure::Spread));
+    }
+    stages.push(("agents_used".to_owned(), Measure::AgentsUsed));
+    stages
+}
+
+/// The stages of an `ml` framework.
+fn ml_stages(state: &State<'_>, framework: usize) -> Vec<(String, Measure)> {
+    placing_stages(state, framework)
+}
+
+/// The stages that every policy has first.
+fn placing_stages(state: &State<'_>, framework: usize) -> Vec<(String, Measure)> {
     let jobs = || {
         let jobs = state.cluster.frameworks[framework].jobs.iter();
         jobs.map(|job| &state.cluster.jobs[job.at()])
@@ -80,10 +95,6 @@ fn service_stages(state: &State<'_>, framework: usize) -> Vec<(String, Measure)>
     if jobs().any(|job| job.min_available.is_some()) {
         stages.push(("min_available".to_owned(), Measure::MinAvailable));
     }
-    if state.cluster.levels.iter().any(|level| level.declared) {
-        stages.push(("spread".to_owned(), Measure::Spread));
-    }
-    stages.push(("agents_used".to_owned(), Measure::AgentsUsed));
     stages
 }
 
@@ -128,7 +139,7 @@ fn value(
     findings: &mut Findings,
 ) {
     let need = match measure {
-        Measure::Placed(priority) => placed_value(state, framework, priority, &state.placed) as f64,
+        Measure::Placed(priority) => thousandths(placed_worth(state, framework, priority)),
         Measure::MinAvailable => shortfall(state, framework) as f64,
         Measure::Spread => worst_shares(state, framework),
         Measure::AgentsUsed => agents_opened(state, framework) as f64,
@@ -155,6 +166,25 @@ pub(super) fn placed_value(
         }
     }
     sum
+}
+
+/// `sum of value x speed x placed` in thousandths, over the framework's tasks (of one priority).
+fn placed_worth(state: &State<'_>, framework: usize, priority: Option<i64>) -> i128 {
+    let mut sum = 0;
+    for task in state.tasks_of(framework) {
+        let job = &state.cluster.jobs[state.cluster.tasks[task].job.at()];
+        if priority.is_none_or(|it| it == job.priority) {
+            for (&agent, &count) in &state.placed[task] {
+                sum += state.value(task) * state.speed(task, agent) * count;
+            }
+        }
+    }
+    sum
+}
+
+/// A number of thousandths, exactly where it is whole.
+pub(super) fn thousandths(number: i128) -> f64 {
+    (number / 1000) as f64 + (number % 1000) as f64 / 1000.0
 }
 
 /// A job's instances by domain of a level.

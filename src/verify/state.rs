@@ -40,7 +40,12 @@ pub(super) struct State<'a> {
     pub occupied: Vec<bool>,
     /// What each framework was offered, by agent; amounts by resource.
     pub offers: Vec<BTreeMap<usize, Vec<i128>>>,
+    /// The thousandths offered of each device, by agent, then kind and number.
+    pub offered_devices: Vec<OfferedDevices>,
 }
+
+/// Thousandths by agent, then kind and number of the device.
+pub(super) type OfferedDevices = BTreeMap<usize, BTreeMap<(usize, i64), i128>>;
 
 impl<'a> State<'a> {
     /// Reads the plan against the snapshot, reporting names, duplicates and counts on the way.
@@ -58,6 +63,7 @@ impl<'a> State<'a> {
         let placed = read_placements(plan, &names, n_tasks, findings);
         let (leaving, entering) = read_moves(plan, &names, n_tasks, findings);
         let offers = read_offers(cluster, plan, &names, findings);
+        let offered_devices = read_offered_devices(cluster, plan, &names, findings);
         let kept = minus(&running, &leaving);
         let arriving = minus(&placed, &kept);
         let limits = limits(cluster, &running, &kept);
@@ -86,6 +92,7 @@ impl<'a> State<'a> {
             limits_on,
             occupied,
             offers,
+            offered_devices,
         }
     }
 
@@ -113,6 +120,28 @@ impl<'a> State<'a> {
     /// Instances wanted, running ones included.
     pub(super) fn wanted(&self, task: usize) -> i128 {
         i128::from(self.cluster.tasks[task].instances).max(0)
+    }
+
+    /// How fast a task runs on an agent, in thousandths of its usual speed: the slowest of its devices decides; 0
+    /// where the agent lacks a model that it allows.
+    pub(super) fn speed(&self, task: usize, agent: usize) -> i128 {
+        let mut slowest = None;
+        for need in &self.cluster.tasks[task].devices {
+            let mut speed = 0;
+            for devices in &self.cluster.agents[agent].devices {
+                if devices.kind != need.kind {
+                    continue;
+                }
+                if need.models.is_empty() {
+                    speed = 1000;
+                }
+                for choice in need.models.iter().filter(|it| it.model == devices.model) {
+                    speed = i128::from(choice.throughput);
+                }
+            }
+            slowest = Some(slowest.map_or(speed, |slowest: i128| slowest.min(speed)));
+        }
+        slowest.unwrap_or(1000)
     }
 
     pub(super) fn value(&self, task: usize) -> i128 {
@@ -248,6 +277,37 @@ fn read_offers(
         }
     }
     offers
+}
+
+fn read_offered_devices(
+    cluster: &Cluster,
+    plan: &PlanFile,
+    names: &Names<'_>,
+    findings: &mut Findings,
+) -> Vec<OfferedDevices> {
+    let mut offered: Vec<OfferedDevices> = vec![BTreeMap::new(); cluster.frameworks.len()];
+    for entry in &plan.offers {
+        let framework = names.frameworks.get(entry.framework.as_str()).copied();
+        let agent = names.agents.get(entry.agent.as_str()).copied();
+        let (Some(framework), Some(agent)) = (framework, agent) else {
+            continue;
+        };
+        for device in &entry.devices {
+            let subject = || format!("offer to {} on {}", entry.framework, entry.agent);
+            let kind = cluster.devices.iter().position(|kind| *kind == device.name);
+            let kind = known(kind, "device", &device.name, "offers", findings);
+            let sensible = device.milli >= 0 && device.milli <= 1000;
+            findings.check(Rule::Instances, sensible, || {
+                let text = format!("an offer of {} {} is 0 to 1000", device.name, device.index);
+                (subject(), 1000_i64, device.milli, text)
+            });
+            if let Some(kind) = kind {
+                let by_device = offered[framework].entry(agent).or_default();
+                by_device.insert((kind, device.index), device.milli.clamp(0, 1000).into());
+            }
+        }
+    }
+    offered
 }
 
 fn positive(instances: i64, subject: impl Fn() -> String, findings: &mut Findings) -> bool {

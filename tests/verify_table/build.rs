@@ -246,6 +246,7 @@ fn offers(cluster: &Cluster, moves: &[(usize, usize, usize, i64)]) -> Vec<OfferF
                 framework: framework.id.clone(),
                 agent: agent.id.clone(),
                 resources: amounts.filter(|(_, amount)| *amount > 0).collect(),
+                devices: Vec::new(),
             });
         }
     }

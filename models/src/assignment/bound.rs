@@ -1,23 +1,27 @@
 //! Bounds that need no search, so that anyone can recompute them.
 //!
 //! # Model
-//! `copies_ib` is how many copies of item `i` the empty bin `b` has room for (0 where it may not go; without limit if it asks for nothing).
+//! `copies_ib` is how many copies of item `i` the empty bin `b` has room for (0 where it may not go; without limit if it asks for nothing; its devices count).
 //! `most_i = min(count_i, sum_b copies_ib, for each limit: sum_g min(max - base_g, sum_{b in g} copies_ib))`; families of caps with
 //! the same items and disjoint bins count as limits.
 //!
-//! - Value: `sum_i value_i most_i`; or, for prices `pi >= 0` of every bin and resource,
-//!   `sum_i most_i max(0, max_b (value_i - pi_b . demand_i)) + sum_b pi_b . capacity_b` (see `prices`).
+//! - Value: `sum_i value_i most_i` (where bins differ in value, the copies in the best of their bins); or, for prices `pi >= 0` of every bin and resource,
+//!   `sum_i most_i max(0, max_b (value_ib - pi_b . demand_i)) + sum_b pi_b . capacity_b` (see `prices`).
 //! - Worst share of a term: the least level `s` to which its groups must be filled to hold as many copies as plans that are at least as
 //!   good in the last value stage must place: all of them, but for `floor((most value - value reached) / least value of a copy)`.
 //! - Shortfall of a term: what is left when as many as possible are placed, filled evenly.
+//! - Span of a term: the fewest groups that have room for as many copies: those with copies already, then those with most room.
+//! - Fragmentation: 0.
 //! - Open bins: the demand that must be placed for the value reached, into the cheapest capacity, fractionally, for each resource.
 //!
-//! The last three are conditional on the values reached in earlier stages.
+//! All but the first are conditional on the values reached in earlier stages.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::types::{Assignment, Limit, Objective, Packing, Term};
+use super::devices::copies_on;
+use super::types::{Assignment, DeviceNeed, Limit, Objective, Packing, Term, Yield};
 use super::validate::NO_GROUP;
 
 /// Copies of an item that asks for nothing.
@@ -73,11 +77,11 @@ impl<'a> Room<'a> {
     }
 
     fn find_shapes(&mut self) {
-        let mut known: BTreeMap<(&[i64], usize), usize> = BTreeMap::new();
+        let mut known: BTreeMap<(&[i64], &[DeviceNeed], usize), usize> = BTreeMap::new();
         for (position, item) in self.assignment.items.iter().enumerate() {
             let address = Arc::as_ptr(&item.eligible) as usize;
             let shape = *known
-                .entry((&item.demand, address))
+                .entry((&item.demand, &item.devices, address))
                 .or_insert(self.shapes.len());
             if shape == self.shapes.len() {
                 self.shapes.push(Shape::new(self.assignment, position));
@@ -177,6 +181,7 @@ impl<'a> Room<'a> {
     pub(super) fn combinatorial(&self, stage: usize, reached: &[f64]) -> f64 {
         match &self.assignment.stages[stage].objective {
             Objective::Value(terms) => self.most_value(terms) as f64,
+            Objective::Yield(by_class) => self.most_yield(by_class) as f64,
             Objective::Shortfall(terms) => (terms.iter())
                 .map(|term| {
                     let survivors = self.most_survivors(&term.packing);
@@ -186,6 +191,13 @@ impl<'a> Room<'a> {
             Objective::WorstShare(terms) => (terms.iter())
                 .map(|term| term.share_of(self.least_worst(&term.packing, stage, reached)))
                 .sum(),
+            Objective::Span(terms) => (terms.iter())
+                .map(|term| {
+                    let n_groups = self.fewest_groups(&term.packing, stage, reached);
+                    term.weight as f64 * n_groups as f64
+                })
+                .sum(),
+            Objective::Fragmentation(_) => 0.0,
             Objective::Opened(costs) => self.least_cost(costs, stage, reached),
         }
     }
@@ -196,21 +208,71 @@ impl<'a> Room<'a> {
         terms.iter().map(of_term).sum()
     }
 
-    /// The last value stage before `stage`, with the value that may be lost against the most there is.
-    fn slack(&self, stage: usize, reached: &[f64]) -> Option<(&'a [Term], i128)> {
+    /// The value of every item's copies in the classes of bins where they are worth most, each item as if it were alone.
+    fn most_yield(&self, by_class: &Yield) -> i128 {
+        (by_class.rates.iter())
+            .map(|rate| {
+                let shape = &self.shapes[self.shape_of[rate.item as usize]];
+                let mut copies: BTreeMap<i64, i64> = BTreeMap::new();
+                for &(bin, here) in &shape.copies {
+                    let value = rate.values[by_class.class_of[bin as usize] as usize];
+                    let of_value = copies.entry(value).or_insert(0);
+                    *of_value = of_value.saturating_add(here);
+                }
+                let mut left = self.most[rate.item as usize];
+                let mut sum = 0;
+                for (value, here) in copies.into_iter().rev() {
+                    sum += i128::from(value) * i128::from(here.min(left));
+                    left -= here.min(left);
+                }
+                sum
+            })
+            .sum()
+    }
+
+    /// The last value stage before `stage`, with the value that may be lost against the most there is, every copy in its best bin.
+    fn slack(&self, stage: usize, reached: &[f64]) -> Option<(Cow<'a, [Term]>, i128)> {
         (self.assignment.stages[..stage].iter().zip(reached))
             .rev()
-            .find_map(|(stage, &reached)| match &stage.objective {
-                Objective::Value(terms) => {
-                    let slack = self.most_value(terms) - reached.round() as i128;
-                    Some((terms.as_slice(), slack.max(0)))
-                }
-                _ => None,
+            .find_map(|(stage, &reached)| {
+                let terms = stage.objective.worth()?.best(self.assignment);
+                let slack = self.most_value(&terms) - reached.round() as i128;
+                Some((terms, slack.max(0)))
             })
     }
 
     /// The least worst count of a term for plans that keep the value reached.
     pub(super) fn least_worst(&self, packing: &Packing, stage: usize, reached: &[f64]) -> i64 {
+        let wanted = self.wanted(packing, stage, reached);
+        let (fit, outside) = self.fit(packing);
+        waterfill(&packing.base, &fit, wanted.saturating_sub(outside))
+    }
+
+    /// The fewest groups with a copy of a term for plans that keep the value reached: those that have one, then the largest.
+    pub(super) fn fewest_groups(&self, packing: &Packing, stage: usize, reached: &[f64]) -> usize {
+        let there: i64 = packing.base.iter().sum();
+        let (fit, outside) = self.fit(packing);
+        let mut left = self.wanted(packing, stage, reached) - there;
+        left = left.saturating_sub(outside);
+        let groups = packing.base.iter().zip(fit);
+        let (used, mut unused): (Vec<_>, Vec<_>) = groups.partition(|group| *group.0 > 0);
+        for &(_, fit) in &used {
+            left = left.saturating_sub(fit);
+        }
+        unused.sort_by_key(|group| -group.1);
+        let mut n_groups = used.len();
+        for (_, fit) in unused {
+            if left <= 0 || fit == 0 {
+                break;
+            }
+            left = left.saturating_sub(fit);
+            n_groups += 1;
+        }
+        n_groups
+    }
+
+    /// How many copies of a term, `base` included, plans must have that keep the value reached.
+    fn wanted(&self, packing: &Packing, stage: usize, reached: &[f64]) -> i64 {
         let there: i64 = packing.base.iter().sum();
         let mut wanted = there;
         if let Some((terms, slack)) = self.slack(stage, reached) {
@@ -231,8 +293,7 @@ impl<'a> Room<'a> {
             let missing = slack / i128::from(least_value);
             wanted = wanted.max((i128::from(all) - missing).max(0) as i64);
         }
-        let (fit, outside) = self.fit(packing);
-        waterfill(&packing.base, &fit, wanted.saturating_sub(outside))
+        wanted
     }
 
     /// The most copies of a term that can survive the loss of any group.
@@ -281,7 +342,7 @@ impl<'a> Room<'a> {
         }
         let n_resources = self.assignment.resources.len();
         let of_resource = |resource| {
-            let needed = self.least_demand(terms, slack, resource);
+            let needed = self.least_demand(&terms, slack, resource);
             covering_cost(self.assignment, costs, &usable, resource, needed)
         };
         (0..n_resources).map(of_resource).fold(0.0, f64::max)
@@ -315,13 +376,13 @@ impl Shape {
         let item = &assignment.items[position];
         let copies: Vec<(u32, i64)> = (item.eligible.iter())
             .map(|&bin| {
-                let capacity = &assignment.bins[bin as usize].capacity;
-                let fits = (item.demand.iter().zip(capacity)).filter(|&(&demand, _)| demand > 0);
-                (
-                    bin,
-                    fits.map(|(&demand, &capacity)| capacity / demand)
-                        .fold(UNLIMITED, i64::min),
-                )
+                let of_bin = &assignment.bins[bin as usize];
+                let fits =
+                    (item.demand.iter().zip(&of_bin.capacity)).filter(|&(&demand, _)| demand > 0);
+                let by_capacity = fits
+                    .map(|(&demand, &capacity)| capacity / demand)
+                    .fold(UNLIMITED, i64::min);
+                (bin, copies_on(&of_bin.devices, &item.devices, by_capacity))
             })
             .filter(|&(_, copies)| copies > 0)
             .collect();
@@ -338,7 +399,11 @@ fn packings(objective: &Objective) -> Vec<&Packing> {
     match objective {
         Objective::Shortfall(terms) => terms.iter().map(|term| &term.packing).collect(),
         Objective::WorstShare(terms) => terms.iter().map(|term| &term.packing).collect(),
-        Objective::Value(_) | Objective::Opened(_) => Vec::new(),
+        Objective::Span(terms) => terms.iter().map(|term| &term.packing).collect(),
+        Objective::Value(_)
+        | Objective::Yield(_)
+        | Objective::Fragmentation(_)
+        | Objective::Opened(_) => Vec::new(),
     }
 }
 

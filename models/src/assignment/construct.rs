@@ -3,7 +3,9 @@
 //! Order of items: by the values of one copy in the value stages, the larger first; then the larger share of all capacity first;
 //! then by name. A gang is placed as a whole when its first item comes up, and taken back when it does not reach its least number.
 //!
-//! Order of bins, for one copy: what it raises of the worst groups (and of the cost of open bins), stage by stage; then the smallest
+//! Order of bins, for one copy: what its value there is below the best; what it raises of the worst groups (and of the cost of open bins, and of
+//! fragmentation), stage by stage; then, for
+//! copies that are to be together, the group with just enough room for all of them; then the smallest
 //! sum of the counts of its groups; then a bin in use; then the tightest fit; then the position.
 //!
 //! Bins that agree in every group of several bins form a cell. Cells wait in a heap under keys that only grow while one item is
@@ -14,8 +16,8 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::rc::Rc;
 
 use super::placement::Placement;
-use super::tally::{Index, Rule, Stop, Tally};
-use super::types::{Assignment, Objective};
+use super::tally::{Index, Rule, Stop, Tally, span};
+use super::types::{Assignment, Bin, Objective, Stage};
 use super::validate::NO_GROUP;
 use crate::outcome::StopReason;
 
@@ -124,22 +126,23 @@ fn units(preference: Preference, tally: &Tally<'_>) -> Vec<Unit> {
 fn order(preference: Preference, assignment: &Assignment) -> Vec<u32> {
     let mut values = vec![Vec::new(); assignment.items.len()];
     for stage in &assignment.stages {
-        if let Objective::Value(terms) = &stage.objective {
+        if let Some(worth) = stage.objective.worth() {
             for of_item in &mut values {
                 of_item.push(0);
             }
-            for term in terms {
+            for term in worth.best(assignment).iter() {
                 *values[term.item as usize]
                     .last_mut()
                     .expect("a value was just pushed for every item") = term.value;
             }
         }
     }
-    let totals = totals(assignment);
+    let n_kinds = assignment.n_kinds();
+    let totals = totals(assignment, n_kinds);
     let sizes: Vec<f64> = (assignment.items.iter())
         .map(|item| {
-            let shares = item.demand.iter().zip(&totals);
-            shares
+            let amounts = item.amounts(n_kinds);
+            (amounts.iter().zip(&totals))
                 .map(|(&demand, &total)| demand as f64 / total)
                 .fold(0.0, f64::max)
         })
@@ -162,11 +165,11 @@ fn order(preference: Preference, assignment: &Assignment) -> Vec<u32> {
     order
 }
 
-/// All capacity by resource, at least 1.
-fn totals(assignment: &Assignment) -> Vec<f64> {
-    let mut totals = vec![0.0; assignment.resources.len()];
+/// All capacity by resource and kind of device, at least 1.
+fn totals(assignment: &Assignment, n_kinds: usize) -> Vec<f64> {
+    let mut totals = vec![0.0; assignment.resources.len() + n_kinds];
     for bin in &assignment.bins {
-        for (total, &capacity) in totals.iter_mut().zip(&bin.capacity) {
+        for (total, capacity) in totals.iter_mut().zip(bin.amounts(n_kinds)) {
             *total += capacity as f64;
         }
     }
@@ -178,6 +181,8 @@ fn totals(assignment: &Assignment) -> Vec<f64> {
 struct Key {
     /// What it adds to the first stages after the value stages.
     raises: [f64; STAGES],
+    /// How well what is left of the item fits where none of its kind is yet; 0 where some is, or where that does not matter.
+    fit: i64,
     /// Sum of the counts of its groups.
     counts: i64,
     /// Whether the bin holds nothing yet.
@@ -197,7 +202,8 @@ impl Ord for Key {
                 return order;
             }
         }
-        (self.counts.cmp(&other.counts))
+        (self.fit.cmp(&other.fit))
+            .then_with(|| self.counts.cmp(&other.counts))
             .then_with(|| self.closed.cmp(&other.closed))
             .then_with(|| self.leftover.total_cmp(&other.leftover))
             .then_with(|| self.bin.cmp(&other.bin))
@@ -220,6 +226,8 @@ struct Divisions {
     coarse: Vec<u32>,
     fine: Vec<u32>,
     cells: Rc<Cells>,
+    /// [`Key::fit`] of each cell, where it matters.
+    fits: Vec<i64>,
 }
 
 struct Filler<'s> {
@@ -229,6 +237,10 @@ struct Filler<'s> {
     steps: u32,
     /// By resource: 1 / largest capacity.
     scale: Vec<f64>,
+    /// By kind of device: 1 / largest sum of a bin.
+    device_scale: Vec<f64>,
+    /// More than the fragmentation of a bin can fall by.
+    largest_fall: f64,
     /// Place of each stage in [`Key::raises`].
     slots: Vec<Option<usize>>,
     /// Whether each division, known by its address, has a group of several bins. Looked up, never walked through.
@@ -240,13 +252,17 @@ struct Filler<'s> {
 
 impl<'s> Filler<'s> {
     fn new(preference: Preference, assignment: &Assignment, stop: &'s Stop) -> Self {
-        let n_resources = assignment.resources.len();
-        let mut largest = vec![1_i64; n_resources];
+        let (n_resources, n_kinds) = (assignment.resources.len(), assignment.n_kinds());
+        let mut largest = vec![1_i64; n_resources + n_kinds];
         for bin in &assignment.bins {
-            for (largest, &capacity) in largest.iter_mut().zip(&bin.capacity) {
+            for (largest, capacity) in largest.iter_mut().zip(bin.amounts(n_kinds)) {
                 *largest = (*largest).max(capacity);
             }
         }
+        let mut scale: Vec<f64> = (largest.iter())
+            .map(|&largest| 1.0 / largest as f64)
+            .collect();
+        let device_scale = scale.split_off(n_resources);
         let mut n_slots = 0;
         let slots = (assignment.stages.iter())
             .map(|stage| {
@@ -260,10 +276,9 @@ impl<'s> Filler<'s> {
             stop,
             stopped: None,
             steps: 0,
-            scale: largest
-                .iter()
-                .map(|&largest| 1.0 / largest as f64)
-                .collect(),
+            scale,
+            device_scale,
+            largest_fall: largest_fall(assignment),
             slots,
             has_wide_group: BTreeMap::new(),
             cells: BTreeMap::new(),
@@ -301,9 +316,9 @@ impl<'s> Filler<'s> {
         for &bin in assignment.items[item as usize].eligible.iter() {
             self.eligible[bin as usize] = true;
         }
-        let divisions = self.divisions(tally, item);
+        let mut divisions = self.divisions(tally, item);
         loop {
-            let added = self.pass(tally, item, &divisions, log);
+            let added = self.pass(tally, item, &mut divisions, log);
             let balanced = (tally.index.rules_of[item as usize].iter())
                 .any(|&rule| matches!(tally.index.rules[rule as usize], Rule::Balance(_)));
             if !added || !balanced || tally.remaining(item) == 0 || self.stopped.is_some() {
@@ -320,12 +335,13 @@ impl<'s> Filler<'s> {
         &mut self,
         tally: &mut Tally<'_>,
         item: u32,
-        divisions: &Divisions,
+        divisions: &mut Divisions,
         log: &mut Vec<(u32, u32, i64)>,
     ) -> bool {
         let before = log.len();
         let mut bins: Vec<Option<BinaryHeap<Reverse<Key>>>> = Vec::new();
         bins.resize_with(divisions.cells.bins.len(), || None);
+        divisions.fits = self.fits(tally, item, divisions);
         let mut heap = self.cell_heap(tally, divisions);
         while let Some(Reverse((stored, cell))) = heap.pop() {
             if self.must_stop() {
@@ -353,6 +369,7 @@ impl<'s> Filler<'s> {
             if self.worst(tally, item) == worst {
                 heap.push(Reverse((self.cell_key(tally, divisions, cell), cell)));
             } else {
+                divisions.fits = self.fits(tally, item, divisions);
                 heap = self.cell_heap(tally, divisions);
             }
         }
@@ -415,6 +432,7 @@ impl<'s> Filler<'s> {
     fn cell_key(&self, tally: &Tally<'_>, divisions: &Divisions, cell: usize) -> Key {
         let mut key = Key {
             raises: [0.0; STAGES],
+            fit: divisions.fits.get(cell).copied().unwrap_or(0),
             counts: 0,
             closed: false,
             leftover: 0.0,
@@ -422,7 +440,50 @@ impl<'s> Filler<'s> {
         };
         let bin = divisions.cells.bins[cell][0];
         self.add_rules(tally, &mut key, &divisions.coarse, bin);
+        self.add_spans(tally, &mut key, &divisions.coarse, bin);
         key
+    }
+
+    /// By cell, how well what is left of the item fits: nothing where copies are that it is to be with; then the cells with enough room
+    /// for all, the tightest first; then those with the most room. Empty when it is to be with none.
+    fn fits(&self, tally: &Tally<'_>, item: u32, divisions: &Divisions) -> Vec<i64> {
+        const TOO_SMALL: i64 = i64::MAX / 2;
+        let is_span = |&&rule: &&u32| matches!(tally.index.rules[rule as usize], Rule::Span(..));
+        let counted = self.counted(&divisions.coarse).iter();
+        let spans: Vec<u32> = counted.filter(is_span).copied().collect();
+        if spans.is_empty() {
+            return Vec::new();
+        }
+        let is_used = |&rule: &u32, bin: u32| {
+            let group = tally.group(rule, bin);
+            group.is_none_or(|group| tally.counts[rule as usize].counts[group] > 0)
+        };
+        let fit = |bins: &Vec<u32>| {
+            if spans.iter().all(|rule| is_used(rule, bins[0])) {
+                return 0;
+            }
+            let eligible = bins.iter().filter(|&&bin| self.eligible[bin as usize]);
+            let room = eligible.map(|&bin| tally.room(item, bin)).sum::<i64>();
+            if room >= tally.remaining(item) {
+                room
+            } else {
+                TOO_SMALL - room
+            }
+        };
+        divisions.cells.bins.iter().map(fit).collect()
+    }
+
+    /// Adds what it costs that copies come to groups of the bin in which none is that they are to be with.
+    fn add_spans(&self, tally: &Tally<'_>, key: &mut Key, rules: &[u32], bin: u32) {
+        for &rule in self.counted(rules) {
+            if let Rule::Span(stage, term) = tally.index.rules[rule as usize]
+                && let Some(slot) = self.slots[stage]
+                && let Some(group) = tally.group(rule, bin)
+                && tally.counts[rule as usize].counts[group] == 0
+            {
+                key.raises[slot] += span(tally.assignment, stage, term).weight as f64;
+            }
+        }
     }
 
     /// The part of the key that only concerns the bin, for the order within a cell: what it costs to open it, then the counts of groups
@@ -430,9 +491,11 @@ impl<'s> Filler<'s> {
     fn bin_key(&self, tally: &Tally<'_>, item: u32, bin: u32, fine: &[u32]) -> Key {
         let demand = &tally.assignment.items[item as usize].demand;
         let closed = tally.load[bin as usize] == 0;
+        let is_spread = |&&rule: &&u32| !matches!(tally.index.rules[rule as usize], Rule::Span(..));
         let mut key = Key {
             raises: [0.0; STAGES],
-            counts: (self.counted(fine).iter())
+            fit: 0,
+            counts: (self.counted(fine).iter().filter(is_spread))
                 .filter_map(|&rule| {
                     Some(tally.counts[rule as usize].counts[tally.group(rule, bin)?])
                 })
@@ -441,13 +504,32 @@ impl<'s> Filler<'s> {
             leftover: (tally.free(bin).iter().zip(demand))
                 .zip(&self.scale)
                 .map(|((&free, &demand), &scale)| (free - demand) as f64 * scale)
-                .sum(),
+                .sum::<f64>()
+                + self.free_devices(tally, bin),
             bin,
         };
-        for &stage in &tally.index.opened_stages {
-            if self.preference == Preference::TightestFit {
-                break;
+        self.add_spans(tally, &mut key, fine, bin);
+        for &stage in &tally.index.yield_stages {
+            if let (Some(slot), Objective::Yield(by_class)) =
+                (self.slots[stage], &tally.assignment.stages[stage].objective)
+            {
+                key.raises[slot] += by_class.lost(item, bin) as f64;
             }
+        }
+        if self.preference == Preference::TightestFit {
+            return key;
+        }
+        for &stage in &tally.index.fragmentation_stages {
+            if let (Some(slot), Objective::Fragmentation(probes)) =
+                (self.slots[stage], &tally.assignment.stages[stage].objective)
+            {
+                let before = tally.fragmentation(probes, bin);
+                let rise = tally.fragmentation_with(probes, bin, item) - before;
+                // No key of a bin is below that of its cell, which has none of this.
+                key.raises[slot] += rise as f64 + self.largest_fall;
+            }
+        }
+        for &stage in &tally.index.opened_stages {
             if let (true, Some(slot), Objective::Opened(costs)) = (
                 closed,
                 self.slots[stage],
@@ -459,12 +541,22 @@ impl<'s> Filler<'s> {
         key
     }
 
+    /// What is free of the bin's devices, as a part of the most that a bin has of each kind.
+    fn free_devices(&self, tally: &Tally<'_>, bin: u32) -> f64 {
+        (tally.free_devices(bin).iter().zip(&self.device_scale))
+            .map(|(devices, scale)| devices.iter().sum::<i64>() as f64 * scale)
+            .sum()
+    }
+
     /// Adds what one more copy in the bin's groups raises, and their counts.
     fn add_rules(&self, tally: &Tally<'_>, key: &mut Key, rules: &[u32], bin: u32) {
         for &rule in self.counted(rules) {
             let Some(group) = tally.group(rule, bin) else {
                 continue;
             };
+            if matches!(tally.index.rules[rule as usize], Rule::Span(..)) {
+                continue;
+            }
             let counts = &tally.counts[rule as usize];
             let count = counts.counts[group];
             key.counts += count;
@@ -477,7 +569,7 @@ impl<'s> Filler<'s> {
                     Objective::WorstShare(terms) => (stage, terms[term].share_of(1)),
                     _ => unreachable!("losses are terms of worst-share stages"),
                 },
-                Rule::Limit(_) | Rule::Balance(_) => continue,
+                Rule::Limit(_) | Rule::Balance(_) | Rule::Span(..) => continue,
             };
             if let Some(slot) = self.slots[stage] {
                 key.raises[slot] += raise;
@@ -493,12 +585,15 @@ impl<'s> Filler<'s> {
         }
     }
 
-    /// The sum of the worst counts of the item's rules: keys may fall when it rises.
+    /// The sum of the worst counts of the item's rules, and of the groups in use: keys may fall when it rises.
     fn worst(&self, tally: &Tally<'_>, item: u32) -> i64 {
         let rules = &tally.index.rules_of[item as usize];
         rules
             .iter()
-            .map(|&rule| tally.counts[rule as usize].most.0)
+            .map(|&rule| match tally.index.rules[rule as usize] {
+                Rule::Span(..) => tally.counts[rule as usize].n_used as i64,
+                _ => tally.counts[rule as usize].most.0,
+            })
             .sum()
     }
 
@@ -530,8 +625,23 @@ impl<'s> Filler<'s> {
             coarse,
             fine,
             cells: Rc::clone(cells),
+            fits: Vec::new(),
         }
     }
+}
+
+/// The most that a bin's fragmentation can be in any stage.
+fn largest_fall(assignment: &Assignment) -> f64 {
+    let devices = |bin: &Bin| bin.devices.iter().flatten().sum::<i64>();
+    let most = assignment.bins.iter().map(devices).max().unwrap_or(0);
+    let weight = |stage: &Stage| match &stage.objective {
+        Objective::Fragmentation(probes) => {
+            probes.iter().map(|probe| i128::from(probe.weight)).sum()
+        }
+        _ => 0,
+    };
+    let weight = assignment.stages.iter().map(weight).max().unwrap_or(0);
+    weight as f64 * most as f64
 }
 
 fn has_wide_group(group_of: &[u32], n_groups: usize) -> bool {
@@ -560,8 +670,10 @@ impl Cells {
 /// How many copies go into the bin at once: as many as fit when nothing is counted by group; else one, or a small part of very many.
 fn step(tally: &Tally<'_>, item: u32, bin: u32, divisions: &Divisions) -> i64 {
     let room = tally.room(item, bin);
-    let counted = (divisions.coarse.iter().chain(&divisions.fine))
-        .any(|&rule| !matches!(tally.index.rules[rule as usize], Rule::Limit(_)));
+    let counted = (divisions.coarse.iter().chain(&divisions.fine)).any(|&rule| {
+        let rule = tally.index.rules[rule as usize];
+        !matches!(rule, Rule::Limit(_) | Rule::Span(..))
+    });
     if counted {
         room.min(1 + tally.remaining(item) / SINGLE_STEPS)
     } else {

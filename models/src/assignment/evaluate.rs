@@ -2,8 +2,9 @@
 
 use std::cmp::Ordering;
 
+use super::devices::copies_on;
 use super::placement::{Entry, Placement};
-use super::types::{Assignment, Gang, Loss, Objective, Packing, Survival};
+use super::types::{Assignment, Gang, Loss, Objective, Packing, Span, Survival};
 use super::validate::{LARGEST_QUANTITY, NO_GROUP};
 
 /// Stage values that differ by no more than this are equal.
@@ -41,6 +42,12 @@ pub enum PlacementFault {
         /// Its limit.
         limit: i64,
     },
+    /// The copies in a bin need more devices than it has, however they are arranged.
+    #[error("`{row}` cannot be kept for all copies, however they are arranged")]
+    Devices {
+        /// The row's name, without the device.
+        row: String,
+    },
     /// A gang is neither complete nor absent.
     #[error("`{row}` has {activity} placed, neither 0 nor at least {least}")]
     Partial {
@@ -58,7 +65,9 @@ impl PlacementFault {
     #[must_use]
     pub fn row(&self) -> Option<&str> {
         match self {
-            Self::Above { row, .. } | Self::Partial { row, .. } => Some(row),
+            Self::Above { row, .. } | Self::Devices { row } | Self::Partial { row, .. } => {
+                Some(row)
+            }
             Self::Entry { .. } | Self::Eligible { .. } => None,
         }
     }
@@ -102,6 +111,7 @@ impl Assignment {
         }
         self.once_faults(placement, &mut faults);
         self.capacity_faults(placement, &mut faults);
+        self.device_faults(placement, &mut faults);
         self.cap_faults(placement, &mut faults);
         self.limit_faults(placement, &mut faults);
         self.gang_faults(placement, &mut faults);
@@ -148,6 +158,21 @@ impl Assignment {
                 above(faults, activity, capacity, || {
                     format!("capacity[{},{}]", bin.name, self.resources[resource])
                 });
+            }
+        }
+    }
+
+    fn device_faults(&self, placement: &Placement, faults: &mut Vec<PlacementFault>) {
+        let mut counts: Vec<Vec<(u32, i64)>> = vec![Vec::new(); self.bins.len()];
+        for &(item, bin, copies) in placement.entries() {
+            if !self.items[item as usize].devices.is_empty() {
+                counts[bin as usize].push((item, copies));
+            }
+        }
+        for (position, bin) in self.bins.iter().enumerate() {
+            for kind in self.unpacked_kinds(position as u32, &counts[position]) {
+                let row = format!("device[{},{kind}]", bin.name);
+                faults.push(PlacementFault::Devices { row });
             }
         }
     }
@@ -209,7 +234,10 @@ impl Assignment {
     pub fn values(&self, placement: &Placement) -> Vec<f64> {
         self.stages
             .iter()
-            .map(|stage| stage.objective.value(placement))
+            .map(|stage| match &stage.objective {
+                Objective::Fragmentation(probes) => self.fragmentation(probes, placement) as f64,
+                other => other.value(placement),
+            })
             .collect()
     }
 
@@ -240,11 +268,12 @@ impl Assignment {
     /// How many copies of the item an empty bin has room for, its count at most.
     #[must_use]
     pub fn copies_that_fit(&self, item: u32, bin: u32) -> i64 {
-        let item = &self.items[item as usize];
-        (item.demand.iter().zip(&self.bins[bin as usize].capacity))
+        let (item, bin) = (&self.items[item as usize], &self.bins[bin as usize]);
+        let by_capacity = (item.demand.iter().zip(&bin.capacity))
             .filter(|&(&demand, _)| demand > 0)
             .map(|(&demand, &capacity)| capacity / demand)
-            .fold(item.count, i64::min)
+            .fold(item.count, i64::min);
+        copies_on(&bin.devices, &item.devices, by_capacity)
     }
 }
 
@@ -259,11 +288,19 @@ impl Objective {
                     .map(|term| of_term(term.item, term.value))
                     .sum::<i128>() as f64
             }
+            Self::Yield(by_class) => {
+                let of_entry = |&(item, bin, copies): &Entry| {
+                    i128::from(by_class.of(item, bin)) * i128::from(copies)
+                };
+                placement.entries().iter().map(of_entry).sum::<i128>() as f64
+            }
             Self::Shortfall(terms) => {
                 let short = |term: &Survival| i128::from(term.short(placement));
                 terms.iter().map(short).sum::<i128>() as f64
             }
             Self::WorstShare(terms) => terms.iter().map(|term| term.share(placement)).sum(),
+            Self::Span(terms) => terms.iter().map(|term| term.cost(placement)).sum::<i128>() as f64,
+            Self::Fragmentation(_) => unreachable!("it takes the assignment to say what is free"),
             Self::Opened(costs) => {
                 let mut bins: Vec<u32> = placement.entries().iter().map(|entry| entry.1).collect();
                 bins.sort_unstable();
@@ -284,6 +321,16 @@ impl Survival {
         let there = self.packing.base.iter().sum::<i64>()
             + self.packing.items.iter().map(placed).sum::<i64>();
         (self.need - (there - lost)).max(0)
+    }
+}
+
+impl Span {
+    /// The weight of every group that holds a copy.
+    #[must_use]
+    pub fn cost(&self, placement: &Placement) -> i128 {
+        let counts = self.packing.counts(placement);
+        let n_groups = counts.iter().filter(|&&count| count > 0).count();
+        i128::from(self.weight) * n_groups as i128
     }
 }
 

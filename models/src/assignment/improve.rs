@@ -3,6 +3,12 @@
 //! A neighborhood is a handful of bins with everything in them, chosen around what keeps the stage from its bound: copies without a
 //! place, the worst group of a term, a bin that could be closed. Its optimum replaces what is there if that is lexicographically better.
 
+mod fragments;
+mod spans;
+mod values;
+
+use self::fragments::move_fragments;
+use self::spans::leave_a_group;
 use super::bound::Room;
 use super::evaluate::TIE;
 use super::ladder::{Bounds, Run};
@@ -10,6 +16,7 @@ use super::neighborhood::Neighborhood;
 use super::placement::Placement;
 use super::tally::{Index, Rule, Tally};
 use super::types::{Objective, Term};
+use super::worth::Worth;
 
 /// Neighborhoods in a row that may fail before a stage is given up.
 const IDLE_ROUNDS: usize = 8;
@@ -42,9 +49,16 @@ pub(super) fn improve(run: &mut Run<'_>, bounds: &Bounds<'_>, stage: usize) {
         let part = Neighborhood::cut(&tally, &items, &bins);
         match solve_part(run, &part, stage) {
             Some(better) => {
+                let before = run.values.clone();
                 part.replace(&mut tally, &part.current, &better);
                 run.take(&tally.placement());
-                idle = 0;
+                if assignment.compare(&run.values, &before).is_lt() {
+                    idle = 0;
+                } else {
+                    // Copies that stay may have got other devices than the part took them to have.
+                    part.replace(&mut tally, &better, &part.current);
+                    idle += 1;
+                }
             }
             None => idle += 1,
         }
@@ -105,6 +119,11 @@ fn targets(tally: &Tally<'_>, room: &Room<'_>, stage: usize, reached: &[f64]) ->
                 Some((position, room.least_worst(packing, stage, reached)))
             }
             Rule::Survival(of_stage, _) if of_stage == stage => Some((position, 0)),
+            Rule::Span(of_stage, _) if of_stage == stage => {
+                let packing = rule.packing(room.assignment);
+                let fewest = room.fewest_groups(packing, stage, reached);
+                Some((position, fewest as i64))
+            }
             _ => None,
         })
         .collect()
@@ -120,8 +139,7 @@ impl Search {
     /// Rules that may still be improved.
     fn excessive(&self, tally: &Tally<'_>) -> Vec<u32> {
         let is_excessive = |&&(rule, target): &&(u32, i64)| {
-            let most = tally.counts[rule as usize].most.0;
-            most > target && tally.term_value(rule) > 0.0
+            excess(tally, rule) > target && tally.term_value(rule) > 0.0
         };
         self.targets
             .iter()
@@ -136,15 +154,24 @@ impl Search {
         if let Objective::Opened(costs) = &tally.assignment.stages[self.stage].objective {
             return self.close_bins(run, tally, costs, &mut looks);
         }
-        if let Objective::Value(terms) = &tally.assignment.stages[self.stage].objective {
-            return place_more(run, tally, terms, &mut looks);
+        if let Objective::Fragmentation(probes) = &tally.assignment.stages[self.stage].objective {
+            return move_fragments(run, tally, probes, &mut looks);
+        }
+        if let Some(worth) = tally.assignment.stages[self.stage].objective.worth() {
+            let terms = worth.best(tally.assignment);
+            let placed = place_more(run, tally, &terms, &mut looks);
+            let raised = matches!(worth, Worth::ByClass(_))
+                && self.raise_values(run, tally, &terms, &mut looks);
+            return placed || raised;
         }
         let mut moved = false;
         for rule in self.excessive(tally) {
             let target = self.targets.iter().find(|target| target.0 == rule);
             let target = target.expect("excessive rules have targets").1;
-            while tally.counts[rule as usize].most.0 > target && looks > 0 {
-                if run.must_stop() || !lower(tally, rule, &mut looks) {
+            let is_span = matches!(tally.index.rules[rule as usize], Rule::Span(..));
+            let improve = if is_span { leave_a_group } else { lower };
+            while excess(tally, rule) > target && looks > 0 {
+                if run.must_stop() || !improve(tally, rule, &mut looks) {
                     break;
                 }
                 moved = true;
@@ -181,7 +208,17 @@ impl Search {
     fn choose(&mut self, run: &Run<'_>, tally: &Tally<'_>) -> Option<(Vec<u32>, Vec<u32>)> {
         let (mut items, mut bins) = match &tally.assignment.stages[self.stage].objective {
             Objective::Value(terms) => self.around_unplaced(tally, terms),
+            Objective::Yield(by_class) => {
+                let terms = Worth::ByClass(by_class).best(tally.assignment);
+                if self.random.below(2) == 0 {
+                    (self.around_unplaced(tally, &terms)).or_else(|| self.around_low(tally, &terms))
+                } else {
+                    (self.around_low(tally, &terms)).or_else(|| self.around_unplaced(tally, &terms))
+                }
+            }
             Objective::Shortfall(_) | Objective::WorstShare(_) => self.around_worst(tally),
+            Objective::Span(_) => self.around_span(tally),
+            Objective::Fragmentation(probes) => self.around_fragments(tally, probes),
             Objective::Opened(costs) => self.around_open(tally, costs),
         }?;
         let n_columns = run.part_columns();
@@ -314,6 +351,15 @@ impl Search {
     }
 }
 
+/// What a rule's target is compared with: its worst count, or how many groups it uses.
+fn excess(tally: &Tally<'_>, rule: u32) -> i64 {
+    let counts = &tally.counts[rule as usize];
+    match tally.index.rules[rule as usize] {
+        Rule::Span(..) => counts.n_used as i64,
+        _ => counts.most.0,
+    }
+}
+
 /// Empties a bin, or leaves everything as it is.
 fn close_bin(tally: &mut Tally<'_>, stage: usize, bin: u32, looks: &mut usize) -> bool {
     let mut moved: Vec<(u32, u32)> = Vec::new();
@@ -339,7 +385,6 @@ fn close_bin(tally: &mut Tally<'_>, stage: usize, bin: u32, looks: &mut usize) -
 
 /// Moves one copy to the tightest open bin where it raises least; no stage before `stage` may suffer.
 fn move_to_open(tally: &mut Tally<'_>, stage: usize, item: u32, from: u32) -> Option<u32> {
-    let before = touched(tally, item, from, from);
     tally.change(item, from, -1);
     let eligible = &tally.assignment.items[item as usize].eligible;
     let target = (eligible.iter().copied())
@@ -348,9 +393,12 @@ fn move_to_open(tally: &mut Tally<'_>, stage: usize, item: u32, from: u32) -> Op
             let free = tally.free(bin).iter().sum::<i64>();
             (raised(tally, item, bin).0, free, bin)
         });
+    tally.change(item, from, 1);
     if let Some(to) = target {
+        let before = touched(tally, item, from, to);
+        tally.change(item, from, -1);
         tally.change(item, to, 1);
-        let after = touched(tally, item, from, from);
+        let after = touched(tally, item, from, to);
         let suffers = (tally.assignment.stages[..stage]
             .iter()
             .zip(after.iter().zip(&before)))
@@ -359,8 +407,8 @@ fn move_to_open(tally: &mut Tally<'_>, stage: usize, item: u32, from: u32) -> Op
             return Some(to);
         }
         tally.change(item, to, -1);
+        tally.change(item, from, 1);
     }
-    tally.change(item, from, 1);
     None
 }
 
@@ -375,6 +423,10 @@ fn raised(tally: &Tally<'_>, item: u32, bin: u32) -> (i64, i64) {
                 tally.index.rules[rule as usize],
                 Rule::Loss(..) | Rule::Survival(..)
             );
+            if let Rule::Span(..) = tally.index.rules[rule as usize] {
+                raised += i64::from(counts.counts[group] == 0);
+                continue;
+            }
             raised += i64::from(is_term && counts.counts[group] == counts.most.0);
             sum += counts.counts[group];
         }
@@ -450,6 +502,7 @@ fn place_by_moving(tally: &mut Tally<'_>, item: u32, looks: &mut usize) -> bool 
 fn frees_enough(tally: &Tally<'_>, item: u32, other: u32, bin: u32) -> bool {
     let items = &tally.assignment.items;
     let demands = (items[item as usize].demand.iter()).zip(&items[other as usize].demand);
+    // Whether the devices are enough is seen when the copy is gone.
     (tally.free(bin).iter().zip(demands))
         .all(|(&free, (&wanted, &freed))| wanted == 0 || free + freed >= wanted)
 }
@@ -497,6 +550,20 @@ fn move_one(tally: &mut Tally<'_>, rule: u32, item: u32, from: u32, looks: &mut 
     false
 }
 
+/// Moves a copy if the result is better.
+fn move_if_better(tally: &mut Tally<'_>, item: u32, from: u32, to: u32) -> bool {
+    let before = touched(tally, item, from, to);
+    tally.change(item, from, -1);
+    tally.change(item, to, 1);
+    let after = touched(tally, item, from, to);
+    if tally.assignment.compare(&after, &before).is_lt() && tally.holds(item) {
+        return true;
+    }
+    tally.change(item, to, -1);
+    tally.change(item, from, 1);
+    false
+}
+
 /// The bin that raises least when it takes the copy; its group has room below the worst.
 fn best_target(
     tally: &Tally<'_>,
@@ -531,11 +598,22 @@ fn touched(tally: &Tally<'_>, item: u32, from: u32, to: u32) -> Vec<f64> {
                 };
                 (cost(from) + cost(to)) as f64
             }
+            Objective::Fragmentation(probes) => {
+                let bins = [from, to].map(|bin| tally.fragmentation(probes, bin));
+                bins.iter().sum::<i128>() as f64
+            }
+            Objective::Yield(by_class) => {
+                let copies = |bin: u32| tally.at[item as usize].get(&bin).copied().unwrap_or(0);
+                let value = |bin: u32| by_class.of(item, bin) as f64 * copies(bin) as f64;
+                value(from) + value(to)
+            }
             _ => 0.0,
         })
         .collect();
     for &rule in &tally.index.rules_of[item as usize] {
-        if let Rule::Loss(stage, _) | Rule::Survival(stage, _) = tally.index.rules[rule as usize] {
+        if let Rule::Loss(stage, _) | Rule::Survival(stage, _) | Rule::Span(stage, _) =
+            tally.index.rules[rule as usize]
+        {
             values[stage] += tally.term_value(rule);
         }
     }
@@ -543,10 +621,10 @@ fn touched(tally: &Tally<'_>, item: u32, from: u32, to: u32) -> Vec<f64> {
 }
 
 /// Xorshift: the same numbers for the same seed on every machine.
-struct Random(u64);
+pub(super) struct Random(u64);
 
 impl Random {
-    fn new(seed: u64, stage: usize) -> Self {
+    pub(super) fn new(seed: u64, stage: usize) -> Self {
         let mixed = seed
             .wrapping_add(1 + stage as u64)
             .wrapping_mul(0x9E37_79B9_7F4A_7C15);
@@ -565,7 +643,7 @@ impl Random {
     }
 
     /// Some entries, at most `n`, in random order.
-    fn some(&mut self, list: &[u32], n: usize) -> Vec<u32> {
+    pub(super) fn some(&mut self, list: &[u32], n: usize) -> Vec<u32> {
         let mut some = Vec::new();
         for _ in 0..n {
             if let Some(&entry) = self.pick(list)

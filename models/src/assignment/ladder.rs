@@ -15,11 +15,12 @@ use super::bound::Room;
 use super::construct::{Preference, construct, construct_by};
 use super::evaluate::TIE;
 use super::improve;
+use super::patterns;
 use super::placement::Placement;
 use super::prices::Pricing;
 use super::reduce::reduce;
 use super::tally::Stop;
-use super::types::{Assignment, Objective};
+use super::types::Assignment;
 use crate::guard::solve_guarded;
 use crate::milp::{Milp, Sense};
 use crate::outcome::{Outcome, Status, StopReason};
@@ -85,7 +86,7 @@ impl LadderOptions {
 pub enum Proof {
     /// By counting; recomputed from the assignment alone.
     Combinatorial,
-    /// By prices of capacity (shape: bins x resources); recomputed from the assignment and the prices.
+    /// By prices of capacity (shape: bins x (resources, then kinds of device in thousandths)); recomputed from the assignment and the prices.
     Multipliers(Vec<Vec<f64>>),
     /// By branch and bound; claimed by the solver.
     Search,
@@ -332,14 +333,18 @@ impl Run<'_> {
     /// Whether whatever is under way must end.
     pub(super) fn must_stop(&mut self) -> bool {
         if self.stopped.is_none() {
-            let deadline = self.options.deadline;
-            let stop = Stop {
-                deadline: deadline.map(|at| at.checked_sub(self.reserve).unwrap_or(at)),
-                cancel: self.options.cancel.clone(),
-            };
-            self.stopped = stop.reason();
+            self.stopped = self.stop().reason();
         }
         self.stopped.is_some()
+    }
+
+    /// What ends the search.
+    pub(super) fn stop(&self) -> Stop {
+        let deadline = self.options.deadline;
+        Stop {
+            deadline: deadline.map(|at| at.checked_sub(self.reserve).unwrap_or(at)),
+            cancel: self.options.cancel.clone(),
+        }
     }
 
     /// Solves a program by the backend, within `share` of the time that is left. Failures are written down.
@@ -441,6 +446,9 @@ impl Run<'_> {
             if is_exact {
                 self.solve_whole(stage);
                 bounds.update(self);
+            }
+            if !bounds.is_met(self, stage) && !self.must_stop() {
+                patterns::improve(self, bounds, stage);
             }
             if !bounds.is_met(self, stage) && !self.must_stop() {
                 improve::improve(self, bounds, stage);
@@ -550,7 +558,7 @@ impl<'a> Bounds<'a> {
 
     /// Tries for a bound by multipliers, once, where the combinatorial one is not met.
     fn price(&mut self, run: &mut Run<'_>, stage: usize) {
-        let Objective::Value(terms) = &self.room.assignment.stages[stage].objective else {
+        let Some(worth) = self.room.assignment.stages[stage].objective.worth() else {
             return;
         };
         if self.priced[stage] || self.is_met(run, stage) {
@@ -568,7 +576,7 @@ impl<'a> Bounds<'a> {
         };
         let solver = run.is_usable.then_some(&run.options.solver);
         let (priced, failure) =
-            Pricing::new(self.room, terms).solve(solver, &limits, run.values[stage]);
+            Pricing::new(self.room, worth).solve(solver, &limits, run.values[stage]);
         if let Some(error) = failure {
             run.fail("prices", &error);
         }

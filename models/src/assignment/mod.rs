@@ -1,5 +1,5 @@
 //! The assignment problem with counts: classes of alike items go into bins with vector capacity, under
-//! caps over groups of bins, gangs and hard balance, by lexicographic stages.
+//! caps over groups of bins, gangs and hard balance, by lexicographic stages. Bins may have devices that copies take whole or in part.
 //!
 //! # Model
 //! Sets: items `i` (each with `count` alike copies), bins `b`, resources `r`.
@@ -8,6 +8,7 @@
 //! | row | meaning |
 //! |---|---|
 //! | `capacity[b,r]` | `sum_i demand[i,r] x[i,b] <= capacity[b,r]` |
+//! | `device[b,k,d]` | what the copies in `b` take of its device `d` of kind `k` is at most what is free of it (see [`Assignment::pack`]) |
 //! | `once[i]` | `sum_b x[i,b] <= count[i]` |
 //! | a cap's own name | `sum over its items and bins of x <= max` |
 //! | `limit[g]` for a limit's own name | `base_g` plus the copies of its items in its group `g` is at most `max` |
@@ -21,10 +22,14 @@
 
 mod bound;
 mod construct;
+mod devices;
 mod evaluate;
+mod fragments;
 mod improve;
+mod knapsack;
 mod ladder;
 mod neighborhood;
+mod patterns;
 mod placement;
 mod prices;
 mod reduce;
@@ -32,8 +37,10 @@ mod tally;
 mod to_milp;
 mod types;
 mod validate;
+mod worth;
 
 pub use construct::{Construction, construct};
+pub use devices::{LARGEST_DEVICES, LARGEST_SEARCH, Packed, WHOLE_DEVICE};
 pub use evaluate::{PlacementFault, TIE};
 pub use ladder::{COLUMNS_FOR_ALL_NODES, LadderOptions, Proof, Solved, StageAnswer, audit, solve};
 pub use placement::{Entry, Placement};
@@ -41,7 +48,7 @@ pub use reduce::{Reduced, reduce};
 pub use tally::Stop;
 pub use to_milp::StageModel;
 pub use types::{
-    Assignment, Balance, Bin, Cap, Gang, Item, Limit, Loss, Objective, Packing, Stage, Survival,
-    Term,
+    Assignment, Balance, Bin, Cap, DeviceNeed, Gang, Item, Limit, Loss, Objective, Packing, Probe,
+    Rate, Span, Stage, Survival, Term, Yield,
 };
 pub use validate::{AssignmentFault, LARGEST_COUNT, LARGEST_QUANTITY, NO_GROUP};

@@ -6,8 +6,8 @@ use super::evaluate::PlacementFault;
 use super::placement::{Entry, Placement};
 use super::tally::{Rule, Tally};
 use super::types::{
-    Assignment, Balance, Bin, Cap, Gang, Item, Limit, Loss, Objective, Packing, Stage, Survival,
-    Term,
+    Assignment, Balance, Bin, Cap, Gang, Item, Limit, Loss, Objective, Packing, Probe, Rate, Span,
+    Stage, Survival, Term, Yield,
 };
 use super::validate::NO_GROUP;
 
@@ -154,9 +154,30 @@ impl<'a> Cut<'a> {
                 Bin {
                     name: self.tally.assignment.bins[bin as usize].name.clone(),
                     capacity,
+                    devices: self.devices(bin),
                 }
             })
             .collect()
+    }
+
+    /// What is free of each device of the bin once the freed copies are out, while those that stay keep their devices.
+    fn devices(&self, bin: u32) -> Vec<Vec<i64>> {
+        let assignment = self.tally.assignment;
+        let counts = self.tally.on_devices(bin);
+        let Some(packed) = assignment.pack(bin, &counts) else {
+            return self.tally.free_devices(bin).to_vec();
+        };
+        let mut free = assignment.bins[bin as usize].devices.clone();
+        let stays = |item: u32| self.items.binary_search(&item).is_err();
+        for copy in packed.iter().filter(|copy| stays(copy.item)) {
+            let needs = &assignment.items[copy.item as usize].devices;
+            for (need, devices) in needs.iter().zip(&copy.devices) {
+                for &device in devices {
+                    free[need.kind as usize][device] -= need.milli;
+                }
+            }
+        }
+        free
     }
 
     fn caps(&self) -> Vec<Cap> {
@@ -307,11 +328,20 @@ impl<'a> Cut<'a> {
                 name: stage.name.clone(),
                 objective: match &stage.objective {
                     Objective::Value(terms) => Objective::Value(self.terms(terms)),
+                    Objective::Yield(by_class) => Objective::Yield(self.by_class(by_class)),
                     Objective::Shortfall(terms) => {
                         Objective::Shortfall(self.survivals(position, terms))
                     }
                     Objective::WorstShare(terms) => {
                         Objective::WorstShare(self.losses(position, terms))
+                    }
+                    Objective::Span(terms) => Objective::Span(self.spans(position, terms)),
+                    Objective::Fragmentation(probes) => {
+                        let local = |probe: &Probe| Probe {
+                            eligible: Arc::new(Self::local(self.bins, &probe.eligible)),
+                            ..probe.clone()
+                        };
+                        Objective::Fragmentation(probes.iter().map(local).collect())
                     }
                     Objective::Opened(costs) => Objective::Opened(self.opened(costs)),
                 },
@@ -328,6 +358,21 @@ impl<'a> Cut<'a> {
                 Some(Term { item: local, value })
             })
             .collect()
+    }
+
+    fn by_class(&self, whole: &Yield) -> Yield {
+        let class_of = |&bin: &u32| whole.class_of[bin as usize];
+        let rates = (0_u32..).zip(self.items).filter_map(|(local, &item)| {
+            let found = (whole.rates).binary_search_by_key(&item, |rate| rate.item);
+            Some(Rate {
+                item: local,
+                values: whole.rates[found.ok()?].values.clone(),
+            })
+        });
+        Yield {
+            class_of: Arc::new(self.bins.iter().map(class_of).collect()),
+            rates: rates.collect(),
+        }
     }
 
     fn survivals(&self, position: usize, whole: &[Survival]) -> Vec<Survival> {
@@ -356,6 +401,19 @@ impl<'a> Cut<'a> {
             .filter_map(|&rule| match self.tally.index.rules[rule as usize] {
                 Rule::Loss(stage, term) if stage == position => Some(Loss {
                     packing: self.packing_with_rest(rule, false),
+                    ..whole[term].clone()
+                }),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Groups outside stay as they are.
+    fn spans(&self, position: usize, whole: &[Span]) -> Vec<Span> {
+        (self.rules.iter())
+            .filter_map(|&rule| match self.tally.index.rules[rule as usize] {
+                Rule::Span(stage, term) if stage == position => Some(Span {
+                    packing: self.packing(rule).0,
                     ..whole[term].clone()
                 }),
                 _ => None,

@@ -2,7 +2,8 @@
 //!
 //! # Model
 //! For prices `pi >= 0`: `L(pi) = sum_i most_i max(0, max_b (value_i - pi_b . demand_i)) + sum_b pi_b . capacity_b`, where `b` runs over the
-//! bins with room for the item. The least `L` is the value of the linear program in which bins of one price are one bin.
+//! bins with room for the item. The demand and capacity of each kind of device, in thousandths, count as one more resource after the
+//! others. Where values differ by bin, `value_i` is that of `b`. The least `L` is the value of the linear program in which bins of one price are one bin.
 //! Bins share a price when the same items fit into them (and, as long as there are few such groups, they are equal).
 //! Prices are the duals of that program where a backend gives them, else found by subgradient steps.
 
@@ -10,7 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::bound::Room;
-use super::types::Term;
+use super::worth::Worth;
 use crate::guard::solve_guarded;
 use crate::milp::{ColumnKind, Milp, Sense};
 use crate::solver::{Limits, MilpSolver, SolverError};
@@ -25,7 +26,7 @@ const SUBGRADIENT_STEPS: usize = 200;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct PricedBound {
     pub(super) bound: f64,
-    /// Shape: bins x resources.
+    /// Shape: bins x (resources, then kinds of device).
     pub(super) prices: Vec<Vec<f64>>,
 }
 
@@ -41,49 +42,50 @@ pub(super) struct Pricing {
 /// Items of one demand, set of bins and value.
 struct Kind {
     demand: Vec<f64>,
-    value: f64,
     most: f64,
-    /// Groups with a bin that has room, ascending.
-    groups: Vec<usize>,
+    /// Groups with a bin that has room, ascending, and the value of a copy there.
+    groups: Vec<(usize, f64)>,
 }
 
 impl Pricing {
-    pub(super) fn new(room: &Room<'_>, terms: &[Term]) -> Self {
+    pub(super) fn new(room: &Room<'_>, worth: Worth<'_>) -> Self {
         let assignment = room.assignment;
-        let mut merged: BTreeMap<(usize, i64), i64> = BTreeMap::new();
-        for term in terms.iter().filter(|term| term.value > 0) {
-            let most = room.most[term.item as usize];
-            if most > 0 {
-                *merged
-                    .entry((room.shape_of[term.item as usize], term.value))
-                    .or_insert(0) += most;
-            }
-        }
+        let merged = merge(room, worth);
         let mut shapes: Vec<usize> = merged.keys().map(|key| key.0).collect();
         shapes.dedup();
-        let group_of = group_bins(room, &shapes);
+        let class_of = match worth {
+            Worth::Flat(_) => None,
+            Worth::ByClass(by_class) => Some(by_class.class_of.as_slice()),
+        };
+        let n_kinds = assignment.n_kinds();
+        let amounts: Vec<Vec<i64>> = (assignment.bins.iter())
+            .map(|bin| bin.amounts(n_kinds))
+            .collect();
+        let group_of = group_bins(room, &shapes, &amounts, class_of);
         let n_groups = group_of.iter().copied().max().map_or(0, |group| group + 1);
-        let n_resources = assignment.resources.len();
+        let n_resources = assignment.resources.len() + n_kinds;
         let mut capacity = vec![vec![0.0; n_resources]; n_groups];
-        for (bin, &group) in assignment.bins.iter().zip(&group_of) {
-            for (sum, &of_bin) in capacity[group].iter_mut().zip(&bin.capacity) {
+        for (amounts, &group) in amounts.iter().zip(&group_of) {
+            for (sum, &of_bin) in capacity[group].iter_mut().zip(amounts) {
                 *sum += of_bin as f64;
             }
         }
         let kinds = (merged.into_iter())
-            .map(|((shape, value), most)| {
+            .map(|((shape, values), most)| {
                 let shape = &room.shapes[shape];
-                let demand = &assignment.items[shape.item].demand;
-                let mut groups: Vec<usize> = shape
-                    .copies
-                    .iter()
-                    .map(|&(bin, _)| group_of[bin as usize])
+                let demand = assignment.items[shape.item].amounts(n_kinds);
+                let value = |bin: u32| match class_of {
+                    None => values[0],
+                    Some(class_of) => values[class_of[bin as usize] as usize],
+                };
+                // All bins of a group are of one class.
+                let mut groups: Vec<(usize, f64)> = (shape.copies.iter())
+                    .map(|&(bin, _)| (group_of[bin as usize], value(bin) as f64))
                     .collect();
-                groups.sort_unstable();
-                groups.dedup();
+                groups.sort_unstable_by_key(|group| group.0);
+                groups.dedup_by_key(|group| group.0);
                 Kind {
                     demand: demand.iter().map(|&demand| demand as f64).collect(),
-                    value: value as f64,
                     most: most as f64,
                     groups,
                 }
@@ -111,8 +113,8 @@ impl Pricing {
     /// The group in which a copy gains most at these prices, and the gain, if there is any.
     fn best_group(&self, kind: &Kind, prices: &[Vec<f64>]) -> Option<(usize, f64)> {
         let mut best: Option<(usize, f64)> = None;
-        for &group in &kind.groups {
-            let gain = kind.value - dot(&prices[group], &kind.demand);
+        for &(group, value) in &kind.groups {
+            let gain = value - dot(&prices[group], &kind.demand);
             if gain > best.map_or(0.0, |best| best.1) {
                 best = Some((group, gain));
             }
@@ -160,10 +162,10 @@ impl Pricing {
         let mut of_kind: Vec<Vec<usize>> = Vec::new();
         for (position, kind) in self.kinds.iter().enumerate() {
             let mut columns = Vec::new();
-            for &group in &kind.groups {
+            for &(group, value) in &kind.groups {
                 let name = format!("y[{position},{group}]");
                 let continuous = ColumnKind::Continuous;
-                let column = milp.add_column(name, 0.0, f64::INFINITY, continuous, kind.value);
+                let column = milp.add_column(name, 0.0, f64::INFINITY, continuous, value);
                 of_group[group].push((column, position));
                 columns.push(column);
             }
@@ -246,8 +248,38 @@ impl Pricing {
     }
 }
 
-/// A group for each bin: bins of one group have room for the same shapes.
-fn group_bins(room: &Room<'_>, shapes: &[usize]) -> Vec<usize> {
+/// The most copies for each shape and list of values: the item's own, or by class of bins.
+fn merge(room: &Room<'_>, worth: Worth<'_>) -> BTreeMap<(usize, Vec<i64>), i64> {
+    let mut merged = BTreeMap::new();
+    let mut add = |item: u32, values: &[i64]| {
+        let most = room.most[item as usize];
+        if most > 0 && values.iter().any(|&value| value > 0) {
+            let key = (room.shape_of[item as usize], values.to_vec());
+            *merged.entry(key).or_insert(0) += most;
+        }
+    };
+    match worth {
+        Worth::Flat(terms) => {
+            for term in terms {
+                add(term.item, &[term.value]);
+            }
+        }
+        Worth::ByClass(by_class) => {
+            for rate in &by_class.rates {
+                add(rate.item, &rate.values);
+            }
+        }
+    }
+    merged
+}
+
+/// A group for each bin: bins of one group are of one class and have room for the same shapes.
+fn group_bins(
+    room: &Room<'_>,
+    shapes: &[usize],
+    amounts: &[Vec<i64>],
+    class_of: Option<&[u32]>,
+) -> Vec<usize> {
     let n_bins = room.assignment.bins.len();
     let mut fits: Vec<Vec<u32>> = vec![Vec::new(); n_bins];
     for &shape in shapes {
@@ -255,20 +287,17 @@ fn group_bins(room: &Room<'_>, shapes: &[usize]) -> Vec<usize> {
             fits[bin as usize].push(shape as u32);
         }
     }
-    let exact = number((0..n_bins).map(|bin| {
-        (
-            &fits[bin],
-            Some(room.assignment.bins[bin].capacity.as_slice()),
-        )
-    }));
-    if exact.iter().copied().max().unwrap_or(0) < LARGEST_GROUPS {
+    let class = |bin: usize| class_of.map_or(0, |class_of| class_of[bin]);
+    let is_few = |groups: &[usize]| groups.iter().copied().max().unwrap_or(0) < LARGEST_GROUPS;
+    let exact = number((0..n_bins).map(|bin| (class(bin), &fits[bin], Some(&amounts[bin]))));
+    if is_few(&exact) {
         return exact;
     }
-    let by_fit = number((0..n_bins).map(|bin| (&fits[bin], None::<&[i64]>)));
-    if by_fit.iter().copied().max().unwrap_or(0) < LARGEST_GROUPS {
+    let by_fit = number((0..n_bins).map(|bin| (class(bin), &fits[bin], None::<&Vec<i64>>)));
+    if is_few(&by_fit) {
         return by_fit;
     }
-    vec![0; n_bins]
+    number((0..n_bins).map(class))
 }
 
 /// Numbers equal keys equally, in the order of their first appearance.

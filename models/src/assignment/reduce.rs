@@ -21,7 +21,7 @@ pub struct Reduced<'a> {
     counts: Vec<i64>,
 }
 
-/// Merges items that have the same demand, bins, rules and values. The assignment must be valid.
+/// Merges items that have the same demand, devices, bins, rules and values. The assignment must be valid.
 #[must_use]
 pub fn reduce(assignment: &Assignment) -> Reduced<'_> {
     let mut class_of = Vec::with_capacity(assignment.items.len());
@@ -115,21 +115,34 @@ impl Reduced<'_> {
     }
 }
 
-/// What tells items apart, as numbers: demand, the set of bins, rules and values.
+/// What tells items apart, as numbers: demand, devices, the set of bins, rules and values.
 fn signatures(assignment: &Assignment) -> Vec<Vec<i64>> {
     let index = Index::new(assignment);
     let sets = bin_sets(assignment);
     let mut values = vec![Vec::new(); assignment.items.len()];
     for (position, stage) in assignment.stages.iter().enumerate() {
-        if let Objective::Value(terms) = &stage.objective {
-            for term in terms.iter().filter(|term| term.value > 0) {
-                values[term.item as usize].extend([position as i64, term.value]);
+        match &stage.objective {
+            Objective::Value(terms) => {
+                for term in terms.iter().filter(|term| term.value > 0) {
+                    values[term.item as usize].extend([position as i64, term.value]);
+                }
             }
+            Objective::Yield(by_class) => {
+                for rate in &by_class.rates {
+                    let of_item = &mut values[rate.item as usize];
+                    of_item.extend([position as i64, rate.values.len() as i64]);
+                    of_item.extend(&rate.values);
+                }
+            }
+            _ => {}
         }
     }
     (assignment.items.iter().enumerate())
         .map(|(position, item)| {
             let mut signature = item.demand.clone();
+            signature.push(item.devices.len() as i64);
+            let needs = item.devices.iter();
+            signature.extend(needs.flat_map(|need| [i64::from(need.kind), need.count, need.milli]));
             signature.push(sets[position] as i64);
             signature.push(index.gang_of[position].map_or(-1, i64::from));
             for list in [&index.rules_of[position], &index.caps_of[position]] {
@@ -203,13 +216,23 @@ fn over_classes(assignment: &Assignment, class_of: &[u32], members: &[Vec<u32>])
                 terms.sort_unstable_by_key(|term| term.item);
                 terms.dedup_by_key(|term| term.item);
             }
+            Objective::Yield(by_class) => {
+                for rate in &mut by_class.rates {
+                    rate.item = class_of[rate.item as usize];
+                }
+                by_class.rates.sort_by_key(|rate| rate.item);
+                by_class.rates.dedup_by_key(|rate| rate.item);
+            }
             Objective::Shortfall(terms) => {
                 terms.iter_mut().for_each(|term| packing(&mut term.packing));
             }
             Objective::WorstShare(terms) => {
                 terms.iter_mut().for_each(|term| packing(&mut term.packing));
             }
-            Objective::Opened(_) => {}
+            Objective::Span(terms) => {
+                terms.iter_mut().for_each(|term| packing(&mut term.packing));
+            }
+            Objective::Fragmentation(_) | Objective::Opened(_) => {}
         }
     }
     classes

@@ -1,10 +1,14 @@
 //! A placement in the making: what is free and how the rules stand, kept up to date copy by copy.
 
+mod devices;
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use super::placement::Placement;
-use super::types::{Assignment, Objective, Packing};
+use super::types::{Assignment, Objective, Packing, Span};
 use super::validate::NO_GROUP;
 use crate::outcome::StopReason;
 use crate::solver::CancelToken;
@@ -43,6 +47,8 @@ pub(super) enum Rule {
     Survival(usize, usize),
     /// Stage and term.
     Loss(usize, usize),
+    /// Stage and term.
+    Span(usize, usize),
 }
 
 impl Rule {
@@ -58,7 +64,16 @@ impl Rule {
                 Objective::WorstShare(terms) => &terms[term].packing,
                 _ => unreachable!("losses are terms of worst-share stages"),
             },
+            Self::Span(stage, term) => &span(assignment, stage, term).packing,
         }
+    }
+}
+
+/// A term of a span stage.
+pub(super) fn span(assignment: &Assignment, stage: usize, term: usize) -> &Span {
+    match &assignment.stages[stage].objective {
+        Objective::Span(terms) => &terms[term],
+        _ => unreachable!("spans are terms of span stages"),
     }
 }
 
@@ -75,6 +90,10 @@ pub(super) struct Index {
     pub(super) gang_of: Vec<Option<u32>>,
     /// The sum of the costs of a bin in all stages that count open bins, by stage: position of the stage.
     pub(super) opened_stages: Vec<usize>,
+    /// Stages that count what is free of devices and cannot be used.
+    pub(super) fragmentation_stages: Vec<usize>,
+    /// Stages in which the value of a copy depends on its bin.
+    pub(super) yield_stages: Vec<usize>,
 }
 
 impl Index {
@@ -86,6 +105,8 @@ impl Index {
             caps_of: vec![Vec::new(); n_items],
             gang_of: vec![None; n_items],
             opened_stages: Vec::new(),
+            fragmentation_stages: Vec::new(),
+            yield_stages: Vec::new(),
         };
         for (position, rule) in index.rules.iter().enumerate() {
             for &item in rule.packing(assignment).items.iter() {
@@ -103,8 +124,11 @@ impl Index {
             }
         }
         for (position, stage) in assignment.stages.iter().enumerate() {
-            if matches!(stage.objective, Objective::Opened(_)) {
-                index.opened_stages.push(position);
+            match stage.objective {
+                Objective::Opened(_) => index.opened_stages.push(position),
+                Objective::Fragmentation(_) => index.fragmentation_stages.push(position),
+                Objective::Yield(_) => index.yield_stages.push(position),
+                _ => {}
             }
         }
         index
@@ -122,7 +146,13 @@ fn rules(assignment: &Assignment) -> Vec<Rule> {
             Objective::WorstShare(terms) => {
                 rules.extend((0..terms.len()).map(|term| Rule::Loss(stage, term)));
             }
-            Objective::Value(_) | Objective::Opened(_) => {}
+            Objective::Span(terms) => {
+                rules.extend((0..terms.len()).map(|term| Rule::Span(stage, term)));
+            }
+            Objective::Value(_)
+            | Objective::Yield(_)
+            | Objective::Fragmentation(_)
+            | Objective::Opened(_) => {}
         }
     }
     rules
@@ -136,6 +166,8 @@ pub(super) struct Counts {
     pub(super) most: (i64, usize),
     /// The smallest count and how many groups have it.
     pub(super) least: (i64, usize),
+    /// How many groups have any.
+    pub(super) n_used: usize,
 }
 
 impl Counts {
@@ -144,6 +176,7 @@ impl Counts {
             counts: base.to_vec(),
             most: (0, 0),
             least: (0, 0),
+            n_used: base.iter().filter(|&&count| count > 0).count(),
         };
         counts.find_most();
         counts.find_least();
@@ -170,6 +203,7 @@ impl Counts {
         let before = self.counts[group];
         let after = before + change;
         self.counts[group] = after;
+        self.n_used = self.n_used + usize::from(after > 0) - usize::from(before > 0);
         if before == self.most.0 {
             self.most.1 -= 1;
         }
@@ -198,6 +232,8 @@ pub(super) struct Tally<'a> {
     pub(super) index: &'a Index,
     /// What is left of each bin (shape: bins x resources).
     free: Vec<i64>,
+    /// What is free of each device, by bin and kind, in the bin's own packing of its counts.
+    devices: Vec<Vec<Vec<i64>>>,
     /// Copies in each bin.
     pub(super) load: Vec<i64>,
     /// Copies placed of each item.
@@ -224,6 +260,9 @@ impl<'a> Tally<'a> {
             index,
             free: (assignment.bins.iter())
                 .flat_map(|bin| bin.capacity.iter().copied())
+                .collect(),
+            devices: (assignment.bins.iter())
+                .map(|bin| bin.devices.clone())
                 .collect(),
             load: vec![0; assignment.bins.len()],
             placed: vec![0; n_items],
@@ -277,6 +316,9 @@ impl<'a> Tally<'a> {
         } else if *here == copies {
             self.inside[bin as usize].insert(item);
         }
+        if !self.assignment.items[item as usize].devices.is_empty() {
+            self.repack(bin);
+        }
         let index = self.index;
         for &cap in &index.caps_of[item as usize] {
             if self.in_cap(cap, bin) {
@@ -305,9 +347,9 @@ impl<'a> Tally<'a> {
             .is_ok()
     }
 
-    /// How many more copies of the item an eligible bin takes: rules of capacity, count, caps, limits and balances.
+    /// How many more copies of the item an eligible bin takes: rules of capacity, devices, count, caps, limits and balances.
     ///
-    /// One copy is allowed exactly if this is positive; for a balance it may be less than what is allowed at once.
+    /// One copy is allowed exactly if this is positive; for a balance and for devices it may be less than what is allowed at once.
     pub(super) fn room(&self, item: u32, bin: u32) -> i64 {
         let mut room = self.remaining(item);
         let demand = &self.assignment.items[item as usize].demand;
@@ -327,7 +369,10 @@ impl<'a> Tally<'a> {
         for &rule in &self.index.rules_of[item as usize] {
             room = room.min(self.room_of_rule(rule, bin));
         }
-        room.max(0)
+        if self.assignment.items[item as usize].devices.is_empty() {
+            return room.max(0);
+        }
+        self.room_on_devices(item, bin, room.max(0))
     }
 
     fn room_of_rule(&self, rule: u32, bin: u32) -> i64 {
@@ -341,7 +386,7 @@ impl<'a> Tally<'a> {
                 let max_skew = self.assignment.balances[balance].max_skew;
                 counts.least.0 + max_skew - counts.counts[group]
             }
-            Rule::Balance(_) | Rule::Survival(..) | Rule::Loss(..) => i64::MAX,
+            Rule::Balance(_) | Rule::Survival(..) | Rule::Loss(..) | Rule::Span(..) => i64::MAX,
         }
     }
 
@@ -363,7 +408,7 @@ impl<'a> Tally<'a> {
         placed == 0 || placed >= self.assignment.gangs[gang as usize].least()
     }
 
-    /// What a survival or loss term contributes to its stage.
+    /// What a survival, loss or span term contributes to its stage.
     pub(super) fn term_value(&self, rule: u32) -> f64 {
         let most = self.counts[rule as usize].most.0;
         match self.index.rules[rule as usize] {
@@ -377,6 +422,10 @@ impl<'a> Tally<'a> {
                 Objective::WorstShare(terms) => terms[term].share_of(most),
                 _ => unreachable!("losses are terms of worst-share stages"),
             },
+            Rule::Span(stage, term) => {
+                let weight = span(self.assignment, stage, term).weight;
+                weight as f64 * self.counts[rule as usize].n_used as f64
+            }
             Rule::Limit(_) | Rule::Balance(_) => 0.0,
         }
     }

@@ -3,14 +3,23 @@
 //! # Model
 //! Columns, in this order: `x[i,b]` for every item and eligible bin with room; then, where they are needed, the auxiliary columns
 //! `gang[name]` (binary), `least[name]` (a balance's smallest count), `lost[name]` and `short[name]` (a survival's largest group
-//! and what is missing), `worst[name]` (a loss's largest group), `opened[b]` (binary).
+//! and what is missing), `worst[name]` (a loss's largest group), `opened[b]`, `used[name,g]` and `filled[b,n]` (binary; the bin holds its n-th set of copies), and `takes[i,b,k,d]` (copies of an item that take
+//! a part of a device).
 //! Rows: those of the [module](crate::assignment), `lost[name,g]`, `worst[name,g]` and `short[name]` that tie the auxiliary columns,
-//! `opened[i,b]`, and `kept[stage]` for every earlier stage. Rows that cannot bind are left out.
+//! `opened[i,b]`, `used[name,g,i,b]`, `used[name,g,all]`, `filled[b]` and `filled[i,b]`, `takes[i,b,k]` and `takes[i,b,k,d]` (`sum_d takes = count x x`, `takes <= x`), and `kept[stage]` for every earlier stage. Rows that cannot bind are left out.
+//! A stage about fragmentation is exact where all that each bin may hold can be listed; bins with more add nothing to it, so that its
+//! program, and those of later stages, bound the values and do not reach them.
 //! The objective is the stage's, times [`StageModel::scale`]: worst shares have tiny coefficients, and whole ones are easier to prove.
 
+mod devices;
+mod fragments;
+mod spans;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::placement::Placement;
+use super::tally::span;
 use super::types::{Assignment, Loss, Objective, Packing, Stage, Survival};
 use super::validate::NO_GROUP;
 use crate::milp::{ColumnKind, Milp, Sense};
@@ -29,6 +38,8 @@ pub struct StageModel {
     /// Item and bin of each of the first columns.
     pub columns: Vec<(u32, u32)>,
     auxiliaries: Vec<Auxiliary>,
+    /// Bins and what they may hold, where that is listed.
+    fillings: Vec<(u32, Vec<(u32, i64)>)>,
 }
 
 /// What a column after the `x` stands for.
@@ -40,6 +51,19 @@ enum Auxiliary {
     Short(usize, usize),
     Worst(usize, usize),
     Opened(u32),
+    Used(usize, usize, usize),
+    /// Position in [`StageModel::fillings`].
+    Filled(usize),
+    Device(DeviceOf),
+}
+
+/// A device that copies of an item may take.
+#[derive(Clone, Copy, Debug)]
+struct DeviceOf {
+    item: u32,
+    bin: u32,
+    kind: u32,
+    device: usize,
 }
 
 impl Assignment {
@@ -68,6 +92,7 @@ impl Assignment {
         builder.add_placement_columns();
         builder.add_gang_columns(forced);
         builder.add_capacity_rows();
+        builder.add_device_rows();
         builder.add_once_rows();
         builder.add_cap_rows();
         builder.add_limit_rows();
@@ -106,9 +131,55 @@ impl StageModel {
             found.map_or(0, |position| entries[position].2) as f64
         };
         let mut values: Vec<f64> = self.columns.iter().map(copies).collect();
-        let auxiliary = |&auxiliary| auxiliary_value(assignment, placement, auxiliary);
+        let taken = self.taken(assignment, placement);
+        let mut by_bin: BTreeMap<u32, Vec<(u32, i64)>> = BTreeMap::new();
+        for &(item, bin, copies) in placement.entries() {
+            by_bin.entry(bin).or_default().push((item, copies));
+        }
+        let auxiliary = |&auxiliary: &Auxiliary| match auxiliary {
+            Auxiliary::Device(of) => {
+                let key = (of.bin, of.item, of.kind, of.device);
+                taken.get(&key).copied().unwrap_or(0) as f64
+            }
+            Auxiliary::Filled(position) => {
+                let (bin, counts) = &self.fillings[position];
+                let holds = by_bin.get(bin).map_or(&[][..], Vec::as_slice);
+                f64::from(u8::from(holds == counts.as_slice()))
+            }
+            other => auxiliary_value(assignment, placement, other),
+        };
         values.extend(self.auxiliaries.iter().map(auxiliary));
         values
+    }
+
+    /// How many copies of an item take a device, by bin, item, kind and device, for the bins with columns for devices.
+    fn taken(&self, assignment: &Assignment, placement: &Placement) -> BTreeMap<Taken, i64> {
+        let bins = self
+            .auxiliaries
+            .iter()
+            .filter_map(|auxiliary| match auxiliary {
+                Auxiliary::Device(of) => Some((of.bin, Vec::new())),
+                _ => None,
+            });
+        let mut counts: BTreeMap<u32, Vec<(u32, i64)>> = bins.collect();
+        for &(item, bin, copies) in placement.entries() {
+            if let Some(counts) = counts.get_mut(&bin) {
+                counts.push((item, copies));
+            }
+        }
+        let mut taken = BTreeMap::new();
+        for (bin, counts) in counts {
+            for packed in assignment.pack(bin, &counts).unwrap_or_default() {
+                let needs = &assignment.items[packed.item as usize].devices;
+                for (need, devices) in needs.iter().zip(packed.devices) {
+                    for device in devices {
+                        let key = (bin, packed.item, need.kind, device);
+                        *taken.entry(key).or_insert(0) += 1;
+                    }
+                }
+            }
+        }
+        taken
     }
 
     /// A bound on the stage's value from a bound on the program's objective, rounded where every solution is whole.
@@ -125,6 +196,9 @@ impl StageModel {
     }
 }
 
+/// Bin, item, kind and device.
+type Taken = (u32, u32, u32, usize);
+
 fn auxiliary_value(assignment: &Assignment, placement: &Placement, auxiliary: Auxiliary) -> f64 {
     let most = |packing: &Packing| packing.counts(placement).into_iter().max().unwrap_or(0);
     let whole = match auxiliary {
@@ -140,6 +214,13 @@ fn auxiliary_value(assignment: &Assignment, placement: &Placement, auxiliary: Au
         Auxiliary::Short(stage, term) => survival(assignment, stage, term).short(placement),
         Auxiliary::Worst(stage, term) => most(&loss(assignment, stage, term).packing),
         Auxiliary::Opened(bin) => i64::from(placement.entries().iter().any(|entry| entry.1 == bin)),
+        Auxiliary::Used(stage, term, group) => {
+            let counts = span(assignment, stage, term).packing.counts(placement);
+            i64::from(counts[group] > 0)
+        }
+        Auxiliary::Device(_) | Auxiliary::Filled(_) => {
+            unreachable!("what a bin holds is found for the whole bin")
+        }
     };
     whole as f64
 }
@@ -183,6 +264,9 @@ struct Builder<'a> {
     of_bin: Vec<Vec<usize>>,
     /// Capacity rows of each bin.
     capacity_rows: Vec<Vec<usize>>,
+    fillings: Vec<(u32, Vec<(u32, i64)>)>,
+    /// The columns of the fillings of each bin, once they are listed.
+    filled: BTreeMap<u32, Vec<usize>>,
 }
 
 impl<'a> Builder<'a> {
@@ -206,6 +290,8 @@ impl<'a> Builder<'a> {
             gang_of,
             of_bin: vec![Vec::new(); assignment.bins.len()],
             capacity_rows: vec![Vec::new(); assignment.bins.len()],
+            fillings: Vec::new(),
+            filled: BTreeMap::new(),
         }
     }
 
@@ -216,6 +302,7 @@ impl<'a> Builder<'a> {
             whole: self.whole,
             columns: self.columns,
             auxiliaries: self.auxiliaries,
+            fillings: self.fillings,
         }
     }
 
@@ -424,6 +511,17 @@ impl<'a> Builder<'a> {
                     })
                     .collect(),
             ),
+            Objective::Yield(by_class) => {
+                let value = |column: usize| {
+                    let (item, bin) = self.columns[column];
+                    (column, by_class.of(item, bin) as f64)
+                };
+                let columns = by_class
+                    .rates
+                    .iter()
+                    .flat_map(|rate| self.columns_of(rate.item));
+                Expression::whole(columns.map(value).collect())
+            }
             Objective::Shortfall(terms) => {
                 let shorts = (terms.iter().enumerate())
                     .map(|(term, survival)| (self.add_survival(position, term, survival), 1.0));
@@ -441,6 +539,14 @@ impl<'a> Builder<'a> {
                     whole,
                 }
             }
+            Objective::Span(terms) => {
+                let mut expression = Expression::whole(Vec::new());
+                for (term, span) in terms.iter().enumerate() {
+                    self.add_span(position, term, span, &mut expression);
+                }
+                expression
+            }
+            Objective::Fragmentation(probes) => self.add_fragmentation(probes),
             Objective::Opened(costs) => Expression::whole(self.add_opened(costs)),
         };
         expression

@@ -29,7 +29,7 @@ pub struct Assignment {
 }
 
 /// A class of alike copies.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Item {
     /// Unique name.
     pub name: String,
@@ -40,15 +40,32 @@ pub struct Item {
     /// Bins that it may go to, ascending. Shared: many items have the same set.
     #[serde(with = "shared")]
     pub eligible: Arc<Vec<u32>>,
+    /// The devices that one copy needs beside its demand; kinds ascending, each at most once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub devices: Vec<DeviceNeed>,
+}
+
+/// One copy needs `count` distinct devices of a kind in its bin, and a part of each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct DeviceNeed {
+    /// Position in [`Bin::devices`].
+    pub kind: u32,
+    /// How many distinct devices, at least 1.
+    pub count: i64,
+    /// Thousandths of each of them: `1..=1000`.
+    pub milli: i64,
 }
 
 /// A place with vector capacity.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bin {
     /// Unique name.
     pub name: String,
     /// What it holds, by resource; never negative.
     pub capacity: Vec<i64>,
+    /// By kind, the thousandths that are free of each device: `0..=1000`. Kinds beyond the end have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub devices: Vec<Vec<i64>>,
 }
 
 /// At most `max` copies of `items` in `bins` together (what is there already is subtracted by whoever builds it).
@@ -134,10 +151,16 @@ pub struct Stage {
 pub enum Objective {
     /// Maximize `sum of value x copies placed`.
     Value(Vec<Term>),
+    /// Maximize the same where the value of a copy depends on its bin.
+    Yield(Yield),
     /// Minimize `sum over terms of max(0, need - (placed - max_g placed_g))`, `base` included in both.
     Shortfall(Vec<Survival>),
     /// Minimize `sum over terms of weight x max_g (base_g + x_g) / total`.
     WorstShare(Vec<Loss>),
+    /// Minimize `sum over terms of weight x how many groups hold a copy of the term`, `base` included.
+    Span(Vec<Span>),
+    /// Minimize the free devices that copies to come could not use, `sum over bins and probes of weight x unusable thousandths`.
+    Fragmentation(Vec<Probe>),
     /// Minimize the sum of the costs of bins that hold at least one copy (shape: bins; 0 = open already).
     Opened(Vec<i64>),
 }
@@ -149,6 +172,25 @@ pub struct Term {
     pub item: u32,
     /// Value of one copy, at least 0.
     pub value: i64,
+}
+
+/// Values of copies by item and class of bins.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Yield {
+    /// Class of each bin (shape: bins). Shared between stages.
+    #[serde(with = "shared")]
+    pub class_of: Arc<Vec<u32>>,
+    /// Items ascending; an item without a rate is worth nothing.
+    pub rates: Vec<Rate>,
+}
+
+/// The value of each placed copy of an item, by the class of its bin.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rate {
+    /// Item position.
+    pub item: u32,
+    /// Value of one copy, at least 0, by class.
+    pub values: Vec<i64>,
 }
 
 /// How many copies must survive the loss of any one group. Copies in bins of no group count, and no group takes them along.
@@ -175,6 +217,31 @@ pub struct Loss {
     pub weight: f64,
 }
 
+/// What may be asked for later: a shape of copies, and how much it counts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Probe {
+    /// What one copy would need, by resource.
+    pub demand: Vec<i64>,
+    /// The devices that it would need; kinds ascending, each at most once.
+    pub devices: Vec<DeviceNeed>,
+    /// Bins that it might go to, ascending.
+    #[serde(with = "shared")]
+    pub eligible: Arc<Vec<u32>>,
+    /// Weight, as a share of all that may be asked for, at least 0.
+    pub weight: i64,
+}
+
+/// Copies that are to stay together: each group that holds any of them costs the weight.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Span {
+    /// Name of the rule.
+    pub name: String,
+    /// What is counted, and over which groups. Copies in bins of no group cost nothing.
+    pub packing: Packing,
+    /// Cost of a group, at least 0.
+    pub weight: i64,
+}
+
 impl Limit {
     /// The name of a group's row.
     #[must_use]
@@ -195,8 +262,12 @@ impl Objective {
     #[must_use]
     pub fn sense(&self) -> Sense {
         match self {
-            Self::Value(_) => Sense::Maximize,
-            Self::Shortfall(_) | Self::WorstShare(_) | Self::Opened(_) => Sense::Minimize,
+            Self::Value(_) | Self::Yield(_) => Sense::Maximize,
+            Self::Shortfall(_)
+            | Self::WorstShare(_)
+            | Self::Span(_)
+            | Self::Fragmentation(_)
+            | Self::Opened(_) => Sense::Minimize,
         }
     }
 }

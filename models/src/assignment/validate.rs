@@ -2,13 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use super::types::{Assignment, Objective, Packing};
+use super::devices::{LARGEST_DEVICES, WHOLE_DEVICE};
+use super::types::{Assignment, Bin, DeviceNeed, Objective, Packing, Yield};
 
 /// Quantities and counts beyond this are refused, so that sums of products stay exact.
 pub const LARGEST_QUANTITY: i64 = 1_000_000_000_000_000;
 
 /// Counts of copies beyond this are refused: an item's, and those in place already.
 pub const LARGEST_COUNT: i64 = 1_000_000_000;
+
+/// Kinds of device beyond this are refused.
+const LARGEST_KIND: f64 = 1000.0;
 
 /// The position in [`Packing::group_of`] that means "in no group".
 pub const NO_GROUP: u32 = u32::MAX;
@@ -118,12 +122,38 @@ impl Check<'_> {
                 self.amount(|| place("demand"), demand);
             }
             self.positions(|| place("eligible"), &item.eligible, n_bins);
+            self.needs(|| place("devices"), &item.devices);
         }
         for bin in &self.assignment.bins {
             let place = || format!("bin {}: capacity", bin.name);
             self.length(place, bin.capacity.len(), n_resources);
             for &capacity in &bin.capacity {
                 self.amount(place, capacity);
+            }
+            self.devices(bin);
+        }
+    }
+
+    fn needs(&mut self, place: impl Fn() -> String, needs: &[DeviceNeed]) {
+        if !needs.is_sorted_by(|left, right| left.kind < right.kind) {
+            self.faults
+                .push(AssignmentFault::Unsorted { place: place() });
+        }
+        let (largest_count, whole) = (LARGEST_DEVICES as f64, WHOLE_DEVICE as f64);
+        for need in needs {
+            self.number(&place, f64::from(need.kind), 0.0, LARGEST_KIND);
+            self.number(&place, need.count as f64, 1.0, largest_count);
+            self.number(&place, need.milli as f64, 1.0, whole);
+        }
+    }
+
+    fn devices(&mut self, bin: &Bin) {
+        let place = || format!("bin {}: devices", bin.name);
+        self.number(place, bin.devices.len() as f64, 0.0, LARGEST_KIND);
+        for devices in &bin.devices {
+            self.number(place, devices.len() as f64, 0.0, LARGEST_DEVICES as f64);
+            for &free in devices {
+                self.number(place, free as f64, 0.0, WHOLE_DEVICE as f64);
             }
         }
     }
@@ -202,6 +232,7 @@ impl Check<'_> {
                         self.amount(|| place("value"), term.value);
                     }
                 }
+                Objective::Yield(by_class) => self.by_class(&place, by_class),
                 Objective::Shortfall(terms) => {
                     for term in terms {
                         self.packing(&place(&term.name), &term.packing);
@@ -220,12 +251,48 @@ impl Check<'_> {
                         self.number(|| place(&term.name), term.weight, 0.0, 1e9);
                     }
                 }
+                Objective::Span(terms) => {
+                    for term in terms {
+                        self.packing(&place(&term.name), &term.packing);
+                        self.amount(|| place(&term.name), term.weight);
+                    }
+                }
+                Objective::Fragmentation(probes) => {
+                    let (n_resources, n_bins) =
+                        (self.assignment.resources.len(), self.assignment.bins.len());
+                    for probe in probes {
+                        self.length(|| place("demand"), probe.demand.len(), n_resources);
+                        for &demand in &probe.demand {
+                            self.amount(|| place("demand"), demand);
+                        }
+                        self.needs(|| place("devices"), &probe.devices);
+                        self.positions(|| place("eligible"), &probe.eligible, n_bins);
+                        self.count(|| place("weight"), probe.weight);
+                    }
+                }
                 Objective::Opened(costs) => {
                     self.length(|| place("costs"), costs.len(), self.assignment.bins.len());
                     for &cost in costs {
                         self.amount(|| place("cost"), cost);
                     }
                 }
+            }
+        }
+    }
+
+    fn by_class(&mut self, place: &impl Fn(&str) -> String, by_class: &Yield) {
+        let n_bins = self.assignment.bins.len();
+        self.length(|| place("classes"), by_class.class_of.len(), n_bins);
+        let items: Vec<u32> = by_class.rates.iter().map(|rate| rate.item).collect();
+        self.positions(|| place("items"), &items, self.assignment.items.len());
+        let n_classes = (by_class.class_of.iter().max()).map_or(0, |&last| last as usize + 1);
+        for rate in &by_class.rates {
+            // More classes than bins have is no harm, fewer is.
+            if rate.values.len() < n_classes {
+                self.length(|| place("values"), rate.values.len(), n_classes);
+            }
+            for &value in &rate.values {
+                self.amount(|| place("value"), value);
             }
         }
     }
@@ -277,6 +344,11 @@ impl Check<'_> {
             _ => &[],
         });
         self.unique("survival", survivals.map(|term| term.name.as_str()));
+        let spans = stages().flat_map(|objective| match objective {
+            Objective::Span(terms) => terms.as_slice(),
+            _ => &[],
+        });
+        self.unique("span", spans.map(|term| term.name.as_str()));
     }
 
     fn unique<'n>(&mut self, kind: &str, names: impl Iterator<Item = &'n str>) {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use apportion_models::assignment::{
-    Assignment, Balance, Bin, Cap, Gang, Item, Limit, Loss, NO_GROUP, Objective, Packing, Stage,
-    Survival, Term,
+    Assignment, Balance, Bin, Cap, DeviceNeed, Gang, Item, Limit, Loss, NO_GROUP, Objective,
+    Packing, Probe, Rate, Span, Stage, Survival, Term, Yield,
 };
 
 /// Xorshift.
@@ -62,6 +62,7 @@ pub fn assignment(seed: u64, size: &Size) -> Assignment {
             capacity: (0..n_resources)
                 .map(|_| random.within(0, size.capacity))
                 .collect(),
+            ..Bin::default()
         })
         .collect();
     let divisions: Vec<Arc<Vec<u32>>> = (0..2)
@@ -96,6 +97,134 @@ fn item(random: &mut Random, size: &Size, item: usize, n_bins: usize, n_resource
         count: random.within(1, size.count),
         demand: (0..n_resources).map(|_| random.within(0, 3)).collect(),
         eligible: Arc::new(random.subset(n_bins, 80)),
+        ..Item::default()
+    }
+}
+
+/// The same with devices, and with values that differ by bin. Gangs of several copies are more frequent.
+pub fn with_devices(seed: u64, size: &Size) -> Assignment {
+    let mut assignment = assignment(seed, size);
+    let random = &mut Random::new(seed + 1_000_003);
+    for bin in &mut assignment.bins {
+        // Devices are to bind, not the rest.
+        bin.capacity.iter_mut().for_each(|capacity| *capacity += 2);
+        for most in [3, 1] {
+            let n_devices = random.within(0, most);
+            let free = |random: &mut Random| match random.within(0, 3) {
+                0 => [0, 300, 500, 700][random.within(0, 3) as usize],
+                _ => 1000,
+            };
+            let devices = (0..n_devices).map(|_| free(random)).collect();
+            bin.devices.push(devices);
+        }
+    }
+    for item in &mut assignment.items {
+        if random.chance(90) {
+            item.devices.push(DeviceNeed {
+                kind: 0,
+                count: 1 + i64::from(random.chance(25)),
+                milli: [1000, 700, 600, 500, 400, 300][random.within(0, 5) as usize],
+            });
+        }
+        if random.chance(15) {
+            item.devices.push(DeviceNeed {
+                kind: 1,
+                count: 1,
+                milli: [1000, 500][random.within(0, 1) as usize],
+            });
+        }
+    }
+    if assignment.gangs.is_empty() && random.chance(30) {
+        let items = random.subset(assignment.items.len(), 60);
+        let counts = (items.iter()).map(|&item| assignment.items[item as usize].count);
+        let min = counts.sum();
+        assignment.gangs.push(Gang {
+            name: "gang".into(),
+            items,
+            min,
+            base: 0,
+        });
+    }
+    add_yields(random, &mut assignment);
+    add_span(random, &mut assignment);
+    add_fragmentation(random, &mut assignment);
+    assignment
+}
+
+/// Puts a stage about free devices that nothing could use somewhere after the first.
+fn add_fragmentation(random: &mut Random, assignment: &mut Assignment) {
+    if !random.chance(50) {
+        return;
+    }
+    let (n_bins, n_resources) = (assignment.bins.len(), assignment.resources.len());
+    let probes = (0..3)
+        .map(|_| Probe {
+            demand: (0..n_resources).map(|_| random.within(0, 3)).collect(),
+            devices: vec![DeviceNeed {
+                kind: 0,
+                count: random.within(1, 2),
+                milli: [1000, 600, 400][random.within(0, 2) as usize],
+            }],
+            eligible: Arc::new(random.subset(n_bins, 80)),
+            weight: random.within(1, 3),
+        })
+        .collect();
+    let first = assignment.stages.len().min(1);
+    let at = random.within(first as i64, assignment.stages.len() as i64) as usize;
+    let stage = Stage {
+        name: "fragments".into(),
+        objective: Objective::Fragmentation(probes),
+    };
+    assignment.stages.insert(at, stage);
+}
+
+/// Puts a stage that keeps copies together somewhere after the first.
+fn add_span(random: &mut Random, assignment: &mut Assignment) {
+    if !random.chance(70) {
+        return;
+    }
+    let (n_items, n_bins) = (assignment.items.len(), assignment.bins.len());
+    let divisions: [Arc<Vec<u32>>; 2] = [
+        Arc::new((0..n_bins).map(|_| random.within(0, 1) as u32).collect()),
+        Arc::new((0..n_bins as u32).collect()),
+    ];
+    let span = |name: &str, random: &mut Random| Span {
+        name: name.into(),
+        packing: packing(random, &divisions, n_items, 1),
+        weight: random.within(1, 3),
+    };
+    let terms = vec![span("a", random), span("b", random)];
+    let first = assignment.stages.len().min(1);
+    let at = random.within(first as i64, assignment.stages.len() as i64) as usize;
+    assignment.stages.insert(
+        at,
+        Stage {
+            name: "together".into(),
+            objective: Objective::Span(terms),
+        },
+    );
+}
+
+/// Makes the values of some stages depend on the bin.
+fn add_yields(random: &mut Random, assignment: &mut Assignment) {
+    let classes: Arc<Vec<u32>> = Arc::new(
+        (0..assignment.bins.len())
+            .map(|_| random.within(0, 1) as u32)
+            .collect(),
+    );
+    for stage in &mut assignment.stages {
+        if let Objective::Value(terms) = &stage.objective
+            && random.chance(50)
+        {
+            let rate = |term: &Term| Rate {
+                item: term.item,
+                values: (0..2).map(|_| term.value * random.within(0, 3)).collect(),
+            };
+            stage.objective = Objective::Yield(Yield {
+                class_of: Arc::clone(&classes),
+                rates: terms.iter().map(rate).collect(),
+            });
+        }
     }
 }
 

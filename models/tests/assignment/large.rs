@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use super::generate::Random;
+
 use apportion_models::assignment::{
-    Assignment, Bin, Item, Limit, Loss, Objective, Packing, Stage, Survival, Term,
+    Assignment, Bin, DeviceNeed, Item, Limit, Loss, Objective, Packing, Stage, Survival, Term,
+    WHOLE_DEVICE,
 };
 
 /// Jobs spread over zones, circuits, racks and bins; `fill` percent of the capacity is asked for.
@@ -33,6 +36,7 @@ pub fn spread(n_bins: usize, n_jobs: usize, copies: i64, fill: i64) -> Assignmen
             Bin {
                 name: format!("b{bin}"),
                 capacity: asked.iter().map(|&asked| share(asked)).collect(),
+                ..Bin::default()
             }
         })
         .collect();
@@ -43,6 +47,7 @@ pub fn spread(n_bins: usize, n_jobs: usize, copies: i64, fill: i64) -> Assignmen
             count: copies,
             demand: demand(job),
             eligible: Arc::clone(&everywhere),
+            ..Item::default()
         })
         .collect();
     let packing = |job: usize, group_of: &Arc<Vec<u32>>| Packing {
@@ -110,6 +115,86 @@ pub fn spread(n_bins: usize, n_jobs: usize, copies: i64, fill: i64) -> Assignmen
                 objective: Objective::Opened(vec![1; n_bins]),
             },
         ],
+        ..Assignment::default()
+    }
+}
+
+/// Bins with up to eight devices, and single items that take them in part or whole; they ask for `fill` percent of all devices.
+///
+/// The other resources are enough for the average item, and too little for many fillings. An item is worth the thousandths it takes.
+pub fn devices(seed: u64, n_bins: usize, fill: i64) -> Assignment {
+    let random = &mut Random::new(seed);
+    let kinds_of_bins = [
+        (8, 96, 384),
+        (2, 104, 512),
+        (2, 16, 120),
+        (4, 32, 128),
+        (1, 8, 32),
+    ];
+    let bins: Vec<Bin> = (0..n_bins)
+        .map(|bin| {
+            let (n_devices, cpu, memory) =
+                kinds_of_bins[[0, 0, 0, 1, 1, 1, 2, 2, 3, 4][random.within(0, 9) as usize]];
+            Bin {
+                name: format!("b{bin}"),
+                capacity: vec![1000 * cpu, 1024 * memory],
+                devices: vec![vec![WHOLE_DEVICE; n_devices]],
+            }
+        })
+        .collect();
+    let all: i64 = bins
+        .iter()
+        .flat_map(|bin| bin.devices.iter().flatten())
+        .sum();
+    let everywhere: Arc<Vec<u32>> = Arc::new((0..n_bins as u32).collect());
+    let some: Arc<Vec<u32>> = Arc::new((0..n_bins as u32).filter(|bin| bin % 3 > 0).collect());
+    let shapes: Vec<Item> = (0..60)
+        .map(|_| {
+            let (count, milli) = match random.within(0, 9) {
+                0 => ([2, 4, 8][random.within(0, 2) as usize], WHOLE_DEVICE),
+                1..=4 => (1, WHOLE_DEVICE),
+                _ => (1, 10 * random.within(5, 85)),
+            };
+            let part = count * milli;
+            Item {
+                count: 1,
+                demand: vec![part * random.within(3, 14), 5 * part * random.within(4, 11)],
+                eligible: Arc::clone(if random.chance(80) {
+                    &everywhere
+                } else {
+                    &some
+                }),
+                devices: vec![DeviceNeed {
+                    kind: 0,
+                    count,
+                    milli,
+                }],
+                ..Item::default()
+            }
+        })
+        .collect();
+    let (mut items, mut terms, mut left) = (Vec::new(), Vec::new(), all * fill / 100);
+    while left > 0 {
+        let shape = &shapes[random.within(0, shapes.len() as i64 - 1) as usize];
+        let need = shape.devices[0];
+        terms.push(Term {
+            item: items.len() as u32,
+            value: need.count * need.milli,
+        });
+        left -= need.count * need.milli;
+        items.push(Item {
+            name: format!("i{}", items.len()),
+            ..shape.clone()
+        });
+    }
+    Assignment {
+        resources: vec!["r0".into(), "r1".into()],
+        items,
+        bins,
+        stages: vec![Stage {
+            name: "placed".into(),
+            objective: Objective::Value(terms),
+        }],
         ..Assignment::default()
     }
 }

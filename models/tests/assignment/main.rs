@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod brute;
+mod devices;
 mod generate;
 mod large;
 mod solvers;

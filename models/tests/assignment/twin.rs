@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use apportion_models::assignment::{Assignment, Objective, Packing, Term};
+use apportion_models::assignment::{Assignment, Objective, Packing, Rate, Term};
 
 /// Splits item 0: one copy becomes an item of its own, at the end, in every rule and term of item 0.
 pub fn split(assignment: &Assignment) -> Assignment {
@@ -43,13 +43,22 @@ pub fn split(assignment: &Assignment) -> Assignment {
                     });
                 }
             }
+            Objective::Yield(by_class) => {
+                if let Some(first) = by_class.rates.first().filter(|rate| rate.item == 0) {
+                    let values = first.values.clone();
+                    by_class.rates.push(Rate { item: twin, values });
+                }
+            }
             Objective::Shortfall(terms) => {
                 terms.iter_mut().for_each(|term| packing(&mut term.packing));
             }
             Objective::WorstShare(terms) => {
                 terms.iter_mut().for_each(|term| packing(&mut term.packing));
             }
-            Objective::Opened(_) => {}
+            Objective::Span(terms) => {
+                terms.iter_mut().for_each(|term| packing(&mut term.packing));
+            }
+            Objective::Fragmentation(_) | Objective::Opened(_) => {}
         }
     }
     split

@@ -46,21 +46,18 @@
 
 mod metrics;
 mod parameters;
-mod rows;
 mod stages;
-mod tables;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 
 use apportion_cluster::{Cluster, Framework, Slice};
-use apportion_models::assignment::Assignment;
 
 use crate::contract::{Bid, Formulation, ParameterFault, Policy, Standing, View};
 use crate::error::PolicyError;
+use crate::rules::{self, Tables};
 use parameters::Parameters;
-use tables::Tables;
 
 /// The policy `service`; see the [module](self).
 #[derive(Clone, Copy, Debug, Default)]
@@ -92,22 +89,7 @@ impl Policy for Service {
         })?;
         let tables = Tables::new(slice);
         let stages = stages::all(&tables, &parameters);
-        Ok(Formulation {
-            assignment: Assignment {
-                resources: slice.cluster.resources.clone(),
-                items: tables.items(),
-                bins: tables.bins(),
-                caps: Vec::new(),
-                limits: rows::limits(&tables),
-                balances: rows::spreads(&tables),
-                gangs: rows::gangs(&tables),
-                stages: stages.iter().map(|stage| stage.stage.clone()).collect(),
-            },
-            items: slice.pending.iter().map(|&(task, _)| task).collect(),
-            bins: slice.offers.iter().map(|offer| offer.agent).collect(),
-            roles: stages.iter().map(|stage| stage.role).collect(),
-            constants: stages.iter().map(|stage| stage.constant).collect(),
-        })
+        Ok(rules::formulation(&tables, stages))
     }
 
     fn metrics(&self, standing: &Standing<'_>) -> BTreeMap<String, f64> {

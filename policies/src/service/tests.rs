@@ -117,8 +117,12 @@ fn whole(cluster: &Cluster) -> Slice<'_> {
         framework: FrameworkIdx(0),
         offers: cluster
             .agent_indices()
-            .zip(cluster.free())
-            .map(|(agent, resources)| Offer { agent, resources })
+            .zip(cluster.free().into_iter().zip(cluster.free_devices()))
+            .map(|(agent, (resources, devices))| Offer {
+                agent,
+                resources,
+                devices,
+            })
             .collect(),
         kept: cluster.running.clone(),
         pending: pending.filter(|(_, count)| *count > 0).collect(),
@@ -178,6 +182,9 @@ fn smallest_worked_example() {
         cluster: &cluster,
         framework: FrameworkIdx(0),
         placements: &proposal.placements,
+        devices: &proposal.devices,
+        free: &cluster.free(),
+        free_devices: &cluster.free_devices(),
     };
     let metrics = Service.metrics(&standing);
     assert_eq!(metrics["agents_used"], 2.0);

@@ -244,9 +244,10 @@ pub fn whole(cluster: &Cluster, framework: FrameworkIdx) -> Slice<'_> {
     let pending = pending.map(|task| (task, cluster.task(task).instances - running[task.at()]));
     let offers = cluster
         .agent_indices()
-        .zip(cluster.free())
-        .map(|(agent, free)| Offer {
+        .zip(cluster.free().into_iter().zip(cluster.free_devices()))
+        .map(|(agent, (free, devices))| Offer {
             agent,
+            devices,
             resources: Quantities(free.0.into_iter().map(|amount| amount.max(0)).collect()),
         });
     Slice {

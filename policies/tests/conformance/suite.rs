@@ -94,6 +94,7 @@ pub fn formulates_valid_models_inside_the_slice(policy: &dyn Policy) {
             formulation.constants.len(),
             "seed {seed}"
         );
+        assert_eq!(model.stages.len(), formulation.units.len(), "seed {seed}");
         assert!(
             formulation
                 .constants
@@ -311,6 +312,9 @@ pub fn measures_finite_numbers(policy: &dyn Policy) {
                 cluster: slice.cluster,
                 framework: slice.framework,
                 placements,
+                devices: &[],
+                free: &slice.cluster.free(),
+                free_devices: &slice.cluster.free_devices(),
             };
             let metrics = policy.metrics(&standing);
             assert_eq!(metrics, policy.metrics(&standing), "seed {seed}");

@@ -148,7 +148,7 @@ fn options(
 /// other work too, and at most half.
 fn reserve(deadline: Duration, cluster: &Cluster) -> Duration {
     const LEAST: Duration = Duration::from_millis(40);
-    const PER_PART: Duration = Duration::from_micros(15);
+    const PER_PART: Duration = Duration::from_micros(4);
     const DIVISOR: u32 = 50;
     let n_parts = cluster.agents.len() * cluster.frameworks.len().min(8)
         + cluster.tasks.len()

@@ -15,7 +15,7 @@ pub(super) struct Jobs {
 
 /// Who a job stands for: namespace and name, then the kind of the controller (none for a lone pod),
 /// its version, and the priority of the pods.
-type Owner<'a> = (&'a str, &'a str, Option<(&'a str, &'a str)>, i64);
+type Owner<'a> = (&'a str, &'a str, Option<(&'a str, &'a str)>, i32);
 
 impl Jobs {
     /// Gathers pods by controller and priority.

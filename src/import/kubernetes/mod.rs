@@ -193,7 +193,7 @@ impl Rules {
         let files = jobs.list.iter().map(|(name, members)| JobFile {
             id: name.clone(),
             framework: pods[members[0]].framework.to_owned(),
-            priority: pods[members[0]].pod.spec.priority,
+            priority: i64::from(pods[members[0]].pod.spec.priority),
             tasks: members.iter().map(|&pod| task(pod)).collect(),
             ..JobFile::default()
         });

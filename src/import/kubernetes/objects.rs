@@ -125,7 +125,8 @@ pub(super) struct Pod {
 pub(super) struct PodSpec {
     pub node_name: String,
     pub scheduler_name: String,
-    pub priority: i64,
+    /// A 32-bit number in the API as well.
+    pub priority: i32,
     pub preemption_policy: String,
     pub host_network: bool,
     pub runtime_class_name: String,

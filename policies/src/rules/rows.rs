@@ -37,7 +37,7 @@ impl Counted {
 
 /// `limit[..,L]`: at most `max` in each domain. Rules of tasks without pending instances bind as well,
 /// where they count a group that has some.
-pub(super) fn limits(tables: &Tables<'_>) -> Vec<Limit> {
+pub(crate) fn limits(tables: &Tables<'_>) -> Vec<Limit> {
     let cluster = tables.slice.cluster;
     let mut rules: BTreeSet<(Counted, LevelIdx, i64)> = BTreeSet::new();
     for task in framework_tasks(tables) {
@@ -70,7 +70,7 @@ pub(super) fn limits(tables: &Tables<'_>) -> Vec<Limit> {
 }
 
 /// `spread[..,L]`: counts of the domains that the task may use differ by at most `max_skew`.
-pub(super) fn spreads(tables: &Tables<'_>) -> Vec<Balance> {
+pub(crate) fn spreads(tables: &Tables<'_>) -> Vec<Balance> {
     let cluster = tables.slice.cluster;
     let mut balances: Vec<Balance> = Vec::new();
     for task in framework_tasks(tables) {
@@ -146,7 +146,7 @@ fn usable_domains(
 }
 
 /// `gang[j]`: no instance of the job, or at least `min_instances`.
-pub(super) fn gangs(tables: &Tables<'_>) -> Vec<Gang> {
+pub(crate) fn gangs(tables: &Tables<'_>) -> Vec<Gang> {
     let cluster = tables.slice.cluster;
     let gangs = tables.jobs.iter().filter_map(|(job, items)| {
         let min = cluster.job(*job).gang_min?;

@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use apportion_cluster::{AttributeRule, DomainIdx, JobIdx, LevelIdx, Quantities, Slice, TaskIdx};
-use apportion_models::assignment::{Bin, Item, Packing};
+use apportion_cluster::{
+    AttributeRule, DomainIdx, JobIdx, LevelIdx, Offer, Quantities, Slice, Task, TaskIdx,
+    device_resource,
+};
+use apportion_models::assignment::{Bin, DeviceNeed, Item, Packing};
 
 /// Everything about a task that decides which bins it may use.
 type EligibilityKey<'a> = (
@@ -12,10 +15,11 @@ type EligibilityKey<'a> = (
     Option<&'a [apportion_cluster::AgentIdx]>,
     &'a [String],
     &'a Quantities,
+    &'a [apportion_cluster::DeviceNeed],
 );
 
 /// A slice with the tables that its rules share.
-pub(super) struct Tables<'a> {
+pub(crate) struct Tables<'a> {
     /// The slice.
     pub slice: &'a Slice<'a>,
     /// Eligible bins per item (shape: `slice.pending`).
@@ -37,7 +41,7 @@ struct Offered {
 }
 
 impl<'a> Tables<'a> {
-    pub(super) fn new(slice: &'a Slice<'a>) -> Self {
+    pub(crate) fn new(slice: &'a Slice<'a>) -> Self {
         let n_levels = slice.cluster.levels.len();
         let offered = (0..n_levels)
             .map(|level| Offered::new(slice, LevelIdx::of(level)))
@@ -51,28 +55,53 @@ impl<'a> Tables<'a> {
     }
 
     /// One item per pending task.
-    pub(super) fn items(&self) -> Vec<Item> {
+    pub(crate) fn items(&self) -> Vec<Item> {
         let pending = self.slice.pending.iter().zip(&self.eligible);
         let items = pending.map(|(&(task, count), eligible)| Item {
             name: self.slice.cluster.task_name(task),
             count,
-            demand: self.slice.cluster.task(task).demand.0.clone(),
+            demand: self.demand(task),
             eligible: Arc::clone(eligible),
+            devices: devices(self.slice.cluster.task(task)),
         });
         items.collect()
     }
 
     /// One bin per offer.
-    pub(super) fn bins(&self) -> Vec<Bin> {
+    pub(crate) fn bins(&self) -> Vec<Bin> {
         let bins = self.slice.offers.iter().map(|offer| Bin {
             name: self.slice.cluster.agent(offer.agent).id.clone(),
             capacity: offer.resources.0.clone(),
+            devices: self.devices_of(offer),
         });
         bins.collect()
     }
 
+    /// What one instance needs but for devices, whose totals would only repeat what is said of each.
+    fn demand(&self, task: TaskIdx) -> Vec<i64> {
+        let cluster = self.slice.cluster;
+        let mut demand = cluster.task(task).demand.0.clone();
+        for need in &cluster.task(task).devices {
+            let total = device_resource(&cluster.devices[need.kind.at()]);
+            if let Ok(at) = cluster.resources.binary_search(&total) {
+                demand[at] = 0;
+            }
+        }
+        demand
+    }
+
+    /// What is offered of each device, by kind; nothing where no agent has any.
+    fn devices_of(&self, offer: &Offer) -> Vec<Vec<i64>> {
+        let mut by_kind = vec![Vec::new(); self.slice.cluster.devices.len()];
+        let devices = &self.slice.cluster.agent(offer.agent).devices;
+        for (devices, offered) in devices.iter().zip(&offer.devices) {
+            by_kind[devices.kind.at()].clone_from(offered);
+        }
+        by_kind
+    }
+
     /// Items of the tasks that `counts` accepts, ascending.
-    pub(super) fn items_of(&self, counts: impl Fn(TaskIdx) -> bool) -> Arc<Vec<u32>> {
+    pub(crate) fn items_of(&self, counts: impl Fn(TaskIdx) -> bool) -> Arc<Vec<u32>> {
         let pending = (0u32..).zip(&self.slice.pending);
         Arc::new(
             pending
@@ -83,7 +112,7 @@ impl<'a> Tables<'a> {
     }
 
     /// Instances that stay running of the tasks that `counts` accepts, per domain of `level`.
-    pub(super) fn kept_by_domain(
+    pub(crate) fn kept_by_domain(
         &self,
         level: LevelIdx,
         counts: impl Fn(TaskIdx) -> bool,
@@ -98,7 +127,7 @@ impl<'a> Tables<'a> {
     }
 
     /// Instances that stay running of the tasks that `counts` accepts.
-    pub(super) fn kept(&self, counts: impl Fn(TaskIdx) -> bool) -> i64 {
+    pub(crate) fn kept(&self, counts: impl Fn(TaskIdx) -> bool) -> i64 {
         self.slice
             .kept
             .iter()
@@ -108,7 +137,7 @@ impl<'a> Tables<'a> {
     }
 
     /// Counts of a job over the domains of `level`: those with an offer, then those where it only stays.
-    pub(super) fn packing(&self, job: JobIdx, items: &[u32], level: LevelIdx) -> Packing {
+    pub(crate) fn packing(&self, job: JobIdx, items: &[u32], level: LevelIdx) -> Packing {
         let offered = &self.offered[level.at()];
         let mut kept = self.kept_by_domain(level, |task| self.slice.cluster.task(task).job == job);
         let in_offers = offered
@@ -125,7 +154,7 @@ impl<'a> Tables<'a> {
     }
 
     /// Counts over the domains of `level` that have an offer, with the domains' names.
-    pub(super) fn offered_packing(
+    pub(crate) fn offered_packing(
         &self,
         items: Arc<Vec<u32>>,
         level: LevelIdx,
@@ -178,24 +207,34 @@ impl Offered {
 /// Bins that each pending task may use and that hold at least one instance; alike tasks share a list.
 fn eligible_bins(slice: &Slice<'_>) -> Vec<Arc<Vec<u32>>> {
     let mut known: BTreeMap<EligibilityKey<'_>, Arc<Vec<u32>>> = BTreeMap::new();
-    let lists = slice.pending.iter().map(|&(task, _)| {
-        let task = slice.cluster.task(task);
+    let lists = slice.pending.iter().map(|&(of, _)| {
+        let task = slice.cluster.task(of);
         let key = (
             &task.attributes[..],
             task.agents.as_deref(),
             &task.tolerates[..],
             &task.demand,
+            &task.devices[..],
         );
         let bins = known.entry(key).or_insert_with(|| {
             let usable = (0u32..).zip(&slice.offers).filter(|(_, offer)| {
-                task.demand.fits_in(&offer.resources)
-                    && slice.cluster.refusal(task, offer.agent).is_none()
+                offer.holds(slice.cluster, of) && slice.cluster.refusal(task, offer.agent).is_none()
             });
             Arc::new(usable.map(|(bin, _)| bin).collect())
         });
         Arc::clone(bins)
     });
     lists.collect()
+}
+
+/// The devices of one instance, in the model's words.
+fn devices(task: &Task) -> Vec<DeviceNeed> {
+    let needs = task.devices.iter().map(|need| DeviceNeed {
+        kind: need.kind.0,
+        count: need.count,
+        milli: need.milli,
+    });
+    needs.collect()
 }
 
 fn jobs_with_items(slice: &Slice<'_>) -> Vec<(JobIdx, Vec<u32>)> {

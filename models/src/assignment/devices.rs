@@ -1,0 +1,356 @@
+//! Devices that copies take whole or in part: which counts a bin has devices for, and which copy gets which device.
+//!
+//! # Model
+//! Each kind of device stands alone. A copy that needs `count` devices of a kind takes `milli` thousandths of each of `count` distinct
+//! ones; what the copies take of a device is at most what is free of it. Two halves share a device, two copies of six tenths do not.
+//!
+//! # Guarantees
+//! [`Assignment::pack`] depends on the counts alone. It first gives the largest needs to the tightest devices that are large enough, and
+//! searches through every other way when that gets stuck. Devices of which equally much is free are interchangeable, and a state that has
+//! failed is not looked at again. Counts whose search does not end after [`LARGEST_SEARCH`] states, or would have more than
+//! [`LARGEST_SEARCHED`] copies, are taken to have no packing.
+
+use std::collections::BTreeSet;
+
+use super::types::{Assignment, Bin, DeviceNeed, Item};
+
+/// All of a device.
+pub const WHOLE_DEVICE: i64 = 1000;
+/// The most devices of one kind in a bin.
+pub const LARGEST_DEVICES: usize = 64;
+/// States that the search for a packing looks at.
+pub const LARGEST_SEARCH: usize = 20_000;
+
+/// Copies of one bin and kind that are searched through; of more, only the first way is tried.
+pub const LARGEST_SEARCHED: usize = 512;
+
+/// The devices of one copy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Packed {
+    /// Item position.
+    pub item: u32,
+    /// For each of the item's needs, the devices taken: positions among the bin's devices of that kind, ascending.
+    pub devices: Vec<Vec<usize>>,
+}
+
+impl Assignment {
+    /// Which devices each copy takes when the bin holds `counts` (item and copies), or `None` if there are none for them.
+    ///
+    /// The answer has the copies in the order of `counts`.
+    #[must_use]
+    pub fn pack(&self, bin: u32, counts: &[(u32, i64)]) -> Option<Vec<Packed>> {
+        let copies = (counts.iter()).flat_map(|&(item, n)| (0..n).map(move |_| item));
+        let mut packed: Vec<Packed> = copies
+            .map(|item| Packed {
+                item,
+                devices: vec![Vec::new(); self.items[item as usize].devices.len()],
+            })
+            .collect();
+        for kind in self.kinds_of(counts) {
+            let wants = self.wants(kind, counts);
+            let packing = pack_kind(self.devices_of(bin, kind), &wants)?;
+            let mut given = packing.into_iter();
+            let mut copy = 0;
+            for &(item, n) in counts {
+                let needs = &self.items[item as usize].devices;
+                if let Some(need) = needs.iter().position(|need| need.kind == kind) {
+                    for (packed, devices) in packed[copy..].iter_mut().zip(given.next()?) {
+                        packed.devices[need] = devices;
+                    }
+                }
+                copy += n.max(0) as usize;
+            }
+        }
+        Some(packed)
+    }
+
+    /// What is free of each device of the bin, by kind, when the bin holds `counts`; `None` if there are not devices enough.
+    pub(super) fn free_devices(&self, bin: u32, counts: &[(u32, i64)]) -> Option<Vec<Vec<i64>>> {
+        let mut free = self.bins[bin as usize].devices.clone();
+        for kind in self.kinds_of(counts) {
+            let wants = self.wants(kind, counts);
+            let packing = pack_kind(self.devices_of(bin, kind), &wants)?;
+            for (want, copies) in wants.iter().zip(packing) {
+                for device in copies.into_iter().flatten() {
+                    free[kind as usize][device] -= want.milli;
+                }
+            }
+        }
+        Some(free)
+    }
+
+    /// The kinds of which the bin has not devices enough for `counts`.
+    pub(super) fn unpacked_kinds(&self, bin: u32, counts: &[(u32, i64)]) -> Vec<u32> {
+        let is_stuck = |&kind: &u32| {
+            let wants = self.wants(kind, counts);
+            pack_kind(self.devices_of(bin, kind), &wants).is_none()
+        };
+        self.kinds_of(counts).into_iter().filter(is_stuck).collect()
+    }
+
+    /// What is free of each device of a kind in the empty bin.
+    pub(super) fn devices_of(&self, bin: u32, kind: u32) -> &[i64] {
+        let devices = self.bins[bin as usize].devices.get(kind as usize);
+        devices.map_or(&[], Vec::as_slice)
+    }
+
+    /// How many kinds of device anything speaks of.
+    pub(super) fn n_kinds(&self) -> usize {
+        let needs = self.items.iter().flat_map(|item| &item.devices);
+        let needed = needs.map(|need| need.kind as usize + 1);
+        let there = self.bins.iter().map(|bin| bin.devices.len());
+        needed.chain(there).max().unwrap_or(0)
+    }
+
+    fn kinds_of(&self, counts: &[(u32, i64)]) -> BTreeSet<u32> {
+        let of_item = |&(item, _): &(u32, i64)| &self.items[item as usize].devices;
+        let needs = (counts.iter().filter(|counted| counted.1 > 0)).flat_map(of_item);
+        needs.map(|need| need.kind).collect()
+    }
+
+    fn wants(&self, kind: u32, counts: &[(u32, i64)]) -> Vec<Want> {
+        (counts.iter())
+            .filter_map(|&(item, copies)| {
+                let need = need_of(&self.items[item as usize].devices, kind)?;
+                Some(Want {
+                    milli: need.milli,
+                    count: need.count.max(0) as usize,
+                    copies: copies.max(0) as usize,
+                })
+            })
+            .collect()
+    }
+}
+
+impl Item {
+    /// What one copy needs, by resource, then by kind of device in thousandths.
+    pub(super) fn amounts(&self, n_kinds: usize) -> Vec<i64> {
+        let mut amounts = self.demand.clone();
+        amounts.resize(self.demand.len() + n_kinds, 0);
+        for need in &self.devices {
+            amounts[self.demand.len() + need.kind as usize] = need.count * need.milli;
+        }
+        amounts
+    }
+}
+
+impl Bin {
+    /// What there is, by resource, then by kind of device in thousandths.
+    pub(super) fn amounts(&self, n_kinds: usize) -> Vec<i64> {
+        let mut amounts = self.capacity.clone();
+        amounts.extend(
+            self.devices
+                .iter()
+                .map(|devices| devices.iter().sum::<i64>()),
+        );
+        amounts.resize(self.capacity.len() + n_kinds, 0);
+        amounts
+    }
+}
+
+/// The need of a kind.
+pub(super) fn need_of(needs: &[DeviceNeed], kind: u32) -> Option<&DeviceNeed> {
+    let found = needs.binary_search_by_key(&kind, |need| need.kind).ok()?;
+    Some(&needs[found])
+}
+
+/// How many copies of the needs the devices hold, by kind, when nothing is moved; at most `most`.
+pub(super) fn copies_on(free: &[Vec<i64>], needs: &[DeviceNeed], most: i64) -> i64 {
+    let copies = |need: &DeviceNeed| {
+        let devices = free.get(need.kind as usize).map_or(&[][..], Vec::as_slice);
+        copies_of_kind(devices, need, most)
+    };
+    needs.iter().map(copies).fold(most, i64::min)
+}
+
+/// The most copies of one need: `n` fit exactly if the devices, each counted at most `n` times, have `n x count` places.
+fn copies_of_kind(devices: &[i64], need: &DeviceNeed, most: i64) -> i64 {
+    let places = |device: &i64| (*device).max(0) / need.milli.max(1);
+    let count = need.count.max(1);
+    if count == 1 {
+        return devices.iter().map(places).sum::<i64>().min(most);
+    }
+    let mut copies = (devices.iter().map(places).sum::<i64>() / count).min(most);
+    while copies > 0 {
+        let usable: i64 = devices
+            .iter()
+            .map(|device| places(device).min(copies))
+            .sum();
+        if usable >= copies * count {
+            break;
+        }
+        copies = usable / count;
+    }
+    copies
+}
+
+/// Alike copies that need devices of one kind.
+#[derive(Clone, Copy, Debug)]
+struct Want {
+    milli: i64,
+    count: usize,
+    copies: usize,
+}
+
+/// For each want, the devices of each of its copies.
+fn pack_kind(free: &[i64], wants: &[Want]) -> Option<Vec<Vec<Vec<usize>>>> {
+    let mut order: Vec<usize> = (0..wants.len()).collect();
+    order.sort_by(|&left, &right| {
+        let key = |at: usize| (wants[at].milli, wants[at].count);
+        key(right).cmp(&key(left)).then(left.cmp(&right))
+    });
+    if !may_have_room(free, wants, &order) {
+        return None;
+    }
+    let sequence: Vec<usize> = (order.iter())
+        .flat_map(|&at| std::iter::repeat_n(at, wants[at].copies))
+        .collect();
+    let chosen = tightest(free, wants, &sequence).or_else(|| {
+        if sequence.len() > LARGEST_SEARCHED {
+            return None;
+        }
+        let mut search = Search {
+            wants,
+            sequence: &sequence,
+            failed: BTreeSet::new(),
+            chosen: Vec::new(),
+        };
+        search.place(&mut free.to_vec()).then_some(search.chosen)
+    })?;
+    let mut packing = vec![Vec::new(); wants.len()];
+    for (&want, devices) in sequence.iter().zip(chosen) {
+        packing[want].push(devices);
+    }
+    Some(packing)
+}
+
+/// Whether the devices have room for the wants down to each size, when a device holds at most the largest sum of such sizes that it is
+/// large enough for.
+fn may_have_room(free: &[i64], wants: &[Want], order: &[usize]) -> bool {
+    const WORDS: usize = WHOLE_DEVICE as usize / 64 + 1;
+    let mut sums = [0_u64; WORDS];
+    sums[0] = 1;
+    let largest_sum = |sums: &[u64; WORDS], free: i64| {
+        let is_sum = |&sum: &i64| sums[sum as usize / 64] >> (sum % 64) & 1 == 1;
+        (0..=free.clamp(0, WHOLE_DEVICE))
+            .rev()
+            .find(is_sum)
+            .unwrap_or(0)
+    };
+    let mut wanted = 0_i128;
+    for &at in order {
+        let Want {
+            milli,
+            count,
+            copies,
+        } = wants[at];
+        if copies == 0 {
+            continue;
+        }
+        wanted += i128::from(milli) * count as i128 * copies as i128;
+        for sum in 0..=WHOLE_DEVICE - milli {
+            let to = (sum + milli) as usize;
+            sums[to / 64] |= (sums[sum as usize / 64] >> (sum % 64) & 1) << (to % 64);
+        }
+        let usable = free
+            .iter()
+            .map(|&free| i128::from(largest_sum(&sums, free)));
+        if wanted > usable.sum() {
+            return false;
+        }
+    }
+    true
+}
+
+/// Every copy in turn on the tightest devices that are large enough.
+fn tightest(free: &[i64], wants: &[Want], sequence: &[usize]) -> Option<Vec<Vec<usize>>> {
+    let mut free = free.to_vec();
+    let mut chosen = Vec::with_capacity(sequence.len());
+    for &want in sequence {
+        let Want { milli, count, .. } = wants[want];
+        let mut devices: Vec<usize> = (0..free.len()).filter(|&at| free[at] >= milli).collect();
+        if devices.len() < count {
+            return None;
+        }
+        devices.sort_by_key(|&at| (free[at], at));
+        devices.truncate(count);
+        devices.sort_unstable();
+        devices.iter().for_each(|&at| free[at] -= milli);
+        chosen.push(devices);
+    }
+    Some(chosen)
+}
+
+/// A search through all packings.
+struct Search<'a> {
+    wants: &'a [Want],
+    /// The want of each copy, the largest first.
+    sequence: &'a [usize],
+    /// Copies placed and what is free, sorted, of states without a packing.
+    failed: BTreeSet<(usize, Vec<i64>)>,
+    chosen: Vec<Vec<usize>>,
+}
+
+impl Search<'_> {
+    /// Places the copies that are left.
+    fn place(&mut self, free: &mut Vec<i64>) -> bool {
+        let depth = self.chosen.len();
+        let Some(&want) = self.sequence.get(depth) else {
+            return true;
+        };
+        let mut state = free.clone();
+        state.sort_unstable();
+        if self.failed.len() >= LARGEST_SEARCH || self.failed.contains(&(depth, state.clone())) {
+            return false;
+        }
+        let placed = self.has_room(&state) && self.choose(free, self.wants[want], &mut Vec::new());
+        if !placed {
+            self.failed.insert((depth, state));
+        }
+        placed
+    }
+
+    /// Whether the devices that the smallest need fits on have room for everything that is left.
+    fn has_room(&self, free: &[i64]) -> bool {
+        let rest = &self.sequence[self.chosen.len()..];
+        let smallest = rest.iter().map(|&want| self.wants[want].milli).min();
+        let amount = |&want: &usize| self.wants[want].milli * self.wants[want].count as i64;
+        let usable = free.iter().filter(|&&free| Some(free) >= smallest);
+        rest.iter().map(amount).sum::<i64>() <= usable.sum::<i64>()
+    }
+
+    /// Extends `taken` to all devices of the next copy, in every way up to interchangeable devices, and places the rest.
+    fn choose(&mut self, free: &mut Vec<i64>, want: Want, taken: &mut Vec<usize>) -> bool {
+        if taken.len() == want.count {
+            let mut devices = taken.clone();
+            devices.sort_unstable();
+            devices.iter().for_each(|&at| free[at] -= want.milli);
+            self.chosen.push(devices.clone());
+            if self.place(free) {
+                return true;
+            }
+            self.chosen.pop();
+            devices.iter().for_each(|&at| free[at] += want.milli);
+            return false;
+        }
+        // Devices are taken in order of what is free, so that each set comes up once.
+        let last = taken.last().map(|&at| (free[at], at));
+        let mut devices: Vec<(i64, usize)> = (free.iter().copied().zip(0..))
+            .filter(|&device| device.0 >= want.milli && Some(device) > last)
+            .collect();
+        devices.sort_unstable();
+        let mut before = None;
+        for (amount, at) in devices {
+            if before == Some(amount) {
+                continue;
+            }
+            before = Some(amount);
+            taken.push(at);
+            if self.choose(free, want, taken) {
+                return true;
+            }
+            taken.pop();
+        }
+        false
+    }
+}

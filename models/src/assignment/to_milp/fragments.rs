@@ -1,0 +1,97 @@
+//! Stages about fragmentation: everything that a bin may hold is listed.
+
+use super::{Auxiliary, Builder, Expression};
+use crate::assignment::types::Probe;
+
+/// Sets of copies that are listed for one bin.
+const LARGEST_FILLINGS: usize = 500;
+
+impl Builder<'_> {
+    /// A binary column for everything that a bin may hold, with its fragmentation; bins that may hold too much add nothing, so that the
+    /// program bounds the stage, and is exact where every bin is listed.
+    pub(super) fn add_fragmentation(&mut self, probes: &[Probe]) -> Expression {
+        let mut expression = Expression::whole(Vec::new());
+        for bin in 0..self.assignment.bins.len() as u32 {
+            if self.of_bin[bin as usize].is_empty() {
+                let amount = self.assignment.bin_fragmentation(probes, bin, &[]);
+                expression.constant += amount as f64;
+                continue;
+            }
+            for column in self.add_fillings(bin) {
+                let Auxiliary::Filled(position) = self.auxiliaries[column - self.columns.len()]
+                else {
+                    continue;
+                };
+                let counts = &self.fillings[position].1;
+                let amount = self.assignment.bin_fragmentation(probes, bin, counts);
+                expression.terms.push((column, amount as f64));
+            }
+        }
+        expression
+    }
+
+    /// The columns of everything that the bin may hold, with the rows that tie them; none if there is too much.
+    fn add_fillings(&mut self, bin: u32) -> Vec<usize> {
+        if let Some(known) = self.filled.get(&bin) {
+            return known.clone();
+        }
+        let columns = self.of_bin[bin as usize].clone();
+        let mut listed = vec![Vec::new()];
+        for &column in &columns {
+            let (item, most) = (self.columns[column].0, self.upper(column) as i64);
+            let fits = |counts: &Vec<(u32, i64)>| self.fits(bin, counts);
+            let with = |counts: &Vec<(u32, i64)>, copies| {
+                let mut more = counts.clone();
+                more.extend((copies > 0).then_some((item, copies)));
+                more
+            };
+            listed = (listed.iter())
+                .flat_map(|counts| (0..=most).map(move |copies| with(counts, copies)))
+                .filter(fits)
+                .take(LARGEST_FILLINGS + 1)
+                .collect();
+        }
+        if listed.len() > LARGEST_FILLINGS {
+            self.filled.insert(bin, Vec::new());
+            return Vec::new();
+        }
+        let name = self.bin_name(bin);
+        let mut filled = Vec::new();
+        let mut ties: Vec<Vec<(usize, f64)>> =
+            columns.iter().map(|&column| vec![(column, -1.0)]).collect();
+        for (position, counts) in listed.into_iter().enumerate() {
+            let auxiliary = Auxiliary::Filled(self.fillings.len());
+            let column =
+                self.add_auxiliary(format!("filled[{name},{position}]"), auxiliary, 0.0, 1.0);
+            for (tie, &of_item) in ties.iter_mut().zip(&columns) {
+                let item = self.columns[of_item].0;
+                let copies = counts.iter().find(|counted| counted.0 == item);
+                tie.extend(copies.map(|counted| (column, counted.1 as f64)));
+            }
+            self.fillings.push((bin, counts));
+            filled.push(column);
+        }
+        let all = filled.iter().map(|&column| (column, 1.0));
+        self.milp.add_row(format!("filled[{name}]"), 1.0, 1.0, all);
+        for (tie, &column) in ties.into_iter().zip(&columns) {
+            let item = &self.assignment.items[self.columns[column].0 as usize].name;
+            self.milp
+                .add_row(format!("filled[{item},{name}]"), 0.0, 0.0, tie);
+        }
+        self.filled.insert(bin, filled.clone());
+        filled
+    }
+
+    /// Whether the bin has capacity and devices for the counts.
+    fn fits(&self, bin: u32, counts: &[(u32, i64)]) -> bool {
+        let capacity = self.assignment.bins[bin as usize].capacity.iter();
+        let has_capacity = capacity.enumerate().all(|(resource, &capacity)| {
+            let demand = |&(item, copies): &(u32, i64)| {
+                let demand = self.assignment.items[item as usize].demand[resource];
+                i128::from(demand) * i128::from(copies)
+            };
+            counts.iter().map(demand).sum::<i128>() <= i128::from(capacity)
+        });
+        has_capacity && self.assignment.unpacked_kinds(bin, counts).is_empty()
+    }
+}
