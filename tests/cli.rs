@@ -143,7 +143,7 @@ fn wrong_usage_is_2_and_says_what_is_possible() {
         ("plan examples/shop.json --deadline soon", "10s"),
         ("plan examples/shop.json --gap 2", "0.01"),
         ("plan examples/shop.json --threads 0", "1..=1024"),
-        ("import openb nodes.csv", "kubernetes"),
+        ("import opnb nodes.csv pods.csv", "openb"),
         ("import", "FORMAT"),
         ("verify - -", "only once"),
         ("plan nowhere.json", "nowhere.json"),

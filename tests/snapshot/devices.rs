@@ -352,6 +352,24 @@ fn each_case_gives_its_fault() {
 }
 
 #[test]
+fn the_largest_and_smallest_numbers_are_faults_like_any() {
+    for number in [i64::MIN, i64::MAX] {
+        for place in [
+            "count: 8",
+            "count: 2, models",
+            "throughput: 2000",
+            "index: 5",
+            "milli: 500}",
+        ] {
+            let (key, rest) = place.split_once(": ").unwrap();
+            let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+            let text = with(place, &format!("{key}: {number}{rest}"));
+            assert!(read(&text).is_err(), "{place} {number}");
+        }
+    }
+}
+
+#[test]
 fn guarantees_count_devices() {
     let role = |milli: i64| {
         let role = format!("roles: [{{path: train, guarantee: {{gpu_milli: {milli}}}}}]\njobs:");

@@ -220,7 +220,7 @@ mutations! {
     "more of a device than all of it" => [DeviceCapacity], || devices::changed(|it| {
         it.placements[3].devices[0].index = 1;
     });
-    "on a model that is not allowed" => [Eligibility], || {
+    "on a model that is not allowed" => [Eligibility, Objective], || {
         let (mut cluster, plan) = devices::case();
         cluster.tasks[1].devices[0].models[0].model = "H100".to_owned();
         (cluster, plan)

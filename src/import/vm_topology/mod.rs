@@ -6,9 +6,9 @@
 //! | rack | level `rack` |
 //! | VM (row k) | job and task `vm-k` in the framework `vms` (policy `service`) |
 //! | VM over two NUMA nodes | half of its demand on each node of one server: exact |
-//! | VM on one NUMA node | its demand on one of the two, chosen here ([`numa`]): stricter |
+//! | VM on one NUMA node | its demand on one of the two, chosen here (`numa.rs`): stricter |
 //! | `anti-affinity` | one VM of the group to an agent |
-//! | `fault_domain` | VMs of a group with different domains share no rack ([`rules`]) |
+//! | `fault_domain` | VMs of a group with different domains share no rack (`rules.rs`) |
 //! | `affinity` | not expressed: a rule cannot say "all on one rack, whichever" |
 //!
 //! Rows count from 0, as the data set numbers hosts, groups and domains. A plan of the snapshot is a correct

@@ -70,8 +70,8 @@ fn plain(
     path: &Path<'_>,
     faults: &mut Faults,
 ) {
-    for (resource, kind) in totals {
-        if amounts.contains_key(resource) {
+    for resource in amounts.keys() {
+        if let Some(kind) = totals.get(resource) {
             let resources = path.key("resources");
             let cause = format!(
                 "{} totals the devices called {}, and is stated as a plain resource as well",
@@ -105,12 +105,12 @@ fn of_agent(agent: &AgentFile, list: &Path<'_>, faults: &mut Faults) {
             faults.add(code::COUNT, &path.key("count"), cause, action);
         }
     }
-    let repeated = |(at, name): (usize, &str)| {
-        let earlier = &agent.devices[..at];
-        !name.is_empty() && earlier.iter().any(|devices| devices.name == name)
-    };
+    let mut seen = BTreeSet::new();
     let names = agent.devices.iter().map(|devices| devices.name.as_str());
-    for (index, name) in names.enumerate().filter(|&it| repeated(it)) {
+    for (index, name) in names.enumerate() {
+        if name.is_empty() || seen.insert(name) {
+            continue;
+        }
         let cause = format!(
             "{} is there twice: an agent has one model of each kind of device",
             text::quote(name)
@@ -254,16 +254,18 @@ fn as_needed(placement: &PlacementFile, task: &TaskFile, path: &Path<'_>, faults
             needs.map(|need| format!("{} {} of {} each", need.count, need.name, need.milli));
         text::cut(&needs.collect::<Vec<_>>().join(", "))
     };
-    let as_many = |need: &DeviceNeedFile| {
-        let held = placement.devices.iter();
-        let held = held.filter(|device| device.name == need.name);
-        held.count() as i64 == need.count
-    };
-    let asked = |device: &DeviceFile| {
-        let mut needs = task.devices.iter();
-        needs.any(|need| need.name == device.name && need.milli == device.milli)
-    };
-    if !task.devices.iter().all(as_many) || !placement.devices.iter().all(asked) {
+    let mut milli: BTreeMap<&str, i64> = BTreeMap::new();
+    let mut missing: BTreeMap<&str, i64> = BTreeMap::new();
+    for need in &task.devices {
+        milli.insert(&need.name, need.milli);
+        missing.insert(&need.name, need.count);
+    }
+    for device in &placement.devices {
+        let count = missing.entry(&device.name).or_default();
+        *count = count.saturating_sub(1);
+    }
+    let asked = |device: &DeviceFile| milli.get(device.name.as_str()) == Some(&device.milli);
+    if missing.values().any(|count| *count != 0) || !placement.devices.iter().all(asked) {
         let cause = format!("an instance of {subject} needs {}", need());
         let action = "name each device that the instance holds, with what the task asks of it";
         faults.add(code::DEVICE_NEED, &list, cause, action);
