@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use apportion_cluster::plan::{Reason, Unplaced};
 use apportion_cluster::{
     AgentIdx, Cluster, DeviceNeed, DomainIdx, LimitRule, Refusal, Running, Task, TaskIdx,
+    WHOLE_DEVICE, device_resource,
 };
 
 use super::state::State;
@@ -69,14 +70,21 @@ impl Case<'_> {
         if large.is_empty() {
             return self.never_fits(&open);
         }
-        let with_room: Vec<AgentIdx> = large
+        let by_amount: Vec<AgentIdx> = large
             .iter()
             .copied()
             .filter(|&agent| self.of().demand.fits_in(&self.state.free[agent.at()]))
             .collect();
+        let with_room: Vec<AgentIdx> = by_amount
+            .iter()
+            .copied()
+            .filter(|&agent| self.device_copies(agent) > 0)
+            .collect();
+        let in_pieces = || self.in_pieces(&by_amount).filter(|_| with_room.is_empty());
         self.gang(with_room.len())
             .or_else(|| self.limit(&large, &with_room))
             .or_else(|| self.spread(&with_room))
+            .or_else(in_pieces)
             .unwrap_or_else(|| self.no_room(&large))
     }
 
@@ -115,11 +123,14 @@ impl Case<'_> {
             .map_or("agents", |(rule, _)| rule)
             .to_owned();
         let text = if cordoned > 0 {
-            format!("cordoned: all that its rules allow, {}", agents(cordoned))
+            format!(
+                "cordoned: all that its rules allow, {}",
+                agents_of(cordoned)
+            )
         } else {
             format!(
                 "none of {} is allowed by its rules (refused by {})",
-                agents(cluster.agents.len()),
+                agents_of(cluster.agents.len()),
                 counts.join(", ")
             )
         };
@@ -162,7 +173,7 @@ impl Case<'_> {
         let short = self.shortage(open, |agent| self.cluster().agent(agent).capacity.0.clone());
         let text = format!(
             "never fits: {short} on the largest of {} that its rules allow",
-            agents(open.len())
+            agents_of(open.len())
         );
         Reason {
             code: "never_fits".to_owned(),
@@ -189,7 +200,7 @@ impl Case<'_> {
         let text = format!(
             "all or nothing: at least {min} instances of the job must be placed together; there is room for {} of this task now, on {}",
             fit.min(self.of().instances),
-            agents(n_agents)
+            agents_of(n_agents)
         );
         Some(Reason {
             code: "gang".to_owned(),
@@ -204,8 +215,45 @@ impl Case<'_> {
         if cluster.refusal(self.of(), agent).is_some() {
             0
         } else {
-            self.of().demand.copies_in(free)
+            let copies = self.of().demand.copies_in(free);
+            copies.min(self.device_copies(agent))
         }
+    }
+
+    fn device_copies(&self, agent: AgentIdx) -> i64 {
+        let free = &self.state.free_devices[agent.at()];
+        self.cluster().device_copies(self.of(), agent, free)
+    }
+
+    /// Agents have enough of everything by totals, and no devices with enough on one: `gpu: needs 2 of 600 thousandths,
+    /// the best of 3 agents has 1; 1200 are free there in pieces`.
+    fn in_pieces(&self, agents: &[AgentIdx]) -> Option<Reason> {
+        let cluster = self.cluster();
+        let of_need = |need: &DeviceNeed, agent: AgentIdx| -> Option<(i64, i64)> {
+            let devices = &cluster.agent(agent).devices;
+            let at = devices.iter().position(|it| it.kind == need.kind)?;
+            let free = &self.state.free_devices[agent.at()][at];
+            let enough = free.iter().filter(|&&free| free >= need.milli).count();
+            Some((enough as i64, free.iter().sum()))
+        };
+        let mut needs = self.of().devices.iter();
+        let (need, (enough, free)) = needs.find_map(|need| {
+            let found = agents.iter().filter_map(|&agent| of_need(need, agent));
+            let best = found.max()?;
+            (best.0 < need.count).then_some((need, best))
+        })?;
+        let kind = &cluster.devices[need.kind.at()];
+        let text = format!(
+            "{kind}: needs {} with {} thousandths free on one agent, the best of {} has {enough}; {free} are free there, in pieces; next in line",
+            need.count,
+            need.milli,
+            agents_of(agents.len()),
+        );
+        Some(Reason {
+            code: "no_room".to_owned(),
+            text,
+            rule: format!("devices[{kind}]"),
+        })
     }
 
     /// A limit whose domains are full although agents there have room; or, where none has room, one that
@@ -273,7 +321,7 @@ impl Case<'_> {
         let level = &self.cluster().levels[rule.level.at()].name;
         let text = format!(
             "there is room on {}, but one more there would make counts per {level} differ by more than {}",
-            agents(with_room.len()),
+            agents_of(with_room.len()),
             rule.max_skew
         );
         let rule = format!("spread[{},{level}]", self.cluster().task_name(self.task));
@@ -288,7 +336,7 @@ impl Case<'_> {
         let short = self.shortage(large, |agent| self.state.free[agent.at()].0.clone());
         let text = format!(
             "{short} on the best of {} that could hold it; next in line",
-            agents(large.len())
+            agents_of(large.len())
         );
         Reason {
             code: "no_room".to_owned(),
@@ -326,7 +374,7 @@ impl Case<'_> {
             .zip(names)
             .filter(|((need, have), _)| need > have && **need > 0);
         let short: Vec<String> = short
-            .map(|((need, have), name)| format!("{name}: {} free, needs {need}", (*have).max(0)))
+            .map(|((&need, &have), name)| self.short_of(name, have.max(0), need))
             .collect();
         if short.is_empty() {
             "its rules leave no room".to_owned()
@@ -336,8 +384,27 @@ impl Case<'_> {
     }
 }
 
+impl Case<'_> {
+    /// What is short of one resource; whole devices are counted as such.
+    fn short_of(&self, resource: &str, have: i64, need: i64) -> String {
+        let cluster = self.cluster();
+        let whole = |it: &&DeviceNeed| {
+            device_resource(&cluster.devices[it.kind.at()]) == resource && it.milli == WHOLE_DEVICE
+        };
+        match self.of().devices.iter().find(whole) {
+            Some(devices) => format!(
+                "{}: {} free, needs {}",
+                cluster.devices[devices.kind.at()],
+                have / WHOLE_DEVICE,
+                devices.count
+            ),
+            None => format!("{resource}: {have} free, needs {need}"),
+        }
+    }
+}
+
 /// `1 agent`, `2 agents`.
-fn agents(count: usize) -> String {
+fn agents_of(count: usize) -> String {
     counted_noun(count, "agent")
 }
 

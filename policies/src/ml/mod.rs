@@ -26,7 +26,7 @@
 //! 3. `span` (minimize), where a job wants several instances: `sum_j sum_L` of the domains that hold any of job `j`, `L`
 //!    over agents and the declared levels: the same agent first, then the same rack.
 //! 4. `fragmentation` (minimize, breaks ties), where tasks need devices: free thousandths that instances still to come
-//!    could not use, `sum_a sum_t n_t F_a(t)` with `n_t` instances wanted: if one of `t` does not fit what is left of `a`,
+//!    could not use, `sum_a sum_t n_t F_a(t)` over the 16 shapes wanted most, with `n_t` instances wanted: if one of `t` does not fit what is left of `a`,
 //!    all that is free of its devices; else what is free of devices too small for it.
 //! 5. `holes` (minimize, breaks ties): agents used, each counted by the size of the free hole that it is part of (on the
 //!    agent and in its domains, in thousandths of the largest offer), so that large holes stay whole.

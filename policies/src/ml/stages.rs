@@ -11,6 +11,9 @@ use apportion_models::assignment::{Objective, Probe, Rate, Span, Stage, Term, Yi
 use crate::contract::StageRole;
 use crate::rules::{OwnStage, Tables, min_available, placed};
 
+/// How many of the most wanted shapes stand for what may come.
+const MOST_PROBES: usize = 16;
+
 /// Thousandths in which throughput is counted.
 const THOUSANDTHS: i64 = 1000;
 
@@ -105,6 +108,9 @@ fn fragmentation(tables: &Tables<'_>) -> Option<OwnStage> {
         });
         probes[at].weight += wanted.instances;
     }
+    // The rare shapes would say little more, and each costs as much as a common one.
+    probes.sort_by_key(|probe| std::cmp::Reverse(probe.weight));
+    probes.truncate(MOST_PROBES);
     any.then(|| OwnStage {
         stage: Stage {
             name: "fragmentation".to_owned(),
