@@ -45,8 +45,36 @@ impl Free {
         }
     }
 
+    /// How many amounts there are: of resources, and of single devices.
+    pub(super) fn n_coordinates(&self) -> usize {
+        self.amounts.len() + self.devices.iter().map(Vec::len).sum::<usize>()
+    }
+
+    /// One of the amounts; 0 beyond the end.
+    pub(super) fn coordinate(&self, at: usize) -> i64 {
+        let devices = self.devices.iter().flatten();
+        self.amounts
+            .iter()
+            .chain(devices)
+            .nth(at)
+            .copied()
+            .unwrap_or(0)
+    }
+
+    /// Lowers every amount to that of another with as many devices.
+    pub(super) fn lower_to(&mut self, other: &Self) {
+        let own = self
+            .amounts
+            .iter_mut()
+            .chain(self.devices.iter_mut().flatten());
+        let others = other.amounts.iter().chain(other.devices.iter().flatten());
+        for (own, other) in own.zip(others) {
+            *own = (*own).min(*other);
+        }
+    }
+
     /// Takes one copy out, each device the tightest, or says that it does not fit.
-    fn take(&mut self, demand: &[i64], needs: &[DeviceNeed]) -> bool {
+    pub(super) fn take(&mut self, demand: &[i64], needs: &[DeviceNeed]) -> bool {
         let fits = |(free, demand): (&i64, &i64)| *demand == 0 || demand <= free;
         if !self.amounts.iter().zip(demand).all(fits) {
             return false;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use crate::assignment::knapsack::{Candidate, Filled, Free, fill};
+use super::classes::{Class, classes};
+use crate::assignment::knapsack::{Candidate, Filled, fill};
 use crate::assignment::ladder::Run;
 use crate::assignment::tally::Tally;
 use crate::assignment::types::Assignment;
@@ -25,14 +26,6 @@ const NODES: i64 = 20;
 const ROUNDS: usize = 60;
 /// Prices are as good as they get when patterns promise less than this part of the value.
 const PROMISE: f64 = 1e-4;
-
-/// A class of bins.
-struct Class {
-    bins: Vec<u32>,
-    free: Free,
-    /// Positions in [`Program::items`] that may go there, with the value of a copy.
-    items: Vec<(u32, f64)>,
-}
 
 /// A filling of a bin of a class.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -121,7 +114,13 @@ impl<'a> Program<'a> {
             .iter()
             .map(|&item| tally.remaining(item))
             .collect();
-        let class_of = self.find_classes(tally);
+        self.classes = classes(tally, &self.items, self.worth, &self.bins);
+        let of_class = |(position, class): (usize, &Class)| {
+            let bins: Vec<(u32, usize)> = class.bins.iter().map(|&bin| (bin, position)).collect();
+            bins
+        };
+        let class_of: BTreeMap<u32, usize> =
+            self.classes.iter().enumerate().flat_map(of_class).collect();
         let mut fillings: BTreeMap<u32, Vec<(u32, i64)>> = BTreeMap::new();
         for &(item, bin, copies) in &current {
             if let Ok(position) = self.items.binary_search(&item) {
@@ -132,57 +131,21 @@ impl<'a> Program<'a> {
             }
         }
         for (bin, copies) in fillings {
-            self.add(Pattern {
-                class: class_of[&bin],
-                copies,
-            });
+            let class = class_of[&bin];
+            // Where bins are merged, what one holds may be too much for the others.
+            if !self.classes[class].is_merged || self.fits(class, &copies) {
+                self.add(Pattern { class, copies });
+            }
         }
     }
 
-    /// Fills `classes`; the class of each bin.
-    fn find_classes(&mut self, tally: &Tally<'a>) -> BTreeMap<u32, usize> {
-        let assignment = self.assignment;
-        let mut sets: BTreeMap<&[u32], u32> = BTreeMap::new();
-        let mut fits: Vec<Vec<u32>> = vec![Vec::new(); assignment.bins.len()];
-        for &item in &self.items {
-            let next = sets.len() as u32;
-            let eligible = assignment.items[item as usize].eligible.as_slice();
-            if *sets.entry(eligible).or_insert(next) == next {
-                for &bin in eligible {
-                    fits[bin as usize].push(next);
-                }
-            }
-        }
-        let mut known = BTreeMap::new();
-        let mut class_of = BTreeMap::new();
-        for &bin in &self.bins {
-            let free = Free::new(tally.free(bin), tally.free_devices(bin));
-            let value_class = match self.worth {
-                Worth::Flat(_) => 0,
-                Worth::ByClass(by_class) => by_class.class_of[bin as usize],
-            };
-            let key = (free, fits[bin as usize].clone(), value_class);
-            let class = *known.entry(key).or_insert_with_key(|key| {
-                self.classes.push(Class {
-                    bins: Vec::new(),
-                    free: key.0.clone(),
-                    items: Vec::new(),
-                });
-                self.classes.len() - 1
-            });
-            self.classes[class].bins.push(bin);
-            class_of.insert(bin, class);
-        }
-        for class in &mut self.classes {
-            let bin = class.bins[0];
-            class.items = (0_u32..)
-                .zip(&self.items)
-                .filter(|&(_, &item)| assignment.is_eligible(item, bin))
-                .map(|(position, &item)| (position, self.worth.of(item, bin) as f64))
-                .filter(|&(_, value)| value > 0.0)
-                .collect();
-        }
-        class_of
+    /// Whether the copies fit into each bin of the class.
+    fn fits(&self, class: usize, copies: &[(u32, i64)]) -> bool {
+        let mut free = self.classes[class].free.clone();
+        copies.iter().all(|&(position, copies)| {
+            let item = &self.assignment.items[self.items[position as usize] as usize];
+            (0..copies).all(|_| free.take(&item.demand, &item.devices))
+        })
     }
 
     fn add(&mut self, pattern: Pattern) -> bool {
@@ -377,6 +340,11 @@ impl<'a> Program<'a> {
     /// The items that may be moved, ascending.
     pub(super) fn items(&self) -> &[u32] {
         &self.items
+    }
+
+    /// Whether bins of which not equally much is free are taken to be alike.
+    pub(super) fn is_merged(&self) -> bool {
+        self.classes.iter().any(|class| class.is_merged)
     }
 
     fn n_bins(&self) -> usize {
