@@ -44,8 +44,11 @@ pub struct PlanFile {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlanOptions {
-    /// `brokered` or `greedy`.
+    /// `brokered`, `greedy` or `online`.
     pub mode: String,
+    /// How an online plan came about; present exactly if the mode is `online`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub online: Option<OnlineOptions>,
     /// Fairness rule.
     pub fairness: String,
     /// Wall-clock limit of the whole run, in milliseconds.
@@ -59,6 +62,28 @@ pub struct PlanOptions {
     pub replan: String,
     /// Solver backend.
     pub solver: String,
+}
+
+/// What an online plan follows: with these, the snapshot and the seed it can be made again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OnlineOptions {
+    /// The order of arrivals.
+    pub order: OnlineOrder,
+    /// Name of the rule that chooses among the agents where an instance may go.
+    pub rule: String,
+}
+
+/// The order in which tasks arrive in an online plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnlineOrder {
+    /// By job, then by task.
+    Name,
+    /// In an order drawn with the seed.
+    Shuffled,
+    /// In this order, each a job or `job/task`; what is not listed does not arrive.
+    Listed(Vec<String>),
 }
 
 /// How a run ended.

@@ -2,12 +2,14 @@
 //!
 //! [`plan`] is the whole of it; each step is a file here, in this order: `release` (what may not stay
 //! where it runs), `context` (bids), [`broker`] (shares), `offers`, `rounds`, `solve` (one
-//! slice), `report` and `reasons` (the plan file).
+//! slice), `report` and `reasons` (the plan file). `online` takes the place of shares, offers and rounds where
+//! tasks arrive one at a time.
 
 mod apply;
 mod context;
 mod devices;
 mod offers;
+mod online;
 mod options;
 mod reasons;
 mod release;
@@ -21,8 +23,8 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use apportion_cluster::file::VERSION;
-use apportion_cluster::plan::{FairnessCertificate, PlanFile, PlanOptions};
-use apportion_cluster::{Cluster, FrameworkIdx, Running};
+use apportion_cluster::plan::{FairnessCertificate, PlanFile, PlanOptions, Reason};
+use apportion_cluster::{Cluster, FrameworkIdx, Running, TaskIdx};
 
 use crate::broker::{self, Shares};
 use context::Context;
@@ -30,7 +32,8 @@ use rounds::Record;
 use state::State;
 
 pub use apply::{ApplyError, apply};
-pub use options::{Mode, ModelSink, Options, Progress};
+pub use online::{Listed, Order};
+pub use options::{Mode, ModelSink, Online, Options, Progress};
 
 /// Why no plan could be made.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +42,32 @@ pub enum EngineError {
     /// The threads for slices could not be started.
     #[error("the threads for slices could not be started")]
     Threads(#[from] rayon::ThreadPoolBuildError),
+    /// No online rule has this name.
+    #[error("there is no online rule `{have}`; use one of {}", apportion_policies::online::RULES.join(", "))]
+    UnknownRule {
+        /// The name.
+        have: String,
+    },
+    /// The order of arrivals was read for another snapshot.
+    #[error(
+        "the order of arrivals was read for the snapshot with digest {order}, and this one has {snapshot}; read it again"
+    )]
+    OtherSnapshot {
+        /// Digest of the snapshot that the order belongs to.
+        order: String,
+        /// Digest of this one.
+        snapshot: String,
+    },
+    /// More instances arrive than can be taken one at a time.
+    #[error(
+        "{have} instances arrive, and one at a time that would take too long; list at most {most} of them, or plan without `--online`"
+    )]
+    TooManyArrivals {
+        /// How many.
+        have: i64,
+        /// The most that are taken.
+        most: i64,
+    },
 }
 
 /// Plans a cluster.
@@ -49,12 +78,13 @@ pub enum EngineError {
 /// aside. The plan is back by the deadline; what a deadline cuts short costs quality, never validity.
 ///
 /// # Errors
-/// Only if threads cannot be started: what cannot be placed is an answer, not an error.
+/// If threads cannot be started, or the mode is online and its order or rule cannot be followed: what cannot be placed
+/// is an answer, not an error.
 pub fn plan(cluster: &Cluster, options: &Options) -> Result<PlanFile, EngineError> {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(options.threads)
         .build()?;
-    Ok(pool.install(|| Run::new(cluster, options).finish()))
+    pool.install(|| Run::new(cluster, options).finish())
 }
 
 /// One plan in the making.
@@ -63,6 +93,8 @@ struct Run<'a> {
     state: State<'a>,
     records: Vec<Record>,
     shares: Option<Shares>,
+    /// Tasks that never arrived, and why.
+    absent: BTreeMap<TaskIdx, Reason>,
     timings: BTreeMap<String, f64>,
     started: Instant,
 }
@@ -77,18 +109,20 @@ impl<'a> Run<'a> {
             state: State::new(cluster, release::released(cluster)),
             records,
             shares: None,
+            absent: BTreeMap::new(),
             timings: BTreeMap::new(),
             started,
         }
     }
 
-    fn finish(mut self) -> PlanFile {
+    fn finish(mut self) -> Result<PlanFile, EngineError> {
         match self.context.options.mode {
             Mode::Brokered => self.brokered(),
             Mode::Greedy => self.greedy(),
+            Mode::Online => self.online()?,
         }
         self.put_back();
-        self.report()
+        Ok(self.report())
     }
 
     /// Shares, disjoint offers, slices in parallel, re-offers.
@@ -141,6 +175,24 @@ impl<'a> Run<'a> {
         self.time("solve", begun);
     }
 
+    /// Tasks one at a time, each placed at once or refused; what runs stays where it is.
+    fn online(&mut self) -> Result<(), EngineError> {
+        let begun = Instant::now();
+        let deadline = self.context.options.deadline;
+        self.context
+            .keep_reserve(reserve(Duration::ZERO, Duration::ZERO, deadline));
+        let outcome = online::run(&mut self.state, &self.context)?;
+        if outcome.stopped {
+            for record in &mut self.records {
+                record.stopped = true;
+            }
+        }
+        self.absent = outcome.absent;
+        self.timings.extend(outcome.timings_ms);
+        self.time("solve", begun);
+        Ok(())
+    }
+
     /// Released instances that found no other place go on where they run: a plan evicts nothing.
     fn put_back(&mut self) {
         let cluster = self.context.cluster;
@@ -183,7 +235,8 @@ impl<'a> Run<'a> {
         let (cluster, options) = (self.context.cluster, self.context.options);
         let placements = report::final_placements(&self.state);
         let devices = report::final_devices(&self.state);
-        let unplaced = reasons::unplaced(&self.state, &placements);
+        let mut unplaced = reasons::unplaced(&self.state, &placements);
+        online::explain_absence(cluster, &self.absent, &mut unplaced);
         let audit = self.shares.as_ref().map(|shares| {
             let stop = || self.context.must_stop();
             broker::certify(cluster, &self.context.bids, shares, &placements, &stop)
@@ -246,6 +299,7 @@ fn reserve(shares: Duration, broker: Duration, deadline: Option<Instant>) -> Dur
 fn plan_options(options: &Options) -> PlanOptions {
     PlanOptions {
         mode: options.mode.name().to_owned(),
+        online: online::plan_options(options),
         fairness: "nash".to_owned(),
         deadline_ms: options.deadline_ms,
         gap: options.gap,

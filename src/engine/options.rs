@@ -6,6 +6,8 @@ use std::time::Instant;
 use apportion_models::{CancelToken, Milp, MilpSolver, default_solver};
 use apportion_policies::Registry;
 
+use super::online::Order;
+
 /// How a plan is made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
@@ -14,6 +16,8 @@ pub enum Mode {
     Brokered,
     /// The baseline: frameworks in order of id, each takes the first good place. No shares, no bound.
     Greedy,
+    /// Tasks one at a time, as [`Options::online`] says: no shares, no bound, no knowledge of what is to come.
+    Online,
 }
 
 impl Mode {
@@ -23,6 +27,25 @@ impl Mode {
         match self {
             Self::Brokered => "brokered",
             Self::Greedy => "greedy",
+            Self::Online => "online",
+        }
+    }
+}
+
+/// How tasks arrive in the mode [`Mode::Online`], and how they choose.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Online {
+    /// The order of arrivals.
+    pub order: Order,
+    /// One of [`apportion_policies::online::RULES`].
+    pub rule: String,
+}
+
+impl Default for Online {
+    fn default() -> Self {
+        Self {
+            order: Order::Name,
+            rule: "shadow_price".to_owned(),
         }
     }
 }
@@ -36,6 +59,13 @@ pub enum Progress {
         frameworks: usize,
         /// Agent classes.
         classes: usize,
+    },
+    /// Tasks begin to arrive, one at a time.
+    Arrivals {
+        /// Tasks that arrive.
+        tasks: usize,
+        /// Instances of theirs that do not run yet.
+        instances: i64,
     },
     /// A round begins.
     Round {
@@ -70,6 +100,8 @@ pub type ModelSink = Arc<dyn Fn(&str, &Milp) + Send + Sync>;
 pub struct Options {
     /// How the plan is made.
     pub mode: Mode,
+    /// The order of arrivals and the rule of the mode [`Mode::Online`]; other modes do not look at it.
+    pub online: Online,
     /// When the answer must be back. Without it, effort is bounded by counts and equal input gives
     /// byte-identical plans.
     pub deadline: Option<Instant>,
@@ -98,6 +130,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             mode: Mode::Brokered,
+            online: Online::default(),
             deadline: None,
             deadline_ms: None,
             cancel: CancelToken::default(),

@@ -18,6 +18,7 @@ use apportion_policies::{Formulation, StageRole, Standing};
 
 use super::context::Context;
 use super::devices;
+use super::options::Mode;
 use super::rounds::Record;
 use super::solve;
 use super::state::State;
@@ -253,6 +254,9 @@ fn stages(
     let offered = state.offered[framework.at()].iter();
     let offers: Vec<Offer> = offered.map(|(_, offer)| offer.clone()).collect();
     let slice = state.slice(framework, offers);
+    if context.options.mode == Mode::Online {
+        return valued(state, context, &slice).unwrap_or_default();
+    }
     match &record.last {
         // What was solved last is what the framework was offered in all: its own bounds hold.
         Some((offers, answer)) if is_whole(&slice, offers, &answer.formulation) => {
@@ -315,6 +319,33 @@ fn audited(
     };
     let greedy = assignment::construct(model, None, &stop).placement;
     let answers = assignment::audit(model, &placement, &greedy, &options);
+    Some(finish(slice, &formulation, &answers))
+}
+
+/// Values of the final state alone: nothing is known of the best for a framework that was offered nothing.
+fn valued(
+    state: &State<'_>,
+    context: &Context<'_>,
+    slice: &Slice<'_>,
+) -> Option<(Vec<StageResult>, Option<f64>)> {
+    let policy = context.policy(slice.framework)?;
+    let id = &context.cluster.framework(slice.framework).id;
+    let formulation = solve::formulate(&**policy, slice, None)
+        .map_err(|text| context.warn("policy_failed", id, text))
+        .ok()?;
+    let model = &formulation.assignment;
+    let placement = solve::as_placement(&formulation, &state.added[slice.framework.at()]);
+    let values = model.stages.iter().zip(model.values(&placement));
+    let answers: Vec<StageAnswer> = values
+        .map(|(stage, objective)| StageAnswer {
+            name: stage.name.clone(),
+            sense: stage.objective.sense(),
+            objective,
+            bound: None,
+            proof: None,
+            greedy: None,
+        })
+        .collect();
     Some(finish(slice, &formulation, &answers))
 }
 

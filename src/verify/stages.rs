@@ -144,9 +144,9 @@ fn placing_stages(state: &State<'_>, framework: usize) -> Vec<(String, Measure)>
     stages
 }
 
-/// A deadline, a failure that a warning tells, or the mode without bounds.
+/// A deadline, a failure that a warning tells, or a mode without bounds.
 fn excused(state: &State<'_>, result: &FrameworkResult) -> bool {
-    state.plan.options.mode == "greedy"
+    matches!(state.plan.options.mode.as_str(), "greedy" | "online")
         || state.plan.status == PlanStatus::Deadline
         || state.plan.warnings.iter().any(|it| it.subject == result.id)
 }

@@ -145,6 +145,7 @@ pub fn plan(
         snapshot_digest: cluster.digest.clone(),
         options: PlanOptions {
             mode: "greedy".to_owned(),
+            online: None,
             fairness: "nash".to_owned(),
             deadline_ms: None,
             gap: 0.0,

@@ -39,6 +39,12 @@ pub enum FaultCode {
         /// What was asked for.
         have: i64,
     },
+    /// What is left of a device is not between nothing and the whole.
+    #[error("{have} thousandths left of a device; use 0 to 1000")]
+    DeviceLeft {
+        /// What was said to be left.
+        have: i64,
+    },
     /// A task asks for more devices than any agent has.
     #[error("{have} devices for one task; use at most {most}")]
     TooManyDevices {

@@ -111,6 +111,30 @@ impl Agent {
         }
     }
 
+    /// An agent on which something runs already that planning never takes away: `free` of each resource and
+    /// `device_free` of each device are left beside it. `running` are the shapes of the tasks there that use devices,
+    /// one entry per task.
+    #[must_use]
+    pub fn in_use<'s>(
+        capacity: Vec<i64>,
+        free: Vec<i64>,
+        device_free: Vec<i64>,
+        model: Option<u32>,
+        running: impl IntoIterator<Item = &'s Shape>,
+    ) -> Self {
+        let mut agent = Self {
+            capacity,
+            free,
+            device_free,
+            model,
+            residents: Vec::new(),
+        };
+        for shape in running {
+            agent.settle(shape);
+        }
+        agent
+    }
+
     /// What it has of each resource, tasks included.
     #[must_use]
     pub fn capacity(&self) -> &[i64] {
@@ -214,16 +238,22 @@ impl Agent {
     /// Takes room for one task on `devices`. The caller has checked that it fits.
     pub(super) fn take(&mut self, shape: &Shape, devices: &[usize]) {
         self.shift(shape, devices, -1);
-        if shape.devices > 0 {
-            let tag = tag(shape);
-            match self
-                .residents
-                .iter_mut()
-                .find(|resident| resident.tag == tag)
-            {
-                Some(resident) => resident.n_tasks += 1,
-                None => self.residents.push(Resident { tag, n_tasks: 1 }),
-            }
+        self.settle(shape);
+    }
+
+    /// Counts one more task that uses devices in the way of `shape`.
+    fn settle(&mut self, shape: &Shape) {
+        if shape.devices == 0 {
+            return;
+        }
+        let tag = tag(shape);
+        match self
+            .residents
+            .iter_mut()
+            .find(|resident| resident.tag == tag)
+        {
+            Some(resident) => resident.n_tasks += 1,
+            None => self.residents.push(Resident { tag, n_tasks: 1 }),
         }
     }
 
@@ -295,16 +325,21 @@ impl Fleet {
         let n_amounts = agents.first().map_or(0, |agent| agent.capacity.len());
         for (at, agent) in agents.iter().enumerate() {
             let place = format!("agents[{at}]");
-            if agent.capacity.len() != n_amounts {
-                let have = agent.capacity.len();
+            let lengths = [agent.capacity.len(), agent.free.len()];
+            if let Some(&have) = lengths.iter().find(|&&have| have != n_amounts) {
                 let need = n_amounts;
                 faults.push(Fault::new(
                     place.clone(),
                     FaultCode::AmountsDiffer { have, need },
                 ));
             }
-            if agent.capacity.iter().any(|&amount| amount < 0) {
-                faults.push(Fault::new(place, FaultCode::NegativeAmount));
+            let mut amounts = agent.capacity.iter().chain(&agent.free);
+            if amounts.any(|&amount| amount < 0) {
+                faults.push(Fault::new(place.clone(), FaultCode::NegativeAmount));
+            }
+            let left = agent.device_free.iter();
+            for &have in left.filter(|have| !(0..=WHOLE_DEVICE).contains(*have)) {
+                faults.push(Fault::new(place.clone(), FaultCode::DeviceLeft { have }));
             }
         }
         for (at, shape) in shapes.iter().enumerate() {

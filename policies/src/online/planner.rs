@@ -21,7 +21,7 @@ pub struct Decision {
 pub enum Answer {
     /// It runs there from now on.
     Placed(Decision),
-    /// It fits on no agent as they are now.
+    /// It fits on no agent that is allowed, as they are now.
     Refused,
 }
 
@@ -99,9 +99,25 @@ impl Planner {
     ///
     /// The fleet has no such shape.
     pub fn place(&mut self, shape: usize) -> Result<Answer, Fault> {
+        self.place_where(shape, |_| true)
+    }
+
+    /// As [`Planner::place`], on an agent that is `allowed`: the caller's rules filter, the planner's rule chooses.
+    ///
+    /// `allowed` is asked only about agents where the task fits and that would be better than the best so far, so it
+    /// may look things up. Scores are kept per shape and agent whoever is allowed where.
+    ///
+    /// # Errors
+    ///
+    /// The fleet has no such shape.
+    pub fn place_where(
+        &mut self,
+        shape: usize,
+        allowed: impl Fn(usize) -> bool,
+    ) -> Result<Answer, Fault> {
         self.known(shape)?;
         self.refresh(shape);
-        let Some(agent) = self.choose(shape) else {
+        let Some(agent) = self.choose(shape, allowed) else {
             return Ok(Answer::Refused);
         };
         let standing = Standing {
@@ -160,6 +176,13 @@ impl Planner {
         Ok(())
     }
 
+    /// Gives back the memory that holds the scores of `shape`, of which no more tasks arrive for now.
+    pub fn forget(&mut self, shape: usize) {
+        if let Some(scores) = self.scores.get_mut(shape) {
+            *scores = Scores::default();
+        }
+    }
+
     /// The score of `shape` on every agent, as kept from earlier arrivals; `None` where it does not fit.
     #[must_use]
     pub fn scores(&mut self, shape: usize) -> &[Option<i64>] {
@@ -215,7 +238,7 @@ impl Planner {
         self.scores[shape] = kept;
     }
 
-    fn choose(&mut self, shape: usize) -> Option<usize> {
+    fn choose(&mut self, shape: usize, allowed: impl Fn(usize) -> bool) -> Option<usize> {
         let scores = &self.scores[shape].by_agent;
         match self.rule.selection() {
             Selection::Best => {
@@ -226,7 +249,7 @@ impl Planner {
                         score > highest
                             || (score == highest && self.rank[agent] < self.rank[holder])
                     });
-                    if better {
+                    if better && allowed(agent) {
                         best = Some((score, agent));
                     }
                 }
@@ -234,7 +257,7 @@ impl Planner {
             }
             Selection::Uniform => {
                 let fitting: Vec<usize> = (0..scores.len())
-                    .filter(|&agent| scores[agent].is_some())
+                    .filter(|&agent| scores[agent].is_some() && allowed(agent))
                     .collect();
                 if fitting.is_empty() {
                     None

@@ -53,6 +53,9 @@ use super::rule::{Rule, Standing};
 /// Losses are told apart in steps of this many thousandths of a device.
 const STEP: f64 = 10.0;
 
+/// More steps than any loss that means something: amounts of other resources may be as large as they like.
+const MOST_STEPS: f64 = 1e12;
+
 /// The part of a random task's spread that is left when tasks are steered.
 const STEERED_SPREAD: f64 = 0.5;
 
@@ -173,7 +176,7 @@ impl ShadowPrice {
                     shape,
                     devices,
                 });
-            (loss / STEP).round() as i64
+            (loss / STEP).round().clamp(-MOST_STEPS, MOST_STEPS) as i64
         };
         if !shape.is_fraction() {
             let devices = agent.tightest_devices(shape);

@@ -133,6 +133,60 @@ fn nothing_is_overcommitted_nothing_that_fits_is_refused_and_kept_scores_are_rig
 }
 
 #[test]
+fn where_only_some_agents_are_allowed_the_best_of_them_is_chosen_and_none_is_refused_in_vain() {
+    let (mut n_placed, mut n_refused) = (0, 0);
+    for name in RULES {
+        for seed in 0..25 {
+            let mut case = Case::new(seed);
+            let mut planner = case.planner(name);
+            for _ in 0..60 {
+                let shape = case.random.below(case.shapes.len());
+                let allowed: Vec<bool> = case
+                    .agents
+                    .iter()
+                    .map(|_| case.random.below(3) == 0)
+                    .collect();
+                let scores = planner.scores(shape).to_vec();
+                let usable = (0..scores.len()).filter(|&agent| allowed[agent]);
+                let best = usable.filter_map(|agent| scores[agent]).max();
+                match planner.place_where(shape, |agent| allowed[agent]).unwrap() {
+                    Answer::Placed(decision) => {
+                        assert!(allowed[decision.agent], "{name}");
+                        assert_eq!(scores[decision.agent], best, "{name}");
+                        n_placed += 1;
+                    }
+                    Answer::Refused => {
+                        assert_eq!(best, None, "{name}");
+                        n_refused += 1;
+                    }
+                }
+            }
+            planner.forget(0);
+            assert_eq!(
+                planner.scores_from_scratch(0),
+                planner.scores(0),
+                "{name}: forgotten scores come back"
+            );
+        }
+    }
+    assert!(
+        n_placed > 1000 && n_refused > 1000,
+        "{n_placed} {n_refused}"
+    );
+}
+
+#[test]
+fn an_agent_in_use_is_as_if_its_tasks_had_been_adopted() {
+    let half = shape(1000, 1, 500);
+    let in_use = Agent::in_use(vec![9000], vec![6000], vec![0, 500, 1000], None, [&half; 3]);
+    let mut adopted = planner("clustering", &[agent(9000, 3)], &[half.clone()]);
+    for device in [0, 0, 1] {
+        adopted.adopt(0, 0, &[device]).unwrap();
+    }
+    assert_eq!(adopted.fleet().agents()[0], in_use);
+}
+
+#[test]
 fn the_same_calls_give_the_same_answers() {
     for name in RULES {
         let mut case = Case::new(5);

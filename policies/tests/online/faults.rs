@@ -28,6 +28,23 @@ fn all_faults_of_a_fleet_are_reported() {
 }
 
 #[test]
+fn what_is_left_on_an_agent_in_use_lies_between_nothing_and_the_whole() {
+    let in_use = |free, device_free| {
+        Agent::in_use(vec![1], free, vec![device_free], None, std::iter::empty())
+    };
+    let agents = vec![
+        in_use(vec![1], 1000),
+        in_use(vec![-1], 1000),
+        in_use(vec![], 1000),
+        in_use(vec![1], -1),
+        in_use(vec![1], 1001),
+    ];
+    let faults = Fleet::new(agents, vec![]).unwrap_err();
+    let places: Vec<&str> = faults.iter().map(|fault| fault.place.as_str()).collect();
+    assert_eq!(places, ["agents[1]", "agents[2]", "agents[3]", "agents[4]"]);
+}
+
+#[test]
 fn weights_are_above_zero() {
     let weighted = [
         (shape(1, 0, 0), 0.0),

@@ -1,6 +1,7 @@
 //! `plan`: the main job.
 
 mod dump;
+mod online;
 mod report;
 
 use std::path::PathBuf;
@@ -30,6 +31,13 @@ Examples:
   apportion plan cluster.json -o plan.json --deadline 10s
   apportion plan cluster.json --json --no-timings | jq .frameworks
   apportion plan cluster.json --mode greedy
+  apportion plan cluster.json --online shuffled --seed 3 --rule best_fit
+  apportion plan cluster.json --online arrivals.txt -o plan.json
+
+--online: tasks arrive one at a time; each is placed at once or refused for good, without knowledge of
+what is to come. What runs stays. All hard rules of the snapshot hold at every step; the tasks of a gang
+arrive together. Frameworks share the cluster first come, first served: no shares, and no bounds. A file
+lists one `job` or `job/task` a line, with blank lines and # comments; what it does not list never arrives.
 
 With --detailed-exitcode: 0 nothing to do, 3 something with demand is unplaced, 4 changes are proposed.")]
 pub(super) struct Arguments {
@@ -41,6 +49,8 @@ pub(super) struct Arguments {
     /// How the plan is made
     #[arg(long, value_enum, default_value_t = ModeWord::Brokered)]
     mode: ModeWord,
+    #[command(flatten)]
+    online: online::Arguments,
     /// How shares are computed
     #[arg(long, value_enum)]
     fairness: Option<FairnessWord>,
@@ -96,10 +106,16 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Fail
         .map(Dump::open)
         .transpose()?;
     reporter.phase("reading");
+    arguments.online.one_standard_input(&arguments.snapshot)?;
     let cluster = inputs::cluster(&arguments.snapshot)?;
+    let online = arguments.online.read(&cluster)?;
     let read_ms = context.elapsed_ms();
 
-    let options = options(arguments, context, &cluster, &reporter, dump.as_ref())?;
+    let mut options = options(arguments, context, &cluster, &reporter, dump.as_ref())?;
+    if let Some(online) = online {
+        options.mode = Mode::Online;
+        options.online = online;
+    }
     let planned = engine::plan(&cluster, &options);
     reporter.finish();
     let mut plan = planned.map_err(|error| Failure::error(error.to_string()))?;
@@ -167,6 +183,13 @@ fn progress(reporter: &Reporter) -> Arc<dyn Fn(Progress) + Send + Sync> {
             let frameworks = counted(frameworks, "framework");
             let classes = counted(classes, "agent class");
             reporter.phase(&format!("shares: {frameworks}, {classes}"));
+        }
+        Progress::Arrivals { tasks, instances } => {
+            let tasks = counted(tasks, "task");
+            reporter.phase(&format!(
+                "arrivals: {tasks}, {} instances",
+                count(instances)
+            ));
         }
         Progress::Round {
             number,

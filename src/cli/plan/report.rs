@@ -67,6 +67,11 @@ fn header(cluster: &Cluster, plan: &PlanFile) -> String {
         .iter()
         .map(|running| running.instances)
         .sum();
+    // An online plan has no shares, and so no rule of fairness.
+    let rule = match &plan.options.online {
+        Some(online) => &online.rule,
+        None => &plan.options.fairness,
+    };
     let digest: String = plan.snapshot_digest.chars().take(12).collect();
     format!(
         "{}: {status}, {numbers}\n{}, {}, {}, {} running; snapshot {digest}; {}, {}\n",
@@ -76,7 +81,7 @@ fn header(cluster: &Cluster, plan: &PlanFile) -> String {
         counted(cluster.jobs.len(), "job"),
         count(running),
         plan.options.mode,
-        plan.options.fairness,
+        rule,
     )
 }
 
@@ -433,6 +438,14 @@ fn footer(plan: &PlanFile, snapshot: &str, written: Option<&str>) -> String {
             &format!("Time: {}", phases.join(", ")),
         ));
         text.push('\n');
+        if let Some((mean, p99)) = timings
+            .get("decision_mean")
+            .zip(timings.get("decision_p99"))
+        {
+            let decisions = format!("A decision: {mean:.3} ms on average, 99 % within {p99:.3} ms");
+            text.push_str(&styled(Tone::Faint, &decisions));
+            text.push('\n');
+        }
     }
     let next = match written {
         _ if snapshot == "-" => return text,
