@@ -62,6 +62,13 @@ scenarios! {
     two_gangs_of_a_hundred
     an_unplaceable_gang_blocks_nobody
     weights_divide_what_all_want
+    sixteen_gpus_in_pairs_hold_no_eight
+    the_faster_model_goes_to_who_gains_most
+    the_second_choice_where_the_first_is_missing
+    three_devices_and_two_roles
+    twenty_close_together_leave_the_large_rack_whole
+    twenty_close_together_on_agents_of_one
+    two_halves_share_a_device_and_two_larger_parts_do_not
 }
 
 #[test]

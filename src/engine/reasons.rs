@@ -160,9 +160,10 @@ impl Case<'_> {
         Some(Reason {
             code: "never_fits".to_owned(),
             text: format!(
-                "never fits: {kind}: needs {} on one agent, the largest of {} agents that its other rules allow has {most}",
+                "never fits: {kind}: needs {} on one agent, the largest of {} that its other rules allow has {most}, {} in all",
                 need.count,
-                short.len()
+                agents_of(short.len()),
+                short.iter().map(|(count, _)| count).sum::<i64>()
             ),
             rule: "capacity".to_owned(),
         })

@@ -317,8 +317,15 @@ fn audited(
         deadline: options.deadline,
         cancel: options.cancel.clone(),
     };
-    let greedy = assignment::construct(model, None, &stop).placement;
-    let answers = assignment::audit(model, &placement, &greedy, &options);
+    let reduced = assignment::reduce(model);
+    let greedy = assignment::construct(&reduced.assignment, None, &stop);
+    let is_cut = greedy.stopped.is_some();
+    let greedy = reduced.unfold(&greedy.placement, None);
+    let mut answers = assignment::audit(model, &placement, &greedy, &options);
+    if is_cut {
+        // What the baseline reached in too little time is no measure.
+        answers.iter_mut().for_each(|answer| answer.greedy = None);
+    }
     Some(finish(slice, &formulation, &answers))
 }
 
