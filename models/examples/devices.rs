@@ -202,31 +202,28 @@ fn assignment(
     Ok(made)
 }
 
+/// Demand, devices and bins.
+type Shape<'a> = (&'a [i64], &'a [DeviceNeed], &'a Arc<Vec<u32>>);
+
 /// The shapes that most items have, weighed by how many.
 fn most_frequent(assignment: &Assignment, n_probes: usize) -> Vec<Probe> {
-    let mut counts: BTreeMap<(&[i64], &[DeviceNeed], &Arc<Vec<u32>>), i64> = BTreeMap::new();
-    for item in assignment
-        .items
-        .iter()
-        .filter(|item| !item.devices.is_empty())
-    {
-        *counts
-            .entry((&item.demand, &item.devices, &item.eligible))
-            .or_insert(0) += 1;
+    let mut counts: BTreeMap<Shape<'_>, i64> = BTreeMap::new();
+    for item in &assignment.items {
+        if !item.devices.is_empty() {
+            let shape = (&*item.demand, &*item.devices, &item.eligible);
+            *counts.entry(shape).or_insert(0) += 1;
+        }
     }
-    let mut shapes: Vec<_> = counts.into_iter().collect();
+    let mut shapes: Vec<(Shape<'_>, i64)> = counts.into_iter().collect();
     shapes.sort_by_key(|shape| -shape.1);
-    let probe = |((demand, devices, eligible), weight): (_, i64)| {
-        let (demand, devices, eligible): (&[i64], &[DeviceNeed], &Arc<Vec<u32>>) =
-            (demand, devices, eligible);
-        Probe {
+    (shapes.into_iter().take(n_probes))
+        .map(|((demand, devices, eligible), weight)| Probe {
             demand: demand.to_vec(),
             devices: devices.to_vec(),
             eligible: Arc::clone(eligible),
             weight,
-        }
-    };
-    shapes.into_iter().take(n_probes).map(probe).collect()
+        })
+        .collect()
 }
 
 /// The rows of the items, or a drawing of them.
