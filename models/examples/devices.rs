@@ -7,10 +7,11 @@
 //!     fill=130 seed=1 seconds=60
 //! ```
 //!
-//! Every setting but the last three names columns: of the bins, what they hold, how many devices they have, and their class; of the
+//! Every setting up to `only` names columns: of the bins, what they hold, how many devices they have, and their class; of the
 //! items, what one copy needs, how many devices, how many thousandths of each, and the classes that it may go to (`a|b`; all, if
 //! empty). With `fill`, items are drawn with repetition until they ask for so many percent of all devices. An item is worth the
-//! thousandths that it takes; with `value=1`, all items are worth the same.
+//! thousandths that it takes; with `value=1`, all items are worth the same. With `fragments=20`, a second stage keeps devices usable for
+//! the twenty shapes that most items have.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -18,7 +19,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use apportion_models::assignment::{
-    Assignment, Bin, DeviceNeed, Item, LadderOptions, Objective, Stage, Term, WHOLE_DEVICE, solve,
+    Assignment, Bin, DeviceNeed, Item, LadderOptions, Objective, Probe, Stage, Term, WHOLE_DEVICE,
+    solve,
 };
 use apportion_models::default_solver;
 
@@ -190,7 +192,38 @@ fn assignment(
         name: "placed".to_owned(),
         objective: Objective::Value(terms),
     }];
+    if let Some(n_probes) = settings.get("fragments") {
+        let probes = most_frequent(&made, n_probes.parse()?);
+        made.stages.push(Stage {
+            name: "fragments".to_owned(),
+            objective: Objective::Fragmentation(probes),
+        });
+    }
     Ok(made)
+}
+
+/// Demand, devices and bins.
+type Shape<'a> = (&'a [i64], &'a [DeviceNeed], &'a Arc<Vec<u32>>);
+
+/// The shapes that most items have, weighed by how many.
+fn most_frequent(assignment: &Assignment, n_probes: usize) -> Vec<Probe> {
+    let mut counts: BTreeMap<Shape<'_>, i64> = BTreeMap::new();
+    for item in &assignment.items {
+        if !item.devices.is_empty() {
+            let shape = (&*item.demand, &*item.devices, &item.eligible);
+            *counts.entry(shape).or_insert(0) += 1;
+        }
+    }
+    let mut shapes: Vec<(Shape<'_>, i64)> = counts.into_iter().collect();
+    shapes.sort_by_key(|shape| -shape.1);
+    (shapes.into_iter().take(n_probes))
+        .map(|((demand, devices, eligible), weight)| Probe {
+            demand: demand.to_vec(),
+            devices: devices.to_vec(),
+            eligible: Arc::clone(eligible),
+            weight,
+        })
+        .collect()
 }
 
 /// The rows of the items, or a drawing of them.

@@ -1,11 +1,13 @@
 //! Bounds that need no search, so that anyone can recompute them.
 //!
 //! # Model
-//! `copies_ib` is how many copies of item `i` the empty bin `b` has room for (0 where it may not go; without limit if it asks for nothing; its devices count).
+//! `copies_ib` is how many copies of item `i` the empty bin `b` has room for (0 where it may not go;
+//! without limit if it asks for nothing; its devices count).
 //! `most_i = min(count_i, sum_b copies_ib, for each limit: sum_g min(max - base_g, sum_{b in g} copies_ib))`; families of caps with
 //! the same items and disjoint bins count as limits.
 //!
-//! - Value: `sum_i value_i most_i` (where bins differ in value, the copies in the best of their bins); or, for prices `pi >= 0` of every bin and resource,
+//! - Value: `sum_i value_i most_i` (where bins differ in value, the copies in the best of their bins); or, for prices `pi >= 0`
+//!   of every bin and resource,
 //!   `sum_i most_i max(0, max_b (value_ib - pi_b . demand_i)) + sum_b pi_b . capacity_b` (see `prices`).
 //! - Worst share of a term: the least level `s` to which its groups must be filled to hold as many copies as plans that are at least as
 //!   good in the last value stage must place: all of them, but for `floor((most value - value reached) / least value of a copy)`.

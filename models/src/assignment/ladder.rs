@@ -1,4 +1,4 @@
-//! The ladder: construct, bound, solve exactly or improve, stage by stage.
+//! The ladder: construct, bound, solve exactly or improve (by patterns, moves and neighborhoods), stage by stage.
 //!
 //! # Guarantees
 //! - The placement breaks no rule, and is lexicographically at least as good as the constructive one and as the start.
@@ -86,7 +86,8 @@ impl LadderOptions {
 pub enum Proof {
     /// By counting; recomputed from the assignment alone.
     Combinatorial,
-    /// By prices of capacity (shape: bins x (resources, then kinds of device in thousandths)); recomputed from the assignment and the prices.
+    /// By prices of capacity (shape: bins x (resources, then kinds of device in thousandths)); recomputed from the assignment and
+    /// the prices.
     Multipliers(Vec<Vec<f64>>),
     /// By branch and bound; claimed by the solver.
     Search,

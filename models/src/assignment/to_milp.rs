@@ -2,11 +2,13 @@
 //!
 //! # Model
 //! Columns, in this order: `x[i,b]` for every item and eligible bin with room; then, where they are needed, the auxiliary columns
-//! `gang[name]` (binary), `least[name]` (a balance's smallest count), `lost[name]` and `short[name]` (a survival's largest group
-//! and what is missing), `worst[name]` (a loss's largest group), `opened[b]`, `used[name,g]` and `filled[b,n]` (binary; the bin holds its n-th set of copies), and `takes[i,b,k,d]` (copies of an item that take
-//! a part of a device).
-//! Rows: those of the [module](crate::assignment), `lost[name,g]`, `worst[name,g]` and `short[name]` that tie the auxiliary columns,
-//! `opened[i,b]`, `used[name,g,i,b]`, `used[name,g,all]`, `filled[b]` and `filled[i,b]`, `takes[i,b,k]` and `takes[i,b,k,d]` (`sum_d takes = count x x`, `takes <= x`), and `kept[stage]` for every earlier stage. Rows that cannot bind are left out.
+//! `gang[name]` (binary), `least[name]` (a balance's smallest count), `takes[i,b,k,d]` (copies of an item that take a part of a device),
+//! `lost[name]` and `short[name]` (a survival's largest group and what is missing), `worst[name]` (a loss's largest group), and, all
+//! binary, `opened[b]`, `used[name,g]` and `filled[b,n]` (the bin holds its n-th set of copies).
+//! Rows: those of the [module](crate::assignment); `takes[i,b,k]` and `takes[i,b,k,d]` (`sum_d takes = count x x`, `takes <= x`);
+//! `lost[name,g]`, `worst[name,g]`, `short[name]`, `opened[i,b]`, `used[name,g,i,b]`, `used[name,g,all]`, `filled[b]` and `filled[i,b]`
+//! that tie the auxiliary columns; and `kept[stage]` for every earlier stage. Rows that cannot bind are left out. Where no two copies
+//! can share a device, and each device is large enough for all or none, one row `device[b,k]` stands for those of the devices.
 //! A stage about fragmentation is exact where all that each bin may hold can be listed; bins with more add nothing to it, so that its
 //! program, and those of later stages, bound the values and do not reach them.
 //! The objective is the stage's, times [`StageModel::scale`]: worst shares have tiny coefficients, and whole ones are easier to prove.
