@@ -345,6 +345,10 @@ fn the_largest_numbers_that_a_snapshot_may_state_break_nothing() {
                     *amount = draw.one_of(&AMOUNTS);
                 }
             }
+            let wanted = job.tasks.iter().map(|task| task.instances).sum::<i64>();
+            if let Some(gang) = &mut job.gang {
+                gang.min_instances = gang.min_instances.min(wanted);
+            }
         }
         let cluster = cluster(&file);
         for mode in [Mode::Brokered, Mode::Greedy] {

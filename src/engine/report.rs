@@ -455,13 +455,7 @@ pub(super) fn share(
         return None;
     }
     let utility = state.utility(framework) as f64;
-    // Shares are accurate to about this.
     let apart = utility - fair.deserved;
-    let apart = if apart.abs() <= 1e-8 * fair.deserved {
-        0.0
-    } else {
-        apart
-    };
     let (borrowed, lent) = (apart.max(0.0), (-apart).max(0.0));
     Some(Share {
         weight: fair.weight,
