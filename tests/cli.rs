@@ -140,6 +140,17 @@ fn wrong_usage_is_2_and_says_what_is_possible() {
             "brokered, greedy",
         ),
         ("plan examples/shop.json --fairness maxmin", "nash"),
+        (
+            "plan examples/shop.json --online name --rule worst_fit",
+            "shadow_price",
+        ),
+        ("plan examples/shop.json --rule fgd", "--online"),
+        (
+            "plan examples/shop.json --online name --mode greedy",
+            "--mode",
+        ),
+        ("plan examples/shop.json --online nowhere.txt", "shuffled"),
+        ("plan - --online -", "only once"),
         ("plan examples/shop.json --deadline soon", "10s"),
         ("plan examples/shop.json --gap 2", "0.01"),
         ("plan examples/shop.json --threads 0", "1..=1024"),

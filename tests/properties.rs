@@ -85,6 +85,35 @@ fn the_plan_is_the_same_for_any_number_of_threads_and_any_order_of_the_input() {
     }
 }
 
+/// What breaks a rule where it runs, finds no better place and stays is no move, even where new instances of the same
+/// task are placed.
+#[test]
+fn what_goes_back_where_it_ran_is_not_listed_as_a_move() {
+    let mut file = common::write::snapshot(&["rack"]);
+    let dedicated = common::write::agent("a1", "r1", 8, 8);
+    file.agents.push(apportion_cluster::file::AgentFile {
+        dedicated: Some("others".to_owned()),
+        ..dedicated
+    });
+    file.agents.push(common::write::agent("a2", "r2", 2, 2));
+    file.frameworks
+        .push(common::write::framework("f", "service"));
+    let task = common::write::task(5, 1, 1);
+    file.jobs.push(common::write::job("job", "f", task));
+    file.placements
+        .push(apportion_cluster::file::PlacementFile {
+            job: "job".to_owned(),
+            task: "task".to_owned(),
+            agent: "a1".to_owned(),
+            instances: 3,
+            devices: Vec::new(),
+        });
+    for mode in [Mode::Brokered, Mode::Greedy] {
+        let plan = planned(&cluster(&file), &Options { mode, ..quiet() });
+        assert_eq!((plan.moves.len(), plan.placements.len()), (0, 2));
+    }
+}
+
 /// Names that sort alike change names only: the plan is the same letter for letter.
 #[test]
 fn agents_renamed_in_the_same_order_change_names_only() {

@@ -227,6 +227,9 @@ impl<'a> Run<'a> {
                     .warn("rule_broken_by_running", &cluster.task_name(task), text);
             }
         }
+        self.state
+            .released
+            .retain(|released| released.instances > 0);
     }
 
     fn report(mut self) -> PlanFile {

@@ -223,6 +223,27 @@ fn a_plan_is_applied_only_to_its_own_snapshot() {
 }
 
 #[test]
+fn tasks_arrive_one_at_a_time_in_the_order_of_a_file() {
+    let folder = workspace();
+    let order = folder.path().join("order.txt");
+    std::fs::write(&order, "# the shop first\nstorefront\nreports/worker\n").unwrap();
+    let line = "plan examples/shop.json --online order.txt --rule best_fit -o plan.json";
+    let told = run(folder.path(), line).expect(0);
+    for words in ["online, best_fit", "not arrived", "A decision:"] {
+        assert!(told.out.contains(words), "{words}:\n{}", told.out);
+    }
+    run(folder.path(), "verify examples/shop.json plan.json").expect(0);
+    let text = std::fs::read_to_string(folder.path().join("plan.json")).unwrap();
+    let plan: PlanFile = serde_json::from_str(&text).unwrap();
+    assert!(plan.fairness.is_none());
+    std::fs::write(&order, "storefrnt\n").unwrap();
+    let wrong = run(folder.path(), line).expect(2);
+    for words in ["order.txt:1:1", "did you mean `storefront`?"] {
+        assert!(wrong.err.contains(words), "{words}:\n{}", wrong.err);
+    }
+}
+
+#[test]
 fn a_deadline_covers_the_whole_run() {
     let folder = workspace();
     run(

@@ -530,5 +530,5 @@ fn an_instance_with_more_devices_than_any_agent_has_never_fits() {
         "{}",
         reason.text
     );
-    assert!(reason.text.ends_with("has 8"), "{}", reason.text);
+    assert!(reason.text.ends_with("has 8, 8 in all"), "{}", reason.text);
 }

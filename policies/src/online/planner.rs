@@ -256,14 +256,17 @@ impl Planner {
                 best.map(|(_, agent)| agent)
             }
             Selection::Uniform => {
-                let fitting: Vec<usize> = (0..scores.len())
-                    .filter(|&agent| scores[agent].is_some() && allowed(agent))
+                let mut fitting: Vec<usize> = (0..scores.len())
+                    .filter(|&agent| scores[agent].is_some())
                     .collect();
-                if fitting.is_empty() {
-                    None
-                } else {
-                    Some(fitting[self.random.below(fitting.len())])
+                // Draws until one is allowed: the same chance for each of those, without asking about all.
+                while !fitting.is_empty() {
+                    let agent = fitting.swap_remove(self.random.below(fitting.len()));
+                    if allowed(agent) {
+                        return Some(agent);
+                    }
                 }
+                None
             }
         }
     }

@@ -13,17 +13,23 @@ use crate::snapshot::{Fault, code};
 
 /// How tasks arrive one at a time.
 #[derive(clap::Args)]
-#[command(next_help_heading = "Online")]
 pub(super) struct Arguments {
     /// Let tasks arrive one at a time: by `name`, `shuffled` by the seed, or as a file lists them
     #[arg(
         long,
         value_name = "ORDER",
+        help_heading = "Online",
         conflicts_with_all = ["mode", "fairness", "gap", "dump_models", "solver", "isolate"]
     )]
     online: Option<PathBuf>,
     /// How an arriving task chooses among the agents where it may go [default: shadow_price]
-    #[arg(long, value_name = "RULE", requires = "online", value_parser = PossibleValuesParser::new(RULES))]
+    #[arg(
+        long,
+        value_name = "RULE",
+        help_heading = "Online",
+        requires = "online",
+        value_parser = PossibleValuesParser::new(RULES)
+    )]
     rule: Option<String>,
 }
 

@@ -137,8 +137,8 @@ fn shares(plan: &PlanFile) -> String {
                     percent(share.weight),
                     value(share.deserved),
                     value(share.utility),
-                    value(share.borrowed),
-                    value(share.lent),
+                    value(apart(share.borrowed, share.deserved)),
+                    value(apart(share.lent, share.deserved)),
                 ]),
                 None => row.extend(["-", "-", "-", "-", "-"].map(str::to_owned)),
             }
@@ -461,4 +461,13 @@ fn footer(plan: &PlanFile, snapshot: &str, written: Option<&str>) -> String {
 
 fn heading(text: &str) -> String {
     format!("{}\n", styled(Tone::Heading, text))
+}
+
+/// A difference to what is deserved, but for what shares are inaccurate by.
+fn apart(difference: f64, deserved: f64) -> f64 {
+    if difference > 1e-6 * deserved {
+        difference
+    } else {
+        0.0
+    }
 }
