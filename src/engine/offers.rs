@@ -140,7 +140,7 @@ fn sketch(
     let cluster = state.cluster;
     let open = cluster.agent_indices().filter(|&agent| {
         let agent = cluster.agent(agent);
-        !agent.cordoned && !(spare_devices && !agent.devices.is_empty())
+        !agent.cordoned && (!spare_devices || agent.devices.is_empty())
     });
     let offers = open.map(|agent| Offer {
         agent,

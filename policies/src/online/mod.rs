@@ -7,10 +7,10 @@
 //! |---|---|
 //! | describe agents and tasks | [`Agent`], [`Shape`], [`Fleet`] |
 //! | say what arrives, and how often | [`Population`] |
-//! | choose how to place | [`rule`], [`RULES`]; a rule of one's own implements [`Rule`] |
+//! | choose how to place | [`rule()`], [`RULES`]; a rule of one's own implements [`Rule`] |
 //! | place, adopt what runs, remove | [`Planner`] |
 //! | place only where rules of one's own allow it | [`Planner::place_where`] |
-//! | measure | [`arrivals`], and `cargo run --release -p apportion-policies --example openb` |
+//! | measure | [`arrivals()`], and `cargo run --release -p apportion-policies --example openb` |
 //!
 //! # Rules
 //!

@@ -179,7 +179,7 @@ fn where_only_some_agents_are_allowed_the_best_of_them_is_chosen_and_none_is_ref
 fn an_agent_in_use_is_as_if_its_tasks_had_been_adopted() {
     let half = shape(1000, 1, 500);
     let in_use = Agent::in_use(vec![9000], vec![6000], vec![0, 500, 1000], None, [&half; 3]);
-    let mut adopted = planner("clustering", &[agent(9000, 3)], &[half.clone()]);
+    let mut adopted = planner("clustering", &[agent(9000, 3)], std::slice::from_ref(&half));
     for device in [0, 0, 1] {
         adopted.adopt(0, 0, &[device]).unwrap();
     }
