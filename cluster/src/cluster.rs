@@ -25,7 +25,7 @@ pub struct Cluster {
     pub fairness: Fairness,
     /// Resource names in ascending order; every [`Quantities`] has this shape.
     pub resources: Vec<String>,
-    /// Kinds of devices, ascending. Each is a resource too, see [`device_resource`](crate::device_resource).
+    /// Kinds of devices, ascending. Each is a resource too, see [`device_resource`].
     pub devices: Vec<String>,
     /// Failure-domain levels: first the declared ones, then those that only a
     /// rule names (an attribute used as a level); each part by name.
