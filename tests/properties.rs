@@ -387,3 +387,52 @@ fn the_largest_numbers_that_a_snapshot_may_state_break_nothing() {
     }
     assert!(partial > 20, "{partial} of 120 plans are partial");
 }
+
+/// Devices, parts of them, and models that differ in speed: the verifier accepts every plan, whatever the number of
+/// threads and the order of the input, and planning the applied plan again moves nothing.
+#[test]
+fn plans_with_devices_hold_and_stay() {
+    let (mut parts, mut several, mut waiting) = (0, 0, 0);
+    for (seed, size) in (0..60).map(|seed| (seed, if seed % 10 == 9 { WIDE } else { SMALL })) {
+        let file = random::with_devices(seed, size);
+        let cluster = cluster(&file);
+        let plan = planned(&cluster, &quiet());
+        planned(
+            &cluster,
+            &Options {
+                mode: Mode::Greedy,
+                ..quiet()
+            },
+        );
+        let shuffled = common::cluster(&random::shuffled(&file, seed));
+        let parallel = Options {
+            threads: 2,
+            ..Options::default()
+        };
+        let again = without_timings(&planned(&shuffled, &parallel));
+        assert_eq!(without_timings(&plan), again, "seed {seed}");
+        let next = applied(&file, &cluster, &plan);
+        let later = planned(&common::cluster(&next), &quiet());
+        assert!(later.moves.is_empty(), "seed {seed}: {:?}", later.moves);
+        for placed in &plan.placements {
+            let stays = later.placements.contains(placed);
+            assert!(stays, "seed {seed}: {placed:?} is gone");
+        }
+        let uses = || plan.placements.iter().flat_map(|it| &it.devices);
+        parts += uses().filter(|it| it.milli < 1000).count();
+        several += plan
+            .placements
+            .iter()
+            .filter(|it| it.devices.len() > 1)
+            .count();
+        waiting += plan
+            .unplaced
+            .iter()
+            .filter(|it| it.reason.rule == "devices[gpu]")
+            .count();
+    }
+    assert!(
+        parts > 100 && several > 20 && waiting > 5,
+        "{parts} {several} {waiting}"
+    );
+}

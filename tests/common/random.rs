@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use apportion_cluster::file::{
-    AgentFile, ConstraintsFile, FrameworkFile, GangFile, JobFile, LimitFile, MinAvailableFile,
-    PlacementFile, RoleFile, SnapshotFile, SpreadFile, TaskFile,
+    AgentFile, ConstraintsFile, DeviceNeedFile, DevicesFile, FrameworkFile, GangFile, JobFile,
+    LimitFile, MinAvailableFile, ModelFile, PlacementFile, RoleFile, SnapshotFile, SpreadFile,
+    TaskFile,
 };
 
 use super::{naive, write};
@@ -102,6 +103,53 @@ pub fn snapshot(seed: u64, size: Size) -> SnapshotFile {
     }
     if size.running && draw.once_in(2) {
         run_something(&mut draw, &mut file);
+    }
+    file
+}
+
+/// The same for the policy `ml`: agents with devices of two models, tasks that need several, or a part of one.
+pub fn with_devices(seed: u64, size: Size) -> SnapshotFile {
+    let mut draw = Draw(seed ^ 0x5eed);
+    let mut file = snapshot(
+        seed,
+        Size {
+            running: false,
+            ..size
+        },
+    );
+    for framework in &mut file.frameworks {
+        framework.policy = "ml".to_owned();
+        framework.parameters.clear();
+    }
+    for agent in &mut file.agents {
+        let count = draw.from(0, 3);
+        let model = draw.one_of(&["old", "new"]).to_owned();
+        agent.devices.extend((count > 0).then(|| DevicesFile {
+            name: "gpu".to_owned(),
+            model: Some(model),
+            count,
+        }));
+    }
+    for task in file.jobs.iter_mut().flat_map(|job| &mut job.tasks) {
+        if draw.once_in(4) {
+            continue;
+        }
+        let choices: &[(&str, i64)] = match draw.from(0, 3) {
+            0 => &[("new", 2000), ("old", 1000)],
+            1 => &[("old", 500)],
+            _ => &[],
+        };
+        let models = choices.iter().map(|&(model, throughput)| ModelFile {
+            model: model.to_owned(),
+            throughput,
+        });
+        let models: Vec<ModelFile> = models.collect();
+        task.devices.push(DeviceNeedFile {
+            name: "gpu".to_owned(),
+            count: draw.one_of(&[1, 1, 1, 2]),
+            milli: draw.one_of(&[1000, 1000, 300, 500, 600]),
+            models: (!models.is_empty()).then_some(models),
+        });
     }
     file
 }
