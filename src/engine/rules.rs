@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use apportion_cluster::{
-    AgentIdx, AttributeRule, Cluster, DomainIdx, GroupIdx, LevelIdx, Proposal, Running, Slice,
-    SpreadRule, Task, TaskIdx,
+    AgentIdx, AttributeRule, Cluster, DeviceNeed, DomainIdx, GroupIdx, LevelIdx, Proposal, Running,
+    Slice, SpreadRule, Task, TaskIdx,
 };
 
 /// The first rule that a proposal breaks, in words.
@@ -67,6 +67,7 @@ type UsableKey<'a> = (
     &'a [AttributeRule],
     Option<&'a [AgentIdx]>,
     &'a [String],
+    &'a [DeviceNeed],
 );
 
 /// What stays and what would be new.
@@ -136,6 +137,7 @@ impl<'a> After<'a> {
                 &of.attributes[..],
                 of.agents.as_deref(),
                 &of.tolerates[..],
+                &of.devices[..],
             );
             let usable = usable.entry(key).or_insert_with(|| {
                 let agents = cluster
