@@ -10,7 +10,9 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::{root, workspace};
+use super::root;
+#[cfg(all(unix, feature = "highs"))]
+use super::workspace;
 
 /// A command of a `console` block, with the output shown below it.
 struct Example {
