@@ -3,19 +3,16 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
-#[path = "common/ml.rs"]
-mod ml;
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use apportion::import::{Code, ImportError, Imported, dlrm, import, importers, openb, vm_topology};
-use apportion::snapshot::resolve_with;
+use apportion::snapshot::resolve;
 use apportion_cluster::Cluster;
 use apportion_cluster::file::{JobFile, SnapshotFile, TaskFile};
 
 /// The snapshot as a cluster: every name resolves, nothing is refused.
 fn resolved(file: &SnapshotFile) -> Cluster {
-    resolve_with(file, &ml::registry()).unwrap_or_else(|faults| panic!("{faults}"))
+    resolve(file).unwrap_or_else(|faults| panic!("{faults}"))
 }
 
 fn notes(imported: &Imported) -> Vec<(&str, &str)> {

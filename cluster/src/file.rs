@@ -202,7 +202,7 @@ pub struct TaskFile {
 pub struct DeviceNeedFile {
     /// Their kind.
     pub name: String,
-    /// How many different ones; 1 if absent.
+    /// How many different ones, 1 to 64; 1 if absent.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub count: i64,
     /// Thousandths of each, 1 to 1000; 1000 if absent.

@@ -21,6 +21,11 @@ pub trait Policy: Send + Sync {
     /// The name that snapshots use.
     fn name(&self) -> &str;
 
+    /// Whether answers name the single devices of each instance; tasks of other policies may not ask for any.
+    fn places_devices(&self) -> bool {
+        false
+    }
+
     /// Everything that is wrong with a framework's parameters.
     fn check(&self, cluster: &Cluster, framework: &Framework) -> Vec<ParameterFault>;
 

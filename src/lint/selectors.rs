@@ -82,7 +82,6 @@ fn nobody(subject: &Subject<'_>, index: TaskIdx, findings: &mut Findings) {
     let agents = &subject.cluster.agents;
     let cordoned = agents.iter().filter(|agent| agent.cordoned).count();
     let mut refused = [0; 4];
-    let mut kinds = BTreeSet::new();
     for agent in subject
         .cluster
         .agent_indices()
@@ -92,17 +91,10 @@ fn nobody(subject: &Subject<'_>, index: TaskIdx, findings: &mut Findings) {
         let reason = match subject.cluster.broken_rule(task, agent) {
             Some(Refusal::Dedicated(_)) => 0,
             Some(Refusal::NotNamed) => 1,
-            Some(Refusal::DeviceModel(need) | Refusal::TooFewDevices(need)) => {
-                kinds.insert(need.kind);
-                3
-            }
+            Some(Refusal::DeviceModel(_) | Refusal::TooFewDevices(_)) => 3,
             _ => 2,
         };
         refused[reason] += 1;
-    }
-    // One need for devices that no agent meets is a finding of its own.
-    if kinds.len() == 1 && refused[..3] == [0; 3] && cordoned == 0 {
-        return;
     }
     let devices = match refused[3] {
         0 => String::new(),

@@ -5,13 +5,11 @@ use std::collections::BTreeSet;
 use apportion::broker::agent_classes;
 use apportion::engine::{self, Options, apply};
 use apportion::lint::{self, code};
-use apportion::snapshot::{InputFaults, digest, parse, read_with, resolve_with};
+use apportion::snapshot::{InputFaults, digest, parse, resolve};
 use apportion_cluster::file::SnapshotFile;
 use apportion_cluster::plan::PlanFile;
 use apportion_cluster::{AgentIdx, Cluster, DeviceIdx, DeviceUse, FrameworkIdx, Refusal, TaskIdx};
 use apportion_policies::{Bid, View};
-
-use crate::ml::registry;
 
 const STORY: &str = r"
 version: apportion/v1
@@ -39,7 +37,7 @@ placements:
 ";
 
 fn read(text: &str) -> Result<Cluster, InputFaults> {
-    read_with(text.as_bytes(), &registry())
+    apportion::snapshot::read(text.as_bytes())
 }
 
 /// The story with `from` replaced by `to`.
@@ -412,10 +410,14 @@ fn lint_names_kinds_and_models_that_no_agent_has_and_needs_that_none_meets() {
     assert_eq!(action, "did you mean `A100`?");
     let kind = pending.replace("{name: gpu, milli", "{name: gppu, milli");
     let path = "jobs[0].tasks[0].devices[0].name".to_owned();
-    assert_eq!(codes(&kind), [(code::DEVICE, path), wish.clone()]);
+    let nobody = |task: usize| (code::NO_AGENT, format!("jobs[0].tasks[{task}].constraints"));
+    assert_eq!(
+        codes(&kind),
+        [(code::DEVICE, path), wish.clone(), nobody(0)]
+    );
     let many = pending.replace("count: 2, models", "count: 9, models");
     let path = "jobs[0].tasks[1].devices[1].count".to_owned();
-    assert_eq!(codes(&many), [wish, (code::NEVER_FITS, path)]);
+    assert_eq!(codes(&many), [wish, (code::NEVER_FITS, path), nobody(1)]);
 }
 
 #[test]
@@ -477,7 +479,7 @@ fn a_plan_that_is_applied_carries_its_devices_over() {
     .unwrap();
     let next = apply(&file, &cluster, &plan).unwrap();
     assert_eq!(next.placements, placements);
-    let next = resolve_with(&next, &registry()).unwrap();
+    let next = resolve(&next).unwrap();
     let held: Vec<i64> = next.running_devices[2]
         .devices
         .iter()
@@ -515,10 +517,7 @@ jobs: [{{id: j, framework: train, tasks: [{{id: t, devices: [{{name: gpu{models}
 fn an_instance_with_more_devices_than_any_agent_has_never_fits() {
     let text = pending("count: 2, models", "count: 9, models");
     let cluster = read(&text.replace("instances: 4", "instances: 0")).unwrap();
-    let options = Options {
-        policies: registry(),
-        ..Options::default()
-    };
+    let options = Options::default();
     let plan = engine::plan(&cluster, &options).unwrap();
     let reason = &plan.unplaced[0].reason;
     assert_eq!(
@@ -531,4 +530,62 @@ fn an_instance_with_more_devices_than_any_agent_has_never_fits() {
         reason.text
     );
     assert!(reason.text.ends_with("has 8, 8 in all"), "{}", reason.text);
+}
+
+#[test]
+fn an_instance_needs_at_most_as_many_devices_as_an_agent_may_have() {
+    let text = |count: &str| pending("count: 2, models", &format!("count: {count}, models"));
+    assert!(read(&text("64")).is_ok());
+    for count in ["0", "65", "1000001"] {
+        let faults = read(&text(count)).unwrap_err().0;
+        let found: Vec<(&str, &str)> = faults
+            .iter()
+            .map(|fault| (fault.code, fault.path.as_str()))
+            .collect();
+        let path = "jobs[0].tasks[1].devices[1].count";
+        assert_eq!(found, [("E0303", path)], "{count}");
+    }
+}
+
+/// Sums of values stay exact also where every instance is on its fastest model.
+#[test]
+fn values_times_throughput_are_summed_exactly_or_refused() {
+    let text = |instances: i64, throughput: i64| {
+        format!(
+            r#"{{"version": "apportion/v1",
+"agents": [{{"id": "a", "devices": [{{"name": "gpu", "model": "M", "count": 8}}]}}],
+"frameworks": [{{"id": "f", "policy": "ml"}}],
+"jobs": [{{"id": "j", "framework": "f", "tasks": [{{"id": "t", "instances": {instances}, "value": 134217728,
+  "devices": [{{"name": "gpu", "models": [{{"model": "M", "throughput": {throughput}}}]}}]}}]}}]}}"#
+        )
+    };
+    // 2^26 x 2^27 is 2^53.
+    for (instances, throughput) in [(1 << 26, 1000), (1 << 16, 1_000_000), (1 << 26, 1)] {
+        let cluster = read(&text(instances, throughput)).unwrap();
+        let plan = engine::plan(&cluster, &Options::default()).unwrap();
+        assert!(plan.warnings.is_empty(), "{:?}", plan.warnings);
+    }
+    for (instances, throughput) in [((1 << 26) + 1, 1000), (1 << 26, 1001)] {
+        let faults = read(&text(instances, throughput)).unwrap_err().0;
+        assert_eq!(faults[0].code, "E0507", "{faults:?}");
+    }
+}
+
+/// Many instances of one shape in several tasks weigh no more in the fragmentation than a model may state.
+#[test]
+fn a_billion_of_one_shape_twice_is_planned() {
+    let task = |id: &str| {
+        format!(r#"{{"id": "{id}", "instances": 600000000, "devices": [{{"name": "gpu"}}]}}"#)
+    };
+    let text = format!(
+        r#"{{"version": "apportion/v1",
+"agents": [{{"id": "a", "devices": [{{"name": "gpu", "model": "M", "count": 3}}]}}],
+"frameworks": [{{"id": "f", "policy": "ml"}}],
+"jobs": [{{"id": "j", "framework": "f", "tasks": [{}, {}]}}]}}"#,
+        task("t"),
+        task("u")
+    );
+    let plan = engine::plan(&read(&text).unwrap(), &Options::default()).unwrap();
+    assert!(plan.warnings.is_empty(), "{:?}", plan.warnings);
+    assert_eq!(plan.placements.len(), 3);
 }

@@ -8,8 +8,6 @@ mod digest;
 mod generated;
 mod hostile;
 mod lint_rules;
-#[path = "../common/ml.rs"]
-mod ml;
 mod resolved;
 mod schema;
 mod speed;

@@ -69,6 +69,10 @@ impl Policy for Ml {
         "ml"
     }
 
+    fn places_devices(&self) -> bool {
+        true
+    }
+
     fn check(&self, _: &Cluster, framework: &Framework) -> Vec<ParameterFault> {
         let keys = framework.parameters.keys();
         keys.map(|key| ParameterFault {

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use apportion_cluster::{
     AgentDevices, AgentIdx, AttributeRule, DeviceNeed, DomainIdx, LevelIdx, Offer, TaskIdx,
 };
-use apportion_models::assignment::{Objective, Probe, Rate, Span, Stage, Term, Yield};
+use apportion_models::assignment::{
+    LARGEST_COUNT, Objective, Probe, Rate, Span, Stage, Term, Yield,
+};
 
 use crate::contract::StageRole;
 use crate::rules::{OwnStage, Tables, min_available, placed};
@@ -106,7 +108,7 @@ fn fragmentation(tables: &Tables<'_>) -> Option<OwnStage> {
             probes.push(tables.probe(task));
             probes.len() - 1
         });
-        probes[at].weight += wanted.instances;
+        probes[at].weight = (probes[at].weight + wanted.instances).min(LARGEST_COUNT);
     }
     // The rare shapes would say little more, and each costs as much as a common one.
     probes.sort_by_key(|probe| std::cmp::Reverse(probe.weight));

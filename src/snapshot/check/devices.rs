@@ -6,24 +6,19 @@ use apportion_cluster::file::{
     AgentFile, DeviceFile, DeviceNeedFile, PlacementFile, SnapshotFile, TaskFile,
 };
 use apportion_cluster::{MAX_DEVICES, WHOLE_DEVICE, device_resource};
+use apportion_policies::Registry;
 
-use super::values::{count, distinct, name};
+use super::values::{distinct, name};
 use crate::snapshot::code;
 use crate::snapshot::fault::Faults;
 use crate::snapshot::path::Path;
 use crate::snapshot::text;
 
 /// Highest throughput, in thousandths.
-const MAX_THROUGHPUT: i64 = 1_000_000;
-
-/// Whether a policy places instances on single devices; the others see totals only, and would overfill
-/// one device while another is free.
-fn places_devices(policy: &str) -> bool {
-    policy == "ml"
-}
+pub(super) const MAX_THROUGHPUT: i64 = 1_000_000;
 
 /// The devices of every agent and task.
-pub(super) fn devices(file: &SnapshotFile, faults: &mut Faults) {
+pub(super) fn devices(file: &SnapshotFile, registry: &Registry, faults: &mut Faults) {
     let totals = totals(file);
     let root = Path::Root;
     let list = root.key("agents");
@@ -32,16 +27,18 @@ pub(super) fn devices(file: &SnapshotFile, faults: &mut Faults) {
         of_agent(agent, &path.key("devices"), faults);
         plain(&agent.resources, &totals, &path, faults);
     }
-    let policies: HashMap<&str, &str> = file
+    // Policies that see totals only would overfill one device while another is free.
+    let see_totals: HashMap<&str, &str> = file
         .frameworks
         .iter()
         .map(|framework| (framework.id.as_str(), framework.policy.as_str()))
+        .filter(|(_, policy)| registry.get(policy).is_some_and(|it| !it.places_devices()))
         .collect();
     let list = root.key("jobs");
     for (index, job) in file.jobs.iter().enumerate() {
         let path = list.element(index, &job.id);
         let tasks = path.key("tasks");
-        let policy = policies.get(job.framework.as_str()).copied();
+        let policy = see_totals.get(job.framework.as_str()).copied();
         for (index, task) in job.tasks.iter().enumerate() {
             let path = tasks.element(index, &task.id);
             of_task(task, policy, &path.key("devices"), faults);
@@ -121,13 +118,12 @@ fn of_agent(agent: &AgentFile, list: &Path<'_>, faults: &mut Faults) {
     }
 }
 
+/// `policy` is that of its framework, if it places no single devices.
 fn of_task(task: &TaskFile, policy: Option<&str>, list: &Path<'_>, faults: &mut Faults) {
     if task.devices.is_empty() {
         return;
     }
-    if let Some(policy) = policy
-        && !places_devices(policy)
-    {
+    if let Some(policy) = policy {
         let cause = format!(
             "the policy {} does not place instances on single devices",
             text::quote(policy)
@@ -144,7 +140,11 @@ fn of_task(task: &TaskFile, policy: Option<&str>, list: &Path<'_>, faults: &mut 
 
 fn of_need(need: &DeviceNeedFile, path: &Path<'_>, faults: &mut Faults) {
     name(&need.name, &path.key("name"), faults);
-    count(need.count, 1, &path.key("count"), faults);
+    if !(1..=MAX_DEVICES).contains(&need.count) {
+        let cause = format!("{} is not in 1 to {MAX_DEVICES}", need.count);
+        let action = "state how many devices of this kind one instance needs";
+        faults.add(code::COUNT, &path.key("count"), cause, action);
+    }
     if !(1..=WHOLE_DEVICE).contains(&need.milli) {
         let cause = format!("{} is not in 1 to {WHOLE_DEVICE}", need.milli);
         let action = "state thousandths of one device: 1000 is all of it; `count` asks for several";
@@ -198,10 +198,10 @@ impl<'f> Held<'f> {
         if faults.lost("agents") {
             return;
         }
+        let Some(agent) = agent else { return };
         let list = path.key("devices");
         for (index, device) in placement.devices.iter().enumerate() {
             let path = list.element(index, &device.name);
-            let Some(agent) = agent else { continue };
             if on_agent(device, agent, &path, faults) {
                 self.add(placement, device, &path, faults);
             }

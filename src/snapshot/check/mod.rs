@@ -34,7 +34,7 @@ pub(super) fn check(file: &SnapshotFile, registry: &Registry, faults: &mut Fault
     accounts::frameworks(file, registry, faults);
     work::jobs(file, &names, faults);
     work::groups(file, faults);
-    devices::devices(file, faults);
+    devices::devices(file, registry, faults);
     placements::placements(file, &names, faults);
 }
 

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
-use apportion_cluster::MAX_QUANTITY;
 use apportion_cluster::file::{ConstraintsFile, JobFile, SnapshotFile, TaskFile};
+use apportion_cluster::{MAX_INSTANCES, MAX_QUANTITY};
 
 use super::Names;
+use super::devices::MAX_THROUGHPUT;
 use super::values::{amounts, count, distinct, name, suggestion};
 use crate::snapshot::code;
 use crate::snapshot::fault::Faults;
@@ -18,6 +19,9 @@ const MAX_VALUE: i64 = 1_000_000_000;
 /// Highest value of all instances together: utilities are sums of values, and every integer up to here is a
 /// floating-point number of its own.
 const MAX_TOTAL_VALUE: i128 = 1 << 53;
+
+/// Throughput, in thousandths, where nothing else is stated.
+const USUAL_SPEED: i128 = 1000;
 
 /// Jobs are distinct, belong to frameworks, and ask for what can be counted.
 pub(super) fn jobs(file: &SnapshotFile, names: &Names<'_>, faults: &mut Faults) {
@@ -56,16 +60,28 @@ pub(super) fn jobs(file: &SnapshotFile, names: &Names<'_>, faults: &mut Faults) 
 }
 
 fn total_value(file: &SnapshotFile, path: &Path<'_>, faults: &mut Faults) {
-    let tasks = || file.jobs.iter().flat_map(|job| &job.tasks);
-    let worth = |task: &TaskFile| i128::from(task.value.max(0)) * i128::from(task.instances.max(0));
-    let total: i128 = tasks().map(worth).sum();
+    // What is out of its own range is a fault of its own.
+    let worth = |task: &TaskFile| {
+        let value = i128::from(task.value.clamp(0, MAX_VALUE));
+        value * i128::from(task.instances.clamp(0, MAX_INSTANCES)) * fastest(task)
+    };
+    let tasks = file.jobs.iter().flat_map(|job| &job.tasks);
+    let total = tasks.map(worth).sum::<i128>() / USUAL_SPEED;
     if total > MAX_TOTAL_VALUE {
         let cause = format!(
-            "value x instances over all tasks is {total}, above the largest total, {MAX_TOTAL_VALUE}"
+            "value x instances over all tasks, on their fastest models, is {total}, above the largest total, {MAX_TOTAL_VALUE}"
         );
         let action = "state smaller values: only their ratios matter";
         faults.add(code::TOTAL_VALUE, path, cause, action);
     }
+}
+
+/// The largest throughput that a task states, at least the usual one.
+fn fastest(task: &TaskFile) -> i128 {
+    let models = task.devices.iter().filter_map(|need| need.models.as_ref());
+    let stated = models.flatten().map(|choice| i128::from(choice.throughput));
+    let sensible = stated.filter(|it| (1..=MAX_THROUGHPUT.into()).contains(it));
+    sensible.fold(USUAL_SPEED, i128::max)
 }
 
 fn framework(
