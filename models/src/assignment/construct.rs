@@ -41,7 +41,7 @@ pub struct Construction {
 ///
 /// # Guarantees
 /// The placement breaks no rule. When nothing stopped it, no single copy of an item can be added without breaking one, save copies of
-/// gangs that are not placed.
+/// gangs that are not placed, and copies whose devices are not found in time (see [`Assignment::pack`]).
 #[must_use]
 pub fn construct(assignment: &Assignment, start: Option<&Placement>, stop: &Stop) -> Construction {
     construct_by(Preference::LeastHarm, assignment, start, stop)
@@ -356,15 +356,19 @@ impl<'s> Filler<'s> {
             }
             let copies = step(tally, item, key.bin, divisions);
             let worst = self.worst(tally, item);
-            tally.change(item, key.bin, copies);
-            log.push((item, key.bin, copies));
-            if tally.remaining(item) == 0 {
-                break;
-            }
+            let copies = tally.add(item, key.bin, copies);
             let of_cell = bins[cell]
                 .as_mut()
                 .expect("the cell's best bin came from its heap");
             of_cell.pop();
+            if copies == 0 {
+                heap.push(Reverse((self.cell_key(tally, divisions, cell), cell)));
+                continue;
+            }
+            log.push((item, key.bin, copies));
+            if tally.remaining(item) == 0 {
+                break;
+            }
             of_cell.push(Reverse(self.bin_key(tally, item, key.bin, &divisions.fine)));
             if self.worst(tally, item) == worst {
                 heap.push(Reverse((self.cell_key(tally, divisions, cell), cell)));

@@ -5,10 +5,10 @@
 //! ones; what the copies take of a device is at most what is free of it. Two halves share a device, two copies of six tenths do not.
 //!
 //! # Guarantees
-//! [`Assignment::pack`] depends on the counts alone. It first gives the largest needs to the tightest devices that are large enough, and
-//! searches through every other way when that gets stuck. Devices of which equally much is free are interchangeable, and a state that has
-//! failed is not looked at again. Counts whose search does not end after [`LARGEST_SEARCH`] states, or would have more than
-//! [`LARGEST_SEARCHED`] copies, are taken to have no packing.
+//! [`Assignment::pack`] depends on the counts alone. It first gives the largest needs to the tightest devices that are large enough, then to
+//! those of which most is free, and searches through every other way when both get stuck. Devices of which equally much is free are interchangeable, and a state that has
+//! failed is not looked at again. Counts whose search does not end after [`LARGEST_SEARCH`] states, or would take more than
+//! [`LARGEST_SEARCHED`] devices, are taken to have no packing.
 
 use std::collections::BTreeSet;
 
@@ -21,8 +21,8 @@ pub const LARGEST_DEVICES: usize = 64;
 /// States that the search for a packing looks at.
 pub const LARGEST_SEARCH: usize = 20_000;
 
-/// Copies of one bin and kind that are searched through; of more, only the first way is tried.
-pub const LARGEST_SEARCHED: usize = 512;
+/// Devices taken in one bin, of one kind, by copies that are searched through; of more, only the quick ways are tried.
+const LARGEST_SEARCHED: usize = 512;
 
 /// The devices of one copy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +36,8 @@ pub struct Packed {
 impl Assignment {
     /// Which devices each copy takes when the bin holds `counts` (item and copies), or `None` if there are none for them.
     ///
-    /// The answer has the copies in the order of `counts`.
+    /// The answer has the copies in the order of `counts`. A packing that is hard to find may be missed: after [`LARGEST_SEARCH`] states
+    /// of the search, and beyond 512 devices taken, there is said to be none.
     #[must_use]
     pub fn pack(&self, bin: u32, counts: &[(u32, i64)]) -> Option<Vec<Packed>> {
         let copies = (counts.iter()).flat_map(|&(item, n)| (0..n).map(move |_| item));
@@ -205,8 +206,12 @@ fn pack_kind(free: &[i64], wants: &[Want]) -> Option<Vec<Vec<Vec<usize>>>> {
     let sequence: Vec<usize> = (order.iter())
         .flat_map(|&at| std::iter::repeat_n(at, wants[at].copies))
         .collect();
-    let chosen = tightest(free, wants, &sequence).or_else(|| {
-        if sequence.len() > LARGEST_SEARCHED {
+    let n_taken: usize = sequence.iter().map(|&want| wants[want].count).sum();
+    let quick = quickly(free, wants, &sequence, |free| free)
+        .or_else(|| quickly(free, wants, &sequence, |free| -free));
+    let chosen = quick.or_else(|| {
+        // The search goes one level deeper for each device that is taken.
+        if n_taken > LARGEST_SEARCHED {
             return None;
         }
         let mut search = Search {
@@ -262,8 +267,13 @@ fn may_have_room(free: &[i64], wants: &[Want], order: &[usize]) -> bool {
     true
 }
 
-/// Every copy in turn on the tightest devices that are large enough.
-fn tightest(free: &[i64], wants: &[Want], sequence: &[usize]) -> Option<Vec<Vec<usize>>> {
+/// Every copy in turn on the devices that are large enough, those first of which the least is free by `order`.
+fn quickly(
+    free: &[i64],
+    wants: &[Want],
+    sequence: &[usize],
+    order: impl Fn(i64) -> i64,
+) -> Option<Vec<Vec<usize>>> {
     let mut free = free.to_vec();
     let mut chosen = Vec::with_capacity(sequence.len());
     for &want in sequence {
@@ -272,7 +282,7 @@ fn tightest(free: &[i64], wants: &[Want], sequence: &[usize]) -> Option<Vec<Vec<
         if devices.len() < count {
             return None;
         }
-        devices.sort_by_key(|&at| (free[at], at));
+        devices.sort_by_key(|&at| (order(free[at]), at));
         devices.truncate(count);
         devices.sort_unstable();
         devices.iter().for_each(|&at| free[at] -= milli);
@@ -321,6 +331,9 @@ impl Search<'_> {
 
     /// Extends `taken` to all devices of the next copy, in every way up to interchangeable devices, and places the rest.
     fn choose(&mut self, free: &mut Vec<i64>, want: Want, taken: &mut Vec<usize>) -> bool {
+        if self.failed.len() >= LARGEST_SEARCH {
+            return false;
+        }
         if taken.len() == want.count {
             let mut devices = taken.clone();
             devices.sort_unstable();

@@ -95,8 +95,8 @@ fn solve_stage(
     let start = model.encode(&part.assignment, current);
     let outcome = run.call(
         &model.milp,
-        start,
-        run.options.neighborhood_nodes,
+        Some(start),
+        Some(run.options.neighborhood_nodes),
         TIME_SHARE,
     )?;
     let placement = model.decode(&outcome.solution?);

@@ -10,6 +10,8 @@ use super::types::DeviceNeed;
 
 /// Numbers of copies up to this are tried one by one, and beyond them only the most.
 const SINGLE_COPIES: i64 = 12;
+/// The most copies of one item in a filling.
+const MOST_COPIES: i64 = 10_000;
 
 /// An item that may go into the bin.
 #[derive(Clone, Debug)]
@@ -168,13 +170,14 @@ fn extend(
 ) {
     let mut free = filling.free.clone();
     let mut value = filling.value;
-    for copies in 1..=candidate.most {
-        if !free.take(candidate.demand, candidate.devices) {
-            break;
-        }
+    let mut copies = 0;
+    let most = candidate.most.min(MOST_COPIES);
+    while copies < most && free.take(candidate.demand, candidate.devices) {
+        copies += 1;
         value += candidate.gain;
-        if copies > SINGLE_COPIES {
+        if copies > SINGLE_COPIES + 1 {
             next.pop();
+            steps.pop();
         }
         steps.push(Step {
             before: filling.step,

@@ -352,8 +352,8 @@ impl Run<'_> {
     pub(super) fn call(
         &mut self,
         model: &Arc<Milp>,
-        start: Vec<f64>,
-        nodes: i64,
+        start: Option<Vec<f64>>,
+        nodes: Option<i64>,
         share: u32,
     ) -> Option<Outcome> {
         let time = self.time().ok()?;
@@ -362,10 +362,10 @@ impl Run<'_> {
         }
         let limits = Limits {
             time: time.map(|time| time / share),
-            nodes: Some(nodes),
+            nodes,
             relative_gap: self.options.gap,
             seed: self.options.seed,
-            start: Some(start),
+            start,
             cancel: self.options.cancel.clone(),
         };
         match solve_guarded(&self.options.solver, model, &limits) {
@@ -464,7 +464,7 @@ impl Run<'_> {
         let stages_left = (self.assignment.stages.len() - stage) as u32;
         let size = model.columns.len().max(COLUMNS_FOR_ALL_NODES) as i64;
         let nodes = (self.options.nodes * COLUMNS_FOR_ALL_NODES as i64 / size).max(1);
-        let Some(outcome) = self.call(&model.milp, start, nodes, stages_left) else {
+        let Some(outcome) = self.call(&model.milp, Some(start), Some(nodes), stages_left) else {
             return;
         };
         if outcome.status == Status::Infeasible || outcome.status == Status::Unbounded {

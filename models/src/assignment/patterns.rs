@@ -79,7 +79,7 @@ fn repack(run: &mut Run<'_>, tally: &mut Tally<'_>, stage: usize, bins: &[u32]) 
         return None;
     }
     program.round(run, tally);
-    remove_incomplete(tally, program.items());
+    remove_incomplete(tally, &program);
     let placed = construct(tally.assignment, Some(&tally.placement()), &run.stop()).placement;
     // Copies that stay may need others that are gone now.
     if tally.assignment.faults(&placed).is_empty() {
@@ -89,8 +89,9 @@ fn repack(run: &mut Run<'_>, tally: &mut Tally<'_>, stage: usize, bins: &[u32]) 
 }
 
 /// Takes out all copies of gangs that are neither complete nor absent, as far as the items may be moved.
-fn remove_incomplete(tally: &mut Tally<'_>, items: &[u32]) {
-    for &item in items {
+fn remove_incomplete(tally: &mut Tally<'_>, program: &Program<'_>) {
+    let items = 0..tally.assignment.items.len() as u32;
+    for item in items.filter(|&item| program.is_free(item)) {
         let gang = tally.index.gang_of[item as usize];
         if gang.is_some_and(|gang| !tally.gang_holds(gang)) {
             let bins: Vec<(u32, i64)> = tally.at[item as usize]

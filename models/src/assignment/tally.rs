@@ -234,6 +234,8 @@ pub(super) struct Tally<'a> {
     free: Vec<i64>,
     /// What is free of each device, by bin and kind, in the bin's own packing of its counts.
     devices: Vec<Vec<Vec<i64>>>,
+    /// Bins whose counts have no packing that was found.
+    unpacked: BTreeSet<u32>,
     /// Copies in each bin.
     pub(super) load: Vec<i64>,
     /// Copies placed of each item.
@@ -264,6 +266,7 @@ impl<'a> Tally<'a> {
             devices: (assignment.bins.iter())
                 .map(|bin| bin.devices.clone())
                 .collect(),
+            unpacked: BTreeSet::new(),
             load: vec![0; assignment.bins.len()],
             placed: vec![0; n_items],
             at: vec![BTreeMap::new(); n_items],

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use apportion_models::assignment::{
-    Assignment, Bin, DeviceNeed, Item, LadderOptions, Objective, Placement, Proof, Stop, construct,
-    solve,
+    Assignment, Bin, DeviceNeed, Item, LadderOptions, Objective, Placement, Proof, Stage, Stop,
+    Term, construct, solve,
 };
 use apportion_models::backends::GoodLp;
 use apportion_models::{MilpSolver, default_solver};
@@ -328,4 +328,56 @@ fn a_deadline_is_kept_while_patterns_are_searched() {
     assert!(took < limit, "{took:?}");
     assert_eq!(assignment.faults(&solved.placement), []);
     assert_eq!(solved.failures, Vec::<String>::new());
+}
+
+/// Sixty-odd parts on eight devices: a packing exists, and neither the tightest devices first nor a search finds it soon.
+#[test]
+fn what_constructing_places_has_devices_even_where_they_are_hard_to_find() {
+    let needs = [
+        (94, 1, 7),
+        (154, 1, 4),
+        (253, 1, 9),
+        (103, 1, 4),
+        (11, 4, 7),
+        (45, 2, 4),
+        (31, 1, 12),
+        (218, 1, 1),
+        (178, 1, 12),
+        (69, 1, 6),
+    ];
+    let items: Vec<Item> = needs
+        .iter()
+        .enumerate()
+        .map(|(at, &(milli, count, copies))| Item {
+            name: format!("i{at}"),
+            count: copies,
+            devices: vec![DeviceNeed {
+                kind: 0,
+                count,
+                milli,
+            }],
+            eligible: Arc::new(vec![0]),
+            ..Item::default()
+        })
+        .collect();
+    let terms = (0..items.len() as u32).map(|item| Term { item, value: 1 });
+    let assignment = Assignment {
+        stages: vec![Stage {
+            name: "placed".to_owned(),
+            objective: Objective::Value(terms.collect()),
+        }],
+        items,
+        bins: vec![Bin {
+            name: "b".to_owned(),
+            devices: vec![vec![1000; 8]],
+            ..Bin::default()
+        }],
+        ..Assignment::default()
+    };
+    assignment.validate().unwrap();
+    let counts: Vec<(u32, i64)> = (0..).zip(needs.map(|need| need.2)).collect();
+    let packed = assignment.pack(0, &counts).expect("there is a packing");
+    assert_eq!(packed.len(), 66);
+    let placed = construct(&assignment, None, &Stop::default()).placement;
+    assert_eq!(assignment.faults(&placed), []);
 }

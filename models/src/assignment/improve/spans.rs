@@ -49,23 +49,28 @@ fn groups_to_leave(tally: &Tally<'_>, rule: u32) -> Vec<usize> {
 pub(super) fn leave_a_group(tally: &mut Tally<'_>, rule: u32, looks: &mut usize) -> bool {
     groups_to_leave(tally, rule)
         .into_iter()
-        .any(|group| leave(tally, rule, group, looks))
+        .any(|group| *looks > 0 && leave(tally, rule, group, looks))
 }
 
 fn leave(tally: &mut Tally<'_>, rule: u32, group: usize, looks: &mut usize) -> bool {
     let packing = tally.index.rules[rule as usize].packing(tally.assignment);
-    let mut copies: Vec<(u32, u32)> = Vec::new();
+    let mut inside: Vec<(u32, u32, i64)> = Vec::new();
     for &item in packing.items.iter() {
-        for (&bin, &n) in &tally.at[item as usize] {
+        for (&bin, &copies) in &tally.at[item as usize] {
             if tally.group(rule, bin) == Some(group) {
-                copies.extend(std::iter::repeat_n((item, bin), n as usize));
+                inside.push((item, bin, copies));
             }
         }
     }
+    let copies =
+        (inside.into_iter()).flat_map(|(item, bin, copies)| (0..copies).map(move |_| (item, bin)));
     let nothing = vec![0.0; tally.assignment.stages.len()];
     let mut gained = nothing.clone();
     let mut moved: Vec<(u32, u32, u32)> = Vec::new();
     for (item, from) in copies {
+        if *looks == 0 {
+            break;
+        }
         let eligible = &tally.assignment.items[item as usize].eligible;
         *looks = looks.saturating_sub(eligible.len());
         tally.change(item, from, -1);

@@ -11,9 +11,7 @@ use crate::assignment::ladder::Run;
 use crate::assignment::tally::Tally;
 use crate::assignment::types::Assignment;
 use crate::assignment::worth::Worth;
-use crate::guard::solve_guarded;
 use crate::milp::{ColumnKind, Milp, Sense};
-use crate::solver::Limits;
 
 /// Partial fillings kept while a pattern is searched for: first few, and when these find no more, many.
 const WIDTHS: [usize; 2] = [48, 300];
@@ -48,8 +46,8 @@ pub(super) struct Program<'a> {
     worth: Worth<'a>,
     /// Items that may be moved, ascending.
     items: Vec<u32>,
-    /// Items without a value so far: they make room, and are added at the end.
-    worthless: Vec<u32>,
+    /// Items of earlier stages, which stay where they are. Others without a value here make room, and are added at the end.
+    is_fixed: Vec<bool>,
     /// Copies of each that are not placed.
     counts: Vec<i64>,
     classes: Vec<Class>,
@@ -77,16 +75,11 @@ impl<'a> Program<'a> {
         if items.is_empty() {
             return None;
         }
-        let is_worthless =
-            |item: &u32| !is_fixed[*item as usize] && items.binary_search(item).is_err();
-        let worthless = (0..assignment.items.len() as u32)
-            .filter(is_worthless)
-            .collect();
         Some(Self {
             assignment,
             worth,
             counts: Vec::new(),
-            worthless,
+            is_fixed,
             items,
             classes: Vec::new(),
             patterns: Vec::new(),
@@ -100,10 +93,8 @@ impl<'a> Program<'a> {
     pub(super) fn empty(&mut self, tally: &mut Tally<'a>) {
         let mut current: Vec<(u32, u32, i64)> = Vec::new();
         for &bin in &self.bins {
-            let is_free = |item: &&u32| {
-                self.items.binary_search(item).is_ok() || self.worthless.binary_search(item).is_ok()
-            };
-            let inside = tally.inside[bin as usize].iter().filter(is_free);
+            let inside = tally.inside[bin as usize].iter();
+            let inside = inside.filter(|item| !self.is_fixed[**item as usize]);
             current.extend(inside.map(|&item| (item, bin, tally.at[item as usize][&bin])));
         }
         for &(item, bin, copies) in &current {
@@ -183,19 +174,7 @@ impl<'a> Program<'a> {
     /// Solves the linear program of the patterns that there are: its value, and how often each pattern is used.
     fn solve(&mut self, run: &mut Run<'_>) -> Option<(f64, Vec<(usize, f64)>)> {
         let (program, columns) = self.program(ColumnKind::Continuous);
-        let limits = Limits {
-            time: run.time().ok()?.map(|time| time / 2),
-            seed: run.options.seed,
-            cancel: run.options.cancel.clone(),
-            ..Limits::default()
-        };
-        let outcome = match solve_guarded(&run.options.solver, &Arc::new(program), &limits) {
-            Ok(outcome) => outcome,
-            Err(error) => {
-                run.fail("patterns", &error);
-                return None;
-            }
-        };
+        let outcome = run.call(&Arc::new(program), None, None, 2)?;
         let duals: Vec<f64> = outcome
             .row_duals?
             .iter()
@@ -218,7 +197,7 @@ impl<'a> Program<'a> {
         const TIME_SHARE: u32 = 4;
         let (program, columns) = self.program(ColumnKind::Integer);
         let start = vec![0.0; columns.len()];
-        let outcome = run.call(&Arc::new(program), start, NODES, TIME_SHARE);
+        let outcome = run.call(&Arc::new(program), Some(start), Some(NODES), TIME_SHARE);
         let Some(solution) = outcome.and_then(|outcome| outcome.solution) else {
             return;
         };
@@ -338,8 +317,9 @@ impl<'a> Program<'a> {
     }
 
     /// The items that may be moved, ascending.
-    pub(super) fn items(&self) -> &[u32] {
-        &self.items
+    /// Whether the item may be moved.
+    pub(super) fn is_free(&self, item: u32) -> bool {
+        !self.is_fixed[item as usize]
     }
 
     /// Whether bins of which not equally much is free are taken to be alike.
@@ -381,8 +361,7 @@ impl<'a> Program<'a> {
             let item = self.items[position as usize];
             for _ in 0..copies {
                 if tally.room(item, bin) > 0 {
-                    tally.change(item, bin, 1);
-                    self.counts[position as usize] -= 1;
+                    self.counts[position as usize] -= tally.add(item, bin, 1);
                 }
             }
         }

@@ -59,13 +59,28 @@ impl Tally<'_> {
         let counts = self.on_devices(bin);
         if let Some(devices) = self.assignment.free_devices(bin, &counts) {
             self.devices[bin as usize] = devices;
+            self.unpacked.remove(&bin);
         } else {
-            // The copies were found to fit one by one, but their search is too long: nothing more is added.
+            // There was room by the packing so far, but that is not the one of these counts, whose search is too long.
             self.devices[bin as usize]
                 .iter_mut()
                 .flatten()
                 .for_each(|free| *free = 0);
+            self.unpacked.insert(bin);
         }
+    }
+
+    /// Adds as many copies as there is room for, by [`Tally::room`], and says how many were: one or none, where the packing of more is
+    /// not found.
+    pub(in crate::assignment) fn add(&mut self, item: u32, bin: u32, copies: i64) -> i64 {
+        for copies in [copies, 1] {
+            self.change(item, bin, copies);
+            if !self.unpacked.contains(&bin) {
+                return copies;
+            }
+            self.change(item, bin, -copies);
+        }
+        0
     }
 
     /// How many more copies the devices of the bin have room for, `most` at most; of those that need the others moved, one.
