@@ -200,7 +200,9 @@ fn offer_everything(
     let Some(answer) = answer else { return false };
     record.stopped |= answer.solved.stopped.is_some() || effort == Effort::Construct;
     if !is_taken(state, &before, &answer, record) {
-        return false;
+        // It may be better by the policy's own order and yet place less in all. What fits beside what is there fits.
+        return answer.proposal.placements != before
+            && add(state, context, (&slice, budget), &before, record);
     }
     state.commit(framework, answer.proposal.clone());
     // A part of the demand may have been all that it was allowed: it may ask again.
@@ -209,16 +211,41 @@ fn offer_everything(
     true
 }
 
+/// Adds what fits beside what a framework placed, nothing rearranged; whether that is anything.
+fn add(
+    state: &mut State<'_>,
+    context: &Context<'_>,
+    (slice, budget): (&Slice<'_>, Option<i64>),
+    before: &[Running],
+    record: &mut Record,
+) -> bool {
+    let added = attempt(context, slice, budget, before, Effort::Sketch, false);
+    let Some(added) = added.filter(|added| {
+        placed_value(state, &added.proposal.placements) > placed_value(state, before)
+    }) else {
+        return false;
+    };
+    record.stopped |= added.solved.stopped.is_some();
+    state.commit(slice.framework, added.proposal);
+    record.attempted = None;
+    // Of a sketch nothing but the placement is known: the report looks at it anew.
+    record.last = None;
+    true
+}
+
+/// The value of placements.
+fn placed_value(state: &State<'_>, placements: &[Running]) -> i64 {
+    let values = placements.iter();
+    values
+        .map(|placed| state.cluster.task(placed.task).value * placed.instances)
+        .sum()
+}
+
 /// Whether an answer counts: it places more value; or, a few times per framework, it is better in a later
 /// stage.
 fn is_taken(state: &State<'_>, before: &[Running], answer: &Answer, record: &mut Record) -> bool {
-    let value = |placements: &[Running]| -> i64 {
-        placements
-            .iter()
-            .map(|placed| state.cluster.task(placed.task).value * placed.instances)
-            .sum()
-    };
-    let (had, has) = (value(before), value(&answer.proposal.placements));
+    let had = placed_value(state, before);
+    let has = placed_value(state, &answer.proposal.placements);
     if has != had || record.rearranged == MOST_REARRANGEMENTS {
         return has > had;
     }
