@@ -226,6 +226,14 @@ pub struct Running {
     pub instances: i64,
 }
 
+impl Agent {
+    /// Position in [`Agent::devices`] of those of a kind.
+    #[must_use]
+    pub fn device_position(&self, kind: DeviceIdx) -> Option<usize> {
+        self.devices.iter().position(|devices| devices.kind == kind)
+    }
+}
+
 impl Cluster {
     /// The agent at `agent`.
     #[must_use]
@@ -304,11 +312,17 @@ impl Cluster {
         needs.map(of_need).min().unwrap_or(1000)
     }
 
+    /// Position of the resource that totals the devices of a kind.
+    #[must_use]
+    pub fn device_total(&self, kind: DeviceIdx) -> Option<usize> {
+        let total = device_resource(&self.devices[kind.at()]);
+        self.resources.binary_search(&total).ok()
+    }
+
     /// Makes the totals of devices among an offer's resources those of the devices that it names.
     pub fn total_devices(&self, offer: &mut Offer) {
         for (devices, offered) in self.agent(offer.agent).devices.iter().zip(&offer.devices) {
-            let total = device_resource(&self.devices[devices.kind.at()]);
-            if let Ok(at) = self.resources.binary_search(&total) {
+            if let Some(at) = self.device_total(devices.kind) {
                 offer.resources.0[at] = offered.iter().sum();
             }
         }
@@ -318,9 +332,8 @@ impl Cluster {
     /// in [`Cluster::free_devices`], one agent); without limit if it needs none.
     #[must_use]
     pub fn device_copies(&self, task: &Task, agent: AgentIdx, free: &[Vec<i64>]) -> i64 {
-        let devices = &self.agent(agent).devices;
         let of_need = |need: &DeviceNeed| {
-            let at = devices.iter().position(|it| it.kind == need.kind);
+            let at = self.agent(agent).device_position(need.kind);
             let free = at
                 .and_then(|at| free.get(at))
                 .map_or(&[][..], Vec::as_slice);
@@ -332,8 +345,8 @@ impl Cluster {
     /// The devices of a kind on `agent`.
     #[must_use]
     pub fn devices_on(&self, agent: AgentIdx, kind: DeviceIdx) -> Option<&AgentDevices> {
-        let devices = &self.agent(agent).devices;
-        devices.iter().find(|devices| devices.kind == kind)
+        let agent = self.agent(agent);
+        agent.device_position(kind).map(|at| &agent.devices[at])
     }
 
     /// Thousandths that each device has free beside what runs. Shape: by agent, by position in
@@ -344,9 +357,8 @@ impl Cluster {
         let of = |agent: &Agent| agent.devices.iter().map(whole).collect();
         let mut free: Vec<Vec<Vec<i64>>> = self.agents.iter().map(of).collect();
         for running in &self.running_devices {
-            let devices = &self.agent(running.agent).devices;
             for held in &running.devices {
-                let at = devices.iter().position(|it| it.kind == held.kind);
+                let at = self.agent(running.agent).device_position(held.kind);
                 let at = at.expect("what runs holds devices that its agent has");
                 let index = usize::try_from(held.index).expect("devices are numbered from 0");
                 free[running.agent.at()][at][index] -= held.milli;

@@ -36,8 +36,7 @@ fn of<'d>(
     agent: AgentIdx,
     device: DeviceUse,
 ) -> Option<&'d mut i64> {
-    let kinds = &cluster.agent(agent).devices;
-    let at = kinds.iter().position(|it| it.kind == device.kind)?;
+    let at = cluster.agent(agent).device_position(device.kind)?;
     devices
         .get_mut(at)?
         .get_mut(usize::try_from(device.index).ok()?)

@@ -238,8 +238,7 @@ impl<'a> Run<'a> {
         let (cluster, options) = (self.context.cluster, self.context.options);
         let placements = report::final_placements(&self.state);
         let devices = report::final_devices(&self.state);
-        let mut unplaced = reasons::unplaced(&self.state, &placements);
-        online::explain_absence(cluster, &self.absent, &mut unplaced);
+        let unplaced = reasons::unplaced(&self.state, &placements, &self.absent);
         let audit = self.shares.as_ref().map(|shares| {
             let stop = || self.context.must_stop();
             broker::certify(cluster, &self.context.bids, shares, &placements, &stop)
@@ -260,7 +259,7 @@ impl<'a> Run<'a> {
                     &self.context,
                     framework,
                     record,
-                    &placements,
+                    (&placements, &devices),
                     share,
                 )
             });

@@ -8,7 +8,9 @@
 
 use std::collections::BTreeMap;
 
-use apportion_cluster::{AgentIdx, FrameworkIdx, Offer, Proposal, Quantities, Running, TaskIdx};
+use apportion_cluster::{
+    AgentIdx, Cluster, FrameworkIdx, Offer, Proposal, Quantities, Running, TaskIdx,
+};
 
 use super::context::Context;
 use super::devices::{self, Devices};
@@ -224,27 +226,10 @@ fn rounded_share(
 /// Gives every agent's leftovers to one framework that may use them.
 fn hand_out(state: &State<'_>, mut claimants: Vec<Claimant>, free: Free) -> Vec<FirstOffer> {
     let cluster = state.cluster;
-    let nothing = |agent: AgentIdx| Offer {
-        agent,
-        resources: Quantities::zero(cluster.resources.len()),
-        devices: devices::none(cluster, agent),
-    };
-    let mut offers: Vec<BTreeMap<AgentIdx, Offer>> = Vec::with_capacity(claimants.len());
-    for claimant in &claimants {
-        let mut own: BTreeMap<AgentIdx, Offer> = BTreeMap::new();
-        for placed in &claimant.witness.placements {
-            let offer = own
-                .entry(placed.agent)
-                .or_insert_with(|| nothing(placed.agent));
-            let demand = &cluster.task(placed.task).demand;
-            offer.resources.add(demand, placed.instances);
-        }
-        for held in &claimant.witness.devices {
-            let offer = own.entry(held.agent).or_insert_with(|| nothing(held.agent));
-            devices::add_to(cluster, &mut offer.devices, held);
-        }
-        offers.push(own);
-    }
+    let own = claimants.iter();
+    let mut offers: Vec<BTreeMap<AgentIdx, Offer>> = own
+        .map(|claimant| of_proposal(cluster, &claimant.witness))
+        .collect();
     let free = free.resources.into_iter().zip(free.devices);
     for (agent, (leftover, devices)) in cluster.agent_indices().zip(free) {
         let usable = || (0..claimants.len()).filter(|&c| claimants[c].usable[agent.at()]);
@@ -268,7 +253,9 @@ fn hand_out(state: &State<'_>, mut claimants: Vec<Claimant>, free: Free) -> Vec<
         });
         if let Some(best) = best {
             claimants[best].given += fraction(&leftover, &state.cluster.agent(agent).capacity);
-            let offer = offers[best].entry(agent).or_insert_with(|| nothing(agent));
+            let offer = offers[best]
+                .entry(agent)
+                .or_insert_with(|| nothing(cluster, agent));
             offer.resources.add(&leftover, 1);
             let offered = offer.devices.iter_mut().flatten();
             for (offered, left) in offered.zip(devices.iter().flatten()) {
@@ -285,6 +272,33 @@ fn hand_out(state: &State<'_>, mut claimants: Vec<Claimant>, free: Free) -> Vec<
             witness: claimant.witness.placements,
         });
     by_claimant.collect()
+}
+
+/// Offers of what the instances of a proposal hold, and no more.
+pub(super) fn of_proposal(cluster: &Cluster, proposal: &Proposal) -> BTreeMap<AgentIdx, Offer> {
+    let mut offers: BTreeMap<AgentIdx, Offer> = BTreeMap::new();
+    for placed in &proposal.placements {
+        let offer = offers
+            .entry(placed.agent)
+            .or_insert_with(|| nothing(cluster, placed.agent));
+        let demand = &cluster.task(placed.task).demand;
+        offer.resources.add(demand, placed.instances);
+    }
+    for held in &proposal.devices {
+        let offer = offers
+            .entry(held.agent)
+            .or_insert_with(|| nothing(cluster, held.agent));
+        devices::add_to(cluster, &mut offer.devices, held);
+    }
+    offers
+}
+
+fn nothing(cluster: &Cluster, agent: AgentIdx) -> Offer {
+    Offer {
+        agent,
+        resources: Quantities::zero(cluster.resources.len()),
+        devices: devices::none(cluster, agent),
+    }
 }
 
 /// The largest fraction of any resource of an agent that `part` is.

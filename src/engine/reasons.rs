@@ -5,13 +5,17 @@ use std::collections::BTreeMap;
 use apportion_cluster::plan::{Reason, Unplaced};
 use apportion_cluster::{
     AgentIdx, Cluster, DeviceNeed, DomainIdx, LimitRule, Refusal, Running, Task, TaskIdx,
-    WHOLE_DEVICE, device_resource,
+    WHOLE_DEVICE,
 };
 
 use super::state::State;
 
-/// Every task with instances that have no place, by task.
-pub(super) fn unplaced(state: &State<'_>, placements: &[Running]) -> Vec<Unplaced> {
+/// Every task with instances that have no place, by task; `absent` has the reason of tasks that never arrived.
+pub(super) fn unplaced(
+    state: &State<'_>,
+    placements: &[Running],
+    absent: &BTreeMap<TaskIdx, Reason>,
+) -> Vec<Unplaced> {
     let cluster = state.cluster;
     let mut placed = vec![0; cluster.tasks.len()];
     for placement in placements {
@@ -26,13 +30,15 @@ pub(super) fn unplaced(state: &State<'_>, placements: &[Running]) -> Vec<Unplace
         job: cluster.job(cluster.task(task).job).id.clone(),
         task: cluster.task(task).id.clone(),
         instances,
-        reason: Case {
-            state,
-            placements,
-            task,
-            instances,
-        }
-        .reason(),
+        reason: absent.get(&task).cloned().unwrap_or_else(|| {
+            let case = Case {
+                state,
+                placements,
+                task,
+                instances,
+            };
+            case.reason()
+        }),
     });
     unplaced.collect()
 }
@@ -231,8 +237,7 @@ impl Case<'_> {
     fn in_pieces(&self, agents: &[AgentIdx]) -> Option<Reason> {
         let cluster = self.cluster();
         let of_need = |need: &DeviceNeed, agent: AgentIdx| -> Option<(i64, i64)> {
-            let devices = &cluster.agent(agent).devices;
-            let at = devices.iter().position(|it| it.kind == need.kind)?;
+            let at = cluster.agent(agent).device_position(need.kind)?;
             let free = &self.state.free_devices[agent.at()][at];
             let enough = free.iter().filter(|&&free| free >= need.milli).count();
             Some((enough as i64, free.iter().sum()))
@@ -365,17 +370,10 @@ impl Case<'_> {
             .map(|&agent| have(agent))
             .min_by(|l, r| missing(l).total_cmp(&missing(r)));
         let best = best.unwrap_or_default();
-        let names = &self.cluster().resources;
-        let short = self
-            .of()
-            .demand
-            .0
-            .iter()
-            .zip(&best)
-            .zip(names)
-            .filter(|((need, have), _)| need > have && **need > 0);
-        let short: Vec<String> = short
-            .map(|((&need, &have), name)| self.short_of(name, have.max(0), need))
+        let needs = self.of().demand.0.iter().zip(&best).enumerate();
+        let short: Vec<String> = needs
+            .filter(|(_, (need, have))| need > have && **need > 0)
+            .map(|(resource, (&need, &have))| self.short_of(resource, have.max(0), need))
             .collect();
         if short.is_empty() {
             "its rules leave no room".to_owned()
@@ -387,10 +385,10 @@ impl Case<'_> {
 
 impl Case<'_> {
     /// What is short of one resource; whole devices are counted as such.
-    fn short_of(&self, resource: &str, have: i64, need: i64) -> String {
+    fn short_of(&self, resource: usize, have: i64, need: i64) -> String {
         let cluster = self.cluster();
         let whole = |it: &&DeviceNeed| {
-            device_resource(&cluster.devices[it.kind.at()]) == resource && it.milli == WHOLE_DEVICE
+            cluster.device_total(it.kind) == Some(resource) && it.milli == WHOLE_DEVICE
         };
         match self.of().devices.iter().find(whole) {
             Some(devices) => format!(
@@ -399,7 +397,7 @@ impl Case<'_> {
                 have / WHOLE_DEVICE,
                 devices.count
             ),
-            None => format!("{resource}: {have} free, needs {need}"),
+            None => format!("{}: {have} free, needs {need}", cluster.resources[resource]),
         }
     }
 }

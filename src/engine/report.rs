@@ -9,11 +9,10 @@ use apportion_cluster::plan::{
     StageSense, Unplaced,
 };
 use apportion_cluster::{
-    AgentIdx, Cluster, FrameworkIdx, Offer, Running, RunningDevices, Slice, TaskIdx,
-    device_resource,
+    AgentIdx, Cluster, DeviceIdx, FrameworkIdx, Offer, Running, RunningDevices, Slice, TaskIdx,
 };
 use apportion_models::Sense;
-use apportion_models::assignment::{self, StageAnswer, Stop};
+use apportion_models::assignment::{self, Placement, StageAnswer};
 use apportion_policies::{Formulation, StageRole, Standing};
 
 use super::context::Context;
@@ -176,7 +175,7 @@ pub(super) fn framework(
     context: &Context<'_>,
     framework: FrameworkIdx,
     record: &Record,
-    placements: &[Running],
+    (placements, devices): (&[Running], &[RunningDevices]),
     share: Option<Share>,
 ) -> FrameworkResult {
     let cluster = state.cluster;
@@ -195,7 +194,7 @@ pub(super) fn framework(
         demand: tasks.map(|&task| cluster.task(task).instances).sum(),
         stages,
         gap,
-        metrics: metrics(state, context, framework, &own),
+        metrics: metrics(state, context, framework, &own, devices),
         share,
     }
 }
@@ -205,12 +204,15 @@ fn metrics(
     context: &Context<'_>,
     framework: FrameworkIdx,
     own: &[Running],
+    devices: &[RunningDevices],
 ) -> BTreeMap<String, f64> {
     let Some(policy) = context.policy(framework) else {
         return BTreeMap::new();
     };
-    let mut devices = final_devices(state);
-    devices.retain(|held| context.cluster.framework_of(held.task) == framework);
+    let devices = devices.iter().cloned();
+    let devices: Vec<RunningDevices> = devices
+        .filter(|held| context.cluster.framework_of(held.task) == framework)
+        .collect();
     let standing = Standing {
         cluster: context.cluster,
         framework,
@@ -313,16 +315,9 @@ fn audited(
     let model = &formulation.assignment;
     let placement = solve::as_placement(&formulation, &state.added[slice.framework.at()]);
     let options = solve::ladder_options(context.options, context.options.deadline);
-    let stop = Stop {
-        deadline: options.deadline,
-        cancel: options.cancel.clone(),
-    };
-    let reduced = assignment::reduce(model);
-    let greedy = assignment::construct(&reduced.assignment, None, &stop);
-    let is_cut = greedy.stopped.is_some();
-    let greedy = reduced.unfold(&greedy.placement, None);
-    let mut answers = assignment::audit(model, &placement, &greedy, &options);
-    if is_cut {
+    let greedy = solve::construct_classes(model, &Placement::default(), context.options);
+    let mut answers = assignment::audit(model, &placement, &greedy.placement, &options);
+    if greedy.stopped.is_some() {
         // What the baseline reached in too little time is no measure.
         answers.iter_mut().for_each(|answer| answer.greedy = None);
     }
@@ -409,17 +404,8 @@ fn proof(
     let mut agents: BTreeMap<(usize, u64), Vec<String>> = BTreeMap::new();
     for (offer, prices) in slice.offers.iter().zip(prices) {
         let mut by_resource = prices[..slice.cluster.resources.len()].to_vec();
-        for (kind, price) in slice
-            .cluster
-            .devices
-            .iter()
-            .zip(&prices[by_resource.len()..])
-        {
-            if let Ok(total) = slice
-                .cluster
-                .resources
-                .binary_search(&device_resource(kind))
-            {
+        for (kind, price) in prices[by_resource.len()..].iter().enumerate() {
+            if let Some(total) = slice.cluster.device_total(DeviceIdx::of(kind)) {
                 by_resource[total] += price;
             }
         }

@@ -7,7 +7,8 @@ use std::time::Instant;
 
 use apportion_cluster::{Proposal, Quantities, Running, Slice};
 use apportion_models::assignment::{
-    Cap, LadderOptions, Placement, Solved, Stop, audit, construct, reduce, solve,
+    Assignment, Cap, Construction, LadderOptions, Placement, Solved, Stop, audit, construct,
+    reduce, solve,
 };
 use apportion_policies::{Formulation, Policy};
 
@@ -94,12 +95,17 @@ pub(super) fn answer(
 ) -> Result<Answer, String> {
     let start = as_placement(&formulation, start);
     let solved = match effort {
-        Effort::Sketch => sketch(&formulation, &start, options),
-        Effort::Construct => construct_only(
-            &formulation,
-            &start,
-            &ladder_options(options, options.deadline),
-        ),
+        Effort::Sketch => {
+            let constructed = construct_classes(&formulation.assignment, &start, options);
+            Solved {
+                placement: constructed.placement,
+                stages: Vec::new(),
+                greedy: Placement::default(),
+                stopped: constructed.stopped,
+                failures: Vec::new(),
+            }
+        }
+        Effort::Construct => construct_only(&formulation, &start, options),
         Effort::Ladder(deadline) => solve(
             &formulation.assignment,
             Some(&start),
@@ -148,31 +154,33 @@ pub(super) fn dump(options: &Options, framework: &str, answer: &Answer) {
     }
 }
 
-/// A constructive answer of which nothing but the placement is known.
-fn sketch(formulation: &Formulation, start: &Placement, options: &Options) -> Solved {
-    let stop = Stop {
+/// The constructive method over classes of alike items, which takes much less time where there are many alike.
+pub(super) fn construct_classes(
+    model: &Assignment,
+    start: &Placement,
+    options: &Options,
+) -> Construction {
+    let reduced = reduce(model);
+    let start = reduced.fold(start);
+    let constructed = construct(&reduced.assignment, Some(&start), &stop(options));
+    Construction {
+        placement: reduced.unfold(&constructed.placement, None),
+        ..constructed
+    }
+}
+
+/// What ends a constructive method: the deadline of the whole plan.
+fn stop(options: &Options) -> Stop {
+    Stop {
         deadline: options.deadline,
         cancel: options.cancel.clone(),
-    };
-    let reduced = reduce(&formulation.assignment);
-    let start = reduced.fold(start);
-    let constructed = construct(&reduced.assignment, Some(&start), &stop);
-    Solved {
-        placement: reduced.unfold(&constructed.placement, None),
-        stages: Vec::new(),
-        greedy: Placement::default(),
-        stopped: constructed.stopped,
-        failures: Vec::new(),
     }
 }
 
 /// The constructive method alone, as an answer of the ladder.
-fn construct_only(formulation: &Formulation, start: &Placement, options: &LadderOptions) -> Solved {
+fn construct_only(formulation: &Formulation, start: &Placement, options: &Options) -> Solved {
     let model = &formulation.assignment;
-    let stop = Stop {
-        deadline: options.deadline,
-        cancel: options.cancel.clone(),
-    };
+    let stop = stop(options);
     let added = construct(model, Some(start), &stop);
     let greedy = if start.is_empty() {
         added.placement.clone()
@@ -187,7 +195,12 @@ fn construct_only(formulation: &Formulation, start: &Placement, options: &Ladder
         added.placement
     };
     Solved {
-        stages: audit(model, &placement, &greedy, options),
+        stages: audit(
+            model,
+            &placement,
+            &greedy,
+            &ladder_options(options, options.deadline),
+        ),
         placement,
         greedy,
         stopped: added.stopped,

@@ -27,7 +27,9 @@ pub trait Importer: Sync {
     /// Which files it takes.
     fn inputs(&self) -> &'static str;
     /// What can be chosen; the first value of each is the default.
-    fn settings(&self) -> &'static [Setting];
+    fn settings(&self) -> &'static [Setting] {
+        &[]
+    }
 
     /// Imports files: pairs of a name and its bytes. `settings` holds a known value for each key given.
     ///

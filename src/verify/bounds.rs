@@ -27,6 +27,8 @@ pub(super) struct Reach<'a> {
     kept: BTreeMap<usize, i128>,
     /// `B_t`: the most of the pending instances that the task could place if it were alone.
     most: BTreeMap<usize, i128>,
+    /// What one more instance is worth on the fastest agent that it could be placed on, in thousandths; 0 for none.
+    best_worth: BTreeMap<usize, i128>,
     /// `U - V`: value in reach that the plan does not place.
     lost: i128,
     /// The same times speed in thousandths, every instance in reach at the best speed of its task.
@@ -36,11 +38,13 @@ pub(super) struct Reach<'a> {
 impl<'a> Reach<'a> {
     pub(super) fn of(state: &'a State<'a>, framework: usize) -> Self {
         let mut reach = Self::without_bounds(state, framework);
-        let most = reach
-            .tasks
-            .iter()
-            .map(|&task| (task, reach.most_alone(task)));
-        reach.most = most.collect();
+        for task in reach.tasks.clone() {
+            let copies = reach.copies(task);
+            let speeds = copies.iter().map(|&(agent, _)| state.speed(task, agent));
+            let worth = state.value(task) * speeds.max().unwrap_or(0);
+            reach.most.insert(task, reach.most_alone(task, &copies));
+            reach.best_worth.insert(task, worth);
+        }
         let placed = placed_value(state, framework, None, &state.placed);
         reach.lost = (reach.value_in_reach(None) - placed).max(0);
         reach.lost_worth = reach.worth_not_placed();
@@ -55,6 +59,7 @@ impl<'a> Reach<'a> {
             framework,
             kept: kept.collect(),
             most: BTreeMap::new(),
+            best_worth: BTreeMap::new(),
             lost: 0,
             lost_worth: 0,
             tasks,
@@ -126,12 +131,11 @@ impl<'a> Reach<'a> {
     }
 
     /// `B_t = min(P_t, sum_a copies, and per limit sum_g min(max(0, max - base_g), copies in g))`.
-    fn most_alone(&self, task: usize) -> i128 {
-        let copies = self.copies(task);
+    fn most_alone(&self, task: usize, copies: &[(usize, i128)]) -> i128 {
         let sum: i128 = copies.iter().map(|&(_, count)| count).sum();
         let mut most = self.pending(task).min(sum);
         for limit in self.limits(task) {
-            let by_domain = self.sum_by_domain(&copies, limit.rule.level.at());
+            let by_domain = self.sum_by_domain(copies, limit.rule.level.at());
             let within = by_domain
                 .iter()
                 .map(|(&domain, &sum)| sum.min(limit.room(domain)));
@@ -204,17 +208,10 @@ impl<'a> Reach<'a> {
         sum
     }
 
-    /// What one instance is worth on the fastest agent that it could be placed on, in thousandths.
-    fn best_worth(&self, task: usize) -> i128 {
-        let copies = self.copies(task).into_iter();
-        let speeds = copies.map(|(agent, _)| self.state.speed(task, agent));
-        self.state.value(task) * speeds.max().unwrap_or(0)
-    }
-
     fn worth_not_placed(&self) -> i128 {
         let mut lost = 0;
         for &task in &self.tasks {
-            lost += self.best_worth(task) * self.most[&task];
+            lost += self.best_worth[&task] * self.most[&task];
             for (&agent, &count) in &self.state.arriving[task] {
                 lost -= self.state.value(task) * self.state.speed(task, agent) * count;
             }
@@ -324,7 +321,7 @@ impl<'a> Reach<'a> {
         let kept: i128 = tasks.iter().map(|task| self.kept[task]).sum();
         let most: i128 = tasks.iter().map(|task| self.most[task]).sum();
         let movable = tasks.iter().filter(|task| self.most[task] > 0);
-        let cheapest = movable.map(|&task| self.best_worth(task).max(1)).min();
+        let cheapest = movable.map(|task| self.best_worth[task].max(1)).min();
         let missing = cheapest.map_or(0, |worth| self.lost_worth / worth);
         kept.max(kept + most - missing)
     }

@@ -54,10 +54,6 @@ impl Largest {
 pub struct Random;
 
 impl Rule for Random {
-    fn name(&self) -> &'static str {
-        "random"
-    }
-
     fn score(&self, _: Standing<'_>, _: &Shape) -> i64 {
         0
     }
@@ -92,10 +88,6 @@ impl Rule for Random {
 pub struct DotProduct(pub Largest);
 
 impl Rule for DotProduct {
-    fn name(&self) -> &'static str {
-        "dot_product"
-    }
-
     fn score(&self, standing: Standing<'_>, shape: &Shape) -> i64 {
         let (free, need) = (self.0.free(standing.agent), self.0.need(shape));
         let product = free[0] * need[0] + free[1] * need[1];
@@ -110,10 +102,6 @@ impl Rule for DotProduct {
 pub struct Clustering(pub Largest);
 
 impl Rule for Clustering {
-    fn name(&self) -> &'static str {
-        "clustering"
-    }
-
     fn score(&self, standing: Standing<'_>, shape: &Shape) -> i64 {
         if shape.devices == 0 {
             return 0;
@@ -137,10 +125,6 @@ impl Rule for Clustering {
 pub struct Packing;
 
 impl Rule for Packing {
-    fn name(&self) -> &'static str {
-        "packing"
-    }
-
     fn score(&self, standing: Standing<'_>, shape: &Shape) -> i64 {
         if shape.devices == 0 {
             return 0;
@@ -169,10 +153,6 @@ impl Rule for Packing {
 pub struct BestFit(pub Largest);
 
 impl Rule for BestFit {
-    fn name(&self) -> &'static str {
-        "best_fit"
-    }
-
     fn score(&self, standing: Standing<'_>, shape: &Shape) -> i64 {
         let (free, need) = (self.0.free(standing.agent), self.0.need(shape));
         let left = (free[0] - need[0]) * 0.5 + (free[1] - need[1]) * 0.5;

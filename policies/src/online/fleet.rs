@@ -56,7 +56,7 @@ impl Shape {
         self.amounts.get(resource).copied().unwrap_or(0)
     }
 
-    fn faults(&self, place: &str, n_amounts: usize, faults: &mut Vec<Fault>) {
+    pub(super) fn faults(&self, place: &str, n_amounts: usize, faults: &mut Vec<Fault>) {
         let mut fault = |code| faults.push(Fault::new(place.to_owned(), code));
         if self.amounts.len() != n_amounts {
             fault(FaultCode::AmountsDiffer {

@@ -140,10 +140,6 @@ impl GradientDescent {
 }
 
 impl Rule for GradientDescent {
-    fn name(&self) -> &'static str {
-        "fgd"
-    }
-
     fn worth(&self, agent: &Agent) -> f64 {
         fragmentation(&Room::of(agent), &self.typical)
     }

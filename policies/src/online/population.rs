@@ -19,7 +19,7 @@ impl Population {
     /// All weights that are not numbers above 0.
     pub fn new(weighted: &[(Shape, f64)]) -> Result<Self, Vec<Fault>> {
         let is_bad = |weight: f64| !(weight > 0.0 && weight.is_finite());
-        let faults: Vec<Fault> = weighted
+        let mut faults: Vec<Fault> = weighted
             .iter()
             .enumerate()
             .filter(|(_, (_, weight))| is_bad(*weight))
@@ -28,6 +28,13 @@ impl Population {
                 Fault::new(format!("population[{at}]"), FaultCode::Weight { have })
             })
             .collect();
+        for (at, (shape, _)) in weighted.iter().enumerate() {
+            shape.faults(
+                &format!("population[{at}]"),
+                shape.amounts.len(),
+                &mut faults,
+            );
+        }
         if !faults.is_empty() {
             return Err(faults);
         }

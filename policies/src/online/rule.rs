@@ -28,9 +28,6 @@ pub struct Standing<'a> {
 /// Scores are a function of one agent's state and one shape, so the planner keeps them until that agent
 /// changes. A rule never refuses: a task is refused only when it fits nowhere.
 pub trait Rule: Send + Sync {
-    /// The name under which the registry knows it.
-    fn name(&self) -> &'static str;
-
     /// What the rule keeps about an agent until that agent changes; 0 if it keeps nothing.
     fn worth(&self, agent: &Agent) -> f64 {
         let _ = agent;

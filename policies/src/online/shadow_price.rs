@@ -196,10 +196,6 @@ impl ShadowPrice {
 }
 
 impl Rule for ShadowPrice {
-    fn name(&self) -> &'static str {
-        "shadow_price"
-    }
-
     fn worth(&self, agent: &Agent) -> f64 {
         let (shape, devices) = (None, &[][..]);
         self.value(&Left {

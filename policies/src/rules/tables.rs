@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use apportion_cluster::{
     AgentIdx, AttributeRule, DomainIdx, JobIdx, LevelIdx, Offer, Quantities, Slice, Task, TaskIdx,
-    device_resource,
 };
 use apportion_models::assignment::{Bin, DeviceNeed, Item, Packing, Probe};
 
@@ -82,8 +81,7 @@ impl<'a> Tables<'a> {
         let cluster = self.slice.cluster;
         let mut demand = cluster.task(task).demand.0.clone();
         for need in &cluster.task(task).devices {
-            let total = device_resource(&cluster.devices[need.kind.at()]);
-            if let Ok(at) = cluster.resources.binary_search(&total) {
+            if let Some(at) = cluster.device_total(need.kind) {
                 demand[at] = 0;
             }
         }

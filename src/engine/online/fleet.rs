@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use apportion_cluster::{AgentIdx, Cluster, DeviceIdx, DeviceNeed, Task, device_resource};
+use apportion_cluster::{AgentIdx, Cluster, DeviceIdx, DeviceNeed, Task};
 use apportion_policies::online::{Agent, Fleet, Population, Shape};
 
 use super::super::state::State;
@@ -81,11 +81,9 @@ fn main_kind(cluster: &Cluster) -> Option<DeviceIdx> {
 /// Positions of the resources that the fleet counts: CPU first, which is what rules look at, and without the
 /// total of the devices that it knows one by one.
 fn columns(cluster: &Cluster, kind: Option<DeviceIdx>) -> Vec<usize> {
-    let total = kind.map(|kind| device_resource(&cluster.devices[kind.at()]));
+    let total = kind.and_then(|kind| cluster.device_total(kind));
     let names = &cluster.resources;
-    let mut columns: Vec<usize> = (0..names.len())
-        .filter(|&at| total.as_ref() != Some(&names[at]))
-        .collect();
+    let mut columns: Vec<usize> = (0..names.len()).filter(|&at| total != Some(at)).collect();
     columns.sort_by_key(|&at| names[at] != "cpu_milli");
     columns
 }

@@ -19,16 +19,17 @@ mod rules;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use apportion_cluster::plan::{OnlineOptions, Reason, Unplaced};
+use apportion_cluster::plan::{OnlineOptions, Reason};
 use apportion_cluster::{
-    AgentIdx, Cluster, DeviceIdx, DeviceNeed, DeviceUse, FrameworkIdx, JobIdx, Offer, Proposal,
-    Quantities, Running, RunningDevices, TaskIdx,
+    AgentIdx, Cluster, DeviceIdx, DeviceNeed, DeviceUse, FrameworkIdx, JobIdx, Proposal, Running,
+    RunningDevices, TaskIdx,
 };
 use apportion_policies::online::{Answer, Planner, rule};
 
 use super::EngineError;
 use super::context::Context;
 use super::devices::{self, Devices};
+use super::offers;
 use super::options::{Mode, Options, Progress};
 use super::state::State;
 use fleet::Mapped;
@@ -100,27 +101,6 @@ pub(super) fn plan_options(options: &Options) -> Option<OnlineOptions> {
         order: options.online.order.stated(),
         rule: options.online.rule.clone(),
     })
-}
-
-/// Gives tasks that never arrived that as their reason.
-pub(super) fn explain_absence(
-    cluster: &Cluster,
-    absent: &BTreeMap<TaskIdx, Reason>,
-    unplaced: &mut [Unplaced],
-) {
-    let by_name: BTreeMap<(&str, &str), &Reason> = absent
-        .iter()
-        .map(|(&task, reason)| {
-            let task = cluster.task(task);
-            let job = cluster.job(task.job).id.as_str();
-            ((job, task.id.as_str()), reason)
-        })
-        .collect();
-    for entry in unplaced {
-        if let Some(&reason) = by_name.get(&(entry.job.as_str(), entry.task.as_str())) {
-            entry.reason = reason.clone();
-        }
-    }
 }
 
 /// Nothing that runs is moved, not even what breaks a rule where it is.
@@ -303,18 +283,20 @@ impl<'a> Desk<'a> {
         while progressed && in_time {
             let before = self.placed.len();
             for (&task, open) in tasks.iter().zip(&open) {
-                while in_time && self.pending[task.at()] > 0 && self.place(task, open) {
+                while in_time && self.pending[task.at()] > 0 {
                     in_time = !context.out_of_time();
+                    if !in_time || !self.place(task, open) {
+                        break;
+                    }
                 }
             }
             progressed = self.placed.len() > before;
         }
-        let running = self.cluster.running.iter();
-        let own = running.filter(|it| self.cluster.task(it.task).job == job);
-        let running: i64 = own.map(|it| it.instances).sum();
-        let new = (self.placed.len() - first) as i64;
+        let tasks = self.cluster.job(job).tasks.iter();
+        let in_place = tasks.map(|&it| self.cluster.task(it).instances - self.pending[it.at()]);
+        let in_place: i64 = in_place.sum();
         let enough = self.cluster.job(job).gang_min.unwrap_or(0);
-        if running + new < enough {
+        if in_place < enough {
             self.take_back(first);
         }
         self.decided(begun.elapsed());
@@ -332,7 +314,7 @@ impl<'a> Desk<'a> {
             let agent = AgentIdx::of(agent);
             open.contains(agent)
                 && rules.allow(task, agent)
-                && others().all(|need| tightest(cluster, agent, need, free).is_some())
+                && cluster.device_copies(cluster.task(task), agent, &free[agent.at()]) > 0
         };
         let answer = self.planner.place_where(self.shape_of[task.at()], allowed);
         let Answer::Placed(decision) = answer.expect("the fleet knows the shape of every task")
@@ -412,8 +394,10 @@ impl<'a> Desk<'a> {
         }
         for (framework, mut held) in by_framework {
             held.sort_unstable();
-            state.record(framework, &taken(cluster, &held));
-            state.commit(framework, proposal(cluster, held));
+            let proposal = proposal(cluster, held);
+            let taken = offers::of_proposal(cluster, &proposal).into_values();
+            state.record(framework, &taken.collect::<Vec<_>>());
+            state.commit(framework, proposal);
         }
     }
 }
@@ -439,22 +423,6 @@ fn proposal(cluster: &Cluster, held: Vec<RunningDevices>) -> Proposal {
     }
 }
 
-/// What instances take of each agent, by agent.
-fn taken(cluster: &Cluster, held: &[RunningDevices]) -> Vec<Offer> {
-    let mut offers: BTreeMap<AgentIdx, Offer> = BTreeMap::new();
-    for instance in held {
-        let agent = instance.agent;
-        let offer = offers.entry(agent).or_insert_with(|| Offer {
-            agent,
-            resources: Quantities::zero(cluster.resources.len()),
-            devices: devices::none(cluster, agent),
-        });
-        offer.resources.add(&cluster.task(instance.task).demand, 1);
-        devices::add_to(cluster, &mut offer.devices, instance);
-    }
-    offers.into_values().collect()
-}
-
 /// The devices of one kind with the least left among those that will do, ties to the first; `None` if they are
 /// too few.
 fn tightest(
@@ -463,8 +431,7 @@ fn tightest(
     need: &DeviceNeed,
     free: &[Devices],
 ) -> Option<Vec<DeviceUse>> {
-    let kinds = &cluster.agent(agent).devices;
-    let at = kinds.iter().position(|it| it.kind == need.kind)?;
+    let at = cluster.agent(agent).device_position(need.kind)?;
     let free = &free[agent.at()][at];
     let mut usable: Vec<usize> = (0..free.len())
         .filter(|&index| free[index] >= need.milli)

@@ -24,7 +24,7 @@ use apportion_cluster::{MAX_DEVICES, MAX_INSTANCES, MAX_QUANTITY};
 
 use super::csv::{Columns, Faults, Record, Table};
 use super::notes::{Notes, codes};
-use super::{ImportError, Imported, Importer, Setting, named_files, stem};
+use super::{ImportError, Imported, Importer, named_files, stem};
 use crate::snapshot::text::quote;
 
 const INSTANCES: Columns = Columns {
@@ -249,10 +249,6 @@ impl Importer for Dlrm {
 
     fn inputs(&self) -> &'static str {
         "INSTANCES.csv NODES.csv; .gz"
-    }
-
-    fn settings(&self) -> &'static [Setting] {
-        &[]
     }
 
     fn import(

@@ -23,7 +23,7 @@ use apportion_cluster::{MAX_DEVICES, MAX_QUANTITY, WHOLE_DEVICE};
 
 use super::csv::{Columns, Faults, Record, Table};
 use super::notes::{Notes, codes};
-use super::{ImportError, Imported, Importer, Setting, named_files, stem};
+use super::{ImportError, Imported, Importer, named_files, stem};
 
 const NODES: Columns = Columns {
     needed: &["sn", "cpu_milli", "memory_mib", "gpu"],
@@ -232,10 +232,6 @@ impl Importer for Openb {
 
     fn inputs(&self) -> &'static str {
         "NODES.csv PODS.csv; .gz"
-    }
-
-    fn settings(&self) -> &'static [Setting] {
-        &[]
     }
 
     fn import(

@@ -26,7 +26,7 @@ use apportion_cluster::file::{AgentFile, FrameworkFile, JobFile, SnapshotFile, T
 
 use super::csv::{Columns, Faults, Record, Table};
 use super::notes::{Notes, codes};
-use super::{ImportError, Imported, Importer, Setting, named_files, stem};
+use super::{ImportError, Imported, Importer, named_files, stem};
 use crate::snapshot::text::quote;
 
 const SERVERS: Columns = Columns {
@@ -258,10 +258,6 @@ impl Importer for VmTopology {
 
     fn inputs(&self) -> &'static str {
         "SERVERS.csv RACKS.csv VMS.csv; .gz"
-    }
-
-    fn settings(&self) -> &'static [Setting] {
-        &[]
     }
 
     fn import(
