@@ -1,12 +1,15 @@
 # Short names for the scripts; each also runs by itself.
 
-.PHONY: setup test lint deny ci bench
+.PHONY: setup test soak lint deny ci bench
 
 setup: ## install what is missing, build, run the examples
 	./scripts/setup.sh
 
 test: ## every test, with HiGHS and without
 	./scripts/test.sh
+
+soak: ## property tests on new random inputs
+	./scripts/soak.sh
 
 lint: ## format, clippy, documentation
 	./scripts/lint.sh

@@ -428,7 +428,7 @@ fn odd_clusters_import_and_resolve() {
     let named = |kind: &str, controller: bool| json!({"metadata": {"ownerReferences": [{"kind": kind, "apiVersion": "v1", "name": "x", "controller": controller}]}});
     let mut shadowed = node("n1");
     shadowed["metadata"]["labels"] =
-        json!({"agent": "v", "zone": "here", "topology.kubernetes.io/zone": "z1"});
+        json!({"agent": "v", "zone": "here", "topology.kubernetes.io/zone": "z1", "": "nameless"});
     let list = json!({"kind": "List", "items": [
         shadowed, node("n2"), node("n1"),
         {"kind": "Deployment", "apiVersion": "apps/v1", "metadata": {"name": "d"}, "spec": {"containers": 3}},
@@ -438,6 +438,7 @@ fn odd_clusters_import_and_resolve() {
         pod("lost", json!({"spec": {"nodeName": "gone"}})),
         pod("leaving", json!({"metadata": {"deletionTimestamp": "2024-01-01T00:00:00Z"}})),
         pod("label", json!({"spec": {"nodeSelector": {"zone": "here"}}})),
+        pod("nameless", json!({"spec": {"nodeSelector": {"": "nameless"}}})),
         pod("nowhere", json!({"spec": {"affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": []}}}}})),
         pod("away", json!({"spec": {"nodeName": "n2", "nodeSelector": {"disk": "ssd"}}})),
         pod("big", json!({"spec": {"nodeName": "n2", "containers": [{"resources": {"requests": {"cpu": "9E", "memory": "-5Mi"}}}]}})),
@@ -454,8 +455,8 @@ fn odd_clusters_import_and_resolve() {
         ("job-renamed", &["a/x@Job", "a/x@StatefulSet"]),
         ("unknown-node", &["a/lost"]),
         ("terminating-unassigned", &["a/leaving"]),
-        ("label-set-aside", &["n1", "n1"]),
-        ("agents-list", &["a/label", "a/nowhere"]),
+        ("label-set-aside", &["n1", "n1", "n1"]),
+        ("agents-list", &["a/label", "a/nameless", "a/nowhere"]),
         ("no-node-matches", &["a/nowhere"]),
         ("running-breaks-rule", &["a/away"]),
         ("amount-capped", &["a/big", "a/big"]),

@@ -95,6 +95,7 @@ impl Nodes {
         let mut reserved: BTreeSet<String> =
             levels.iter().filter(|l| means_else(l)).cloned().collect();
         reserved.insert(AGENT.to_owned());
+        reserved.insert(String::new()); // Kubernetes has no such label, and a snapshot no such name.
         levels.push(AGENT.to_owned());
         for node in &list {
             for key in reserved.iter().filter(|key| node.labels.contains_key(*key)) {
