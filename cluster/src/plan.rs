@@ -219,6 +219,23 @@ pub struct Multiplier {
     pub resource: String,
     /// Price of one unit, at least 0.
     pub price: f64,
+    /// Of a resource that totals devices: a unit is not a thousandth, but a unit of what parts of a device weigh.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub weights: Vec<PartWeight>,
+}
+
+/// What a part of a device weighs; parts of other sizes weigh nothing.
+///
+/// A device holds as much weight as any parts have that fit into what is free of it.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(deny_unknown_fields)]
+pub struct PartWeight {
+    /// Thousandths of one device, 1 to 1000.
+    pub milli: i64,
+    /// Above 0, at most 1,000,000,000.
+    pub weight: i64,
 }
 
 /// A framework's share: what it deserves, was offered, took, and lent.

@@ -5,8 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use apportion_cluster::file::{DeviceFile, PlacementFile};
 use apportion_cluster::plan::{
-    FrameworkResult, Move, Multiplier, OfferFile, PlanStatus, Proof, Share, StageResult,
-    StageSense, Unplaced,
+    FrameworkResult, Move, Multiplier, OfferFile, PartWeight, PlanStatus, Proof, Share,
+    StageResult, StageSense, Unplaced,
 };
 use apportion_cluster::{
     AgentIdx, Cluster, DeviceIdx, FrameworkIdx, Offer, Running, RunningDevices, Slice, TaskIdx,
@@ -395,36 +395,53 @@ fn proof(
     proof: Option<&assignment::Proof>,
     unit: f64,
 ) -> (Option<Proof>, Option<Vec<Multiplier>>) {
-    let prices = match proof {
+    let all = match proof {
         None => return (None, None),
         Some(assignment::Proof::Combinatorial) => return (Some(Proof::Combinatorial), None),
         Some(assignment::Proof::Search) => return (Some(Proof::Search), None),
-        Some(assignment::Proof::Multipliers(prices)) => prices,
+        Some(assignment::Proof::Multipliers(all)) => all,
     };
-    let mut agents: BTreeMap<(usize, u64), Vec<String>> = BTreeMap::new();
-    for (offer, prices) in slice.offers.iter().zip(prices) {
+    let weights = |count: &assignment::Count| -> Vec<PartWeight> {
+        let weights = count.weights.iter();
+        weights
+            .map(|&(milli, weight)| PartWeight { milli, weight })
+            .collect()
+    };
+    let mut agents: BTreeMap<(usize, u64, Vec<PartWeight>), Vec<String>> = BTreeMap::new();
+    for (at, (offer, prices)) in slice.offers.iter().zip(&all.by_bin).enumerate() {
+        let id = &slice.cluster.agent(offer.agent).id;
         let mut by_resource = prices[..slice.cluster.resources.len()].to_vec();
         for (kind, price) in prices[by_resource.len()..].iter().enumerate() {
             if let Some(total) = slice.cluster.device_total(DeviceIdx::of(kind)) {
                 by_resource[total] += price;
             }
         }
-        let priced = by_resource.iter().map(|price| price / unit).enumerate();
-        for (resource, price) in priced.filter(|(_, price)| *price > 0.0) {
+        let plain = by_resource.into_iter().enumerate();
+        let mut priced: Vec<_> = plain.map(|(at, price)| (at, price, Vec::new())).collect();
+        let counts = all.counts_of[at]
+            .iter()
+            .map(|&count| &all.counts[count as usize]);
+        for count in counts {
+            if let Some(total) = slice
+                .cluster
+                .device_total(DeviceIdx::of(count.kind as usize))
+            {
+                priced.push((total, count.price, weights(count)));
+            }
+        }
+        for (resource, price, weights) in priced.into_iter().filter(|priced| priced.1 > 0.0) {
             // The bits of a positive number order as the number does.
-            let id = slice.cluster.agent(offer.agent).id.clone();
-            agents
-                .entry((resource, price.to_bits()))
-                .or_default()
-                .push(id);
+            let key = (resource, (price / unit).to_bits(), weights);
+            agents.entry(key).or_default().push(id.clone());
         }
     }
     let multipliers = agents
         .into_iter()
-        .map(|((resource, price), agents)| Multiplier {
+        .map(|((resource, price, weights), agents)| Multiplier {
             agents,
             resource: slice.cluster.resources[resource].clone(),
             price: f64::from_bits(price),
+            weights,
         });
     (Some(Proof::Multipliers), Some(multipliers.collect()))
 }

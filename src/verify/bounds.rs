@@ -4,8 +4,9 @@
 //! `copies[t,a]` is how many pending instances `O_a` holds where the task may go.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
-use apportion_cluster::plan::Multiplier;
+use apportion_cluster::plan::{Multiplier, PartWeight};
 
 use super::domains::CountedLimit;
 use super::report::Findings;
@@ -418,8 +419,8 @@ impl<'a> Reach<'a> {
         (needed, unit)
     }
 
-    /// `sum v K + sum_t B_t max(0, max_a (v_t - pi_a d_t)) + sum_a pi_a O_a`; absent where the prices
-    /// name something unknown or are negative, which is reported.
+    /// `sum v K + sum_t B_t max(0, max_a (v_t - pi_a d_t)) + sum_a pi_a O_a`, where parts of devices weigh what the
+    /// prices say; absent where the prices name something unknown or are negative, which is reported.
     pub(super) fn multipliers(
         &self,
         priority: Option<i64>,
@@ -427,14 +428,7 @@ impl<'a> Reach<'a> {
         findings: &mut Findings,
     ) -> Option<f64> {
         let prices = self.prices(prices, findings)?;
-        let priced = |agent: usize, amounts: &mut dyn Iterator<Item = f64>| -> f64 {
-            let prices = prices.get(&agent).map_or(&[][..], Vec::as_slice);
-            prices
-                .iter()
-                .zip(amounts)
-                .map(|(price, amount)| price * amount)
-                .sum()
-        };
+        let of_agent = |agent: usize| prices.get(&agent).into_iter().flatten();
         let mut sum = 0.0;
         for &task in self
             .tasks
@@ -447,41 +441,135 @@ impl<'a> Reach<'a> {
             let mut best = 0.0_f64;
             for (agent, _) in self.copies(task) {
                 let value = thousandths(self.state.value(task) * self.state.speed(task, agent));
-                let mut demand = self.state.demand(task).iter().map(|&need| need as f64);
-                best = best.max(value - priced(agent, &mut demand));
+                let paid = of_agent(agent).map(|price| price.price * self.needed(task, price));
+                best = best.max(value - paid.sum::<f64>());
             }
             sum += self.most[&task] as f64 * best;
         }
         for (&agent, offer) in &self.state.offers[self.framework] {
-            sum += priced(agent, &mut offer.iter().map(|&amount| amount as f64));
+            for price in of_agent(agent) {
+                sum += price.price * self.offered(agent, offer, price);
+            }
         }
         Some(sum)
     }
 
-    fn prices(
+    /// What an instance needs of what is priced.
+    fn needed(&self, task: usize, price: &Price<'_>) -> f64 {
+        let Some(parts) = &price.parts else {
+            return self.state.demand(task)[price.resource] as f64;
+        };
+        let needs = &self.state.cluster.tasks[task].devices;
+        let of_kind = needs.iter().filter(|need| need.kind.at() == parts.kind);
+        of_kind
+            .map(|need| i128::from(need.count) * parts.weight(need.milli))
+            .sum::<i128>() as f64
+    }
+
+    /// What an offer holds of what is priced.
+    fn offered(&self, agent: usize, offer: &[i128], price: &Price<'_>) -> f64 {
+        let Some(parts) = &price.parts else {
+            return offer[price.resource] as f64;
+        };
+        let devices = self.state.offered_devices[self.framework].get(&agent);
+        let of_kind = (devices.into_iter().flatten()).filter(|((kind, _), _)| *kind == parts.kind);
+        let held = of_kind.map(|(_, &milli)| parts.most[milli.clamp(0, 1000) as usize]);
+        held.sum::<i128>() as f64
+    }
+
+    fn prices<'p>(
         &self,
-        prices: &[Multiplier],
+        prices: &'p [Multiplier],
         findings: &mut Findings,
-    ) -> Option<BTreeMap<usize, Vec<f64>>> {
+    ) -> Option<BTreeMap<usize, Vec<Rc<Price<'p>>>>> {
         let names = &self.state.names;
-        let mut by_agent: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
+        let mut by_agent: BTreeMap<usize, Vec<Rc<Price<'p>>>> = BTreeMap::new();
         for it in prices {
             let resource = known_resource(names, &it.resource, "multipliers", findings)?;
+            let subject = &self.state.cluster.frameworks[self.framework].id;
             findings.check(Rule::Bound, it.price >= 0.0, || {
-                let subject = &self.state.cluster.frameworks[self.framework].id;
                 let text = format!("a price of {} is negative", it.resource);
                 (subject.clone(), 0.0, it.price, text)
             });
             if it.price < 0.0 {
                 return None;
             }
+            let parts = if it.weights.is_empty() {
+                None
+            } else {
+                let parts = self.parts(resource, &it.weights);
+                findings.check(Rule::Bound, parts.is_some(), || {
+                    let text = format!(
+                        "weights of parts of {}: it is no kind of device, or a weight or a size is out of range or there twice",
+                        it.resource
+                    );
+                    (subject.clone(), 0.0, it.weights.len() as f64, text)
+                });
+                Some(parts?)
+            };
+            let price = Rc::new(Price {
+                resource,
+                price: it.price,
+                parts,
+            });
             for agent in &it.agents {
                 let agent = known_agent(names, agent, "multipliers", findings)?;
-                let none = || vec![0.0; self.state.cluster.resources.len()];
-                by_agent.entry(agent).or_insert_with(none)[resource] += it.price;
+                by_agent.entry(agent).or_default().push(Rc::clone(&price));
             }
         }
         Some(by_agent)
+    }
+
+    /// What the parts of the devices that a resource totals weigh, if that is well stated.
+    fn parts<'p>(&self, resource: usize, weights: &'p [PartWeight]) -> Option<Parts<'p>> {
+        let cluster = self.state.cluster;
+        let total_of = |device: &String| format!("{device}_milli") == cluster.resources[resource];
+        let kind = cluster.devices.iter().position(total_of)?;
+        let sizes: BTreeSet<i64> = weights.iter().map(|it| it.milli).collect();
+        let in_range = |it: &PartWeight| {
+            (1..=1000).contains(&it.milli) && (1..=1_000_000_000).contains(&it.weight)
+        };
+        if sizes.len() < weights.len() || !weights.iter().all(in_range) {
+            return None;
+        }
+        // The most that parts weigh which fit into so many thousandths: the last one is of some size, or there is none.
+        let mut most = vec![0_i128; 1001];
+        for free in 1..=1000_usize {
+            most[free] = most[free - 1];
+            for it in weights {
+                if it.milli as usize <= free {
+                    let with = most[free - it.milli as usize] + i128::from(it.weight);
+                    most[free] = most[free].max(with);
+                }
+            }
+        }
+        Some(Parts {
+            kind,
+            weights,
+            most,
+        })
+    }
+}
+
+/// A published price.
+struct Price<'p> {
+    resource: usize,
+    price: f64,
+    parts: Option<Parts<'p>>,
+}
+
+/// What parts of the devices of a kind weigh.
+struct Parts<'p> {
+    kind: usize,
+    weights: &'p [PartWeight],
+    /// The most weight that fits into so many thousandths (shape: 0 to 1000).
+    most: Vec<i128>,
+}
+
+impl Parts<'_> {
+    fn weight(&self, milli: i64) -> i128 {
+        let found = self.weights.iter().find(|it| it.milli == milli);
+        found.map_or(0, |it| i128::from(it.weight))
     }
 }
 

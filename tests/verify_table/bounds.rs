@@ -1,10 +1,11 @@
 //! Bounds by counting and by prices: numbers by hand, and never one that a feasible plan beats.
 
 use apportion::verify::{Rule, verify};
-use apportion_cluster::plan::{Multiplier, PlanFile, Proof, StageSense};
+use apportion_cluster::plan::{Multiplier, PartWeight, PlanFile, Proof, StageSense};
 use apportion_cluster::{Cluster, LevelIdx, LimitRule, MinAvailable};
 
 use super::build::{self, PLACED};
+use super::devices;
 
 /// Claims `bound` for a stage with this proof, gaps included.
 fn claim(plan: &mut PlanFile, stage: &str, bound: f64, proof: Proof) {
@@ -95,6 +96,7 @@ fn prices_bound_the_value() {
             agents: ["a", "b", "c"].map(str::to_owned).to_vec(),
             resource: "cpu".to_owned(),
             price: 0.5,
+            weights: Vec::new(),
         }]);
         assert_eq!(accepts(&cluster, &plan), proved, "{bound}");
     }
@@ -102,6 +104,46 @@ fn prices_bound_the_value() {
     assert!(!accepts(&cluster, &plan), "prices are not negative");
     plan.frameworks[0].stages[0].multipliers = None;
     assert!(!accepts(&cluster, &plan), "a proof by prices needs prices");
+}
+
+#[test]
+fn weights_of_parts_bound_what_shares_devices() {
+    // Two instances want 600 of a device each, and one device is offered, as 1000 thousandths: thousandths let 1.67 of
+    // them in, weights that count each as a whole device only one.
+    let (cluster, mut plan) = devices::one_device(2, 600);
+    let price = |price: f64, weights: &[(i64, i64)]| Multiplier {
+        agents: vec!["a".to_owned()],
+        resource: "gpu_milli".to_owned(),
+        price,
+        weights: (weights.iter())
+            .map(|&(milli, weight)| PartWeight { milli, weight })
+            .collect(),
+    };
+    let mut accepted = |multiplier: Multiplier, bound: f64| {
+        claim(&mut plan, "placed", bound, Proof::Multipliers);
+        plan.frameworks[0].stages[0].multipliers = Some(vec![multiplier]);
+        accepts(&cluster, &plan)
+    };
+    assert!(!accepted(price(1.0 / 600.0, &[]), 1.0));
+    assert!(accepted(price(1.0 / 600.0, &[]), 1000.0 / 600.0));
+    assert!(accepted(price(1.0, &[(600, 1)]), 1.0));
+    assert!(!accepted(price(1.0, &[(600, 1)]), 0.99));
+    // With parts of 300 beside them, three weigh more than the one of 600.
+    assert!(!accepted(price(1.0, &[(300, 1), (600, 1)]), 1.0));
+    assert!(accepted(price(1.0, &[(300, 1), (600, 1)]), 3.0));
+    // Weights out of range, of sizes out of range, or stated twice, and of what is no device.
+    for weights in [
+        [(600, 0), (500, 1)],
+        [(600, 1), (1001, 1)],
+        [(600, 1), (600, 2)],
+    ] {
+        assert!(!accepted(price(1.0, &weights), 3.0), "{weights:?}");
+    }
+    let cpu = Multiplier {
+        resource: "cpu".to_owned(),
+        ..price(1.0, &[(600, 1)])
+    };
+    assert!(!accepted(cpu, 3.0));
 }
 
 #[test]

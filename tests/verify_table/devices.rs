@@ -1,7 +1,7 @@
 //! A tiny cluster with devices, and a correct plan for it.
 
 use apportion_cluster::file::DeviceFile;
-use apportion_cluster::plan::PlanFile;
+use apportion_cluster::plan::{OfferFile, PlanFile};
 use apportion_cluster::{
     AgentDevices, AgentIdx, Cluster, DeviceIdx, DeviceNeed, DeviceUse, ModelChoice, RunningDevices,
     TaskIdx,
@@ -62,6 +62,31 @@ fn cluster() -> Cluster {
         }],
     }];
     cluster
+}
+
+/// Agent `a` has one GPU and 4 cpu; framework `train` wants `instances` of a task that takes `milli` of a GPU. Nothing is
+/// placed; all of `a` is offered.
+pub fn one_device(instances: i64, milli: i64) -> (Cluster, PlanFile) {
+    let mut cluster = cluster();
+    cluster.running.clear();
+    cluster.running_devices.clear();
+    cluster.resources.insert(0, "cpu".to_owned());
+    cluster.agents[0].capacity.0 = vec![4, 1000];
+    cluster.agents[0].devices[0].count = 1;
+    cluster.jobs.truncate(1);
+    cluster.tasks.truncate(1);
+    cluster.frameworks[0].jobs.truncate(1);
+    cluster.tasks[0].instances = instances;
+    cluster.tasks[0].demand.0 = vec![0, milli];
+    cluster.tasks[0].devices[0].milli = milli;
+    let mut plan = build::plan(&cluster, &[], &[]);
+    plan.offers = vec![OfferFile {
+        framework: "train".to_owned(),
+        agent: "a".to_owned(),
+        resources: [("cpu".to_owned(), 4), ("gpu_milli".to_owned(), 1000)].into(),
+        devices: vec![gpu(0, 1000)],
+    }];
+    (cluster, plan)
 }
 
 /// One `t` stays on GPU 0, where `v` joins it, one goes to GPU 3; `u` has GPUs 1 and 2.

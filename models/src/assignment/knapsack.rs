@@ -5,6 +5,7 @@
 
 use rustc_hash::FxHashSet;
 
+use super::counts::Count;
 use super::devices::copies_on;
 use super::types::DeviceNeed;
 
@@ -24,6 +25,46 @@ pub(super) struct Candidate<'a> {
     pub(super) devices: &'a [DeviceNeed],
     /// The most copies.
     pub(super) most: i64,
+}
+
+/// Prices of what is free in a bin, which tell fillings that waste little.
+#[derive(Clone, Debug)]
+pub(super) struct Guide {
+    /// By resource, then by kind of device in thousandths.
+    pub(super) amounts: Vec<f64>,
+    /// Counts, and what a device holds of each by what is free of it.
+    pub(super) counts: Vec<(Count, Vec<i64>)>,
+}
+
+impl Guide {
+    fn of_needs(&self, demand: &[i64], needs: &[DeviceNeed]) -> f64 {
+        let of_parts = needs.iter().map(|need| {
+            let price = self.amounts.get(demand.len() + need.kind as usize);
+            price.copied().unwrap_or(0.0) * (need.count * need.milli) as f64
+        });
+        let of_counts = self.counts.iter();
+        let of_counts = of_counts.map(|(count, _)| count.price * count.of_needs(needs) as f64);
+        dot(&self.amounts[..demand.len()], demand) + of_parts.sum::<f64>() + of_counts.sum::<f64>()
+    }
+
+    fn of_free(&self, free: &Free) -> f64 {
+        let n_amounts = free.amounts.len();
+        let mut sum = dot(&self.amounts[..n_amounts], &free.amounts);
+        for (devices, price) in free.devices.iter().zip(&self.amounts[n_amounts..]) {
+            if *price > 0.0 {
+                sum += price * devices.iter().sum::<i64>() as f64;
+            }
+        }
+        for (count, most) in &self.counts {
+            let devices = free.devices.get(count.kind as usize);
+            let held = devices
+                .into_iter()
+                .flatten()
+                .map(|&free| most[free as usize]);
+            sum += count.price * held.sum::<i64>() as f64;
+        }
+        sum
+    }
 }
 
 /// What a filling is worth, and its copies by item.
@@ -123,12 +164,13 @@ struct Step {
 pub(super) fn fill(
     free: &Free,
     mut candidates: Vec<Candidate<'_>>,
+    guide: Option<&Guide>,
     width: usize,
     n_answers: usize,
 ) -> Vec<Filled> {
     sort(&mut candidates);
     let candidates = undominated(candidates, free);
-    let worth = Worths::new(&candidates, free);
+    let worth = Worths::new(&candidates, free, guide);
     let mut steps: Vec<Step> = Vec::new();
     let mut fillings = vec![Filling {
         value: 0.0,
@@ -252,7 +294,10 @@ fn undominated<'c>(candidates: Vec<Candidate<'c>>, free: &Free) -> Vec<Candidate
 ///
 /// For any weights `w >= 0` of the amounts, copies that fit into what is free are worth at most `(w . free)` times the best gain of a
 /// candidate per `w . amounts`. The least over a few weights is taken: each amount alone, and mixtures of two.
-struct Worths {
+struct Worths<'g> {
+    guide: Option<&'g Guide>,
+    /// The best gain per price of the guide, over the candidates from each position on.
+    guided: Vec<f64>,
     /// Shape: mixtures x (resources, then kinds of device); in parts of what is free at first.
     weights: Vec<Vec<f64>>,
     /// The best gain per weighted amount over the candidates from each position on (shape: (candidates + 1) x mixtures).
@@ -261,14 +306,15 @@ struct Worths {
     smallest: Vec<Vec<i64>>,
 }
 
-impl Worths {
-    fn new(candidates: &[Candidate<'_>], free: &Free) -> Self {
+impl<'g> Worths<'g> {
+    fn new(candidates: &[Candidate<'_>], free: &Free, guide: Option<&'g Guide>) -> Self {
         let (n_amounts, n_kinds) = (free.amounts.len(), free.devices.len());
         let kinds = free.devices.iter().map(|kind| kind.iter().sum());
         let all: Vec<i64> = free.amounts.iter().copied().chain(kinds).collect();
         let weights = mixtures(&all);
         let mut best = vec![vec![0.0_f64; weights.len()]];
         let mut smallest = vec![vec![i64::MAX; n_kinds]];
+        let mut guided = vec![0.0_f64];
         for candidate in candidates.iter().rev() {
             let mut ratios = best[best.len() - 1].clone();
             let mut parts = smallest[smallest.len() - 1].clone();
@@ -285,10 +331,17 @@ impl Worths {
             }
             best.push(ratios);
             smallest.push(parts);
+            let price = guide.map_or(1.0, |guide| {
+                guide.of_needs(candidate.demand, candidate.devices)
+            });
+            guided.push(guided[guided.len() - 1].max(candidate.gain / price));
         }
+        guided.reverse();
         best.reverse();
         smallest.reverse();
         Self {
+            guide,
+            guided,
             weights,
             best,
             smallest,
@@ -308,8 +361,12 @@ impl Worths {
                 0.0
             }
         });
+        let by_guide = self
+            .guide
+            .map(|guide| guide.of_free(free) * self.guided[position]);
         // Nothing times infinity is no number, and no bound.
         worth
+            .chain(by_guide)
             .filter(|worth| !worth.is_nan())
             .fold(f64::MAX, f64::min)
     }
@@ -402,9 +459,9 @@ mod tests {
                 })
                 .collect();
             sort(&mut candidates);
-            let found = fill(&free, candidates.clone(), 10_000, 1);
+            let found = fill(&free, candidates.clone(), None, 10_000, 1);
             assert_eq!(found[0].0, best(&free, &candidates));
-            let narrow = fill(&free, candidates.clone(), 3, 1);
+            let narrow = fill(&free, candidates.clone(), None, 3, 1);
             assert!(narrow[0].0 <= found[0].0);
             let gain = |&(item, copies): &(u32, i64)| shapes[item as usize].2 * copies as f64;
             assert_eq!(narrow[0].1.iter().map(gain).sum::<f64>(), narrow[0].0);

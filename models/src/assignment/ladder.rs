@@ -17,7 +17,7 @@ use super::evaluate::TIE;
 use super::improve;
 use super::patterns;
 use super::placement::Placement;
-use super::prices::Pricing;
+use super::prices::{PricedBound, Prices, Pricing};
 use super::reduce::reduce;
 use super::tally::Stop;
 use super::types::Assignment;
@@ -86,9 +86,8 @@ impl LadderOptions {
 pub enum Proof {
     /// By counting; recomputed from the assignment alone.
     Combinatorial,
-    /// By prices of capacity (shape: bins x (resources, then kinds of device in thousandths)); recomputed from the assignment and
-    /// the prices.
-    Multipliers(Vec<Vec<f64>>),
+    /// By prices of capacity; recomputed from the assignment and the prices.
+    Multipliers(Prices),
     /// By branch and bound; claimed by the solver.
     Search,
 }
@@ -525,6 +524,8 @@ pub(super) struct Bounds<'a> {
     /// The values of the earlier stages for which the combinatorial bounds were computed.
     computed_for: Vec<f64>,
     priced: Vec<bool>,
+    /// The prices found for a stage.
+    prices: Vec<Option<PricedBound>>,
 }
 
 impl<'a> Bounds<'a> {
@@ -535,7 +536,13 @@ impl<'a> Bounds<'a> {
             of_stage: vec![None; n_stages],
             computed_for: Vec::new(),
             priced: vec![false; n_stages],
+            prices: vec![None; n_stages],
         }
+    }
+
+    /// The prices found for a stage that values items.
+    pub(super) fn prices(&self, stage: usize) -> Option<&PricedBound> {
+        self.prices[stage].as_ref()
     }
 
     /// Recomputes bounds for the values reached now, and takes those by search where they are better.
@@ -585,8 +592,9 @@ impl<'a> Bounds<'a> {
             && priced.bound < bound - TIE
             && priced.bound >= run.values[stage] - TIE * run.values[stage].max(1.0)
         {
-            self.of_stage[stage] = Some((priced.bound, Proof::Multipliers(priced.prices)));
+            self.of_stage[stage] = Some((priced.bound, Proof::Multipliers(priced.prices.clone())));
         }
+        self.prices[stage] = Some(priced);
     }
 
     pub(super) fn is_met(&self, run: &Run<'_>, stage: usize) -> bool {

@@ -22,6 +22,7 @@
 
 mod bound;
 mod construct;
+mod counts;
 mod devices;
 mod evaluate;
 mod fragments;
@@ -40,10 +41,12 @@ mod validate;
 mod worth;
 
 pub use construct::{Construction, construct};
+pub use counts::Count;
 pub use devices::{LARGEST_DEVICES, LARGEST_SEARCH, Packed, WHOLE_DEVICE};
 pub use evaluate::{PlacementFault, TIE};
 pub use ladder::{COLUMNS_FOR_ALL_NODES, LadderOptions, Proof, Solved, StageAnswer, audit, solve};
 pub use placement::{Entry, Placement};
+pub use prices::Prices;
 pub use reduce::{Reduced, reduce};
 pub use tally::Stop;
 pub use to_milp::StageModel;

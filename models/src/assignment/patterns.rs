@@ -37,7 +37,7 @@ pub(super) fn improve(run: &mut Run<'_>, bounds: &Bounds<'_>, stage: usize) {
     let index = Index::new(assignment);
     let all: Vec<u32> = (0..assignment.bins.len() as u32).collect();
     let mut tally = Tally::new(assignment, &index, &run.incumbent);
-    let Some(is_merged) = repack(run, &mut tally, stage, &all) else {
+    let Some(is_merged) = repack(run, &mut tally, stage, &all, bounds) else {
         return;
     };
     let n_bins = if is_merged { DISTINCT_BINS } else { BINS };
@@ -50,7 +50,7 @@ pub(super) fn improve(run: &mut Run<'_>, bounds: &Bounds<'_>, stage: usize) {
         tally = Tally::new(assignment, &index, &run.incumbent);
         let bins = some_bins(&tally, &mut random, n_bins);
         let before = run.values.clone();
-        repack(run, &mut tally, stage, &bins);
+        repack(run, &mut tally, stage, &bins, bounds);
         let is_better = assignment.compare(&run.values, &before).is_lt();
         idle = if is_better { 0 } else { idle + 1 };
     }
@@ -72,9 +72,18 @@ fn some_bins(tally: &Tally<'_>, random: &mut Random, n_bins: usize) -> Vec<u32> 
 
 /// Fills the bins anew, and takes the placement that comes out if it is better; says whether bins were merged, and nothing if there
 /// is nothing to be filled, or no prices to do it by.
-fn repack(run: &mut Run<'_>, tally: &mut Tally<'_>, stage: usize, bins: &[u32]) -> Option<bool> {
+fn repack(
+    run: &mut Run<'_>,
+    tally: &mut Tally<'_>,
+    stage: usize,
+    bins: &[u32],
+    bounds: &Bounds<'_>,
+) -> Option<bool> {
     let mut program = Program::new(tally, stage, bins)?;
     program.empty(tally);
+    if let Some(priced) = bounds.prices(stage) {
+        program.guide(priced);
+    }
     if !program.generate(run) {
         return None;
     }

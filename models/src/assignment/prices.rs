@@ -3,14 +3,23 @@
 //! # Model
 //! For prices `pi >= 0`: `L(pi) = sum_i most_i max(0, max_b (value_i - pi_b . demand_i)) + sum_b pi_b . capacity_b`, where `b` runs over the
 //! bins with room for the item. The demand and capacity of each kind of device, in thousandths, count as one more resource after the
-//! others. Where values differ by bin, `value_i` is that of `b`. The least `L` is the value of the linear program in which bins of one price are one bin.
+//! others, and so does each [`Count`] of a bin: what a copy's parts weigh, and what the bin's devices hold. Where values differ by
+//! bin, `value_i` is that of `b`. The least `L` is the value of the linear program in which bins of one price are one bin.
 //! Bins share a price when the same items fit into them (and, as long as there are few such groups, they are equal).
-//! Prices are the duals of that program where a backend gives them, else found by subgradient steps.
+//! Prices are the duals of that program where a backend gives them, else found by subgradient steps (without counts).
+//!
+//! In the program, the parts that copies take of a group's devices are fillings of single devices; fillings are taken in as long as its
+//! prices ask for more (column generation). The duals of the parts are the weights of the group's count.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
 
 use super::bound::Room;
+use super::counts::{Count, fillings};
+use super::types::DeviceNeed;
 use super::worth::Worth;
 use crate::guard::solve_guarded;
 use crate::milp::{ColumnKind, Milp, Sense};
@@ -21,27 +30,68 @@ const LARGEST_GROUPS: usize = 256;
 /// Programs with more columns are left to subgradient steps.
 const LARGEST_COLUMNS: usize = 40_000;
 const SUBGRADIENT_STEPS: usize = 200;
+/// Devices in parts of more sizes, or that differ in more ways, are counted by thousandths alone.
+const LARGEST_SIZES: usize = 100;
+const LARGEST_DIFFERENT: usize = 100;
+/// Rounds of taking in fillings.
+const ROUNDS: usize = 30;
+
+/// The prices behind a bound.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Prices {
+    /// Shape: bins x (resources, then kinds of device in thousandths).
+    pub by_bin: Vec<Vec<f64>>,
+    /// What is priced beside these.
+    pub counts: Vec<Count>,
+    /// Positions of the counts that apply to each bin (shape: bins x those).
+    pub counts_of: Vec<Vec<u32>>,
+}
 
 /// A bound and the prices that prove it.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct PricedBound {
     pub(super) bound: f64,
-    /// Shape: bins x (resources, then kinds of device).
-    pub(super) prices: Vec<Vec<f64>>,
+    pub(super) prices: Prices,
+}
+
+/// Prices of groups.
+struct GroupPrices {
+    /// Shape: groups x resources.
+    amounts: Vec<Vec<f64>>,
+    /// For each of [`Pricing::parts`], the count and what its devices hold.
+    counts: Vec<Option<(Count, f64)>>,
 }
 
 /// The relaxation of one value stage, with alike items and bins put together.
 pub(super) struct Pricing {
+    /// Resources, then kinds of device.
     n_resources: usize,
+    n_kinds: usize,
     group_of: Vec<usize>,
     /// All capacity of a group (shape: groups x resources).
     capacity: Vec<Vec<f64>>,
     kinds: Vec<Kind>,
+    parts: Vec<Parts>,
+    /// Positions of the parts of each group.
+    parts_of: Vec<Vec<usize>>,
+}
+
+/// The devices of one kind in a group, and the parts that copies may take of them.
+struct Parts {
+    group: usize,
+    kind: u32,
+    /// Thousandths, ascending.
+    sizes: Vec<i64>,
+    /// Thousandths that are free, ascending, and of how many devices.
+    devices: Vec<(i64, i64)>,
+    /// A position among `devices`, and the parts: positions among `sizes`, and how many.
+    fillings: Vec<(usize, Vec<(usize, i64)>)>,
 }
 
 /// Items of one demand, set of bins and value.
 struct Kind {
     demand: Vec<f64>,
+    needs: Vec<DeviceNeed>,
     most: f64,
     /// Groups with a bin that has room, ascending, and the value of a copy there.
     groups: Vec<(usize, f64)>,
@@ -70,10 +120,11 @@ impl Pricing {
                 *sum += of_bin as f64;
             }
         }
-        let kinds = (merged.into_iter())
+        let kinds: Vec<Kind> = (merged.into_iter())
             .map(|((shape, values), most)| {
                 let shape = &room.shapes[shape];
-                let demand = assignment.items[shape.item].amounts(n_kinds);
+                let item = &assignment.items[shape.item];
+                let demand = item.amounts(n_kinds);
                 let value = |bin: u32| match class_of {
                     None => values[0],
                     Some(class_of) => values[class_of[bin as usize] as usize],
@@ -86,35 +137,52 @@ impl Pricing {
                 groups.dedup_by_key(|group| group.0);
                 Kind {
                     demand: demand.iter().map(|&demand| demand as f64).collect(),
+                    needs: item.devices.clone(),
                     most: most as f64,
                     groups,
                 }
             })
             .collect();
+        let parts = parts(room, &group_of, &kinds);
+        let mut parts_of = vec![Vec::new(); n_groups];
+        for (position, parts) in parts.iter().enumerate() {
+            parts_of[parts.group].push(position);
+        }
         Self {
             n_resources,
+            n_kinds,
             group_of,
             capacity,
             kinds,
+            parts,
+            parts_of,
         }
     }
 
     /// `L(pi)` for prices of groups.
-    fn bound(&self, prices: &[Vec<f64>]) -> f64 {
+    fn bound(&self, prices: &GroupPrices) -> f64 {
         let of_kinds: f64 = (self.kinds.iter())
             .map(|kind| kind.most * self.best_group(kind, prices).map_or(0.0, |best| best.1))
             .sum();
-        let of_groups: f64 = (prices.iter().zip(&self.capacity))
+        let of_groups: f64 = (prices.amounts.iter().zip(&self.capacity))
             .map(|(prices, capacity)| dot(prices, capacity))
             .sum();
-        of_kinds + of_groups
+        let of_counts: f64 = (prices.counts.iter().flatten())
+            .map(|(count, most)| count.price * most)
+            .sum();
+        of_kinds + of_groups + of_counts
     }
 
     /// The group in which a copy gains most at these prices, and the gain, if there is any.
-    fn best_group(&self, kind: &Kind, prices: &[Vec<f64>]) -> Option<(usize, f64)> {
+    fn best_group(&self, kind: &Kind, prices: &GroupPrices) -> Option<(usize, f64)> {
         let mut best: Option<(usize, f64)> = None;
         for &(group, value) in &kind.groups {
-            let gain = value - dot(&prices[group], &kind.demand);
+            let counts = self.parts_of[group].iter();
+            let of_parts: f64 = counts
+                .filter_map(|&parts| prices.counts[parts].as_ref())
+                .map(|(count, _)| count.price * count.of_needs(&kind.needs) as f64)
+                .sum();
+            let gain = value - dot(&prices.amounts[group], &kind.demand) - of_parts;
             if gain > best.map_or(0.0, |best| best.1) {
                 best = Some((group, gain));
             }
@@ -126,62 +194,119 @@ impl Pricing {
     ///
     /// Any failure of the solver is returned beside the bound.
     pub(super) fn solve(
-        &self,
+        mut self,
         solver: Option<&Arc<dyn MilpSolver>>,
         limits: &Limits,
         target: f64,
     ) -> (PricedBound, Option<SolverError>) {
-        let mut failure = None;
-        let mut prices = None;
         let n_columns: usize = self.kinds.iter().map(|kind| kind.groups.len()).sum();
-        if let Some(solver) = solver
-            && solver.capabilities().row_duals
-            && n_columns <= LARGEST_COLUMNS
-        {
-            match solve_guarded(solver, &Arc::new(self.program()), limits) {
-                Ok(outcome) => prices = outcome.row_duals.map(|duals| self.read_duals(&duals)),
-                Err(error) => failure = Some(error),
-            }
-        }
-        let prices = prices.unwrap_or_else(|| self.step_down(target));
+        let usable = |solver: &&Arc<dyn MilpSolver>| {
+            solver.capabilities().row_duals && n_columns <= LARGEST_COLUMNS
+        };
+        let (best, failure) = match solver.filter(usable) {
+            Some(solver) => self.solve_program(solver, limits),
+            None => (None, None),
+        };
+        let (bound, prices) = best.unwrap_or_else(|| self.step_down(target));
         let priced = PricedBound {
-            bound: self.bound(&prices),
-            prices: self
-                .group_of
-                .iter()
-                .map(|&group| prices[group].clone())
-                .collect(),
+            bound,
+            prices: self.by_bin(prices),
         };
         (priced, failure)
     }
 
-    /// Columns `y[kind,group]`; rows of capacity first.
+    /// The least bound, and its prices, over the rounds of taking in fillings.
+    fn solve_program(
+        &mut self,
+        solver: &Arc<dyn MilpSolver>,
+        limits: &Limits,
+    ) -> (Option<(f64, GroupPrices)>, Option<SolverError>) {
+        let deadline = limits.time.map(|time| Instant::now() + time);
+        let mut best: Option<(f64, GroupPrices)> = None;
+        for _ in 0..ROUNDS {
+            let limits = Limits {
+                time: deadline.map(|end| end.saturating_duration_since(Instant::now())),
+                ..limits.clone()
+            };
+            let duals = match solve_guarded(solver, &Arc::new(self.program()), &limits) {
+                Ok(outcome) => outcome.row_duals,
+                Err(error) => return (best, Some(error)),
+            };
+            let Some(duals) = duals else {
+                break;
+            };
+            let (prices, is_last) = self.read_duals(&duals);
+            let bound = self.bound(&prices);
+            let least = best.as_ref().map_or(f64::INFINITY, |best| best.0);
+            if bound < least {
+                best = Some((bound, prices));
+            }
+            if is_last {
+                break;
+            }
+        }
+        (best, None)
+    }
+
+    /// Columns `y[kind,group]`, copies, and `z[parts,filling]`, devices filled alike; rows `capacity[group,resource]`, `part[parts,size]`,
+    /// `devices[parts,free]` and `once[kind]`.
     fn program(&self) -> Milp {
         let mut milp = Milp::new("prices", Sense::Maximize);
+        let continuous = ColumnKind::Continuous;
         let mut of_group: Vec<Vec<(usize, usize)>> = vec![Vec::new(); self.capacity.len()];
         let mut of_kind: Vec<Vec<usize>> = Vec::new();
         for (position, kind) in self.kinds.iter().enumerate() {
             let mut columns = Vec::new();
             for &(group, value) in &kind.groups {
                 let name = format!("y[{position},{group}]");
-                let continuous = ColumnKind::Continuous;
                 let column = milp.add_column(name, 0.0, f64::INFINITY, continuous, value);
                 of_group[group].push((column, position));
                 columns.push(column);
             }
             of_kind.push(columns);
         }
-        for (group, columns) in of_group.iter().enumerate() {
-            for resource in 0..self.n_resources {
-                let demand =
-                    |&(column, kind): &(usize, usize)| (column, self.kinds[kind].demand[resource]);
-                let name = format!("capacity[{group},{resource}]");
-                let capacity = self.capacity[group][resource];
+        for (group, resource) in self.capacity_rows() {
+            let demand =
+                |&(column, kind): &(usize, usize)| (column, self.kinds[kind].demand[resource]);
+            let name = format!("capacity[{group},{resource}]");
+            let capacity = self.capacity[group][resource];
+            let terms = of_group[group].iter().map(demand);
+            milp.add_row(name, f64::NEG_INFINITY, capacity, terms);
+        }
+        for (position, parts) in self.parts.iter().enumerate() {
+            let mut of_size: Vec<Vec<(usize, f64)>> = vec![Vec::new(); parts.sizes.len()];
+            let mut of_devices: Vec<Vec<(usize, f64)>> = vec![Vec::new(); parts.devices.len()];
+            for &(column, kind) in &of_group[parts.group] {
+                let needs = self.kinds[kind].needs.iter();
+                for need in needs.filter(|need| need.kind == parts.kind) {
+                    if let Ok(size) = parts.sizes.binary_search(&need.milli) {
+                        of_size[size].push((column, need.count as f64));
+                    }
+                }
+            }
+            for (at, (devices, filling)) in parts.fillings.iter().enumerate() {
+                let name = format!("z[{position},{at}]");
+                let column = milp.add_column(name, 0.0, f64::INFINITY, continuous, 0.0);
+                of_devices[*devices].push((column, 1.0));
+                for &(size, n) in filling {
+                    of_size[size].push((column, -(n as f64)));
+                }
+            }
+            for (size, terms) in of_size.into_iter().enumerate() {
                 milp.add_row(
-                    name,
+                    format!("part[{position},{size}]"),
                     f64::NEG_INFINITY,
-                    capacity,
-                    columns.iter().map(demand),
+                    0.0,
+                    terms,
+                );
+            }
+            for (at, terms) in of_devices.into_iter().enumerate() {
+                let n_devices = parts.devices[at].1 as f64;
+                milp.add_row(
+                    format!("devices[{position},{at}]"),
+                    f64::NEG_INFINITY,
+                    n_devices,
+                    terms,
                 );
             }
         }
@@ -193,31 +318,87 @@ impl Pricing {
         milp
     }
 
-    fn read_duals(&self, duals: &[f64]) -> Vec<Vec<f64>> {
-        let price = |group, resource| {
-            let dual: Option<&f64> = duals.get(group * self.n_resources + resource);
-            dual.copied()
-                .filter(|dual| dual.is_finite())
-                .map_or(0.0, |dual| dual.max(0.0))
+    /// Groups and resources with a row of their own: not kinds of device whose parts are counted.
+    fn capacity_rows(&self) -> Vec<(usize, usize)> {
+        let n_groups = self.capacity.len();
+        let all = (0..n_groups).flat_map(|group| (0..self.n_resources).map(move |at| (group, at)));
+        let is_counted = |&(group, resource): &(usize, usize)| {
+            (self.parts_of[group].iter())
+                .any(|&parts| self.resource_of(self.parts[parts].kind) == resource)
         };
-        (0..self.capacity.len())
-            .map(|group| {
-                (0..self.n_resources)
-                    .map(|resource| price(group, resource))
-                    .collect()
-            })
-            .collect()
+        all.filter(|row| !is_counted(row)).collect()
+    }
+
+    /// Where the thousandths of a kind are among the resources.
+    fn resource_of(&self, kind: u32) -> usize {
+        self.n_resources - self.n_kinds + kind as usize
+    }
+
+    /// The prices that the duals are, and whether no filling is left that they ask for; any that is, is taken in.
+    fn read_duals(&mut self, duals: &[f64]) -> (GroupPrices, bool) {
+        let mut duals =
+            (duals.iter()).map(|&dual| if dual.is_finite() { dual.max(0.0) } else { 0.0 });
+        let mut amounts = vec![vec![0.0; self.n_resources]; self.capacity.len()];
+        for (group, resource) in self.capacity_rows() {
+            amounts[group][resource] = duals.next().unwrap_or(0.0);
+        }
+        let mut is_last = true;
+        let mut counts = Vec::new();
+        for parts in &mut self.parts {
+            let values: Vec<f64> = duals.by_ref().take(parts.sizes.len()).collect();
+            for (at, &(free, _)) in parts.devices.iter().enumerate() {
+                let price = duals.next().unwrap_or(0.0);
+                let asked = fillings(free, &parts.sizes, &values, price * (1.0 + 1e-9) + 1e-9);
+                for filling in asked {
+                    is_last = false;
+                    parts.fillings.push((at, filling));
+                }
+            }
+            let count = Count::near(parts.kind, &parts.sizes, &values);
+            counts.push(count.map(|count| {
+                let most = count.most();
+                let of_devices = parts.devices.iter();
+                let held = of_devices.map(|&(free, n)| most[free as usize] as f64 * n as f64);
+                (count, held.sum())
+            }));
+        }
+        (GroupPrices { amounts, counts }, is_last)
+    }
+
+    /// Prices of groups as prices of bins.
+    fn by_bin(&self, prices: GroupPrices) -> Prices {
+        let mut counts = Vec::new();
+        let mut counts_of_group = vec![Vec::new(); self.capacity.len()];
+        for (parts, count) in self.parts.iter().zip(prices.counts) {
+            if let Some((count, _)) = count {
+                counts_of_group[parts.group].push(counts.len() as u32);
+                counts.push(count);
+            }
+        }
+        Prices {
+            by_bin: (self.group_of.iter())
+                .map(|&group| prices.amounts[group].clone())
+                .collect(),
+            counts_of: (self.group_of.iter())
+                .map(|&group| counts_of_group[group].clone())
+                .collect(),
+            counts,
+        }
     }
 
     /// Subgradient steps with the step length of Polyak; the best prices seen.
-    fn step_down(&self, target: f64) -> Vec<Vec<f64>> {
-        let mut prices = vec![vec![0.0; self.n_resources]; self.capacity.len()];
-        let mut best = (self.bound(&prices), prices.clone());
+    fn step_down(&self, target: f64) -> (f64, GroupPrices) {
+        let uncounted = |amounts: Vec<Vec<f64>>| GroupPrices {
+            amounts,
+            counts: self.parts.iter().map(|_| None).collect(),
+        };
+        let mut prices = uncounted(vec![vec![0.0; self.n_resources]; self.capacity.len()]);
+        let mut best = (self.bound(&prices), prices.amounts.clone());
         let mut factor = 1.0;
         for _ in 0..SUBGRADIENT_STEPS {
             let bound = self.bound(&prices);
             if bound < best.0 {
-                best = (bound, prices.clone());
+                best = (bound, prices.amounts.clone());
             } else {
                 factor *= 0.97;
             }
@@ -238,13 +419,15 @@ impl Pricing {
                 break;
             }
             let stride = factor * (bound - target) / length;
-            for ((prices, steps), capacity) in prices.iter_mut().zip(&steps).zip(&self.capacity) {
+            for ((prices, steps), capacity) in
+                (prices.amounts.iter_mut()).zip(&steps).zip(&self.capacity)
+            {
                 for ((price, &step), &capacity) in prices.iter_mut().zip(steps).zip(capacity) {
                     *price = (*price - stride * step / capacity.max(1.0)).max(0.0);
                 }
             }
         }
-        best.1
+        (best.0, uncounted(best.1))
     }
 }
 
@@ -271,6 +454,56 @@ fn merge(room: &Room<'_>, worth: Worth<'_>) -> BTreeMap<(usize, Vec<i64>), i64> 
         }
     }
     merged
+}
+
+/// The devices of each group and kind that some item may take a part of.
+fn parts(room: &Room<'_>, group_of: &[usize], kinds: &[Kind]) -> Vec<Parts> {
+    let mut sizes: BTreeMap<(usize, u32), BTreeSet<i64>> = BTreeMap::new();
+    for kind in kinds {
+        for need in &kind.needs {
+            for &(group, _) in &kind.groups {
+                sizes
+                    .entry((group, need.kind))
+                    .or_default()
+                    .insert(need.milli);
+            }
+        }
+    }
+    let mut devices: BTreeMap<(usize, u32), BTreeMap<i64, i64>> = BTreeMap::new();
+    for (bin, &group) in room.assignment.bins.iter().zip(group_of) {
+        for (kind, of_kind) in (0..).zip(&bin.devices) {
+            for &free in of_kind.iter().filter(|free| **free > 0) {
+                *devices
+                    .entry((group, kind))
+                    .or_default()
+                    .entry(free)
+                    .or_insert(0) += 1;
+            }
+        }
+    }
+    let mut parts = Vec::new();
+    for ((group, kind), sizes) in sizes {
+        let devices = devices.remove(&(group, kind)).unwrap_or_default();
+        if sizes.len() > LARGEST_SIZES || devices.len() > LARGEST_DIFFERENT {
+            continue;
+        }
+        let sizes: Vec<i64> = sizes.into_iter().collect();
+        let devices: Vec<(i64, i64)> = devices.into_iter().collect();
+        // To begin with, devices that are as full as a part of each size allows.
+        let values: Vec<f64> = sizes.iter().map(|&size| size as f64).collect();
+        let full = |(at, &(free, _)): (usize, &(i64, i64))| {
+            let full = fillings(free, &sizes, &values, 0.0).into_iter();
+            full.map(move |filling| (at, filling)).collect::<Vec<_>>()
+        };
+        parts.push(Parts {
+            group,
+            kind,
+            fillings: devices.iter().enumerate().flat_map(full).collect(),
+            sizes,
+            devices,
+        });
+    }
+    parts
 }
 
 /// A group for each bin: bins of one group are of one class and have room for the same shapes.

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::classes::{Class, classes};
-use crate::assignment::knapsack::{Candidate, Filled, fill};
+use crate::assignment::knapsack::{Candidate, Filled, Guide, fill};
 use crate::assignment::ladder::Run;
+use crate::assignment::prices::PricedBound;
 use crate::assignment::tally::Tally;
 use crate::assignment::types::Assignment;
 use crate::assignment::worth::Worth;
@@ -16,7 +17,7 @@ use crate::milp::{ColumnKind, Milp, Sense};
 /// Partial fillings kept while a pattern is searched for: first few, and when these find no more, many.
 const WIDTHS: [usize; 2] = [48, 300];
 /// Patterns taken from one search.
-const PATTERNS: usize = 3;
+const PATTERNS: usize = 8;
 /// Bins of a program that is solved in whole numbers, and the nodes of its search tree.
 const WHOLE_BINS: usize = 40;
 const NODES: i64 = 20;
@@ -51,6 +52,8 @@ pub(super) struct Program<'a> {
     /// Copies of each that are not placed.
     counts: Vec<i64>,
     classes: Vec<Class>,
+    /// By class.
+    guides: Vec<Option<Guide>>,
     patterns: Vec<Pattern>,
     known: BTreeSet<Pattern>,
     /// The bins to be filled anew, ascending.
@@ -82,6 +85,7 @@ impl<'a> Program<'a> {
             is_fixed,
             items,
             classes: Vec::new(),
+            guides: Vec::new(),
             patterns: Vec::new(),
             known: BTreeSet::new(),
             bins: bins.to_vec(),
@@ -154,6 +158,20 @@ impl<'a> Program<'a> {
             self.worth.of(self.items[position as usize], bin) as f64 * copies as f64
         };
         pattern.copies.iter().map(of_item).sum()
+    }
+
+    /// Lets prices of what is free in the bins guide the search for patterns.
+    pub(super) fn guide(&mut self, priced: &PricedBound) {
+        let of_class = |class: &Class| {
+            let bin = *class.bins.first()? as usize;
+            let counts = priced.prices.counts_of[bin].iter();
+            let counts = counts.map(|&count| &priced.prices.counts[count as usize]);
+            Some(Guide {
+                amounts: priced.prices.by_bin[bin].clone(),
+                counts: counts.map(|count| (count.clone(), count.most())).collect(),
+            })
+        };
+        self.guides = self.classes.iter().map(of_class).collect();
     }
 
     /// Takes in patterns until no more are worth much; says whether there are prices.
@@ -266,6 +284,7 @@ impl<'a> Program<'a> {
 
     /// The fillings of a bin of the class that gain most at the prices.
     fn best_fillings(&self, class: usize, width: usize, n_answers: usize) -> Vec<Filled> {
+        let guide = self.guides.get(class).and_then(Option::as_ref);
         let class = &self.classes[class];
         let candidates = class.items.iter().filter_map(|&(position, value)| {
             let item = &self.assignment.items[self.items[position as usize] as usize];
@@ -279,7 +298,7 @@ impl<'a> Program<'a> {
                 most,
             })
         });
-        fill(&class.free, candidates.collect(), width, n_answers)
+        fill(&class.free, candidates.collect(), guide, width, n_answers)
     }
 
     /// Fills all bins with whole numbers of patterns: rounded down, then what is left by its own program.
