@@ -315,12 +315,12 @@ fn audited(
     let model = &formulation.assignment;
     let placement = solve::as_placement(&formulation, &state.added[slice.framework.at()]);
     let options = solve::ladder_options(context.options, context.options.deadline);
-    let greedy = solve::construct_classes(model, &Placement::default(), context.options);
-    let mut answers = assignment::audit(model, &placement, &greedy.placement, &options);
-    if greedy.stopped.is_some() {
-        // What the baseline reached in too little time is no measure.
-        answers.iter_mut().for_each(|answer| answer.greedy = None);
-    }
+    let greedy = || {
+        let greedy = solve::construct_classes(model, &Placement::default(), context.options);
+        // What the baseline reaches in too little time is no measure.
+        greedy.stopped.is_none().then_some(greedy.placement)
+    };
+    let answers = assignment::audit(model, &placement, greedy, &options);
     Some(finish(slice, &formulation, &answers))
 }
 

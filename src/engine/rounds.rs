@@ -33,8 +33,11 @@ use super::solve::{self, Answer, Effort};
 use super::state::State;
 use crate::broker::Shares;
 
-/// In later rounds, slices of at most so many columns are searched again; larger ones are only added to.
+/// Without a deadline, slices of at most so many columns are searched again in later rounds; larger ones are only added to.
 const COLUMNS_SEARCHED_AGAIN: usize = 600;
+
+/// The share of the time that the first round may take where several frameworks have demand.
+const FIRST_SHARE: f64 = 0.6;
 
 /// How often a framework may rearrange what it placed in later rounds without placing more.
 const MOST_REARRANGEMENTS: usize = 2;
@@ -72,12 +75,15 @@ pub(super) fn first(
         pending,
     });
     let open = AtomicUsize::new(first.len());
+    // What one declines, another may want to make room for: that takes time, too.
+    let is_alone = first.len() == 1;
     let shared: &State<'_> = state;
     let answers: Vec<_> = first
         .into_par_iter()
         .map(|offer| {
             let slice = shared.slice(offer.framework, offer.offers);
-            let effort = Effort::Ladder(own_deadline(context, &open));
+            let share = if is_alone { 1.0 } else { FIRST_SHARE };
+            let effort = Effort::Ladder(own_deadline(context, &open, share));
             let answer = attempt(context, &slice, None, &offer.witness, effort, true);
             open.fetch_sub(1, Ordering::Relaxed);
             (slice.offers, offer.framework, answer)
@@ -120,8 +126,8 @@ pub(super) fn again(
         let n_wanting = order.len();
         let open = AtomicUsize::new(order.len());
         for framework in order {
-            let effort = match own_deadline(context, &open) {
-                _ if context.out_of_time() => Effort::Construct,
+            let effort = match own_deadline(context, &open, 1.0) {
+                _ if context.out_of_time() => Effort::Sketch,
                 deadline => Effort::Ladder(deadline),
             };
             open.fetch_sub(1, Ordering::Relaxed);
@@ -207,7 +213,8 @@ fn offer_everything(
     state.commit(framework, answer.proposal.clone());
     // A part of the demand may have been all that it was allowed: it may ask again.
     record.attempted = None;
-    record.last = Some((slice.offers, answer));
+    // Of a sketch nothing but the placement is known: the report looks at it anew.
+    record.last = (!answer.solved.stages.is_empty()).then_some((slice.offers, answer));
     true
 }
 
@@ -309,7 +316,8 @@ fn attempt(
     let framework = &context.cluster.framework(slice.framework).id;
     let policy = context.policy(slice.framework)?;
     let answer = solve::formulate(&**policy, slice, budget).and_then(|formulation| {
-        // Later rounds add what is left over: searching a large slice again would cost more than it finds.
+        // Later rounds add what is left over: searching a large slice again costs more than it finds, unless there
+        // is time to be used up.
         let columns: usize = formulation
             .assignment
             .items
@@ -317,7 +325,10 @@ fn attempt(
             .map(|item| item.eligible.len())
             .sum();
         let is_large = !first && columns > COLUMNS_SEARCHED_AGAIN;
-        let effort = if is_large { Effort::Construct } else { effort };
+        let effort = match effort {
+            Effort::Ladder(None) if is_large => Effort::Sketch,
+            effort => effort,
+        };
         solve::answer(
             &**policy,
             slice,
@@ -362,9 +373,9 @@ fn attempt(
 
 /// A slice's own deadline: its part of the time that is left, so that one slice that explodes costs the
 /// others nothing.
-fn own_deadline(context: &Context<'_>, open: &AtomicUsize) -> Option<Instant> {
+fn own_deadline(context: &Context<'_>, open: &AtomicUsize, share: f64) -> Option<Instant> {
     let by = context.solve_by()?;
-    let left = by.saturating_duration_since(Instant::now());
+    let left = by.saturating_duration_since(Instant::now()).mul_f64(share);
     let open = u32::try_from(open.load(Ordering::Relaxed).max(1)).unwrap_or(u32::MAX);
     let threads = u32::try_from(context.threads()).unwrap_or(1).min(open);
     Some(Instant::now() + left * threads / open)

@@ -31,7 +31,7 @@ pub(super) struct Answer {
 pub(super) enum Effort {
     /// The constructive method alone, without bounds.
     Sketch,
-    /// The constructive method alone.
+    /// The constructive method alone, from nothing.
     Construct,
     /// The whole ladder, until this moment.
     Ladder(Option<Instant>),
@@ -105,7 +105,7 @@ pub(super) fn answer(
                 failures: Vec::new(),
             }
         }
-        Effort::Construct => construct_only(&formulation, &start, options),
+        Effort::Construct => construct_only(&formulation, options),
         Effort::Ladder(deadline) => solve(
             &formulation.assignment,
             Some(&start),
@@ -177,33 +177,17 @@ fn stop(options: &Options) -> Stop {
     }
 }
 
-/// The constructive method alone, as an answer of the ladder.
-fn construct_only(formulation: &Formulation, start: &Placement, options: &Options) -> Solved {
+/// The constructive method alone, from nothing, as an answer of the ladder.
+fn construct_only(formulation: &Formulation, options: &Options) -> Solved {
     let model = &formulation.assignment;
-    let stop = stop(options);
-    let added = construct(model, Some(start), &stop);
-    let greedy = if start.is_empty() {
-        added.placement.clone()
-    } else {
-        construct(model, None, &stop).placement
-    };
-    let (values, greedy_values) = (model.values(&added.placement), model.values(&greedy));
-    let is_better = model.compare(&greedy_values, &values).is_lt();
-    let placement = if is_better {
-        greedy.clone()
-    } else {
-        added.placement
-    };
+    let constructed = construct(model, None, &stop(options));
+    let placement = constructed.placement;
+    let ladder = ladder_options(options, options.deadline);
     Solved {
-        stages: audit(
-            model,
-            &placement,
-            &greedy,
-            &ladder_options(options, options.deadline),
-        ),
+        stages: audit(model, &placement, || Some(placement.clone()), &ladder),
+        greedy: placement.clone(),
         placement,
-        greedy,
-        stopped: added.stopped,
+        stopped: constructed.stopped,
         failures: Vec::new(),
     }
 }

@@ -158,6 +158,7 @@ pub fn solve(
         assignment: &reduced.assignment,
         options,
         reserve: Duration::ZERO,
+        price_share: 4,
         values: reduced.assignment.values(&greedy.placement),
         incumbent: greedy.placement.clone(),
         searched: vec![None; assignment.stages.len()],
@@ -185,12 +186,12 @@ pub fn solve(
     let room = Room::new(assignment);
     let mut bounds = Bounds::new(&room);
     bounds.update(&mut run);
-    // What comes after the search takes about as long as this.
-    run.reserve = began.elapsed() * 3 + Duration::from_millis(10);
+    // What comes after the search takes about as long as this, but for the prices: these are found once.
+    run.reserve = (began.elapsed() - bounds.spent_on_prices) * 3 + Duration::from_millis(10);
     run.improve(&mut bounds);
     bounds.update(&mut run);
     Solved {
-        stages: stage_answers(&greedy.placement, &run, &bounds),
+        stages: stage_answers(Some(&greedy.placement), &run, &bounds),
         placement: reduced.unfold(&run.incumbent, start),
         greedy: reduced.unfold(&greedy.placement, None),
         stopped: run.stopped.or(run.cut),
@@ -216,8 +217,12 @@ fn refused(faults: &[super::validate::AssignmentFault]) -> Solved {
 }
 
 /// The answers of the stages of a run that has ended.
-fn stage_answers(greedy: &Placement, run: &Run<'_>, bounds: &Bounds<'_>) -> Vec<StageAnswer> {
-    let greedy_values = run.assignment.values(greedy);
+fn stage_answers(
+    greedy: Option<&Placement>,
+    run: &Run<'_>,
+    bounds: &Bounds<'_>,
+) -> Vec<StageAnswer> {
+    let greedy_values = greedy.map(|greedy| run.assignment.values(greedy));
     let mut is_comparable = true;
     (run.assignment.stages.iter().enumerate())
         .map(|(position, stage)| {
@@ -227,8 +232,9 @@ fn stage_answers(greedy: &Placement, run: &Run<'_>, bounds: &Bounds<'_>) -> Vec<
                 Some((bound, proof)) => (Some(bound), Some(proof)),
                 None => (None, None),
             };
-            let greedy = is_comparable.then_some(greedy_values[position]);
-            is_comparable &= !sense.is_better(objective, greedy_values[position], TIE);
+            let greedy = greedy_values.as_ref().filter(|_| is_comparable);
+            let greedy = greedy.map(|values| values[position]);
+            is_comparable &= greedy.is_some_and(|greedy| !sense.is_better(objective, greedy, TIE));
             StageAnswer {
                 name: stage.name.clone(),
                 sense,
@@ -241,20 +247,22 @@ fn stage_answers(greedy: &Placement, run: &Run<'_>, bounds: &Bounds<'_>) -> Vec<
         .collect()
 }
 
-/// What is known of a placement that is not to be changed: its values and their bounds, beside `greedy`.
+/// What is known of a placement that is not to be changed: its values and their bounds, and beside them the values of a baseline, if
+/// there is one. The bounds are computed first: should time be short, the baseline gets what they leave.
 ///
-/// `placement` and `greedy` must break no rule. With a deadline that is near, bounds by prices are left out.
+/// `placement` and the baseline must break no rule. With a deadline that is near, bounds by prices are left out.
 #[must_use]
 pub fn audit(
     assignment: &Assignment,
     placement: &Placement,
-    greedy: &Placement,
+    greedy: impl FnOnce() -> Option<Placement>,
     options: &LadderOptions,
 ) -> Vec<StageAnswer> {
     let mut run = Run {
         assignment,
         options,
         reserve: Duration::ZERO,
+        price_share: 2,
         values: assignment.values(placement),
         incumbent: placement.clone(),
         searched: vec![None; assignment.stages.len()],
@@ -266,7 +274,7 @@ pub fn audit(
     let room = Room::new(assignment);
     let mut bounds = Bounds::new(&room);
     bounds.update(&mut run);
-    stage_answers(greedy, &run, &bounds)
+    stage_answers(greedy().as_ref(), &run, &bounds)
 }
 
 /// `|objective - bound| / max(|objective|, |bound|, 1)`.
@@ -281,6 +289,8 @@ pub(super) struct Run<'a> {
     pub(super) options: &'a LadderOptions,
     /// Time kept for what comes after the search.
     reserve: Duration,
+    /// One part in so many of the time that is left may go to the prices of a stage.
+    price_share: u32,
     pub(super) incumbent: Placement,
     pub(super) values: Vec<f64>,
     /// Bounds by search.
@@ -526,6 +536,7 @@ pub(super) struct Bounds<'a> {
     priced: Vec<bool>,
     /// The prices found for a stage.
     prices: Vec<Option<PricedBound>>,
+    spent_on_prices: Duration,
 }
 
 impl<'a> Bounds<'a> {
@@ -537,6 +548,7 @@ impl<'a> Bounds<'a> {
             computed_for: Vec::new(),
             priced: vec![false; n_stages],
             prices: vec![None; n_stages],
+            spent_on_prices: Duration::ZERO,
         }
     }
 
@@ -577,14 +589,16 @@ impl<'a> Bounds<'a> {
         };
         self.priced[stage] = true;
         let limits = Limits {
-            time: time.map(|time| time / 4),
+            time: time.map(|time| time / run.price_share),
             seed: run.options.seed,
             cancel: run.options.cancel.clone(),
             ..Limits::default()
         };
         let solver = run.is_usable.then_some(&run.options.solver);
+        let began = Instant::now();
         let (priced, failure) =
             Pricing::new(self.room, worth).solve(solver, &limits, run.values[stage]);
+        self.spent_on_prices += began.elapsed();
         if let Some(error) = failure {
             run.fail("prices", &error);
         }
