@@ -7,12 +7,9 @@ use std::ops::Bound;
 use std::rc::Rc;
 
 use apportion_cluster::{
-    AgentIdx, AttributeRule, Cluster, DeviceNeed, DomainIdx, GroupIdx, LevelIdx, LimitRule,
-    Running, SpreadRule, Task, TaskIdx,
+    AgentIdx, Cluster, DomainIdx, Eligibility, GroupIdx, LevelIdx, LimitRule, Running, SpreadRule,
+    TaskIdx,
 };
-
-/// Everything about a task that decides which agents it may use; tasks that name their agents aside.
-type Eligibility<'a> = (&'a [AttributeRule], &'a [String], &'a [DeviceNeed]);
 
 /// Limits, spreads and eligibility, with the counts that they look at.
 pub(super) struct Rules<'a> {
@@ -22,7 +19,7 @@ pub(super) struct Rules<'a> {
     /// Limits and spreads that count each task.
     limits_on: Vec<Vec<usize>>,
     spreads_on: Vec<Vec<usize>>,
-    /// Agents that new instances may use, by what decides it.
+    /// Agents that new instances of tasks that name none may use, by what decides it.
     open: BTreeMap<Eligibility<'a>, Rc<Vec<bool>>>,
 }
 
@@ -78,10 +75,9 @@ impl<'a> Rules<'a> {
         if let Some(named) = &of.agents {
             return Open::Named(named.iter().copied().filter(open).collect());
         }
-        let key = (&of.attributes[..], &of.tolerates[..], &of.devices[..]);
         let table = self
             .open
-            .entry(key)
+            .entry(of.eligibility())
             .or_insert_with(|| Rc::new(cluster.agent_indices().map(|it| open(&it)).collect()));
         Open::Table(Rc::clone(table))
     }
@@ -136,13 +132,13 @@ impl<'a> Rules<'a> {
 
     fn state_spreads(&mut self) {
         let cluster = self.cluster;
-        let mut seen: BTreeSet<(&SpreadRule, UsableKey<'_>)> = BTreeSet::new();
-        let mut usable: BTreeMap<(LevelIdx, UsableKey<'_>), Rc<BTreeSet<DomainIdx>>> =
+        let mut seen: BTreeSet<(&SpreadRule, Eligibility<'_>)> = BTreeSet::new();
+        let mut usable: BTreeMap<(LevelIdx, Eligibility<'_>), Rc<BTreeSet<DomainIdx>>> =
             BTreeMap::new();
         for task in cluster.task_indices() {
             let of = cluster.task(task);
             for rule in of.spreads.iter().filter(|rule| rule.hard) {
-                let key = usable_key(of);
+                let key = of.eligibility();
                 if rule.group.is_some() && !seen.insert((rule, key)) {
                     continue;
                 }
@@ -159,14 +155,6 @@ impl<'a> Rules<'a> {
             }
         }
     }
-}
-
-/// Everything about a task that decides which domains its spread compares.
-type UsableKey<'a> = (Eligibility<'a>, Option<&'a [AgentIdx]>);
-
-fn usable_key(of: &Task) -> UsableKey<'_> {
-    let eligibility = (&of.attributes[..], &of.tolerates[..], &of.devices[..]);
-    (eligibility, of.agents.as_deref())
 }
 
 /// The tasks that a rule of `task` counts.
