@@ -52,8 +52,9 @@ impl<'a> Rules<'a> {
             spreads_on: vec![Vec::new(); cluster.tasks.len()],
             open: BTreeMap::new(),
         };
-        rules.state_limits();
-        rules.state_spreads();
+        let members = members(cluster);
+        rules.state_limits(&members);
+        rules.state_spreads(&members);
         for &Running {
             task,
             agent,
@@ -109,7 +110,7 @@ impl<'a> Rules<'a> {
         }
     }
 
-    fn state_limits(&mut self) {
+    fn state_limits(&mut self, members: &[Vec<TaskIdx>]) {
         let cluster = self.cluster;
         let mut seen: BTreeSet<&LimitRule> = BTreeSet::new();
         for task in cluster.task_indices() {
@@ -118,7 +119,7 @@ impl<'a> Rules<'a> {
                 if rule.group.is_some() && !seen.insert(rule) {
                     continue;
                 }
-                for counted in counted(cluster, task, rule.group) {
+                for counted in counted(members, task, rule.group) {
                     self.limits_on[counted.at()].push(self.limits.len());
                 }
                 self.limits.push(Limit {
@@ -130,7 +131,7 @@ impl<'a> Rules<'a> {
         }
     }
 
-    fn state_spreads(&mut self) {
+    fn state_spreads(&mut self, members: &[Vec<TaskIdx>]) {
         let cluster = self.cluster;
         let mut seen: BTreeSet<(&SpreadRule, Eligibility<'_>)> = BTreeSet::new();
         let mut usable: BTreeMap<(LevelIdx, Eligibility<'_>), Rc<BTreeSet<DomainIdx>>> =
@@ -148,7 +149,7 @@ impl<'a> Rules<'a> {
                     let domains = allowed.map(|agent| cluster.domain(agent, rule.level));
                     Rc::new(domains.collect())
                 });
-                for counted in counted(cluster, task, rule.group) {
+                for counted in counted(members, task, rule.group) {
                     self.spreads_on[counted.at()].push(self.spreads.len());
                 }
                 self.spreads.push(Spread::new(rule, Rc::clone(usable)));
@@ -157,15 +158,20 @@ impl<'a> Rules<'a> {
     }
 }
 
-/// The tasks that a rule of `task` counts.
-fn counted(cluster: &Cluster, task: TaskIdx, group: Option<GroupIdx>) -> Vec<TaskIdx> {
-    let Some(group) = group else {
-        return vec![task];
-    };
-    let members = cluster.task_indices();
+/// The tasks of each group.
+fn members(cluster: &Cluster) -> Vec<Vec<TaskIdx>> {
+    let mut members = vec![Vec::new(); cluster.groups.len()];
+    for task in cluster.task_indices() {
+        for group in &cluster.task(task).groups {
+            members[group.at()].push(task);
+        }
+    }
     members
-        .filter(|&task| cluster.task(task).groups.binary_search(&group).is_ok())
-        .collect()
+}
+
+/// The tasks that a rule of `task` counts.
+fn counted(members: &[Vec<TaskIdx>], task: TaskIdx, group: Option<GroupIdx>) -> Vec<TaskIdx> {
+    group.map_or_else(|| vec![task], |group| members[group.at()].clone())
 }
 
 /// At most `max` in each domain of `level`.
