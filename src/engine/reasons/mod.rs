@@ -1,20 +1,32 @@
 //! Why instances have no place: one sentence with numbers, and the rule that binds.
+//!
+//! Tasks that may use the same agents, and among these those that need the same, are looked at together. Where the time
+//! is up before every reason is found, the rest is told so.
+
+mod ground;
+mod room;
+mod words;
 
 use std::collections::BTreeMap;
 
 use apportion_cluster::plan::{Reason, Unplaced};
-use apportion_cluster::{
-    AgentIdx, Cluster, DeviceNeed, DomainIdx, LimitRule, Refusal, Running, Task, TaskIdx,
-    WHOLE_DEVICE,
-};
+use apportion_cluster::{AgentIdx, Cluster, LimitRule, Running, Task, TaskIdx};
 
 use super::state::State;
+use ground::Ground;
+use room::{Open, Room};
+use words::{agents_of, counted_noun};
 
-/// Every task with instances that have no place, by task; `absent` has the reason of tasks that never arrived.
+/// The code of a reason that nobody had the time to look for.
+pub(super) const DEADLINE: &str = "deadline";
+
+/// Every task with instances that have no place, by task; `absent` has the reason of tasks that never arrived, and
+/// `stop` says that no more time may be spent.
 pub(super) fn unplaced(
     state: &State<'_>,
     placements: &[Running],
     absent: &BTreeMap<TaskIdx, Reason>,
+    stop: &dyn Fn() -> bool,
 ) -> Vec<Unplaced> {
     let cluster = state.cluster;
     let mut placed = vec![0; cluster.tasks.len()];
@@ -25,190 +37,127 @@ pub(super) fn unplaced(
         .task_indices()
         .zip(placed)
         .map(|(task, placed)| (task, cluster.task(task).instances - placed));
-    let missing = missing.filter(|&(_, count)| count > 0);
-    let unplaced = missing.map(|(task, instances)| Unplaced {
+    let missing: Vec<(TaskIdx, i64)> = missing.filter(|&(_, count)| count > 0).collect();
+    let arrived = missing
+        .iter()
+        .filter(|(task, _)| !absent.contains_key(task));
+    let found = reasons(state, placements, arrived.copied().collect(), stop);
+    let reason = |task: &TaskIdx| absent.get(task).or_else(|| found.get(task));
+    let unplaced = missing.into_iter().map(|(task, instances)| Unplaced {
         job: cluster.job(cluster.task(task).job).id.clone(),
         task: cluster.task(task).id.clone(),
         instances,
-        reason: absent.get(&task).cloned().unwrap_or_else(|| {
-            let case = Case {
-                state,
-                placements,
-                task,
-                instances,
-            };
-            case.reason()
-        }),
+        reason: reason(&task).cloned().unwrap_or_else(not_looked_for),
     });
     unplaced.collect()
 }
 
-/// One task with instances that have no place.
+/// The reasons of tasks with so many instances without a place, as far as time allows.
+fn reasons(
+    state: &State<'_>,
+    placements: &[Running],
+    mut tasks: Vec<(TaskIdx, i64)>,
+    stop: &dyn Fn() -> bool,
+) -> BTreeMap<TaskIdx, Reason> {
+    let cluster = state.cluster;
+    let eligibility = |it: &(TaskIdx, i64)| cluster.task(it.0).eligibility();
+    let demand = |it: &(TaskIdx, i64)| &cluster.task(it.0).demand;
+    tasks.sort_by(|left, right| {
+        let by_rules = eligibility(left).cmp(&eligibility(right));
+        let by_size = || demand(left).cmp(demand(right));
+        by_rules.then_with(by_size).then(left.0.cmp(&right.0))
+    });
+    let ground = Ground::new(state, placements);
+    let mut found = BTreeMap::new();
+    for by_rules in tasks.chunk_by(|left, right| eligibility(left) == eligibility(right)) {
+        if stop() {
+            break;
+        }
+        let open = Open::of(state, cluster.task(by_rules[0].0));
+        for alike in by_rules.chunk_by(|left, right| demand(left) == demand(right)) {
+            let room = Room::of(state, &open, cluster.task(alike[0].0));
+            for &(task, instances) in alike {
+                if stop() {
+                    return found;
+                }
+                let case = Case {
+                    ground: &ground,
+                    room: &room,
+                    task,
+                    instances,
+                };
+                let reason = open.refused.as_ref().or(room.never.as_ref()).cloned();
+                found.insert(task, reason.unwrap_or_else(|| case.reason()));
+            }
+        }
+    }
+    found
+}
+
+/// The reason of a task that nobody had the time to look at.
+fn not_looked_for() -> Reason {
+    Reason {
+        code: DEADLINE.to_owned(),
+        text: "the time was up before a place, or the reason why there is none, was found"
+            .to_owned(),
+        rule: "deadline".to_owned(),
+    }
+}
+
+/// One task with instances that have no place, though some agent may and could hold one.
 struct Case<'a> {
-    state: &'a State<'a>,
-    placements: &'a [Running],
+    ground: &'a Ground<'a>,
+    room: &'a Room<'a>,
     task: TaskIdx,
     instances: i64,
 }
 
 impl Case<'_> {
     fn reason(&self) -> Reason {
-        let cluster = self.cluster();
-        let allowed: Vec<AgentIdx> = cluster
-            .agent_indices()
-            .filter(|&agent| cluster.broken_rule(self.of(), agent).is_none())
-            .collect();
-        let open: Vec<AgentIdx> = allowed
-            .iter()
-            .copied()
-            .filter(|&agent| !cluster.agent(agent).cordoned)
-            .collect();
-        if open.is_empty() {
-            return self
-                .too_few_devices()
-                .unwrap_or_else(|| self.not_eligible(allowed.len()));
-        }
-        let large: Vec<AgentIdx> = open
-            .iter()
-            .copied()
-            .filter(|&agent| self.of().demand.fits_in(&cluster.agent(agent).capacity))
-            .collect();
-        if large.is_empty() {
-            return self.never_fits(&open);
-        }
-        let by_amount: Vec<AgentIdx> = large
-            .iter()
-            .copied()
-            .filter(|&agent| self.of().demand.fits_in(&self.state.free[agent.at()]))
-            .collect();
-        let with_room: Vec<AgentIdx> = by_amount
-            .iter()
-            .copied()
-            .filter(|&agent| self.device_copies(agent) > 0)
-            .collect();
-        let in_pieces = || self.in_pieces(&by_amount).filter(|_| with_room.is_empty());
-        self.gang(with_room.len())
-            .or_else(|| self.limit(&large, &with_room))
-            .or_else(|| self.spread(&with_room))
-            .or_else(in_pieces)
-            .unwrap_or_else(|| self.no_room(&large))
+        self.gang()
+            .or_else(|| self.limit())
+            .or_else(|| self.limits_together())
+            .or_else(|| self.spread())
+            .unwrap_or_else(|| match self.room.with_room.is_empty() {
+                true => self.room.full().clone(),
+                false => self.left_over(),
+            })
     }
 
     fn cluster(&self) -> &Cluster {
-        self.state.cluster
+        self.ground.cluster()
     }
 
     fn of(&self) -> &Task {
         self.cluster().task(self.task)
     }
 
-    /// No agent passes the task's own rules; the rule that refuses most is named.
-    fn not_eligible(&self, cordoned: usize) -> Reason {
-        let cluster = self.cluster();
-        let mut refusals: BTreeMap<String, usize> = BTreeMap::new();
-        for agent in cluster.agent_indices() {
-            let rule = match cluster.refusal(self.of(), agent) {
-                Some(Refusal::Dedicated(_)) => "dedicated".to_owned(),
-                Some(Refusal::NotNamed) => "agents".to_owned(),
-                Some(Refusal::Attribute(rule)) => format!("attributes[{}]", rule.key),
-                Some(Refusal::DeviceModel(need) | Refusal::TooFewDevices(need)) => {
-                    format!("devices[{}]", cluster.devices[need.kind.at()])
-                }
-                Some(Refusal::Cordoned) => "cordoned".to_owned(),
-                Some(Refusal::TooSmall(_)) | None => continue,
-            };
-            *refusals.entry(rule).or_insert(0) += 1;
-        }
-        let counts: Vec<String> = refusals
-            .iter()
-            .map(|(rule, count)| format!("{rule} {count}"))
-            .collect();
-        let rule = refusals
-            .iter()
-            .max_by_key(|(_, count)| **count)
-            .map_or("agents", |(rule, _)| rule)
-            .to_owned();
-        let text = if cordoned > 0 {
-            format!(
-                "cordoned: all that its rules allow, {}",
-                agents_of(cordoned)
-            )
-        } else {
-            format!(
-                "none of {} is allowed by its rules (refused by {})",
-                agents_of(cluster.agents.len()),
-                counts.join(", ")
-            )
-        };
-        Reason {
-            code: "no_eligible_agent".to_owned(),
-            text,
-            rule,
-        }
-    }
-
-    /// More devices than any agent has that its other rules allow: waiting does not help.
-    fn too_few_devices(&self) -> Option<Reason> {
-        let cluster = self.cluster();
-        let refusals = cluster
-            .agent_indices()
-            .map(|agent| (agent, cluster.refusal(self.of(), agent)));
-        let short: Vec<(i64, &DeviceNeed)> = refusals
-            .filter_map(|(agent, refusal)| match refusal {
-                Some(Refusal::TooFewDevices(need)) => {
-                    Some((cluster.devices_on(agent, need.kind)?.count, need))
-                }
-                _ => None,
-            })
-            .collect();
-        let &(most, need) = short.iter().max_by_key(|(count, _)| *count)?;
-        let kind = &cluster.devices[need.kind.at()];
-        Some(Reason {
-            code: "never_fits".to_owned(),
-            text: format!(
-                "never fits: {kind}: needs {} on one agent, the largest of {} that its other rules allow has {most}, {} in all",
-                need.count,
-                agents_of(short.len()),
-                short.iter().map(|(count, _)| count).sum::<i64>()
-            ),
-            rule: "capacity".to_owned(),
-        })
-    }
-
-    /// Larger than any agent that its rules allow: waiting does not help.
-    fn never_fits(&self, open: &[AgentIdx]) -> Reason {
-        let short = self.shortage(open, |agent| self.cluster().agent(agent).capacity.0.clone());
-        let text = format!(
-            "never fits: {short} on the largest of {} that its rules allow",
-            agents_of(open.len())
-        );
-        Reason {
-            code: "never_fits".to_owned(),
-            text,
-            rule: "capacity".to_owned(),
-        }
-    }
-
-    fn gang(&self, n_agents: usize) -> Option<Reason> {
+    /// The job has fewer instances in place than are of any use.
+    fn gang(&self) -> Option<Reason> {
         let job = self.cluster().job(self.of().job);
         let min = job.gang_min?;
-        let placed = self
-            .placements
-            .iter()
-            .filter(|placed| self.cluster().task(placed.task).job == self.of().job);
-        if placed.map(|placed| placed.instances).sum::<i64>() > 0 {
+        let placed = self.ground.placed_of_job(self.task);
+        if placed >= min {
             return None;
         }
-        let fit: i64 = self
-            .cluster()
-            .agent_indices()
-            .map(|agent| self.copies(agent))
-            .fold(0, i64::saturating_add);
-        let text = format!(
-            "all or nothing: at least {min} instances of the job must be placed together; there is room for {} of this task now, on {}",
-            fit.min(self.of().instances),
-            agents_of(n_agents)
+        let together = match placed {
+            0 => format!("at least {min} instances of the job"),
+            _ => format!(
+                "of the job {placed} of at least {min} instances run, and the {} that are missing",
+                min - placed
+            ),
+        };
+        let fit = self.room.copies().min(self.instances);
+        let mut text = format!(
+            "all or nothing: {together} must be placed together; there is room for {fit} of this task now, on {}",
+            agents_of(self.room.with_room.len())
         );
+        if fit < self.instances {
+            text += &format!(", {} too few", self.instances - fit);
+        }
+        if self.room.with_room.is_empty() {
+            text += &format!("; {}", self.room.full().text);
+        }
         Some(Reason {
             code: "gang".to_owned(),
             text,
@@ -216,198 +165,92 @@ impl Case<'_> {
         })
     }
 
-    fn copies(&self, agent: AgentIdx) -> i64 {
-        let cluster = self.cluster();
-        let free = &self.state.free[agent.at()];
-        if cluster.refusal(self.of(), agent).is_some() {
-            0
-        } else {
-            let copies = self.of().demand.copies_in(free);
-            copies.min(self.device_copies(agent))
+    /// A limit whose domains are full although agents there have room; or, where none has room, one that keeps the
+    /// task out of every domain.
+    fn limit(&self) -> Option<Reason> {
+        let limits = self.ground.limits_on(self.task);
+        let binding = limits.into_iter().find(|rule| {
+            let counts = self.ground.counts(self.task, rule.group, rule.level);
+            let is_full = |domain| counts.get(domain).is_some_and(|&here| here >= rule.max);
+            self.room.candidates(rule.level).iter().all(is_full)
+        })?;
+        Some(self.limited_by(binding))
+    }
+
+    /// Several limits that leave no agent with room between them: the one that is full on the first such agent.
+    fn limits_together(&self) -> Option<Reason> {
+        let limits = self.ground.limits_on(self.task);
+        if limits.len() < 2 || self.room.with_room.is_empty() {
+            return None;
         }
-    }
-
-    fn device_copies(&self, agent: AgentIdx) -> i64 {
-        let free = &self.state.free_devices[agent.at()];
-        self.cluster().device_copies(self.of(), agent, free)
-    }
-
-    /// Agents have enough of everything by totals, and no devices with enough on one: `gpu: needs 2 of 600 thousandths,
-    /// the best of 3 agents has 1; 1200 are free there in pieces`.
-    fn in_pieces(&self, agents: &[AgentIdx]) -> Option<Reason> {
-        let cluster = self.cluster();
-        let of_need = |need: &DeviceNeed, agent: AgentIdx| -> Option<(i64, i64)> {
-            let at = cluster.agent(agent).device_position(need.kind)?;
-            let free = &self.state.free_devices[agent.at()][at];
-            let enough = free.iter().filter(|&&free| free >= need.milli).count();
-            Some((enough as i64, free.iter().sum()))
+        let counts = limits.into_iter().map(|rule| {
+            let counts = self.ground.counts(self.task, rule.group, rule.level);
+            (rule, counts)
+        });
+        let counts: Vec<_> = counts.collect();
+        let full_on = |agent: &AgentIdx| {
+            let full = counts.iter().find(|(rule, counts)| {
+                let domain = self.cluster().domain(*agent, rule.level);
+                counts.get(&domain).is_some_and(|&here| here >= rule.max)
+            });
+            full.map(|(rule, _)| *rule)
         };
-        let mut needs = self.of().devices.iter();
-        let (need, (enough, free)) = needs.find_map(|need| {
-            let found = agents.iter().filter_map(|&agent| of_need(need, agent));
-            let best = found.max()?;
-            (best.0 < need.count).then_some((need, best))
-        })?;
-        let kind = &cluster.devices[need.kind.at()];
-        let text = format!(
-            "{kind}: needs {} with {} thousandths free on one agent, the best of {} has {enough}; {free} are free there, in pieces; next in line",
-            need.count,
-            need.milli,
-            agents_of(agents.len()),
-        );
-        Some(Reason {
-            code: "no_room".to_owned(),
-            text,
-            rule: format!("devices[{kind}]"),
-        })
+        let full = self.room.with_room.iter().map(full_on);
+        let full: Option<Vec<&LimitRule>> = full.collect();
+        full.map(|full| self.limited_by(full[0]))
     }
 
-    /// A limit whose domains are full although agents there have room; or, where none has room, one that
-    /// keeps the task out of every domain.
-    fn limit(&self, large: &[AgentIdx], with_room: &[AgentIdx]) -> Option<Reason> {
+    fn limited_by(&self, rule: &LimitRule) -> Reason {
         let cluster = self.cluster();
-        let binding = self.of().limits.iter().find(|rule| {
-            let counts = self.counts(rule);
-            let among = if with_room.is_empty() {
-                large
-            } else {
-                with_room
-            };
-            among.iter().all(|&agent| {
-                counts
-                    .get(&cluster.domain(agent, rule.level))
-                    .is_some_and(|&c| c >= rule.max)
-            })
-        })?;
-        let domains: std::collections::BTreeSet<DomainIdx> = large
-            .iter()
-            .map(|&agent| cluster.domain(agent, binding.level))
-            .collect();
-        let level = &cluster.levels[binding.level.at()].name;
-        let counted = match binding.group {
-            Some(group) => format!("group:{}", cluster.groups[group.at()]),
-            None => cluster.task_name(self.task),
-        };
+        let level = &cluster.levels[rule.level.at()].name;
         let text = format!(
             "at most {} per {level}, in {} that could take it: {} too many",
-            binding.max,
-            counted_noun(domains.len(), "domain"),
+            rule.max,
+            counted_noun(self.room.domains(rule.level).len(), "domain"),
             self.instances
         );
-        Some(Reason {
+        Reason {
             code: "limit".to_owned(),
             text,
-            rule: format!("limit[{counted},{level}]"),
-        })
-    }
-
-    fn counts(&self, rule: &LimitRule) -> BTreeMap<DomainIdx, i64> {
-        let cluster = self.cluster();
-        let mut counts = BTreeMap::new();
-        for placed in self.placements {
-            let counted = match rule.group {
-                Some(group) => cluster.task(placed.task).groups.contains(&group),
-                None => placed.task == self.task,
-            };
-            if counted {
-                *counts
-                    .entry(cluster.domain(placed.agent, rule.level))
-                    .or_insert(0) += placed.instances;
-            }
+            rule: self.name("limit", rule.group, rule.level),
         }
-        counts
     }
 
-    fn spread(&self, with_room: &[AgentIdx]) -> Option<Reason> {
-        let rule = self
-            .of()
-            .spreads
-            .iter()
-            .find(|rule| rule.hard && !with_room.is_empty())?;
-        let level = &self.cluster().levels[rule.level.at()].name;
+    fn spread(&self) -> Option<Reason> {
+        let n_agents = self.room.with_room.len();
+        let spreads = self.ground.spreads_on(self.task).into_iter();
+        let rule = { spreads }.next().filter(|_| n_agents > 0)?;
         let text = format!(
-            "there is room on {}, but one more there would make counts per {level} differ by more than {}",
-            agents_of(with_room.len()),
+            "there is room on {}, but one more there would make counts per {} differ by more than {}",
+            agents_of(n_agents),
+            self.cluster().levels[rule.level.at()].name,
             rule.max_skew
         );
-        let rule = format!("spread[{},{level}]", self.cluster().task_name(self.task));
         Some(Reason {
             code: "spread".to_owned(),
             text,
-            rule,
+            rule: self.name("spread", rule.group, rule.level),
         })
     }
 
-    fn no_room(&self, large: &[AgentIdx]) -> Reason {
-        let short = self.shortage(large, |agent| self.state.free[agent.at()].0.clone());
-        let text = format!(
-            "{short} on the best of {} that could hold it; next in line",
-            agents_of(large.len())
-        );
+    /// There is room, and no rule that is known here forbids it.
+    fn left_over(&self) -> Reason {
+        let room = agents_of(self.room.with_room.len());
         Reason {
             code: "no_room".to_owned(),
-            text,
+            text: format!(
+                "there is room on {room} that no rule forbids, and nothing was placed there in time"
+            ),
             rule: "capacity".to_owned(),
         }
     }
 
-    /// What is short on the agent that comes closest: `cpu_milli: 3500 free, needs 4000`.
-    fn shortage(&self, agents: &[AgentIdx], have: impl Fn(AgentIdx) -> Vec<i64>) -> String {
-        let missing = |have: &[i64]| -> f64 {
-            let demand = self
-                .of()
-                .demand
-                .0
-                .iter()
-                .zip(have)
-                .filter(|(need, _)| **need > 0);
-            demand
-                .map(|(&need, &have)| (need - have).max(0) as f64 / need as f64)
-                .sum()
-        };
-        let best = agents
-            .iter()
-            .map(|&agent| have(agent))
-            .min_by(|l, r| missing(l).total_cmp(&missing(r)));
-        let best = best.unwrap_or_default();
-        let needs = self.of().demand.0.iter().zip(&best).enumerate();
-        let short: Vec<String> = needs
-            .filter(|(_, (need, have))| need > have && **need > 0)
-            .map(|(resource, (&need, &have))| self.short_of(resource, have.max(0), need))
-            .collect();
-        if short.is_empty() {
-            "its rules leave no room".to_owned()
-        } else {
-            short.join(", ")
-        }
+    fn name(
+        &self,
+        kind: &str,
+        group: Option<apportion_cluster::GroupIdx>,
+        level: apportion_cluster::LevelIdx,
+    ) -> String {
+        self.ground.rule_name(kind, self.task, group, level)
     }
-}
-
-impl Case<'_> {
-    /// What is short of one resource; whole devices are counted as such.
-    fn short_of(&self, resource: usize, have: i64, need: i64) -> String {
-        let cluster = self.cluster();
-        let whole = |it: &&DeviceNeed| {
-            cluster.device_total(it.kind) == Some(resource) && it.milli == WHOLE_DEVICE
-        };
-        match self.of().devices.iter().find(whole) {
-            Some(devices) => format!(
-                "{}: {} free, needs {}",
-                cluster.devices[devices.kind.at()],
-                have / WHOLE_DEVICE,
-                devices.count
-            ),
-            None => format!("{}: {have} free, needs {need}", cluster.resources[resource]),
-        }
-    }
-}
-
-/// `1 agent`, `2 agents`.
-fn agents_of(count: usize) -> String {
-    counted_noun(count, "agent")
-}
-
-fn counted_noun(count: usize, noun: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {noun}{plural}")
 }
