@@ -208,6 +208,8 @@ fn a_deadline_that_is_over_at_once() {
         let took = begun.elapsed();
         assert_verified(&cluster, &plan);
         assert_eq!(plan.status, PlanStatus::Deadline);
+        let reasons = plan.unplaced.iter().map(|it| &it.reason.code[..]);
+        assert!(deadline > Duration::ZERO || reasons.clone().all(|code| code == "deadline"));
         assert!(took < Duration::from_secs(2), "{took:?} for {deadline:?}");
     }
 }
@@ -237,6 +239,53 @@ fn the_command_is_back_in_time() {
     let plan: PlanFile = serde_json::from_slice(&std::fs::read(&output).unwrap()).unwrap();
     assert_verified(&cluster(&file), &plan);
     judge(&plan, took, Duration::from_secs(2));
+}
+
+/// Jobs of 100 tasks, each of a shape of its own, on agents that one instance fills.
+fn crowd(agents: usize, jobs: i64) -> SnapshotFile {
+    let mut file = write::snapshot(&["rack"]);
+    for number in 0..agents {
+        let rack = format!("r{}", number % 50);
+        let mut agent = write::agent(&format!("a{number:04}"), &rack, 1000, 100_000);
+        let disk = format!("d{}", number % 7);
+        agent.attributes.insert("disk".to_owned(), disk);
+        file.agents.push(agent);
+    }
+    file.frameworks.push(write::framework("crowd", "ml"));
+    for number in 0..jobs {
+        let tasks = (0..100).map(|position| {
+            let mut task = write::task(1, 600 + number % 300, 1 + number);
+            task.id = format!("t{position:02}");
+            let disks = (0..7).filter(|disk| number % 7 != *disk);
+            let disks = disks.map(|disk| format!("d{disk}")).collect();
+            task.constraints.attributes.insert("disk".to_owned(), disks);
+            task
+        });
+        file.jobs.push(JobFile {
+            tasks: tasks.collect(),
+            ..write::job(&format!("j{number:03}"), "crowd", TaskFile::default())
+        });
+    }
+    file
+}
+
+/// 60,000 tasks of 600 shapes on 3,000 agents that are full at once: nearly all of them are told why they wait, and that
+/// is in time. The verifier's plain loops would take minutes here: it judges a small crowd.
+#[test]
+fn sixty_thousand_tasks_that_wait_are_reported_in_time() {
+    let _alone = alone();
+    let small = common::planned(&cluster(&crowd(60, 12)), &common::quiet());
+    assert_eq!(small.unplaced.len(), 1140);
+    let cluster = cluster(&crowd(3000, 600));
+    let deadline = Duration::from_secs(10);
+    let begun = Instant::now();
+    let plan = engine::plan(&cluster, &within(deadline)).unwrap();
+    let took = begun.elapsed();
+    let cut = plan.unplaced.iter();
+    let cut = cut.filter(|it| it.reason.code == "deadline").count();
+    println!("{took:?}: {cut} reasons cut off, {:?}", plan.timings_ms);
+    assert!(plan.unplaced.len() >= 57_000);
+    assert!(took <= deadline + deadline / 10, "{took:?}");
 }
 
 /// Two easy frameworks, and one with a packing problem that no solver finishes: three resources, 120 shapes, no

@@ -295,6 +295,27 @@ fn every_fault_of_an_order_is_told_with_its_line() {
     assert!(faults[1].cause.contains("line 4"), "{}", faults[1].cause);
 }
 
+/// What editors put before the first line is no part of it, and faults beyond those that are told are counted.
+#[test]
+fn an_order_may_begin_with_a_byte_order_mark_and_its_many_faults_are_counted() {
+    let cluster = cluster(&story(
+        1,
+        vec![write::job("web", "f", write::task(1, 1, 1))],
+    ));
+    assert_eq!(
+        Listed::read(&cluster, "\u{feff}web\n"),
+        Listed::read(&cluster, "web\n")
+    );
+    let faults = Listed::read(&cluster, "\u{feff}wbe").unwrap_err().0;
+    let place = faults[0].place.unwrap();
+    assert_eq!((place.line, place.column, place.offset), (1, 1, 3));
+    let faults = Listed::read(&cluster, &"nobody\n".repeat(1500))
+        .unwrap_err()
+        .0;
+    assert_eq!(faults.len(), 1001);
+    assert_eq!(faults[1000].cause, "500 more faults were found");
+}
+
 /// Ids may hold slashes: a name that means a job and a task of another job is told, not guessed.
 #[test]
 fn a_name_that_means_two_things_is_a_fault() {

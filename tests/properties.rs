@@ -394,9 +394,41 @@ fn the_largest_numbers_that_a_snapshot_may_state_break_nothing() {
 #[test]
 #[cfg(feature = "highs")]
 fn plans_with_devices_hold_and_stay() {
-    let (mut parts, mut several, mut waiting) = (0, 0, 0);
+    let seen = hold_and_stay(random::with_devices);
+    let Seen { parts, several, .. } = seen;
+    assert!(parts > 100 && several > 20, "{seen:?}");
+    assert!(seen.waiting > 5, "{seen:?}");
+}
+
+/// The same where frameworks of both policies share a cluster.
+#[test]
+#[cfg(feature = "highs")]
+fn plans_of_both_policies_hold_and_stay() {
+    let seen = hold_and_stay(random::mixed);
+    let Seen { parts, plain, .. } = seen;
+    assert!(parts > 100 && plain > 100, "{seen:?}");
+    assert!(seen.waiting > 5, "{seen:?}");
+}
+
+/// What plans had in them.
+#[cfg(feature = "highs")]
+#[derive(Debug, Default)]
+struct Seen {
+    /// Parts of devices held.
+    parts: usize,
+    /// Instances that hold several devices.
+    several: usize,
+    /// Placements of the policy `service`.
+    plain: usize,
+    /// Tasks that wait for room on single devices.
+    waiting: usize,
+}
+
+#[cfg(feature = "highs")]
+fn hold_and_stay(snapshot: fn(u64, random::Size) -> SnapshotFile) -> Seen {
+    let mut seen = Seen::default();
     for (seed, size) in (0..60).map(|seed| (seed, if seed % 10 == 9 { WIDE } else { SMALL })) {
-        let file = random::with_devices(seed, size);
+        let file = snapshot(seed, size);
         let cluster = cluster(&file);
         let plan = planned(&cluster, &quiet());
         planned(
@@ -417,21 +449,26 @@ fn plans_with_devices_hold_and_stay() {
         let later = planned(&common::cluster(&next), &quiet());
         assert!(later.moves.is_empty(), "seed {seed}: {:?}", later.moves);
         assert_eq!(later.placements, plan.placements, "seed {seed}");
-        let uses = || plan.placements.iter().flat_map(|it| &it.devices);
-        parts += uses().filter(|it| it.milli < 1000).count();
-        several += plan
-            .placements
-            .iter()
-            .filter(|it| it.devices.len() > 1)
-            .count();
-        waiting += plan
-            .unplaced
-            .iter()
+        seen.count(&cluster, &plan);
+    }
+    seen
+}
+
+#[cfg(feature = "highs")]
+impl Seen {
+    fn count(&mut self, cluster: &apportion_cluster::Cluster, plan: &PlanFile) {
+        let is_service = |job: &str| {
+            let job = cluster.jobs.iter().find(|it| it.id == job).unwrap();
+            cluster.framework(job.framework).policy == "service"
+        };
+        for placed in &plan.placements {
+            self.parts += placed.devices.iter().filter(|it| it.milli < 1000).count();
+            self.several += usize::from(placed.devices.len() > 1);
+            self.plain += usize::from(is_service(&placed.job));
+        }
+        let waiting = plan.unplaced.iter();
+        self.waiting += waiting
             .filter(|it| it.reason.rule == "devices[gpu]")
             .count();
     }
-    assert!(
-        parts > 100 && several > 20 && waiting > 5,
-        "{parts} {several} {waiting}"
-    );
 }

@@ -69,6 +69,13 @@ scenarios! {
     twenty_close_together_leave_the_large_rack_whole
     twenty_close_together_on_agents_of_one
     two_halves_share_a_device_and_two_larger_parts_do_not
+    sixteen_free_gpus_in_pairs_hold_no_eight
+    two_gangs_of_a_hundred_gpus
+    a_disk_of_five_hundred_and_three_of_two_hundred
+    two_volumes_go_where_both_fit
+    two_volumes_that_never_fit
+    a_group_member_is_told_the_limit_of_another
+    a_gang_that_runs_in_part_waits_for_the_rest
 }
 
 #[test]

@@ -5,6 +5,43 @@ use crate::cluster::{Agent, AttributeRule, Cluster, Task};
 use crate::devices::DeviceNeed;
 use crate::index::AgentIdx;
 
+/// Everything about a task that decides which agents it may use, sizes aside: tasks that agree in it may use the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Eligibility<'a> {
+    /// Rules on the agent's attributes.
+    pub attributes: &'a [AttributeRule],
+    /// If present, only these agents.
+    pub agents: Option<&'a [AgentIdx]>,
+    /// The `dedicated` words that it tolerates.
+    pub tolerates: &'a [String],
+    /// The devices that it needs, with the models that it allows.
+    pub devices: &'a [DeviceNeed],
+}
+
+impl Eligibility<'_> {
+    /// The same but for the agents that the task names: what remains looks at an agent's properties alone.
+    #[must_use]
+    pub fn by_properties(self) -> Self {
+        Self {
+            agents: None,
+            ..self
+        }
+    }
+}
+
+impl Task {
+    /// What decides which agents the task may use.
+    #[must_use]
+    pub fn eligibility(&self) -> Eligibility<'_> {
+        Eligibility {
+            attributes: &self.attributes,
+            agents: self.agents.as_deref(),
+            tolerates: &self.tolerates,
+            devices: &self.devices,
+        }
+    }
+}
+
 /// Why an agent may not take a new instance of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Refusal<'a> {

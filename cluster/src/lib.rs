@@ -23,7 +23,7 @@ pub use devices::{
     AgentDevices, DeviceNeed, DeviceUse, MAX_DEVICES, ModelChoice, RunningDevices, WHOLE_DEVICE,
     device_resource,
 };
-pub use eligibility::Refusal;
+pub use eligibility::{Eligibility, Refusal};
 pub use index::{
     AgentIdx, DeviceIdx, DomainIdx, FrameworkIdx, GroupIdx, JobIdx, LevelIdx, ResourceIdx, RoleIdx,
     TaskIdx,

@@ -32,6 +32,10 @@ pub struct PlanFile {
     /// The fairness certificate; absent in a plan without shares (`--mode greedy`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fairness: Option<FairnessCertificate>,
+    /// What is worth knowing of placed instances, such as a model of device that is not their first choice; by job,
+    /// task and text.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<Note>,
     /// What the user should know: a solver's failure, a rule that the running state breaks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
@@ -116,12 +120,28 @@ pub struct Unplaced {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Reason {
-    /// `never_fits`, `no_eligible_agent`, `no_room`, `limit`, `spread`, `gang`, ...
+    /// `never_fits`, `no_eligible_agent`, `no_room`, `limit`, `spread`, `gang`, `not_arrived`, `deadline`
     pub code: String,
     /// A sentence with the numbers needed and available.
     pub text: String,
     /// Name of the rule (row) that binds.
     pub rule: String,
+}
+
+/// What is worth knowing of placed instances.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Note {
+    /// Job id.
+    pub job: String,
+    /// Task id.
+    pub task: String,
+    /// A sentence: `choice 2 of 2, H100 short by 2`.
+    pub text: String,
+    /// `choice`: not on the preferred model of a device.
+    pub code: String,
+    /// How many instances it is about.
+    pub instances: i64,
 }
 
 /// Running instances that change agent.

@@ -6,9 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use apportion_cluster::{
-    AgentDevices, AgentIdx, AttributeRule, Cluster, DeviceNeed, Quantities, Task, TaskIdx,
-};
+use apportion_cluster::{AgentDevices, AgentIdx, Cluster, Eligibility, Quantities, Task, TaskIdx};
 use apportion_policies::Bid;
 
 /// The most classes: the broker's work grows with the cube of their number.
@@ -57,8 +55,6 @@ pub(super) struct Census {
     admits: Vec<Vec<bool>>,
 }
 
-/// What a task's rules say about an agent's attributes, dedication and devices.
-type AttributeRules<'a> = (&'a [AttributeRule], &'a [String], &'a [DeviceNeed]);
 /// What the rules can see of an agent: cordon, dedication, values of the keys that some rule names, devices.
 type Profile<'a> = (
     bool,
@@ -88,13 +84,13 @@ impl<'a> Rules<'a> {
             of_task: BTreeMap::new(),
             keys: Vec::new(),
         };
-        let mut attributes: BTreeMap<AttributeRules<'a>, usize> = BTreeMap::new();
+        let mut attributes: BTreeMap<Eligibility<'a>, usize> = BTreeMap::new();
         let mut named: BTreeMap<&'a [AgentIdx], usize> = BTreeMap::new();
         let mut pairs: BTreeMap<(usize, Option<usize>), usize> = BTreeMap::new();
         for class in bids.iter().flat_map(|bid| &bid.classes) {
             let task = cluster.task(class.task);
             let attribute = *attributes
-                .entry((&task.attributes, &task.tolerates, &task.devices))
+                .entry(task.eligibility().by_properties())
                 .or_insert_with(|| {
                     rules.attributes.push(Task {
                         agents: None,
@@ -116,7 +112,7 @@ impl<'a> Rules<'a> {
         }
         rules.keys = attributes
             .keys()
-            .flat_map(|(rules, ..)| rules.iter())
+            .flat_map(|rules| rules.attributes)
             .map(|rule| rule.key.as_str())
             .collect();
         rules.keys.sort_unstable();

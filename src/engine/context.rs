@@ -104,6 +104,12 @@ impl<'a> Context<'a> {
         self.options.cancel.is_cancelled() || last.is_some_and(|last| Instant::now() >= last)
     }
 
+    /// Whether the deadline itself is over.
+    pub(super) fn is_late(&self) -> bool {
+        let deadline = self.options.deadline;
+        deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
     /// Threads that solve slices.
     pub(super) fn threads(&self) -> usize {
         match self.options.threads {

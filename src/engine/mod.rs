@@ -6,6 +6,7 @@
 //! tasks arrive one at a time.
 
 mod apply;
+mod choices;
 mod context;
 mod devices;
 mod offers;
@@ -163,6 +164,9 @@ impl<'a> Run<'a> {
     /// Every framework in turn takes what it likes by the constructive method.
     fn greedy(&mut self) {
         let begun = Instant::now();
+        let deadline = self.context.options.deadline;
+        self.context
+            .keep_reserve(reserve(Duration::ZERO, Duration::ZERO, deadline));
         let frameworks: Vec<FrameworkIdx> = self.context.planned().collect();
         for framework in frameworks {
             rounds::construct(
@@ -238,11 +242,13 @@ impl<'a> Run<'a> {
         let (cluster, options) = (self.context.cluster, self.context.options);
         let placements = report::final_placements(&self.state);
         let devices = report::final_devices(&self.state);
-        let unplaced = reasons::unplaced(&self.state, &placements, &self.absent);
-        let audit = self.shares.as_ref().map(|shares| {
-            let stop = || self.context.must_stop();
-            broker::certify(cluster, &self.context.bids, shares, &placements, &stop)
-        });
+        let stop = || self.context.must_stop();
+        let unplaced = reasons::unplaced(&self.state, &placements, &self.absent, &stop);
+        let notes = choices::notes(&self.state, &placements, &stop);
+        let audit = self
+            .shares
+            .as_ref()
+            .map(|shares| broker::certify(cluster, &self.context.bids, shares, &placements, &stop));
         let frameworks = (0..cluster.frameworks.len())
             .map(FrameworkIdx::of)
             .map(|framework| {
@@ -266,7 +272,10 @@ impl<'a> Run<'a> {
         let frameworks = frameworks.collect();
         self.time("verify", begun);
         self.time("total", self.started);
-        let stopped = self.records.iter().any(|record| record.stopped);
+        let unexplained = unplaced
+            .iter()
+            .any(|it| it.reason.code == reasons::DEADLINE);
+        let stopped = unexplained || self.records.iter().any(|record| record.stopped);
         PlanFile {
             version: VERSION.to_owned(),
             snapshot_digest: cluster.digest.clone(),
@@ -278,6 +287,7 @@ impl<'a> Run<'a> {
             frameworks,
             offers: report::offers(&self.state),
             fairness: audit.map(|(certificate, _): (FairnessCertificate, Vec<f64>)| certificate),
+            notes,
             warnings: self.context.take_warnings(),
             timings_ms: Some(self.timings),
         }

@@ -20,7 +20,7 @@ use super::devices;
 use super::options::Mode;
 use super::rounds::Record;
 use super::solve;
-use super::state::State;
+use super::state::{State, by_shape};
 
 /// Everything in place at the end, by (task, agent), one entry per pair.
 pub(super) fn final_placements(state: &State<'_>) -> Vec<Running> {
@@ -264,6 +264,8 @@ fn stages(
         Some((offers, answer)) if is_whole(&slice, offers, &answer.formulation) => {
             finish(&slice, &answer.formulation, &answer.solved.stages)
         }
+        // Bounds that come too late help nobody.
+        _ if context.is_late() => valued(state, context, &slice).unwrap_or_default(),
         _ => {
             let (mut stages, gap) = audited(state, context, &slice).unwrap_or_default();
             // Over several rounds not everything was on offer at once: where the baseline could use what others
@@ -478,20 +480,29 @@ pub(super) fn share(
 fn offered_value(state: &State<'_>, framework: FrameworkIdx) -> f64 {
     let cluster = state.cluster;
     let offered = &state.offered[framework.at()];
-    let pending = state.not_kept(framework).into_iter().map(|(task, count)| {
-        let demand = &cluster.task(task).demand;
-        let usable = offered
-            .values()
-            .filter(|offer| cluster.refusal(cluster.task(task), offer.agent).is_none());
-        let copies = usable.map(|offer| {
-            let devices = cluster.device_copies(cluster.task(task), offer.agent, &offer.devices);
-            demand.copies_in(&offer.resources).min(devices)
-        });
-        cluster.task(task).value as f64 * copies.fold(0, i64::saturating_add).min(count) as f64
-    });
+    let mut value = 0.0;
+    for alike in by_shape(cluster, &state.not_kept(framework)) {
+        let task = cluster.task(alike[0].0);
+        let most = alike.iter().map(|(_, count)| *count).max().unwrap_or(0);
+        let mut copies = 0_i64;
+        for offer in offered.values() {
+            if copies >= most {
+                break;
+            }
+            if cluster.refusal(task, offer.agent).is_none() {
+                let devices = cluster.device_copies(task, offer.agent, &offer.devices);
+                let here = task.demand.copies_in(&offer.resources).min(devices);
+                copies = copies.saturating_add(here);
+            }
+        }
+        let of_task = |&(task, count): &(TaskIdx, i64)| {
+            cluster.task(task).value as f64 * copies.min(count) as f64
+        };
+        value += alike.iter().map(of_task).sum::<f64>();
+    }
     let kept = state.kept[framework.at()].iter();
     let kept = kept.map(|kept| cluster.task(kept.task).value as f64 * kept.instances as f64);
-    pending.chain(kept).sum()
+    value + kept.sum::<f64>()
 }
 
 fn sentence(

@@ -30,7 +30,7 @@ use super::context::Context;
 use super::offers::FirstOffer;
 use super::options::Progress;
 use super::solve::{self, Answer, Effort};
-use super::state::State;
+use super::state::{State, by_shape};
 use crate::broker::Shares;
 
 /// Without a deadline, slices of at most so many columns are searched again in later rounds; larger ones are only added to.
@@ -270,13 +270,17 @@ fn is_taken(state: &State<'_>, before: &[Running], answer: &Answer, record: &mut
 fn portion(state: &State<'_>, framework: FrameworkIdx, n_wanting: usize) -> i64 {
     let cluster = state.cluster;
     let pending = state.pending(framework);
-    let fitting = pending.iter().map(|&(task, count)| {
-        let task = cluster.task(task);
+    let fitting = by_shape(cluster, &pending).into_iter().map(|alike| {
+        let task = cluster.task(alike[0].0);
         let usable = cluster
             .agent_indices()
             .filter(|&agent| cluster.refusal(task, agent).is_none());
         let copies = usable.map(|agent| task.demand.copies_in(&state.free[agent.at()]));
-        copies.fold(0, i64::saturating_add).min(count)
+        let copies = copies.fold(0, i64::saturating_add);
+        alike
+            .iter()
+            .map(|(_, count)| copies.min(*count))
+            .sum::<i64>()
     });
     let part = fitting.sum::<i64>() / (2 * n_wanting as i64);
     let gangs = pending
@@ -295,8 +299,9 @@ fn anything_fits(state: &State<'_>, framework: FrameworkIdx) -> bool {
         .iter()
         .map(|added| added.instances)
         .sum();
-    state.pending(framework).iter().any(|&(task, _)| {
-        let task = state.cluster.task(task);
+    let pending = by_shape(state.cluster, &state.pending(framework));
+    pending.iter().any(|alike| {
+        let task = state.cluster.task(alike[0].0);
         state.cluster.agent_indices().any(|agent| {
             (own > 0 || task.demand.fits_in(&state.free[agent.at()]))
                 && state.cluster.refusal(task, agent).is_none()

@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use apportion_cluster::{
-    AgentIdx, AttributeRule, Cluster, DeviceNeed, DomainIdx, GroupIdx, LevelIdx, Proposal, Running,
-    Slice, SpreadRule, Task, TaskIdx,
+    AgentIdx, Cluster, DomainIdx, Eligibility, GroupIdx, LevelIdx, Proposal, Running, Slice,
+    SpreadRule, Task, TaskIdx,
 };
 
 /// The first rule that a proposal breaks, in words.
@@ -61,15 +61,6 @@ pub(super) fn broken(slice: &Slice<'_>, proposal: &Proposal) -> Option<String> {
 
 type ByTask = BTreeMap<TaskIdx, Vec<(AgentIdx, i64)>>;
 
-/// Everything about a task that decides which domains of a level it may use.
-type UsableKey<'a> = (
-    LevelIdx,
-    &'a [AttributeRule],
-    Option<&'a [AgentIdx]>,
-    &'a [String],
-    &'a [DeviceNeed],
-);
-
 /// What stays and what would be new.
 struct After<'a> {
     cluster: &'a Cluster,
@@ -122,7 +113,7 @@ impl<'a> After<'a> {
     fn spread(
         &self,
         task: TaskIdx,
-        usable: &mut BTreeMap<UsableKey<'a>, BTreeSet<DomainIdx>>,
+        usable: &mut BTreeMap<(LevelIdx, Eligibility<'a>), BTreeSet<DomainIdx>>,
     ) -> Option<String> {
         let cluster = self.cluster;
         let of: &'a Task = cluster.task(task);
@@ -132,21 +123,16 @@ impl<'a> After<'a> {
             if new.is_empty() {
                 return false;
             }
-            let key = (
-                rule.level,
-                &of.attributes[..],
-                of.agents.as_deref(),
-                &of.tolerates[..],
-                &of.devices[..],
-            );
-            let usable = usable.entry(key).or_insert_with(|| {
-                let agents = cluster
-                    .agent_indices()
-                    .filter(|&agent| cluster.broken_rule(of, agent).is_none());
-                agents
-                    .map(|agent| cluster.domain(agent, rule.level))
-                    .collect()
-            });
+            let usable = usable
+                .entry((rule.level, of.eligibility()))
+                .or_insert_with(|| {
+                    let agents = cluster
+                        .agent_indices()
+                        .filter(|&agent| cluster.broken_rule(of, agent).is_none());
+                    agents
+                        .map(|agent| cluster.domain(agent, rule.level))
+                        .collect()
+                });
             let kept = self.by_domain(kept, &counted, rule.level);
             let before = |domain: &DomainIdx| kept.get(domain).copied().unwrap_or(0);
             let after = |domain: &DomainIdx| before(domain) + new.get(domain).copied().unwrap_or(0);

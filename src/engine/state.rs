@@ -3,11 +3,23 @@
 use std::collections::BTreeMap;
 
 use apportion_cluster::{
-    AgentIdx, Cluster, FrameworkIdx, Offer, Proposal, Quantities, Running, RunningDevices, Slice,
-    TaskIdx,
+    AgentIdx, Cluster, Eligibility, FrameworkIdx, Offer, Proposal, Quantities, Running,
+    RunningDevices, Slice, TaskIdx,
 };
 
 use super::devices::{self, Devices};
+
+/// Tasks with counts, those together that may use the same agents and need the same.
+pub(super) fn by_shape(cluster: &Cluster, counts: &[(TaskIdx, i64)]) -> Vec<Vec<(TaskIdx, i64)>> {
+    type Shape<'a> = (Eligibility<'a>, &'a Quantities);
+    let mut shapes: BTreeMap<Shape<'_>, Vec<(TaskIdx, i64)>> = BTreeMap::new();
+    for &(task, count) in counts {
+        let of = cluster.task(task);
+        let shape = shapes.entry((of.eligibility(), &of.demand)).or_default();
+        shape.push((task, count));
+    }
+    shapes.into_values().collect()
+}
 
 /// The state between rounds: what stays, what was added, and what is free.
 ///

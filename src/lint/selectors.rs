@@ -40,12 +40,7 @@ pub(super) fn eligible_agents(subject: &Subject<'_>, findings: &mut Findings) ->
     let most = (MOST_CHECKS / cluster.agents.len().max(1)).max(1);
     for index in cluster.task_indices() {
         let task = cluster.task(index);
-        let rules = (
-            &task.attributes,
-            &task.agents,
-            &task.tolerates,
-            &task.devices,
-        );
+        let rules = task.eligibility();
         let at = known.get(&rules).copied();
         if at.is_none() && known.len() < most {
             let allowed = |&agent: &AgentIdx| {

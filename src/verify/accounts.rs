@@ -13,6 +13,9 @@ pub(super) fn check(state: &State<'_>, findings: &mut Findings) {
     identity(state, findings);
     order(state, findings);
     unplaced(state, findings);
+    for note in &state.plan.notes {
+        known_task(&state.names, &note.job, &note.task, "notes", findings);
+    }
     status(state, findings);
     frameworks(state, findings);
 }
@@ -59,6 +62,10 @@ fn order(state: &State<'_>, findings: &mut Findings) {
         .offers
         .is_sorted_by_key(|it| (&it.framework, &it.agent));
     check("offers", sorted, "framework, agent");
+    let sorted = plan
+        .notes
+        .is_sorted_by_key(|it| (&it.job, &it.task, &it.text));
+    check("notes", sorted, "job, task, text");
 }
 
 /// What is wanted and not placed is listed exactly once with a reason; nothing else is.

@@ -16,6 +16,7 @@ mod floors;
 mod market;
 mod moves;
 mod names;
+mod offered_devices;
 mod offers;
 mod placements;
 mod report;
@@ -46,6 +47,7 @@ pub fn verify(cluster: &Cluster, plan: &PlanFile) -> Report {
     domains::check_spreads(&state, &mut findings);
     moves::check(&state, &mut findings);
     offers::check(&state, &mut findings);
+    offered_devices::check(&state, &mut findings);
     stages::check(&state, &mut findings);
     certificate::check(&state, &mut findings);
     findings.into_report()

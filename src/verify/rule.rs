@@ -70,6 +70,8 @@ rules! {
     Counts = "counts";
     /// Offers lie within what agents have beside what stays; new instances lie within offers.
     Offers = "offers";
+    /// Single devices that are offered are there beside what stays; new instances hold no more of them.
+    OfferedDevices = "offered_devices";
     /// The stages are those of the policy, in order, with their senses.
     Stages = "stages";
     /// A stage's objective is the value of the plan.

@@ -303,7 +303,9 @@ fn read_offered_devices(
             });
             if let Some(kind) = kind {
                 let by_device = offered[framework].entry(agent).or_default();
-                by_device.insert((kind, device.index), device.milli.clamp(0, 1000).into());
+                let amount = device.milli.clamp(0, 1000).into();
+                let first = by_device.insert((kind, device.index), amount).is_none();
+                unique(first, subject, findings);
             }
         }
     }

@@ -38,6 +38,12 @@ pub enum Claim {
         #[serde(default)]
         says: Vec<String>,
     },
+    /// Placed instances of a job are noted, in these words.
+    Note {
+        job: String,
+        instances: Range,
+        says: Vec<String>,
+    },
     /// A number of a framework's `share`.
     Share {
         framework: String,
@@ -141,6 +147,17 @@ impl Claim {
                 instances,
                 says,
             } => unplaced(plan, job, code, *instances, says),
+            Self::Note {
+                job,
+                instances,
+                says,
+            } => {
+                let notes = plan.notes.iter().filter(|it| it.job == *job);
+                let saying = notes.filter(|it| says.iter().all(|words| it.text.contains(words)));
+                let count: i64 = saying.map(|it| it.instances).sum();
+                let what = format!("instances of {job} noted in these words ({:?})", plan.notes);
+                instances.check(count as f64, &what)
+            }
             Self::Share {
                 framework,
                 field,

@@ -1,5 +1,6 @@
-//! The rules and the objective of `service` read once more, as naively as possible, in the words of the
-//! snapshot; and every placement of a small cluster, one after another.
+//! The rules and the objectives of `service` and `ml` read once more, as naively as possible, in the words of
+//! the snapshot; and every placement of a small cluster, one after another. What single devices hold, and the
+//! stages that only `ml` has, are in `naive_devices`.
 //!
 //! It shares nothing with the engine, the policies, the models or the verifier but the nouns.
 
@@ -7,8 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use apportion_cluster::{Agent, AttributeRule, Cluster, LevelIdx, Task};
 
+use super::naive_devices::{self, Fits};
+
 /// Instances by task and agent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts(pub Vec<Vec<i64>>);
 
 impl Counts {
@@ -26,13 +29,17 @@ impl Counts {
         counts
     }
 
-    fn of_task(&self, task: usize) -> i64 {
+    /// Instances of a task, wherever they are.
+    pub fn of_task(&self, task: usize) -> i64 {
         self.0[task].iter().sum()
     }
 }
 
 /// Whether the rules of the task let it onto the agent, cordons and sizes aside.
 pub fn allowed(cluster: &Cluster, task: usize, agent: usize) -> bool {
+    if !naive_devices::has_allowed(cluster, task, agent) {
+        return false;
+    }
     let (task, at, agent) = (&cluster.tasks[task], agent, &cluster.agents[agent]);
     let tolerated = agent
         .dedicated
@@ -106,7 +113,7 @@ fn counted(cluster: &Cluster, task: usize, group: Option<usize>) -> Vec<usize> {
 }
 
 /// Instances of some tasks per domain of a level; domains without any are left out.
-fn by_domain(
+pub fn by_domain(
     cluster: &Cluster,
     counts: &Counts,
     tasks: &[usize],
@@ -200,6 +207,7 @@ fn gangs_hold(cluster: &Cluster, running: &Counts, counts: &Counts) -> bool {
 /// The objective of the only framework, stage by stage: (name, whether more is better, value).
 pub fn values(cluster: &Cluster, running: &Counts, counts: &Counts) -> Vec<(String, bool, f64)> {
     let mut values = Vec::new();
+    let is_ml = cluster.frameworks[0].policy == "ml";
     let priorities: BTreeSet<i64> = cluster.jobs.iter().map(|job| job.priority).collect();
     let placed = |priority: Option<i64>| {
         let jobs = cluster
@@ -208,8 +216,11 @@ pub fn values(cluster: &Cluster, running: &Counts, counts: &Counts) -> Vec<(Stri
             .filter(|job| priority.is_none_or(|it| it == job.priority));
         let tasks = jobs.flat_map(|job| &job.tasks);
         tasks
-            .map(|task| cluster.tasks[task.at()].value * counts.of_task(task.at()))
-            .sum::<i64>() as f64
+            .map(|task| match is_ml {
+                true => naive_devices::worth(cluster, counts, task.at()),
+                false => (cluster.tasks[task.at()].value * counts.of_task(task.at())) as f64,
+            })
+            .sum::<f64>()
     };
     if priorities.len() > 1 {
         for &priority in priorities.iter().rev() {
@@ -223,6 +234,10 @@ pub fn values(cluster: &Cluster, running: &Counts, counts: &Counts) -> Vec<(Stri
             false,
             missing_survivors(cluster, counts),
         ));
+    }
+    if is_ml {
+        values.extend(naive_devices::span(cluster, counts));
+        return values;
     }
     if cluster.levels.iter().any(|level| level.declared) {
         values.push(("spread".to_owned(), false, worst_losses(cluster, counts)));
@@ -279,6 +294,8 @@ fn worst_losses(cluster: &Cluster, counts: &Counts) -> f64 {
 pub struct Census {
     /// The best values, stage by stage.
     pub best: Vec<(String, bool, f64)>,
+    /// A placement with these values.
+    pub places: Counts,
     /// Placements tried.
     pub tried: usize,
     /// The rules without which some placement would be better than the best.
@@ -293,6 +310,7 @@ pub fn best(cluster: &Cluster) -> Census {
         free: cluster.free().into_iter().map(|room| room.0).collect(),
         counts: running.clone(),
         running,
+        fits: Fits::new(cluster),
         census: Census::default(),
         best_without: BTreeMap::new(),
     };
@@ -314,6 +332,7 @@ struct Search<'a> {
     running: Counts,
     counts: Counts,
     free: Vec<Vec<i64>>,
+    fits: Fits,
     census: Census,
     /// The best values of a placement that breaks this rule (and maybe later ones).
     best_without: BTreeMap<&'static str, Vec<(String, bool, f64)>>,
@@ -357,12 +376,18 @@ impl Search<'_> {
     fn judge(&mut self) {
         self.census.tried += 1;
         let values = values(self.cluster, &self.running, &self.counts);
-        let best = match broken(self.cluster, &self.running, &self.counts) {
+        let fit = self.fits.all(self.cluster, &self.running, &self.counts);
+        let broken = (!fit).then_some("device");
+        let broken = broken.or_else(|| self::broken(self.cluster, &self.running, &self.counts));
+        let best = match broken {
             Some(rule) => self.best_without.entry(rule).or_default(),
             None => &mut self.census.best,
         };
         if best.is_empty() || better(&values, best) {
             *best = values;
+            if broken.is_none() {
+                self.census.places.clone_from(&self.counts);
+            }
         }
     }
 }

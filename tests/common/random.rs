@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use apportion_cluster::Cluster;
 use apportion_cluster::file::{
-    AgentFile, ConstraintsFile, DeviceNeedFile, DevicesFile, FrameworkFile, GangFile, JobFile,
-    LimitFile, MinAvailableFile, ModelFile, PlacementFile, RoleFile, SnapshotFile, SpreadFile,
-    TaskFile,
+    AgentFile, ConstraintsFile, DeviceFile, DeviceNeedFile, DevicesFile, FrameworkFile, GangFile,
+    JobFile, LimitFile, MinAvailableFile, ModelFile, PlacementFile, RoleFile, SnapshotFile,
+    SpreadFile, TaskFile,
 };
 
 use super::{naive, write};
@@ -110,27 +111,100 @@ pub fn snapshot(seed: u64, size: Size) -> SnapshotFile {
 /// The same for the policy `ml`: agents with devices of two models, tasks that need several, or a part of one.
 pub fn with_devices(seed: u64, size: Size) -> SnapshotFile {
     let mut draw = Draw(seed ^ 0x5eed);
-    let mut file = snapshot(
-        seed,
-        Size {
-            running: false,
-            ..size
-        },
-    );
+    let mut file = without_running(seed, size);
     for framework in &mut file.frameworks {
-        framework.policy = "ml".to_owned();
-        framework.parameters.clear();
+        to_ml(framework);
     }
+    add_devices(&mut draw, "gpu", 0, &mut file);
+    file
+}
+
+/// The same with every second framework of the policy `service`, which needs no devices.
+pub fn mixed(seed: u64, size: Size) -> SnapshotFile {
+    let mut draw = Draw(seed ^ 0x5eed);
+    let mut file = without_running(seed, size);
+    for framework in file.frameworks.iter_mut().step_by(2) {
+        to_ml(framework);
+    }
+    add_devices(&mut draw, "gpu", 0, &mut file);
+    file
+}
+
+/// One framework of the policy `ml` with up to four agents and eight tasks, few instances of each; in a part of them
+/// something runs and holds devices.
+pub fn tiny_with_devices(seed: u64) -> SnapshotFile {
+    let mut draw = Draw(seed ^ 0x9a75);
+    let size = Size {
+        agents: 4,
+        instances: 11,
+        frameworks: 1,
+        // Devices bind in most of these, and cpu and memory in some.
+        room: if seed.is_multiple_of(5) { 7 } else { 24 },
+        running: false,
+    };
+    let mut file = snapshot(seed.wrapping_add(7000), size);
+    to_ml(&mut file.frameworks[0]);
+    for job in &mut file.jobs {
+        let whole = std::mem::take(&mut job.tasks);
+        for task in whole {
+            split(&mut draw, task, &mut job.tasks);
+        }
+    }
+    add_devices(&mut draw, "gpu", 1, &mut file);
+    if draw.once_in(5) {
+        add_devices(&mut draw, "fpga", 0, &mut file);
+    }
+    if draw.once_in(3) {
+        run_something(&mut draw, &mut file);
+    }
+    file
+}
+
+fn without_running(seed: u64, size: Size) -> SnapshotFile {
+    let size = Size {
+        running: false,
+        ..size
+    };
+    snapshot(seed, size)
+}
+
+fn to_ml(framework: &mut FrameworkFile) {
+    framework.policy = "ml".to_owned();
+    framework.parameters.clear();
+}
+
+/// A task as it is, or as two that differ in what they will ask of devices.
+fn split(draw: &mut Draw, task: TaskFile, tasks: &mut Vec<TaskFile>) {
+    if task.instances < 2 || draw.once_in(3) {
+        tasks.push(task);
+        return;
+    }
+    let first = draw.from(1, task.instances - 1);
+    for (letter, instances) in [("a", first), ("b", task.instances - first)] {
+        tasks.push(TaskFile {
+            id: format!("{}{letter}", task.id),
+            instances,
+            ..task.clone()
+        });
+    }
+}
+
+/// Devices of a kind for the agents, `least` or more, and for three of four tasks of frameworks that place any.
+fn add_devices(draw: &mut Draw, kind: &str, least: i64, file: &mut SnapshotFile) {
     for agent in &mut file.agents {
-        let count = draw.from(0, 3);
+        let count = draw.from(least, 3);
         let model = draw.one_of(&["old", "new"]).to_owned();
         agent.devices.extend((count > 0).then(|| DevicesFile {
-            name: "gpu".to_owned(),
+            name: kind.to_owned(),
             model: Some(model),
             count,
         }));
     }
-    for task in file.jobs.iter_mut().flat_map(|job| &mut job.tasks) {
+    let frameworks = file.frameworks.iter().filter(|it| it.policy == "ml");
+    let placing: Vec<String> = frameworks.map(|it| it.id.clone()).collect();
+    let jobs = file.jobs.iter_mut();
+    let jobs = jobs.filter(|job| placing.contains(&job.framework));
+    for task in jobs.flat_map(|job| &mut job.tasks) {
         if draw.once_in(4) {
             continue;
         }
@@ -145,13 +219,12 @@ pub fn with_devices(seed: u64, size: Size) -> SnapshotFile {
         });
         let models: Vec<ModelFile> = models.collect();
         task.devices.push(DeviceNeedFile {
-            name: "gpu".to_owned(),
+            name: kind.to_owned(),
             count: draw.one_of(&[1, 1, 1, 2]),
-            milli: draw.one_of(&[1000, 1000, 300, 500, 600]),
+            milli: draw.one_of(&[1000, 1000, 300, 500, 600, 700]),
             models: (!models.is_empty()).then_some(models),
         });
     }
-    file
 }
 
 fn agents(draw: &mut Draw, size: Size, file: &mut SnapshotFile) {
@@ -282,34 +355,73 @@ fn any_level(draw: &mut Draw, file: &SnapshotFile) -> String {
     }
 }
 
-/// Instances that run already: within capacities, and with no rule broken but gangs and skews.
+/// Instances that run already: within capacities, and with no rule broken but gangs and skews. Each takes the first
+/// devices that have room for it.
 fn run_something(draw: &mut Draw, file: &mut SnapshotFile) {
     let cluster = super::cluster(file);
     let mut counts = naive::Counts::nothing(&cluster);
+    let mut left = cluster.free_devices();
     for _ in 0..draw.from(2, 12) {
         let task = usize::try_from(draw.from(0, cluster.tasks.len() as i64 - 1)).unwrap();
         let agent = usize::try_from(draw.from(0, cluster.agents.len() as i64 - 1)).unwrap();
         counts.0[task][agent] += 1;
-        if !naive::may_run(&cluster, &counts) {
+        let devices = naive::may_run(&cluster, &counts)
+            .then(|| first_devices(&cluster, task, agent, &mut left[agent]))
+            .flatten();
+        let Some(devices) = devices else {
             counts.0[task][agent] -= 1;
+            continue;
+        };
+        let of = &cluster.tasks[task];
+        let place = PlacementFile {
+            job: cluster.job(of.job).id.clone(),
+            task: of.id.clone(),
+            agent: cluster.agents[agent].id.clone(),
+            instances: 1,
+            devices,
+        };
+        let same = |it: &&mut PlacementFile| {
+            it.devices.is_empty()
+                && (&it.job, &it.task, &it.agent) == (&place.job, &place.task, &place.agent)
+        };
+        match file.placements.iter_mut().find(same) {
+            Some(listed) => listed.instances += 1,
+            None => file.placements.push(place),
         }
     }
-    for (task, by_agent) in cluster.tasks.iter().zip(&counts.0) {
-        for (agent, &instances) in cluster
-            .agents
-            .iter()
-            .zip(by_agent)
-            .filter(|(_, count)| **count > 0)
-        {
-            file.placements.push(PlacementFile {
-                job: cluster.job(task.job).id.clone(),
-                task: task.id.clone(),
-                agent: agent.id.clone(),
-                instances,
-                devices: Vec::new(),
-            });
+    file.placements.sort();
+}
+
+/// The first devices of an agent that have room for an instance, taken out of what is left there; `None` if there are
+/// not enough.
+fn first_devices(
+    cluster: &Cluster,
+    task: usize,
+    agent: usize,
+    left: &mut [Vec<i64>],
+) -> Option<Vec<DeviceFile>> {
+    let mut held = Vec::new();
+    for need in &cluster.tasks[task].devices {
+        let at = cluster.agents[agent].device_position(need.kind)?;
+        let open = (0..).zip(&left[at]).filter(|it| *it.1 >= need.milli);
+        let open = open.map(|(index, _)| (at, index, need.milli));
+        let open: Vec<(usize, usize, i64)> =
+            open.take(usize::try_from(need.count).unwrap()).collect();
+        if (open.len() as i64) < need.count {
+            return None;
         }
+        held.extend(open);
     }
+    let files = held.into_iter().map(|(at, index, milli)| {
+        left[at][index] -= milli;
+        let kind = cluster.agents[agent].devices[at].kind;
+        DeviceFile {
+            name: cluster.devices[kind.at()].clone(),
+            index: i64::try_from(index).unwrap(),
+            milli,
+        }
+    });
+    Some(files.collect())
 }
 
 /// The same snapshot with every list whose order means nothing in another order.

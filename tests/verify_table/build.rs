@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use apportion_cluster::file::{PlacementFile, VERSION};
+use apportion_cluster::file::{DeviceFile, PlacementFile, VERSION};
 use apportion_cluster::plan::{
     FrameworkResult, Move, OfferFile, PlanFile, PlanOptions, PlanStatus, Proof, Reason,
     StageResult, StageSense, Unplaced,
@@ -163,6 +163,7 @@ pub fn plan(
         frameworks: Vec::new(),
         offers: offers(cluster, moves),
         fairness: None,
+        notes: Vec::new(),
         warnings: Vec::new(),
         timings_ms: None,
     };
@@ -247,11 +248,32 @@ fn offers(cluster: &Cluster, moves: &[(usize, usize, usize, i64)]) -> Vec<OfferF
                 framework: framework.id.clone(),
                 agent: agent.id.clone(),
                 resources: amounts.filter(|(_, amount)| *amount > 0).collect(),
-                devices: Vec::new(),
+                devices: free_devices(cluster, at),
             });
         }
     }
     offers
+}
+
+/// What running instances leave of each device of an agent; those of these tables all stay.
+fn free_devices(cluster: &Cluster, agent: usize) -> Vec<DeviceFile> {
+    let mut free = Vec::new();
+    for devices in &cluster.agents[agent].devices {
+        for index in 0..devices.count {
+            let here = cluster.running_devices.iter();
+            let here = here.filter(|it| it.agent.at() == agent);
+            let held = here.flat_map(|it| &it.devices);
+            let held = held.filter(|it| it.kind == devices.kind && it.index == index);
+            let milli = 1000 - held.map(|it| it.milli).sum::<i64>();
+            free.push(DeviceFile {
+                name: cluster.devices[devices.kind.at()].clone(),
+                index,
+                milli,
+            });
+        }
+    }
+    free.retain(|device| device.milli > 0);
+    free
 }
 
 fn result(

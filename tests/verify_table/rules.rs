@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use apportion::verify::{Rule, verify};
 use apportion_cluster::file::DeviceFile;
-use apportion_cluster::plan::{OfferFile, PlanFile, PlanStatus, StageSense};
+use apportion_cluster::plan::{Note, OfferFile, PlanFile, PlanStatus, StageSense};
 use apportion_cluster::{
     AttributeRule, Cluster, GroupIdx, LevelIdx, LimitRule, MinAvailable, SpreadRule,
 };
@@ -95,6 +95,22 @@ fn attribute(cluster: &mut Cluster, present: Option<bool>, any_of: &[&str], none
         present,
     });
     // What runs on `a` is kept, whatever it breaks.
+}
+
+/// Offers another device, or another part of it, in the place of the one listed at `at`.
+fn offer(plan: &mut PlanFile, at: usize, index: i64, milli: i64) {
+    plan.offers[0].devices[at] = gpu(index, milli);
+}
+
+/// A note on a task of job `j`.
+fn note(task: &str) -> Note {
+    Note {
+        job: "j".to_owned(),
+        task: task.to_owned(),
+        text: "choice 2 of 2".to_owned(),
+        code: "choice".to_owned(),
+        instances: 1,
+    }
 }
 
 mutations! {
@@ -199,7 +215,7 @@ mutations! {
         it.placements[2].devices.pop();
     });
     "too many devices" => [Devices], || devices::changed(|it| it.placements[2].devices.push(gpu(4, 1000)));
-    "one device twice" => [Devices, DeviceCapacity], || devices::changed(|it| {
+    "one device twice" => [Devices, DeviceCapacity, OfferedDevices], || devices::changed(|it| {
         it.placements[2].devices[1].index = 1;
     });
     "less of a device than needed" => [Devices], || devices::changed(|it| {
@@ -217,7 +233,7 @@ mutations! {
     "a device before the first" => [Devices], || devices::changed(|it| {
         it.placements[3].devices[0].index = -1;
     });
-    "more of a device than all of it" => [DeviceCapacity], || devices::changed(|it| {
+    "more of a device than all of it" => [DeviceCapacity, OfferedDevices], || devices::changed(|it| {
         it.placements[3].devices[0].index = 1;
     });
     "on a model that is not allowed" => [Eligibility, Objective], || {
@@ -225,7 +241,7 @@ mutations! {
         cluster.tasks[1].devices[0].models[0].model = "H100".to_owned();
         (cluster, plan)
     };
-    "on an agent with too few devices" => [Eligibility, Devices], || {
+    "on an agent with too few devices" => [Eligibility, Devices, OfferedDevices], || {
         let (mut cluster, plan) = devices::case();
         cluster.agents[0].devices[0].count = 1;
         (cluster, plan)
@@ -235,6 +251,32 @@ mutations! {
         it.placements[1].devices[0].index = 4;
     });
     "instances on devices out of order" => [Order], || devices::changed(|it| it.placements.swap(0, 1));
+    "an offer of a device beyond the last" => [OfferedDevices], || devices::changed(|it| {
+        offer(it, 4, 5, 1000);
+    });
+    "an offer of what stays on a device" => [OfferedDevices], || devices::changed(|it| {
+        offer(it, 0, 0, 500);
+        offer(it, 4, 4, 900);
+    });
+    "new instances on more of a device than was offered" => [OfferedDevices], || devices::changed(|it| {
+        offer(it, 3, 3, 599);
+        it.offers[0].resources.insert("gpu_milli".to_owned(), 3999);
+    });
+    "new instances on a device that was not offered" => [OfferedDevices], || devices::changed(|it| {
+        it.offers[0].devices.remove(3);
+        it.offers[0].resources.insert("gpu_milli".to_owned(), 3400);
+    });
+    "a total that is not that of the devices" => [OfferedDevices], || devices::changed(|it| {
+        it.offers[0].resources.insert("gpu_milli".to_owned(), 4399);
+    });
+    "a device offered twice" => [Duplicate], || devices::changed(|it| {
+        it.offers[0].devices.push(gpu(4, 1000));
+    });
+    "a note on an unknown task" => [UnknownName], || changed(|it| it.notes.push(note("nobody")));
+    "notes out of order" => [Order], || changed(|it| it.notes = vec![note("t"), note("t")].into_iter()
+        .zip(["b", "a"])
+        .map(|(note, text)| Note { text: text.to_owned(), ..note })
+        .collect());
     "too many in a rack" => [Limit], || {
         ruled(|it| limit(it, 2), &[(0, 0, 1), (0, 1, 2), (0, 2, 1), (1, 0, 2)])
     };

@@ -41,7 +41,12 @@ pub(super) struct Room<'a> {
     pub(super) most: Vec<i64>,
     /// Limits that count each item.
     limits_of: Vec<Vec<u32>>,
+    /// Of each stage about values, what a copy is worth at best, and the most value there is.
+    best: Vec<Option<Best<'a>>>,
 }
+
+/// What a copy of each item is worth in its best bin, and what all together are.
+type Best<'a> = (Cow<'a, [Term]>, i128);
 
 /// An item's demand and bins, and the copies that fit.
 #[derive(Debug)]
@@ -63,6 +68,7 @@ impl<'a> Room<'a> {
             shapes: Vec::new(),
             most: Vec::new(),
             limits_of: vec![Vec::new(); assignment.items.len()],
+            best: Vec::new(),
         };
         room.find_shapes();
         for (position, limit) in assignment.limits.iter().enumerate() {
@@ -75,6 +81,12 @@ impl<'a> Room<'a> {
             .map(|item| room.most_of(item))
             .collect();
         room.apply_caps();
+        let best = assignment.stages.iter().map(|stage| {
+            let terms = stage.objective.worth()?.best(assignment);
+            let most = room.most_value(&terms);
+            Some((terms, most))
+        });
+        room.best = best.collect();
         room
     }
 
@@ -233,13 +245,13 @@ impl<'a> Room<'a> {
     }
 
     /// The last value stage before `stage`, with the value that may be lost against the most there is, every copy in its best bin.
-    fn slack(&self, stage: usize, reached: &[f64]) -> Option<(Cow<'a, [Term]>, i128)> {
-        (self.assignment.stages[..stage].iter().zip(reached))
+    fn slack(&self, stage: usize, reached: &[f64]) -> Option<(&[Term], i128)> {
+        (self.best[..stage].iter().zip(reached))
             .rev()
-            .find_map(|(stage, &reached)| {
-                let terms = stage.objective.worth()?.best(self.assignment);
-                let slack = self.most_value(&terms) - reached.round() as i128;
-                Some((terms, slack.max(0)))
+            .find_map(|(best, &reached)| {
+                let (terms, most) = best.as_ref()?;
+                let slack = most - reached.round() as i128;
+                Some((&terms[..], slack.max(0)))
             })
     }
 

@@ -26,7 +26,7 @@ const STEPS_PER_LOOK: u32 = 256;
 /// Copies of one item that are placed one by one; of more, a fraction is placed at a time.
 const SINGLE_STEPS: i64 = 4096;
 /// How many stages the key of a bin looks at.
-const STAGES: usize = 4;
+const STAGES: usize = 6;
 
 /// A placement made by [`construct`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +72,11 @@ pub(super) fn construct_by(
         placement: tally.placement(),
         stopped,
     }
+}
+
+/// Adds what can be added to a tally, as [`construct`] does.
+pub(super) fn fill_up(tally: &mut Tally<'_>, stop: &Stop) {
+    fill(Preference::LeastHarm, tally, stop);
 }
 
 /// Adds what can be added to a tally.
@@ -216,6 +221,28 @@ impl PartialOrd for Key {
     }
 }
 
+/// The place of each stage in [`Key::raises`]. Values do not tell bins apart; stages in which they do by class share a
+/// place, however many priorities there are.
+fn slots(assignment: &Assignment) -> Vec<Option<usize>> {
+    let (mut n_slots, mut of_yields) = (0, None);
+    let slots = assignment.stages.iter().map(|stage| {
+        let shared = match stage.objective {
+            Objective::Value(_) => return None,
+            Objective::Yield(_) => of_yields,
+            _ => None,
+        };
+        if shared.is_some() || n_slots == STAGES {
+            return shared;
+        }
+        n_slots += 1;
+        if matches!(stage.objective, Objective::Yield(_)) {
+            of_yields = Some(n_slots - 1);
+        }
+        Some(n_slots - 1)
+    });
+    slots.collect()
+}
+
 /// Bins that agree in every division whose groups have several bins.
 struct Cells {
     bins: Vec<Vec<u32>>,
@@ -263,14 +290,7 @@ impl<'s> Filler<'s> {
             .map(|&largest| 1.0 / largest as f64)
             .collect();
         let device_scale = scale.split_off(n_resources);
-        let mut n_slots = 0;
-        let slots = (assignment.stages.iter())
-            .map(|stage| {
-                let counted = !matches!(stage.objective, Objective::Value(_)) && n_slots < STAGES;
-                n_slots += usize::from(counted);
-                counted.then(|| n_slots - 1)
-            })
-            .collect();
+        let slots = slots(assignment);
         Self {
             preference,
             stop,

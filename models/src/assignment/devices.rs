@@ -200,9 +200,6 @@ fn pack_kind(free: &[i64], wants: &[Want]) -> Option<Vec<Vec<Vec<usize>>>> {
         let key = |at: usize| (wants[at].milli, wants[at].count);
         key(right).cmp(&key(left)).then(left.cmp(&right))
     });
-    if !may_have_room(free, wants, &order) {
-        return None;
-    }
     let sequence: Vec<usize> = (order.iter())
         .flat_map(|&at| std::iter::repeat_n(at, wants[at].copies))
         .collect();
@@ -211,7 +208,7 @@ fn pack_kind(free: &[i64], wants: &[Want]) -> Option<Vec<Vec<Vec<usize>>>> {
         .or_else(|| quickly(free, wants, &sequence, |free| -free));
     let chosen = quick.or_else(|| {
         // The search goes one level deeper for each device that is taken.
-        if n_taken > LARGEST_SEARCHED {
+        if n_taken > LARGEST_SEARCHED || !may_have_room(free, wants, &order) {
             return None;
         }
         let mut search = Search {
@@ -232,16 +229,7 @@ fn pack_kind(free: &[i64], wants: &[Want]) -> Option<Vec<Vec<Vec<usize>>>> {
 /// Whether the devices have room for the wants down to each size, when a device holds at most the largest sum of such sizes that it is
 /// large enough for.
 fn may_have_room(free: &[i64], wants: &[Want], order: &[usize]) -> bool {
-    const WORDS: usize = WHOLE_DEVICE as usize / 64 + 1;
-    let mut sums = [0_u64; WORDS];
-    sums[0] = 1;
-    let largest_sum = |sums: &[u64; WORDS], free: i64| {
-        let is_sum = |&sum: &i64| sums[sum as usize / 64] >> (sum % 64) & 1 == 1;
-        (0..=free.clamp(0, WHOLE_DEVICE))
-            .rev()
-            .find(is_sum)
-            .unwrap_or(0)
-    };
+    let mut sums = Sums::default();
     let mut wanted = 0_i128;
     for &at in order {
         let Want {
@@ -253,18 +241,57 @@ fn may_have_room(free: &[i64], wants: &[Want], order: &[usize]) -> bool {
             continue;
         }
         wanted += i128::from(milli) * count as i128 * copies as i128;
-        for sum in 0..=WHOLE_DEVICE - milli {
-            let to = (sum + milli) as usize;
-            sums[to / 64] |= (sums[sum as usize / 64] >> (sum % 64) & 1) << (to % 64);
-        }
-        let usable = free
-            .iter()
-            .map(|&free| i128::from(largest_sum(&sums, free)));
+        sums.add(milli);
+        let usable = free.iter().map(|&free| i128::from(sums.largest(free)));
         if wanted > usable.sum() {
             return false;
         }
     }
     true
+}
+
+/// Words of 64 sums each.
+const WORDS: usize = WHOLE_DEVICE as usize / 64 + 1;
+
+/// Which numbers up to that of a whole device are sums of some sizes, each as often as one likes; 0 is.
+struct Sums([u64; WORDS]);
+
+impl Default for Sums {
+    fn default() -> Self {
+        let mut words = [0; WORDS];
+        words[0] = 1;
+        Self(words)
+    }
+}
+
+impl Sums {
+    /// Takes in one more size, at least 1: once, then twice as often each time.
+    fn add(&mut self, size: i64) {
+        let mut step = size.max(1);
+        while step <= WHOLE_DEVICE {
+            let (words, bits) = (step as usize / 64, step as usize % 64);
+            for to in (words..WORDS).rev() {
+                let mut moved = self.0[to - words] << bits;
+                if bits > 0 && to > words {
+                    moved |= self.0[to - words - 1] >> (64 - bits);
+                }
+                self.0[to] |= moved;
+            }
+            step *= 2;
+        }
+    }
+
+    /// The largest sum that is at most `most`.
+    fn largest(&self, most: i64) -> i64 {
+        let most = most.clamp(0, WHOLE_DEVICE) as usize;
+        let mut word = self.0[most / 64] & (u64::MAX >> (63 - most % 64));
+        let mut at = most / 64;
+        while word == 0 && at > 0 {
+            at -= 1;
+            word = self.0[at];
+        }
+        (at * 64 + 63 - word.leading_zeros().min(63) as usize) as i64
+    }
 }
 
 /// Every copy in turn on the devices that are large enough, those first of which the least is free by `order`.
@@ -365,5 +392,46 @@ impl Search<'_> {
             taken.pop();
         }
         false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each number up to a whole device: whether it is a sum, found one by one.
+    fn one_by_one(sizes: &[i64]) -> Vec<bool> {
+        let mut is_sum = vec![false; WHOLE_DEVICE as usize + 1];
+        is_sum[0] = true;
+        for number in 0..is_sum.len() {
+            let mut before = sizes
+                .iter()
+                .filter_map(|&size| number.checked_sub(size as usize));
+            is_sum[number] |= before.any(|before| is_sum[before]);
+        }
+        is_sum
+    }
+
+    #[test]
+    fn sums_are_those_found_one_by_one() {
+        for sizes in [
+            vec![1000],
+            vec![500, 300],
+            vec![999, 64, 63],
+            vec![7],
+            vec![640, 128, 65],
+            vec![810, 190, 333],
+            vec![1],
+        ] {
+            let mut sums = Sums::default();
+            sizes.iter().for_each(|&size| sums.add(size));
+            let slow = one_by_one(&sizes);
+            for most in 0..=WHOLE_DEVICE {
+                let largest = (0..=most).rev().find(|&it| slow[it as usize]).unwrap_or(0);
+                assert_eq!(sums.largest(most), largest, "{sizes:?} up to {most}");
+            }
+            assert_eq!(sums.largest(WHOLE_DEVICE + 5), sums.largest(WHOLE_DEVICE));
+            assert_eq!(sums.largest(-5), 0);
+        }
     }
 }

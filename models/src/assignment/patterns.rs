@@ -16,7 +16,7 @@ mod classes;
 mod program;
 
 use self::program::Program;
-use super::construct::construct;
+use super::construct::fill_up;
 use super::improve::Random;
 use super::ladder::{Bounds, Run};
 use super::tally::{Index, Tally};
@@ -89,7 +89,8 @@ fn repack(
     }
     program.round(run, tally);
     remove_incomplete(tally, &program);
-    let placed = construct(tally.assignment, Some(&tally.placement()), &run.stop()).placement;
+    fill_up(tally, &run.stop());
+    let placed = tally.placement();
     // Copies that stay may need others that are gone now.
     if tally.assignment.faults(&placed).is_empty() {
         run.accept(placed, false);

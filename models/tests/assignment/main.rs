@@ -5,6 +5,7 @@ mod brute;
 mod devices;
 mod generate;
 mod large;
+mod patterns;
 mod solvers;
 mod twin;
 

@@ -81,9 +81,9 @@ fn arguments() -> Result<Arguments, String> {
 }
 
 fn threads_of(value: &str) -> Result<usize, String> {
-    value
-        .parse()
-        .map_err(|error| format!("--threads {value}: {error}"))
+    let threads = value.parse::<std::num::NonZero<usize>>();
+    let threads = threads.map_err(|error| format!("--threads {value}: {error}"))?;
+    Ok(threads.get())
 }
 
 /// `42..51`, both included, or `42`.

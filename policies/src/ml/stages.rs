@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use apportion_cluster::{
-    AgentDevices, AgentIdx, AttributeRule, DeviceNeed, DomainIdx, LevelIdx, Offer, TaskIdx,
+    AgentDevices, DomainIdx, Eligibility, LevelIdx, Offer, Quantities, TaskIdx,
 };
 use apportion_models::assignment::{
     LARGEST_COUNT, Objective, Probe, Rate, Span, Stage, Term, Yield,
@@ -92,18 +92,12 @@ fn fragmentation(tables: &Tables<'_>) -> Option<OwnStage> {
     let tasks = (tables.jobs.iter()).flat_map(|(job, _)| &cluster.job(*job).tasks);
     let needing = tasks.filter(|&&task| !cluster.task(task).devices.is_empty());
     let mut probes: Vec<Probe> = Vec::new();
-    let mut known: BTreeMap<Shape<'_>, usize> = BTreeMap::new();
+    let mut known: BTreeMap<(Eligibility<'_>, &Quantities), usize> = BTreeMap::new();
     let mut any = false;
     for &task in needing {
         any = true;
         let wanted = cluster.task(task);
-        let shape = (
-            &wanted.demand.0[..],
-            &wanted.devices[..],
-            &wanted.attributes[..],
-            wanted.agents.as_deref(),
-            &wanted.tolerates[..],
-        );
+        let shape = (wanted.eligibility(), &wanted.demand);
         let at = *known.entry(shape).or_insert_with(|| {
             probes.push(tables.probe(task));
             probes.len() - 1
@@ -183,15 +177,6 @@ fn asked_for(tables: &Tables<'_>) -> Vec<bool> {
     }
     asked
 }
-
-/// What tells tasks apart for those that leave devices free.
-type Shape<'a> = (
-    &'a [i64],
-    &'a [DeviceNeed],
-    &'a [AttributeRule],
-    Option<&'a [AgentIdx]>,
-    &'a [String],
-);
 
 /// Whether any task of the framework runs at another than its usual speed anywhere.
 fn differs_by_model(tables: &Tables<'_>) -> bool {

@@ -1,9 +1,15 @@
 //! One task at a time: decide, remember, take back.
 
+use std::collections::VecDeque;
+
 use super::fault::{Fault, FaultCode};
 use super::fleet::Fleet;
 use super::random::SplitMix64;
 use super::rule::{Rule, Selection, Standing};
+
+/// The most scores that are kept, over all shapes: a quarter of a gigabyte. Beyond that the shapes that were scored
+/// first are forgotten, and scored afresh when they arrive again.
+const MOST_SCORES: usize = 1 << 24;
 
 /// Where one arriving task goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +54,8 @@ struct Scores {
 ///
 /// # Cost
 ///
-/// An arrival scores the agents that changed since the last arrival of its shape, and reads the rest.
+/// An arrival scores the agents that changed since the last arrival of its shape, and reads the rest. At most 16 million
+/// scores are kept, or as many as [`Planner::keeping`] says.
 pub struct Planner {
     fleet: Fleet,
     rule: Box<dyn Rule>,
@@ -57,6 +64,10 @@ pub struct Planner {
     rank: Vec<usize>,
     worth: Vec<f64>,
     scores: Vec<Scores>,
+    /// Shapes with scores, in the order in which they were scored afresh; a shape that was forgotten meanwhile may be
+    /// in it still.
+    scored: VecDeque<usize>,
+    most_scored: usize,
     /// Agents that changed, oldest first, without the first `forgotten` changes.
     changes: Vec<usize>,
     forgotten: usize,
@@ -71,6 +82,8 @@ impl Planner {
         let mut rank: Vec<usize> = (0..fleet.agents().len()).collect();
         random.shuffle(&mut rank);
         Self {
+            scored: VecDeque::new(),
+            most_scored: 1,
             worth: fleet
                 .agents()
                 .iter()
@@ -85,6 +98,15 @@ impl Planner {
             random,
             rank,
         }
+        .keeping(MOST_SCORES)
+    }
+
+    /// The same, keeping at most `most` scores over all shapes (those of one shape at least): less memory, and more
+    /// time where many shapes take turns. The answers stay the same.
+    #[must_use]
+    pub fn keeping(mut self, most: usize) -> Self {
+        self.most_scored = (most / self.fleet.agents().len().max(1)).max(1);
+        self
     }
 
     /// The fleet as it is now.
@@ -230,12 +252,24 @@ impl Planner {
                     score(&self.fleet, self.rule.as_ref(), &self.worth, shape, agent);
             }
         } else {
+            if kept.by_agent.is_empty() {
+                self.make_room(shape);
+            }
             kept.by_agent = (0..n_agents)
                 .map(|agent| score(&self.fleet, self.rule.as_ref(), &self.worth, shape, agent))
                 .collect();
         }
         kept.seen = self.forgotten + self.changes.len();
         self.scores[shape] = kept;
+    }
+
+    /// Forgets the shapes that were scored first, so that `shape` can be kept too.
+    fn make_room(&mut self, shape: usize) {
+        while self.scored.len() >= self.most_scored {
+            let first = self.scored.pop_front();
+            first.map(|first| std::mem::take(&mut self.scores[first]));
+        }
+        self.scored.push_back(shape);
     }
 
     fn choose(&mut self, shape: usize, allowed: impl Fn(usize) -> bool) -> Option<usize> {

@@ -4,18 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use apportion_cluster::{
-    AgentIdx, AttributeRule, DomainIdx, JobIdx, LevelIdx, Offer, Quantities, Slice, Task, TaskIdx,
+    AgentIdx, DomainIdx, Eligibility, JobIdx, LevelIdx, Offer, Quantities, Slice, Task, TaskIdx,
 };
 use apportion_models::assignment::{Bin, DeviceNeed, Item, Packing, Probe};
-
-/// Everything about a task that decides which bins it may use.
-type EligibilityKey<'a> = (
-    &'a [AttributeRule],
-    Option<&'a [apportion_cluster::AgentIdx]>,
-    &'a [String],
-    &'a Quantities,
-    &'a [apportion_cluster::DeviceNeed],
-);
 
 /// A slice with the tables that its rules share.
 pub(crate) struct Tables<'a> {
@@ -244,16 +235,10 @@ impl Offered {
 
 /// Bins that each pending task may use and that hold at least one instance; alike tasks share a list.
 fn eligible_bins(slice: &Slice<'_>) -> Vec<Arc<Vec<u32>>> {
-    let mut known: BTreeMap<EligibilityKey<'_>, Arc<Vec<u32>>> = BTreeMap::new();
+    let mut known: BTreeMap<(Eligibility<'_>, &Quantities), Arc<Vec<u32>>> = BTreeMap::new();
     let lists = slice.pending.iter().map(|&(of, _)| {
         let task = slice.cluster.task(of);
-        let key = (
-            &task.attributes[..],
-            task.agents.as_deref(),
-            &task.tolerates[..],
-            &task.demand,
-            &task.devices[..],
-        );
+        let key = (task.eligibility(), &task.demand);
         let bins = known.entry(key).or_insert_with(|| {
             let usable = (0u32..).zip(&slice.offers).filter(|(_, offer)| {
                 offer.holds(slice.cluster, of) && slice.cluster.refusal(task, offer.agent).is_none()

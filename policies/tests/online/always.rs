@@ -175,6 +175,30 @@ fn where_only_some_agents_are_allowed_the_best_of_them_is_chosen_and_none_is_ref
     );
 }
 
+/// A limit on what is remembered changes no answer: four shapes take turns, and one is kept.
+#[test]
+fn answers_do_not_depend_on_how_many_scores_are_kept() {
+    for name in RULES {
+        let mut placed = 0;
+        for seed in 0..20 {
+            let mut case = Case::new(seed);
+            let mut planners = [case.planner(name), case.planner(name).keeping(1)];
+            for step in 0..60 {
+                let shape = case.random.below(case.shapes.len());
+                let answers = planners.each_mut().map(|it| it.place(shape).unwrap());
+                assert_eq!(answers[0], answers[1], "{name}, seed {seed}, step {step}");
+                placed += usize::from(answers[0] != Answer::Refused);
+                assert_eq!(
+                    planners[1].scores_from_scratch(shape),
+                    planners[1].scores(shape),
+                    "{name}, seed {seed}, step {step}"
+                );
+            }
+        }
+        assert!(placed > 100, "{name}: {placed}");
+    }
+}
+
 #[test]
 fn an_agent_in_use_is_as_if_its_tasks_had_been_adopted() {
     let half = shape(1000, 1, 500);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use apportion_cluster::Cluster;
 use apportion_cluster::plan::{
-    FairnessCertificate, FrameworkResult, PlanFile, PlanStatus, Proof, StageResult, Unplaced,
+    FairnessCertificate, FrameworkResult, Note, PlanFile, PlanStatus, Proof, StageResult, Unplaced,
 };
 
 use crate::cli::console::{Tone, styled};
@@ -33,6 +33,7 @@ pub(super) fn text(
         fairness(plan),
         unplaced(plan),
         moves(plan),
+        notes(plan),
         warnings(plan),
         footer(plan, snapshot, written),
     ];
@@ -404,6 +405,38 @@ fn moves(plan: &PlanFile) -> String {
         heading("Moves"),
         table::render(&columns, &rows)
     )
+}
+
+/// Notes, those that say the same together.
+fn notes(plan: &PlanFile) -> String {
+    if plan.notes.is_empty() {
+        return String::new();
+    }
+    let mut groups: BTreeMap<&str, Vec<&Note>> = BTreeMap::new();
+    for note in &plan.notes {
+        groups.entry(&note.text).or_default().push(note);
+    }
+    let total = |group: &[&Note]| group.iter().map(|note| note.instances).sum::<i64>();
+    let mut groups: Vec<_> = groups.into_iter().collect();
+    groups.sort_by(|a, b| total(&b.1).cmp(&total(&a.1)).then(a.0.cmp(b.0)));
+    let columns = [
+        ("instances", Align::Right),
+        ("tasks", Align::Right),
+        ("note", Align::Left),
+        ("for example", Align::Left),
+    ];
+    let n_groups = groups.len();
+    let rows = groups.into_iter().take(MOST_ROWS).map(|(text, group)| {
+        vec![
+            count(total(&group)),
+            group.len().to_string(),
+            text.to_owned(),
+            format!("{}/{}", group[0].job, group[0].task),
+        ]
+    });
+    let rows: Vec<Vec<String>> = rows.collect();
+    let (table, more) = (table::render(&columns, &rows), and_more(n_groups, "note"));
+    format!("{}{table}{more}", heading("Notes"))
 }
 
 fn warnings(plan: &PlanFile) -> String {

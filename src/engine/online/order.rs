@@ -38,7 +38,7 @@ pub struct Listed {
 
 impl Listed {
     /// Reads an order: one `job` (all of its tasks) or `job/task` a line. Blanks around a line mean nothing, and
-    /// neither do blank lines and lines that begin with `#`.
+    /// neither do blank lines, lines that begin with `#`, and a byte order mark.
     ///
     /// # Errors
     ///
@@ -48,12 +48,14 @@ impl Listed {
             cluster,
             names: names(cluster),
             faults: Vec::new(),
+            uncounted: 0,
             listed: vec![None; cluster.tasks.len()],
             lines: Vec::new(),
             tasks: Vec::new(),
         };
-        let mut offset = 0;
-        for (number, line) in (1..).zip(text.split_inclusive('\n')) {
+        let unmarked = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let mut offset = text.len() - unmarked.len();
+        for (number, line) in (1..).zip(unmarked.split_inclusive('\n')) {
             reader.line(line, number, offset);
             offset += line.len();
         }
@@ -64,7 +66,7 @@ impl Listed {
                 tasks: reader.tasks,
             })
         } else {
-            Err(InputFaults(reader.faults))
+            Err(InputFaults(reader.told()))
         }
     }
 }
@@ -129,6 +131,8 @@ struct Reader<'a> {
     cluster: &'a Cluster,
     names: BTreeMap<String, Named>,
     faults: Vec<Fault>,
+    /// Faults beyond those that are told.
+    uncounted: usize,
     /// The line that lists each task.
     listed: Vec<Option<usize>>,
     lines: Vec<String>,
@@ -188,15 +192,30 @@ impl Reader<'_> {
     }
 
     fn fault(&mut self, code: &'static str, place: Place, cause: String, action: String) {
-        if self.faults.len() < MOST_FAULTS {
-            self.faults.push(Fault {
-                code,
-                path: format!("line {}", place.line),
-                subject: String::new(),
-                cause,
-                action,
-                place: Some(place),
-            });
+        if self.faults.len() >= MOST_FAULTS {
+            self.uncounted += 1;
+            return;
         }
+        self.faults.push(Fault {
+            code,
+            path: format!("line {}", place.line),
+            subject: String::new(),
+            cause,
+            action,
+            place: Some(place),
+        });
+    }
+
+    /// The faults, and how many more there are.
+    fn told(self) -> Vec<Fault> {
+        let more = (self.uncounted > 0).then(|| Fault {
+            code: code::MORE,
+            path: "$".to_owned(),
+            subject: String::new(),
+            cause: format!("{} more faults were found", self.uncounted),
+            action: "mend those above first".to_owned(),
+            place: None,
+        });
+        self.faults.into_iter().chain(more).collect()
     }
 }

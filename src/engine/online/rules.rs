@@ -7,12 +7,9 @@ use std::ops::Bound;
 use std::rc::Rc;
 
 use apportion_cluster::{
-    AgentIdx, AttributeRule, Cluster, DeviceNeed, DomainIdx, GroupIdx, LevelIdx, LimitRule,
-    Running, SpreadRule, Task, TaskIdx,
+    AgentIdx, Cluster, DomainIdx, Eligibility, GroupIdx, LevelIdx, LimitRule, Running, SpreadRule,
+    TaskIdx,
 };
-
-/// Everything about a task that decides which agents it may use; tasks that name their agents aside.
-type Eligibility<'a> = (&'a [AttributeRule], &'a [String], &'a [DeviceNeed]);
 
 /// Limits, spreads and eligibility, with the counts that they look at.
 pub(super) struct Rules<'a> {
@@ -22,7 +19,7 @@ pub(super) struct Rules<'a> {
     /// Limits and spreads that count each task.
     limits_on: Vec<Vec<usize>>,
     spreads_on: Vec<Vec<usize>>,
-    /// Agents that new instances may use, by what decides it.
+    /// Agents that new instances of tasks that name none may use, by what decides it.
     open: BTreeMap<Eligibility<'a>, Rc<Vec<bool>>>,
 }
 
@@ -55,8 +52,9 @@ impl<'a> Rules<'a> {
             spreads_on: vec![Vec::new(); cluster.tasks.len()],
             open: BTreeMap::new(),
         };
-        rules.state_limits();
-        rules.state_spreads();
+        let members = members(cluster);
+        rules.state_limits(&members);
+        rules.state_spreads(&members);
         for &Running {
             task,
             agent,
@@ -78,10 +76,9 @@ impl<'a> Rules<'a> {
         if let Some(named) = &of.agents {
             return Open::Named(named.iter().copied().filter(open).collect());
         }
-        let key = (&of.attributes[..], &of.tolerates[..], &of.devices[..]);
         let table = self
             .open
-            .entry(key)
+            .entry(of.eligibility())
             .or_insert_with(|| Rc::new(cluster.agent_indices().map(|it| open(&it)).collect()));
         Open::Table(Rc::clone(table))
     }
@@ -113,7 +110,7 @@ impl<'a> Rules<'a> {
         }
     }
 
-    fn state_limits(&mut self) {
+    fn state_limits(&mut self, members: &[Vec<TaskIdx>]) {
         let cluster = self.cluster;
         let mut seen: BTreeSet<&LimitRule> = BTreeSet::new();
         for task in cluster.task_indices() {
@@ -122,7 +119,7 @@ impl<'a> Rules<'a> {
                 if rule.group.is_some() && !seen.insert(rule) {
                     continue;
                 }
-                for counted in counted(cluster, task, rule.group) {
+                for counted in counted(members, task, rule.group) {
                     self.limits_on[counted.at()].push(self.limits.len());
                 }
                 self.limits.push(Limit {
@@ -134,15 +131,15 @@ impl<'a> Rules<'a> {
         }
     }
 
-    fn state_spreads(&mut self) {
+    fn state_spreads(&mut self, members: &[Vec<TaskIdx>]) {
         let cluster = self.cluster;
-        let mut seen: BTreeSet<(&SpreadRule, UsableKey<'_>)> = BTreeSet::new();
-        let mut usable: BTreeMap<(LevelIdx, UsableKey<'_>), Rc<BTreeSet<DomainIdx>>> =
+        let mut seen: BTreeSet<(&SpreadRule, Eligibility<'_>)> = BTreeSet::new();
+        let mut usable: BTreeMap<(LevelIdx, Eligibility<'_>), Rc<BTreeSet<DomainIdx>>> =
             BTreeMap::new();
         for task in cluster.task_indices() {
             let of = cluster.task(task);
             for rule in of.spreads.iter().filter(|rule| rule.hard) {
-                let key = usable_key(of);
+                let key = of.eligibility();
                 if rule.group.is_some() && !seen.insert((rule, key)) {
                     continue;
                 }
@@ -152,7 +149,7 @@ impl<'a> Rules<'a> {
                     let domains = allowed.map(|agent| cluster.domain(agent, rule.level));
                     Rc::new(domains.collect())
                 });
-                for counted in counted(cluster, task, rule.group) {
+                for counted in counted(members, task, rule.group) {
                     self.spreads_on[counted.at()].push(self.spreads.len());
                 }
                 self.spreads.push(Spread::new(rule, Rc::clone(usable)));
@@ -161,23 +158,20 @@ impl<'a> Rules<'a> {
     }
 }
 
-/// Everything about a task that decides which domains its spread compares.
-type UsableKey<'a> = (Eligibility<'a>, Option<&'a [AgentIdx]>);
-
-fn usable_key(of: &Task) -> UsableKey<'_> {
-    let eligibility = (&of.attributes[..], &of.tolerates[..], &of.devices[..]);
-    (eligibility, of.agents.as_deref())
+/// The tasks of each group.
+fn members(cluster: &Cluster) -> Vec<Vec<TaskIdx>> {
+    let mut members = vec![Vec::new(); cluster.groups.len()];
+    for task in cluster.task_indices() {
+        for group in &cluster.task(task).groups {
+            members[group.at()].push(task);
+        }
+    }
+    members
 }
 
 /// The tasks that a rule of `task` counts.
-fn counted(cluster: &Cluster, task: TaskIdx, group: Option<GroupIdx>) -> Vec<TaskIdx> {
-    let Some(group) = group else {
-        return vec![task];
-    };
-    let members = cluster.task_indices();
-    members
-        .filter(|&task| cluster.task(task).groups.binary_search(&group).is_ok())
-        .collect()
+fn counted(members: &[Vec<TaskIdx>], task: TaskIdx, group: Option<GroupIdx>) -> Vec<TaskIdx> {
+    group.map_or_else(|| vec![task], |group| members[group.at()].clone())
 }
 
 /// At most `max` in each domain of `level`.

@@ -38,6 +38,10 @@ impl Builder<'_> {
         let columns = self.of_bin[bin as usize].clone();
         let mut listed = vec![Vec::new()];
         for &column in &columns {
+            // What fits without an item fits: the list never gets shorter.
+            if listed.len() > LARGEST_FILLINGS {
+                break;
+            }
             let (item, most) = (self.columns[column].0, self.upper(column) as i64);
             let fits = |counts: &Vec<(u32, i64)>| self.fits(bin, counts);
             let with = |counts: &Vec<(u32, i64)>, copies| {
