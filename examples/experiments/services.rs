@@ -34,7 +34,7 @@ pub fn dlrm(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 fn header(what: &str) {
-    println!("| {what} | made by | placed | worst loss | agents used | bound | gap | seconds |");
+    println!("| {what} | made by | placed | losses | agents used | bound | gap | seconds |");
     println!("|---|---|---|---|---|---|---|---|");
 }
 
