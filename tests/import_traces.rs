@@ -338,7 +338,7 @@ mod vm_topology_set {
 
     #[test]
     fn every_fault_is_reported_with_line_and_column() {
-        let servers = SERVERS.replace("8,8,0,0", "8,x,0,0");
+        let servers = SERVERS.replace("8,8,0,0", "8,x,0,-1");
         let racks = RACKS.replace("host-1,7", "host-0,7") + "host-3,1\nhost-02,1\n";
         let vms = VMS
             .replace("3,7,1,,,", "3,7,3,nearby,,")
@@ -350,6 +350,7 @@ mod vm_topology_set {
             "r.csv: line 6, column 1 (host_id)",
             "s.csv: line 3, column 1 (CPU1)",
             "s.csv: line 4, column 3 (RAM1)",
+            "s.csv: line 4, column 7 (RAM2)",
             "v.csv: line 3, column 5 (numa)",
             "v.csv: line 3, column 7 (strategy)",
             "v.csv: line 4, column 22 (group)",
@@ -357,6 +358,14 @@ mod vm_topology_set {
             "v.csv: line 14, column 24 (domain)",
         ];
         assert_eq!(places(read(&servers, &racks, &vms)), expected);
+    }
+
+    #[test]
+    fn files_in_the_wrong_order_are_said_to_be_and_nothing_else() {
+        let expected = ["s.csv: line 1"; 4].into_iter().chain(["r.csv: line 1"; 2]);
+        let found = places(read(RACKS, SERVERS, VMS));
+        assert_eq!(found, expected.collect::<Vec<_>>());
+        assert_eq!(places(read(SERVERS, VMS, RACKS)).len(), 2 + 3);
     }
 }
 
@@ -450,10 +459,12 @@ fn the_importers_are_listed_and_take_no_settings_that_they_do_not_know() {
     for name in ["openb", "vm-topology", "dlrm"] {
         assert!(names.contains(&name));
         let refused = import(name, &[], &[("unplace", "true")]).unwrap_err();
-        assert!(
-            refused.to_string().ends_with("it takes: nothing"),
-            "{refused}"
-        );
+        let takes = match name {
+            "openb" => "it takes: gpu-nodes-only=false|true, demand=0.001..10, seed=0..",
+            "dlrm" => "it takes: cpu-nodes=1..1000000, seed=0..",
+            _ => "it takes: nothing",
+        };
+        assert!(refused.to_string().ends_with(takes), "{refused}");
         let refused = import(name, &[], &[]).unwrap_err();
         assert!(refused.to_string().contains("0 are given"), "{refused}");
     }

@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use serde::Serialize;
 
 use super::console;
 use super::files::Destination;
 use super::numbers::{count, counted};
 use super::{Context, Exit, Failure};
-use crate::generate::{GenerateOptions, generate};
+use crate::generate::{GenerateOptions, Kind, generate};
 use crate::snapshot;
 
 /// Make a synthetic cluster: the same for the same numbers
@@ -16,6 +17,7 @@ use crate::snapshot;
 #[command(after_help = "\
 Examples:
   apportion generate --agents 100 --jobs 40 --frameworks 3 --seed 1 -o cluster.json
+  apportion generate --agents 400 --jobs 120 --policies service,ml --load 1.1 --seed 1 -o gpus.json
   apportion generate --agents 5000 --jobs 200 --instances 20000 --shapes 30 --seed 7 | apportion plan -")]
 pub(super) struct Arguments {
     /// Agents
@@ -27,6 +29,9 @@ pub(super) struct Arguments {
     /// Frameworks
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     frameworks: u32,
+    /// What frameworks do, in turn; with ml, some agents have GPUs
+    #[arg(long, value_name = "POLICY,...", value_delimiter = ',', default_value = "service", value_parser = kinds())]
+    policies: Vec<String>,
     /// Seed
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
@@ -36,12 +41,16 @@ pub(super) struct Arguments {
     /// Demand as a part of the capacity
     #[arg(long, value_name = "FRACTION", default_value = "0.7", value_parser = parse_load)]
     load: f64,
-    /// Most distinct task shapes
+    /// Most distinct task shapes of each policy
     #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     shapes: u32,
     /// Where to write the snapshot [default: standard output]
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
+}
+
+fn kinds() -> PossibleValuesParser {
+    Kind::ALL.map(Kind::policy).into()
 }
 
 fn parse_load(text: &str) -> Result<f64, String> {
@@ -56,11 +65,20 @@ fn parse_load(text: &str) -> Result<f64, String> {
 
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
     let destination = Destination::or_standard_output(arguments.output.as_deref())?;
+    let frameworks = usize::try_from(arguments.frameworks).unwrap_or(usize::MAX);
+    if frameworks < arguments.policies.len() {
+        let text = "there are fewer frameworks than policies: each framework has one";
+        return Err(Failure::usage(text));
+    }
     let whole = |number: u32| usize::try_from(number).expect("usize has at least 32 bits here");
     let file = generate(&GenerateOptions {
         agents: whole(arguments.agents),
         jobs: whole(arguments.jobs),
         frameworks: whole(arguments.frameworks),
+        policies: Kind::ALL
+            .into_iter()
+            .filter(|kind| arguments.policies.iter().any(|it| it == kind.policy()))
+            .collect(),
         seed: arguments.seed,
         load: arguments.load,
         instances: arguments.instances.map(whole),

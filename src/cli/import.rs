@@ -27,8 +27,9 @@ Examples:
   apportion import kubernetes nodes.json pods.json --framework-by namespace -o cluster.json
   apportion import kubernetes cluster-dump.json.gz --unplace | apportion plan -
   apportion import openb openb_node_list_gpu_node.csv openb_pod_list_default.csv -o openb.json
+  apportion import openb NODES.csv PODS.csv --demand 1.3 --seed 42 --order arrivals.txt -o full.json
   apportion import vm-topology servers.csv racks.csv vms.csv -o vms.json
-  apportion import dlrm disaggregated_DLRM_trace.csv node_info_df.csv -o dlrm.json
+  apportion import dlrm disaggregated_DLRM_trace.csv node_info_df.csv --cpu-nodes 8000 --seed 1 -o dlrm.json
   apportion import --list")]
 pub(super) struct Arguments {
     /// The format
@@ -40,14 +41,29 @@ pub(super) struct Arguments {
     /// Where to write the snapshot [default: standard output]
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Where to write the order in which jobs arrive, for `plan --online`: that of the source's list
+    #[arg(long, value_name = "FILE")]
+    order: Option<PathBuf>,
     /// Make whatever may move pending, instead of running where it is
     #[arg(long)]
     unplace: bool,
     /// What becomes a framework
     #[arg(long, value_enum)]
     framework_by: Option<FrameworkBy>,
+    /// openb: draw pods from the list until they ask for so much of the GPUs, as in 1.3 for 130 %
+    #[arg(long, value_name = "FRACTION")]
+    demand: Option<String>,
+    /// openb: leave nodes without GPUs out
+    #[arg(long)]
+    gpu_nodes_only: bool,
+    /// dlrm: make up so many CPU nodes, for the instances that belong on them
+    #[arg(long, value_name = "N")]
+    cpu_nodes: Option<String>,
+    /// What is drawn for --demand and --cpu-nodes [default: 0]
+    #[arg(long, value_name = "N")]
+    seed: Option<String>,
     /// List the formats
-    #[arg(long, conflicts_with_all = ["format", "files", "output", "unplace", "framework_by"])]
+    #[arg(long, conflicts_with_all = ["format", "files", "output", "order", "unplace", "framework_by", "demand", "gpu_nodes_only", "cpu_nodes", "seed"])]
     list: bool,
 }
 
@@ -92,14 +108,57 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Fail
         .iter()
         .map(|(name, bytes)| (name.as_str(), bytes.as_slice()))
         .collect();
+    let order = order_destination(arguments)?;
     let imported = import::import(format, &borrowed, &settings(arguments)).map_err(failure)?;
+    if let Some(order) = order {
+        if imported.order.is_empty() {
+            let text = format!(
+                "`{format}` lists nothing in an order of its own, so there is none to write"
+            );
+            return Err(Failure::usage(text));
+        }
+        let lines: String = imported
+            .order
+            .iter()
+            .map(|job| format!("{job}\n"))
+            .collect();
+        order.write(lines.as_bytes())?;
+    }
     destination.write(snapshot::to_json(&imported.snapshot).as_bytes())?;
     report(context, &destination, &imported)?;
     Ok(Exit::Done)
 }
 
-fn settings(arguments: &Arguments) -> Vec<(&'static str, &'static str)> {
+/// Where the order goes; not to where the snapshot goes.
+fn order_destination(arguments: &Arguments) -> Result<Option<Destination>, Failure> {
+    let Some(path) = &arguments.order else {
+        return Ok(None);
+    };
+    if arguments.output.as_ref() == Some(path) {
+        let text = "--order and --output name the same file".to_owned();
+        return Err(Failure::usage(text));
+    }
+    let destination = Destination::open(path)?;
+    if destination.is_standard_output() {
+        let text = "--order takes a file, as standard output is for the snapshot".to_owned();
+        return Err(Failure::usage(text));
+    }
+    Ok(Some(destination))
+}
+
+fn settings(arguments: &Arguments) -> Vec<(&'static str, &str)> {
     let mut settings = Vec::new();
+    let given = [
+        ("demand", &arguments.demand),
+        ("cpu-nodes", &arguments.cpu_nodes),
+        ("seed", &arguments.seed),
+    ];
+    for (key, value) in given {
+        settings.extend(value.as_deref().map(|value| (key, value)));
+    }
+    if arguments.gpu_nodes_only {
+        settings.push(("gpu-nodes-only", "true"));
+    }
     if arguments.unplace {
         settings.push(("unplace", "true"));
     }

@@ -8,14 +8,14 @@ pub mod kubernetes;
 mod notes;
 pub mod openb;
 mod report;
+mod settings;
 pub mod vm_topology;
 
-use std::collections::BTreeMap;
-
-pub use dlrm::dlrm;
+pub use dlrm::{CpuNodes, DlrmOptions, dlrm, dlrm_with};
 pub use kubernetes::{Frameworks, KubernetesOptions, kubernetes};
-pub use openb::openb;
+pub use openb::{OpenbOptions, Resample, openb, openb_with};
 pub use report::{Code, ImportError, Imported, InputFault, Note, NoteGroup, Weight};
+pub use settings::{Setting, Settings, Takes};
 pub use vm_topology::vm_topology;
 
 /// A foreign format that can be read.
@@ -26,31 +26,20 @@ pub trait Importer: Sync {
     fn about(&self) -> &'static str;
     /// Which files it takes.
     fn inputs(&self) -> &'static str;
-    /// What can be chosen; the first value of each is the default.
+    /// What can be chosen.
     fn settings(&self) -> &'static [Setting] {
         &[]
     }
 
-    /// Imports files: pairs of a name and its bytes. `settings` holds a known value for each key given.
+    /// Imports files: pairs of a name and its bytes.
     ///
     /// # Errors
     /// Every fault of the input.
     fn import(
         &self,
         inputs: &[(&str, &[u8])],
-        settings: &BTreeMap<&'static str, &'static str>,
+        settings: &Settings,
     ) -> Result<Imported, ImportError>;
-}
-
-/// A choice that an importer offers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Setting {
-    /// Its name.
-    pub key: &'static str,
-    /// Its values, the default first.
-    pub values: &'static [&'static str],
-    /// What it decides.
-    pub about: &'static str,
 }
 
 /// Every importer, by name.
@@ -81,34 +70,7 @@ pub fn import(
             known: known.join(", "),
         });
     };
-    let mut chosen = BTreeMap::new();
-    for &(key, value) in settings {
-        let setting = importer.settings().iter().find(|known| known.key == key);
-        let known = setting.and_then(|known| {
-            let value = known.values.iter().find(|allowed| **allowed == value);
-            value.map(|value| (known.key, *value))
-        });
-        let Some((key, value)) = known else {
-            return Err(unknown_setting(*importer, key, value));
-        };
-        chosen.insert(key, value);
-    }
-    importer.import(inputs, &chosen)
-}
-
-fn unknown_setting(importer: &dyn Importer, key: &str, value: &str) -> ImportError {
-    let takes = importer.settings().iter();
-    let takes: Vec<String> = takes
-        .map(|known| format!("{}={}", known.key, known.values.join("|")))
-        .collect();
-    ImportError::UnknownSetting {
-        format: importer.name(),
-        setting: format!("{key}={value}").chars().take(60).collect(),
-        known: match &takes[..] {
-            [] => "nothing".to_owned(),
-            takes => takes.join(", "),
-        },
-    }
+    importer.import(inputs, &Settings::read(*importer, settings)?)
 }
 
 /// A name and its bytes.

@@ -9,6 +9,9 @@ use apportion_cluster::file::SnapshotFile;
 pub struct Imported {
     /// The snapshot.
     pub snapshot: SnapshotFile,
+    /// Jobs in the order in which the source lists them, or in which they arrive: an order for online planning. Empty
+    /// where the source has none.
+    pub order: Vec<String>,
     /// What could not be said, was said in other words, or deserves attention: by code, then subject.
     pub notes: Vec<Note>,
 }
@@ -79,6 +82,16 @@ pub enum ImportError {
         setting: String,
         /// What it takes.
         known: String,
+    },
+    /// A setting means nothing without another one.
+    #[error("`{format}` takes `{setting}` only together with `{needs}`")]
+    SettingAlone {
+        /// The importer.
+        format: &'static str,
+        /// The setting.
+        setting: &'static str,
+        /// What it needs.
+        needs: &'static str,
     },
 }
 

@@ -1,20 +1,26 @@
 //! Findings about devices: kinds and models that no agent has, and needs that no agent can meet.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use apportion_cluster::{DeviceNeed, TaskIdx};
+use apportion_cluster::{DeviceIdx, DeviceNeed, TaskIdx};
 
 use super::{Findings, Subject, code, did_you_mean};
 use crate::snapshot::text::{list, quote};
 
+/// What agents have of each kind: its models, and the most devices of each that one agent has. An agent that names no
+/// model has the model ``.
+type Stock<'s> = BTreeMap<DeviceIdx, BTreeMap<&'s str, i64>>;
+
 /// Kinds and models that no agent has, each said once; and instances that need more devices than any agent
 /// has of the models that they may use.
 pub(super) fn devices(subject: &Subject<'_>, findings: &mut Findings) {
+    let stock = stock(subject);
+    let none = BTreeMap::new();
     let mut said = BTreeSet::new();
     for index in subject.cluster.task_indices() {
         for need in &subject.cluster.task(index).devices {
             let path = need_path(subject, index, need);
-            let models = models_of(subject, need);
+            let models = stock.get(&need.kind).unwrap_or(&none);
             if models.is_empty() {
                 if said.insert((need.kind, None)) {
                     unknown_kind(subject, need, &path, findings);
@@ -23,25 +29,27 @@ pub(super) fn devices(subject: &Subject<'_>, findings: &mut Findings) {
             }
             for choice in &need.models {
                 let model = choice.model.as_str();
-                if !models.contains(model) && said.insert((need.kind, Some(model))) {
+                if !models.contains_key(model) && said.insert((need.kind, Some(model))) {
                     let kind = &subject.cluster.devices[need.kind.at()];
                     let text = format!("no agent has a {kind} of the model {}", quote(model));
-                    let otherwise = format!("agents have {}", list(models.iter().copied(), 8));
-                    let action = did_you_mean(model, models.iter().copied(), &otherwise);
+                    let otherwise = format!("agents have {}", list(models.keys().copied(), 8));
+                    let action = did_you_mean(model, models.keys().copied(), &otherwise);
                     findings.warn(code::DEVICE, format!("{path}.models"), text, action);
                 }
             }
-            too_many(subject, index, need, &path, findings);
+            too_many(subject, index, need, models, &path, findings);
         }
     }
 }
 
-/// The models of the agents' devices of this kind; an agent that names none has the model ``.
-fn models_of<'s>(subject: &Subject<'s>, need: &DeviceNeed) -> BTreeSet<&'s str> {
-    let agents = subject.cluster.agents.iter();
-    let devices = agents.flat_map(|agent| &agent.devices);
-    let of_kind = devices.filter(|devices| devices.kind == need.kind);
-    of_kind.map(|devices| devices.model.as_str()).collect()
+fn stock<'s>(subject: &Subject<'s>) -> Stock<'s> {
+    let mut stock = Stock::new();
+    for devices in subject.cluster.agents.iter().flat_map(|it| &it.devices) {
+        let models = stock.entry(devices.kind).or_default();
+        let most = models.entry(devices.model.as_str()).or_default();
+        *most = devices.count.max(*most);
+    }
+    stock
 }
 
 fn unknown_kind(subject: &Subject<'_>, need: &DeviceNeed, path: &str, findings: &mut Findings) {
@@ -60,13 +68,14 @@ fn too_many(
     subject: &Subject<'_>,
     index: TaskIdx,
     need: &DeviceNeed,
+    models: &BTreeMap<&str, i64>,
     path: &str,
     findings: &mut Findings,
 ) {
-    let agents = subject.cluster.agents.iter();
-    let devices = agents.flat_map(|agent| &agent.devices);
-    let allowed = devices.filter(|it| it.kind == need.kind && need.choice(&it.model).is_some());
-    let Some(most) = allowed.map(|devices| devices.count).max() else {
+    let allowed = models
+        .iter()
+        .filter(|(model, _)| need.choice(model).is_some());
+    let Some(most) = allowed.map(|(_, most)| *most).max() else {
         return;
     };
     if need.count > most {

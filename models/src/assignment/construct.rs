@@ -52,6 +52,9 @@ pub fn construct(assignment: &Assignment, start: Option<&Placement>, stop: &Stop
 pub(super) enum Preference {
     /// As the [module](self) says.
     LeastHarm,
+    /// As the [module](self) says, but of the bins that hold nothing yet the largest comes first instead of the tightest: so that few are
+    /// opened where bins differ.
+    FewBins,
     /// The tightest fit, whatever it does to later stages, and small items before large ones of equal value: for when not everything
     /// could be placed.
     TightestFit,
@@ -157,7 +160,7 @@ fn order(preference: Preference, assignment: &Assignment) -> Vec<u32> {
         let (left, right) = (left as usize, right as usize);
         (values[right].cmp(&values[left]))
             .then_with(|| match preference {
-                Preference::LeastHarm => sizes[right].total_cmp(&sizes[left]),
+                Preference::LeastHarm | Preference::FewBins => sizes[right].total_cmp(&sizes[left]),
                 Preference::TightestFit => sizes[left].total_cmp(&sizes[right]),
             })
             .then_with(|| {
@@ -532,6 +535,10 @@ impl<'s> Filler<'s> {
                 + self.free_devices(tally, bin),
             bin,
         };
+        if closed && self.preference == Preference::FewBins {
+            // Each amount is at most 1 here; no key of a bin is below that of its cell, which has 0.
+            key.leftover = (self.scale.len() + self.device_scale.len()) as f64 - key.leftover;
+        }
         self.add_spans(tally, &mut key, fine, bin);
         for &stage in &tally.index.yield_stages {
             if let (Some(slot), Objective::Yield(by_class)) =
@@ -604,7 +611,7 @@ impl<'s> Filler<'s> {
     /// The rules whose counts matter.
     fn counted<'r>(&self, rules: &'r [u32]) -> &'r [u32] {
         match self.preference {
-            Preference::LeastHarm => rules,
+            Preference::LeastHarm | Preference::FewBins => rules,
             Preference::TightestFit => &[],
         }
     }

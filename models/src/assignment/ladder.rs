@@ -20,7 +20,7 @@ use super::placement::Placement;
 use super::prices::{PricedBound, Prices, Pricing};
 use super::reduce::reduce;
 use super::tally::Stop;
-use super::types::Assignment;
+use super::types::{Assignment, Objective, Stage};
 use crate::guard::solve_guarded;
 use crate::milp::{Milp, Sense};
 use crate::outcome::{Outcome, Status, StopReason};
@@ -182,6 +182,11 @@ pub fn solve(
         run.stopped = run.stopped.take().or(tight.stopped);
         run.accept(tight.placement, false);
     }
+    if opening_counts(&reduced.assignment) && !run.must_stop() {
+        let few = construct_by(Preference::FewBins, &reduced.assignment, None, &stop);
+        run.cut = run.cut.take().or(few.stopped);
+        run.accept(few.placement, false);
+    }
     let began = Instant::now();
     let room = Room::new(assignment);
     let mut bounds = Bounds::new(&room);
@@ -197,6 +202,16 @@ pub fn solve(
         stopped: run.stopped.or(run.cut),
         failures: run.failures,
     }
+}
+
+/// Whether a stage counts open bins, and bins differ in what they hold: which of them are opened then decides how many are.
+fn opening_counts(assignment: &Assignment) -> bool {
+    let is_opened = |stage: &Stage| matches!(stage.objective, Objective::Opened(_));
+    let bins = &assignment.bins;
+    assignment.stages.iter().any(is_opened)
+        && bins
+            .windows(2)
+            .any(|pair| pair[0].capacity != pair[1].capacity)
 }
 
 /// The moment at which constructing must end: bounds and reports need time as well.

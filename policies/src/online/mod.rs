@@ -10,7 +10,7 @@
 //! | choose how to place | [`rule()`], [`RULES`]; a rule of one's own implements [`Rule`] |
 //! | place, adopt what runs, remove | [`Planner`] |
 //! | place only where rules of one's own allow it | [`Planner::place_where`] |
-//! | measure | [`arrivals()`], and `cargo run --release -p apportion-policies --example openb` |
+//! | measure | [`arrivals()`], [`resampled`], and `cargo run --release -p apportion-policies --example openb` |
 //!
 //! # Rules
 //!
@@ -22,6 +22,7 @@
 //! | `packing` | devices are in use already, the fullest first |
 //! | `best_fit` | the least is left |
 //! | `fgd` | [`fragmentation()`] rises least |
+//! | `first_fit` | it fits first, in the order of the fleet |
 //! | `shadow_price` | the agent loses least of what it can be expected to hold: [`shadow_price`] |
 //!
 //! # Example
@@ -48,6 +49,7 @@
 mod arrivals;
 mod baselines;
 mod fault;
+mod first_fit;
 mod fleet;
 mod forecast;
 mod fragmentation;
@@ -60,9 +62,10 @@ mod registry;
 mod rule;
 pub mod shadow_price;
 
-pub use arrivals::arrivals;
+pub use arrivals::{arrivals, resampled};
 pub use baselines::{BestFit, Clustering, DotProduct, Largest, Packing, Random};
 pub use fault::{Fault, FaultCode};
+pub use first_fit::FirstFit;
 pub use fleet::{Agent, CPU, Fleet, Shape, WHOLE_DEVICE};
 pub use fragmentation::{GradientDescent, Room, fragmentation};
 pub use part_prices::PartPrices;

@@ -289,6 +289,14 @@ impl Planner {
                 }
                 best.map(|(_, agent)| agent)
             }
+            Selection::First => {
+                let fitting = scores
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, score)| score.is_some());
+                let mut agents = fitting.map(|(agent, _)| agent);
+                agents.find(|&agent| allowed(agent))
+            }
             Selection::Uniform => {
                 let mut fitting: Vec<usize> = (0..scores.len())
                     .filter(|&agent| scores[agent].is_some())

@@ -1,6 +1,7 @@
 //! Rules by name.
 
 use super::baselines::{BestFit, Clustering, DotProduct, Largest, Packing, Random};
+use super::first_fit::FirstFit;
 use super::fleet::Fleet;
 use super::fragmentation::GradientDescent;
 use super::population::Population;
@@ -8,7 +9,7 @@ use super::rule::Rule;
 use super::shadow_price::ShadowPrice;
 
 /// The names that [`rule`] knows, in the order in which comparisons list them.
-pub const RULES: [&str; 7] = [
+pub const RULES: [&str; 8] = [
     "random",
     "dot_product",
     "clustering",
@@ -16,6 +17,7 @@ pub const RULES: [&str; 7] = [
     "best_fit",
     "fgd",
     "shadow_price",
+    "first_fit",
 ];
 
 /// The rule called `name`, for `fleet` and arrivals like `population`.
@@ -30,6 +32,7 @@ pub fn rule(name: &str, fleet: &Fleet, population: &Population) -> Option<Box<dy
         "best_fit" => Box::new(BestFit(largest)),
         "fgd" => Box::new(GradientDescent::new(population)),
         "shadow_price" => Box::new(ShadowPrice::new(fleet, population)),
+        "first_fit" => Box::new(FirstFit),
         _ => return None,
     })
 }

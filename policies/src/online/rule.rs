@@ -8,6 +8,8 @@ use super::random::SplitMix64;
 pub enum Selection {
     /// The highest score; ties go to the first in the planner's order.
     Best,
+    /// The first in the fleet's order, whatever the scores.
+    First,
     /// Any, with the same probability.
     Uniform,
 }

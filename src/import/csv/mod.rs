@@ -8,7 +8,9 @@ mod parse;
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
-use super::report::InputFault;
+use super::notes::Notes;
+use super::report::{Code, InputFault};
+use super::settings::thousandths;
 use crate::snapshot;
 use crate::snapshot::text::quote;
 
@@ -62,12 +64,28 @@ pub(super) struct Columns {
     pub needed: &'static [&'static str],
     /// Those that may be missing.
     pub optional: &'static [&'static str],
+    /// Those that are not read: that they state something is noted.
+    pub noted: &'static [(&'static str, Code)],
+}
+
+impl Columns {
+    fn known(self) -> impl Iterator<Item = &'static str> {
+        let noted = self.noted.iter().map(|(name, _)| name);
+        self.needed
+            .iter()
+            .chain(self.optional)
+            .chain(noted)
+            .copied()
+    }
 }
 
 /// A file as rows of fields.
 #[derive(Debug)]
 pub(super) struct Table<'f> {
     file: &'f str,
+    asked_for: Columns,
+    /// Whether there is a header with all the columns that must be there.
+    readable: bool,
     /// Position of each column that was asked for.
     columns: Vec<(&'static str, usize)>,
     /// Columns that nobody asked for.
@@ -95,6 +113,8 @@ impl<'f> Table<'f> {
     pub fn read(file: &'f str, bytes: &[u8], columns: Columns, faults: &mut Faults) -> Self {
         let mut table = Self {
             file,
+            asked_for: columns,
+            readable: false,
             columns: Vec::new(),
             unknown: Vec::new(),
             rows: Vec::new(),
@@ -115,14 +135,15 @@ impl<'f> Table<'f> {
             faults.add(file, String::new(), cause, action);
             return table;
         };
-        if table.find_columns(&header, columns, faults) {
+        table.readable = table.find_columns(&header, faults);
+        if table.readable {
             table.rows = rows.collect();
             table.check_lengths(header.len(), faults);
         }
         table
     }
 
-    fn find_columns(&mut self, header: &[Field], columns: Columns, faults: &mut Faults) -> bool {
+    fn find_columns(&mut self, header: &[Field], faults: &mut Faults) -> bool {
         let mut seen = BTreeSet::new();
         let mut whole = true;
         for (at, field) in header.iter().enumerate() {
@@ -133,13 +154,12 @@ impl<'f> Table<'f> {
                 faults.add(self.file, place, cause, "rename or remove one of the two");
                 whole = false;
             }
-            let known = columns.needed.iter().chain(columns.optional);
-            match known.copied().find(|known| *known == name) {
+            match self.asked_for.known().find(|known| *known == name) {
                 Some(known) => self.columns.push((known, at)),
                 None => self.unknown.push(name.to_owned()),
             }
         }
-        for needed in columns.needed {
+        for needed in self.asked_for.needed {
             if !seen.contains(needed) {
                 let cause = format!("there is no column {}", quote(needed));
                 let action = "give the files in the order that the command's help states";
@@ -173,16 +193,24 @@ impl<'f> Table<'f> {
         })
     }
 
-    /// The columns that nobody asked for.
-    pub fn unknown(&self) -> &[String] {
-        &self.unknown
+    /// Whether the file has rows at all: if not, a fault says so, and what refers to a row of it is not at fault.
+    pub fn readable(&self) -> bool {
+        self.readable
     }
 
-    /// Rows whose field in `column` is not empty.
-    pub fn stating(&self, column: &'static str) -> usize {
-        self.records()
-            .filter(|row| !row.text(column).is_empty())
-            .count()
+    /// Remarks on the columns that are noted where a row states something in them, with what rows are called; and, as
+    /// `unknown`, on those that nobody asked for.
+    pub fn remark(&self, rows: &str, unknown: Code, notes: &mut Notes) {
+        for &(column, code) in self.asked_for.noted {
+            let stating = self.records().filter(|row| !row.text(column).is_empty());
+            let stating = stating.count();
+            if stating > 0 {
+                notes.add(code, column, format!("stated for {stating} {rows}"));
+            }
+        }
+        for column in &self.unknown {
+            notes.add(unknown, column, "not read");
+        }
     }
 }
 
@@ -270,6 +298,21 @@ impl<'t> Record<'t> {
         }
         found
     }
+
+    /// A number with up to three decimals, from 0 to `most`, in thousandths.
+    pub fn thousandths(&self, column: &str, most: i64, faults: &mut Faults) -> Option<i64> {
+        let text = self.text(column);
+        let number = thousandths(text).and_then(|number| i64::try_from(number).ok());
+        let found = number.filter(|number| *number <= most * 1000);
+        if found.is_none() {
+            let cause = format!(
+                "{} is not a number from 0 to {most} with at most three decimals",
+                quote(text)
+            );
+            self.fault(column, cause, "correct the number", faults);
+        }
+        found
+    }
 }
 
 #[cfg(test)]
@@ -281,6 +324,7 @@ mod tests {
     const COLUMNS: Columns = Columns {
         needed: &["id", "n"],
         optional: &["spec"],
+        noted: &[],
     };
 
     fn read<'f>(text: &str, faults: &mut Faults) -> Table<'f> {

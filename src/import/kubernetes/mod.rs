@@ -31,8 +31,6 @@ mod selector;
 mod spread;
 mod taints;
 
-use std::collections::BTreeMap;
-
 use apportion_cluster::file::{
     ConstraintsFile, FrameworkFile, JobFile, LimitFile, PlacementFile, SnapshotFile, SpreadFile,
     TaskFile, VERSION,
@@ -49,7 +47,7 @@ use self::peers::Peers;
 use self::place::Place;
 use self::pods::PodView;
 use self::spread::{Form, Spread};
-use super::{ImportError, Imported, Importer, Setting};
+use super::{ImportError, Imported, Importer, Setting, Settings, Takes};
 
 /// What to make of a Kubernetes cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -120,6 +118,7 @@ pub fn kubernetes(
             jobs: rules.into_jobs(&pods, &jobs),
             ..SnapshotFile::default()
         },
+        order: Vec::new(),
         notes: notes.into_sorted(),
     })
 }
@@ -264,12 +263,14 @@ impl Importer for Kubernetes {
         &[
             Setting {
                 key: "unplace",
-                values: &["false", "true"],
+                takes: Takes::Words(&["false", "true"]),
+                needs: None,
                 about: "pods that may move become pending",
             },
             Setting {
                 key: "frameworks",
-                values: &["one", "by-namespace"],
+                takes: Takes::Words(&["one", "by-namespace"]),
+                needs: None,
                 about: "all pods in the framework `kubernetes`, or one framework per namespace",
             },
         ]
@@ -278,12 +279,11 @@ impl Importer for Kubernetes {
     fn import(
         &self,
         inputs: &[(&str, &[u8])],
-        settings: &BTreeMap<&'static str, &'static str>,
+        settings: &Settings,
     ) -> Result<Imported, ImportError> {
-        let chosen = |key| settings.get(key).copied();
         let options = KubernetesOptions {
-            unplace: chosen("unplace") == Some("true"),
-            frameworks: match chosen("frameworks") {
+            unplace: settings.word("unplace") == Some("true"),
+            frameworks: match settings.word("frameworks") {
                 Some("by-namespace") => Frameworks::ByNamespace,
                 _ => Frameworks::One,
             },

@@ -10,10 +10,12 @@
 //! Values: a pod with GPUs is worth the thousandths of GPUs that it asks for, so that the value placed is the
 //! GPU allocation that the trace's authors report; a pod without is worth 1.
 //!
+//! [`Resample`] makes the workload of the published experiments of a pod list: see `resample.rs`.
+//!
 //! Source: alibaba/clusterdata, `cluster-trace-gpu-v2023`: Weng et al., Beware of Fragmentation: Scheduling
 //! GPU-Sharing Workloads with Fragmentation Gradient Descent, USENIX ATC 2023.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use apportion_cluster::file::{
     AgentFile, Amounts, DeviceNeedFile, DevicesFile, FrameworkFile, JobFile, ModelFile,
@@ -23,21 +25,26 @@ use apportion_cluster::{MAX_DEVICES, MAX_QUANTITY, WHOLE_DEVICE};
 
 use super::csv::{Columns, Faults, Record, Table};
 use super::notes::{Notes, codes};
-use super::{ImportError, Imported, Importer, named_files, stem};
+use super::{ImportError, Imported, Importer, Setting, Settings, Takes, named_files, stem};
+
+mod resample;
+
+pub use resample::Resample;
 
 const NODES: Columns = Columns {
     needed: &["sn", "cpu_milli", "memory_mib", "gpu"],
     optional: &["model"],
+    noted: &[],
 };
 const PODS: Columns = Columns {
     needed: &["name", "cpu_milli", "memory_mib", "num_gpu", "gpu_milli"],
-    optional: &[
-        "gpu_spec",
-        "qos",
-        "pod_phase",
-        "creation_time",
-        "deletion_time",
-        "scheduled_time",
+    optional: &["gpu_spec"],
+    noted: &[
+        ("qos", QOS),
+        ("pod_phase", PHASE),
+        ("creation_time", TIMES),
+        ("scheduled_time", TIMES),
+        ("deletion_time", TIMES),
     ],
 };
 
@@ -48,22 +55,56 @@ codes! {
     PART_OF_SEVERAL Fact "part-of-several" "a pod that asks for parts of several GPUs: taken as that part of each";
     SPEC_WITHOUT_GPU Fact "spec-without-gpu" "a pod that names models of GPU and asks for none";
     COLUMN NotExpressed "column" "a column that is not known here, not read";
+    CPU_NODE NotExpressed "cpu-node" "a node without GPUs, left out as was asked for";
+    RESAMPLED Fact "resampled" "pods are drawn from the list, with repetition, until they ask for so much";
+    WORTH_NOTHING Reworded "worth-nothing" "pods without GPUs count for nothing in a resampled list: they have a lower priority than pods with GPUs";
+}
+
+/// What [`openb_with`] does beyond reading the lists.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OpenbOptions {
+    /// Whether nodes without GPUs are left out, as in the published experiments.
+    pub gpu_nodes_only: bool,
+    /// Pods drawn from the list, instead of the list.
+    pub resample: Option<Resample>,
+}
+
+/// [`openb_with`] the lists as they are.
+///
+/// # Errors
+/// Every fault of the input, with line and column.
+pub fn openb(inputs: &[(&str, &[u8])]) -> Result<Imported, ImportError> {
+    openb_with(inputs, &OpenbOptions::default())
 }
 
 /// Imports a node list and a pod list; no pod is placed.
 ///
 /// # Errors
 /// Every fault of the input, with line and column.
-pub fn openb(inputs: &[(&str, &[u8])]) -> Result<Imported, ImportError> {
+pub fn openb_with(
+    inputs: &[(&str, &[u8])],
+    options: &OpenbOptions,
+) -> Result<Imported, ImportError> {
     let [nodes, pods] = named_files("openb", ["NODES.csv", "PODS.csv"], inputs)?;
     let mut faults = Faults::default();
     let mut notes = Notes::default();
     let nodes = Table::read(nodes.0, nodes.1, NODES, &mut faults);
     let pods_name = pods.0;
     let pods = Table::read(pods.0, pods.1, PODS, &mut faults);
-    let agents = agents(&nodes, &mut faults);
+    let mut agents = agents(&nodes, &mut faults);
+    if options.gpu_nodes_only {
+        leave_out_cpu_nodes(&mut agents, &mut notes);
+    }
     let jobs = jobs(&pods, &mut notes, &mut faults);
-    remark(&nodes, &pods, &mut notes);
+    nodes.remark("nodes", COLUMN, &mut notes);
+    pods.remark("pods", COLUMN, &mut notes);
+    let mut jobs = faults
+        .finish(())
+        .map(|()| jobs)
+        .map_err(ImportError::Input)?;
+    if let Some(resample) = options.resample {
+        jobs = resample.jobs(&jobs, &agents, &mut notes);
+    }
     let snapshot = SnapshotFile {
         version: VERSION.to_owned(),
         cluster: stem(pods_name, "openb"),
@@ -72,11 +113,20 @@ pub fn openb(inputs: &[(&str, &[u8])]) -> Result<Imported, ImportError> {
         jobs,
         ..SnapshotFile::default()
     };
-    let imported = Imported {
+    Ok(Imported {
+        order: snapshot.jobs.iter().map(|job| job.id.clone()).collect(),
         snapshot,
         notes: notes.into_sorted(),
-    };
-    faults.finish(imported).map_err(ImportError::Input)
+    })
+}
+
+fn leave_out_cpu_nodes(agents: &mut Vec<AgentFile>, notes: &mut Notes) {
+    agents.retain(|agent| {
+        if agent.devices.is_empty() {
+            notes.add(CPU_NODE, &agent.id, "has no GPU");
+        }
+        !agent.devices.is_empty()
+    });
 }
 
 fn agents(nodes: &Table<'_>, faults: &mut Faults) -> Vec<AgentFile> {
@@ -199,25 +249,6 @@ fn frameworks(jobs: &[JobFile]) -> Vec<FrameworkFile> {
     ids.into_iter().map(framework).collect()
 }
 
-fn remark(nodes: &Table<'_>, pods: &Table<'_>, notes: &mut Notes) {
-    let columns = [
-        ("qos", QOS),
-        ("pod_phase", PHASE),
-        ("creation_time", TIMES),
-        ("scheduled_time", TIMES),
-        ("deletion_time", TIMES),
-    ];
-    for (column, code) in columns {
-        let stating = pods.stating(column);
-        if stating > 0 {
-            notes.add(code, column, format!("stated for {stating} pods"));
-        }
-    }
-    for column in nodes.unknown().iter().chain(pods.unknown()) {
-        notes.add(COLUMN, column, "not read");
-    }
-}
-
 /// The importer of this module, by name.
 pub(super) struct Openb;
 
@@ -234,11 +265,42 @@ impl Importer for Openb {
         "NODES.csv PODS.csv; .gz"
     }
 
+    fn settings(&self) -> &'static [Setting] {
+        &[
+            Setting {
+                key: "gpu-nodes-only",
+                takes: Takes::Words(&["false", "true"]),
+                needs: None,
+                about: "nodes without GPUs are left out",
+            },
+            Setting {
+                key: "demand",
+                takes: Takes::Thousandths(10_000),
+                needs: None,
+                about: "pods are drawn from the list until they ask for so much of the GPUs",
+            },
+            Setting {
+                key: "seed",
+                takes: Takes::Whole(0, u64::MAX),
+                needs: Some("demand"),
+                about: "which pods are drawn, and in which order",
+            },
+        ]
+    }
+
     fn import(
         &self,
         inputs: &[(&str, &[u8])],
-        _: &BTreeMap<&'static str, &'static str>,
+        settings: &Settings,
     ) -> Result<Imported, ImportError> {
-        openb(inputs)
+        let resample = |demand_milli| Resample {
+            demand_milli,
+            seed: settings.number("seed").unwrap_or_default(),
+        };
+        let options = OpenbOptions {
+            gpu_nodes_only: settings.word("gpu-nodes-only") == Some("true"),
+            resample: settings.number("demand").map(resample),
+        };
+        openb_with(inputs, &options)
     }
 }

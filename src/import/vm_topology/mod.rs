@@ -22,24 +22,29 @@ mod rules;
 
 use std::collections::BTreeMap;
 
-use apportion_cluster::file::{AgentFile, FrameworkFile, JobFile, SnapshotFile, TaskFile, VERSION};
+use apportion_cluster::file::{
+    AgentFile, Amounts, FrameworkFile, JobFile, SnapshotFile, TaskFile, VERSION,
+};
 
 use super::csv::{Columns, Faults, Record, Table};
 use super::notes::{Notes, codes};
-use super::{ImportError, Imported, Importer, named_files, stem};
+use super::{ImportError, Imported, Importer, Settings, named_files, stem};
 use crate::snapshot::text::quote;
 
 const SERVERS: Columns = Columns {
     needed: &["CPU1", "RAM1", "CPU2", "RAM2"],
     optional: &[],
+    noted: &[],
 };
 const RACKS: Columns = Columns {
     needed: &["host_id", "rack_id"],
     optional: &[],
+    noted: &[],
 };
 const VMS: Columns = Columns {
     needed: &["flavor_vcpus", "flavor_ram", "numa"],
     optional: &["strategy", "group", "domain"],
+    noted: &[],
 };
 
 /// Most cores or GiB of one server or VM.
@@ -86,15 +91,12 @@ pub fn vm_topology(inputs: &[(&str, &[u8])]) -> Result<Imported, ImportError> {
     let servers = Table::read(servers.0, servers.1, SERVERS, &mut faults);
     let racks = Table::read(racks.0, racks.1, RACKS, &mut faults);
     let vms = Table::read(vms.0, vms.1, VMS, &mut faults);
-    let rack_of = racks_by_host(&racks, servers.records().len(), &mut faults);
-    let mut agents = agents(&servers, &rack_of, &mut notes, &mut faults);
+    let rack_of = racks_by_host(&racks, &servers, &mut faults);
+    let mut agents = agents(&servers, rack_of.as_deref(), &mut notes, &mut faults);
     let records = vms.records();
     let wanted: Vec<Option<Vm<'_>>> = records.map(|row| vm(&row, &mut faults)).collect();
-    for column in [&servers, &racks, &vms]
-        .into_iter()
-        .flat_map(Table::unknown)
-    {
-        notes.add(COLUMN, column, "not read");
+    for (table, rows) in [(&servers, "servers"), (&racks, "racks"), (&vms, "VMs")] {
+        table.remark(rows, COLUMN, &mut notes);
     }
     // With a faulty row there is no snapshot: positions below are those of the file.
     let wanted = faults.finish(wanted).map_err(ImportError::Input)?;
@@ -134,6 +136,7 @@ pub fn vm_topology(inputs: &[(&str, &[u8])]) -> Result<Imported, ImportError> {
         ..SnapshotFile::default()
     };
     Ok(Imported {
+        order: snapshot.jobs.iter().map(|job| job.id.clone()).collect(),
         snapshot,
         notes: notes.into_sorted(),
     })
@@ -144,12 +147,17 @@ fn name(row: usize) -> String {
     format!("vm-{row}")
 }
 
-/// The rack of each host, by its number; every server has one.
+/// The rack of each host, by its number; every server has one. None if one of the two files has no rows that can be
+/// read: what one says of the other is then no fault.
 fn racks_by_host<'t>(
     racks: &'t Table<'_>,
-    n_servers: usize,
+    servers: &Table<'_>,
     faults: &mut Faults,
-) -> Vec<Option<&'t str>> {
+) -> Option<Vec<Option<&'t str>>> {
+    if !racks.readable() || !servers.readable() {
+        return None;
+    }
+    let n_servers = servers.records().len();
     let mut rack_of = vec![None; n_servers];
     for row in racks.records() {
         let host = row.name("host_id", faults);
@@ -174,40 +182,55 @@ fn racks_by_host<'t>(
             }
         }
     }
-    rack_of
+    Some(rack_of)
 }
 
 fn agents(
     servers: &Table<'_>,
-    rack_of: &[Option<&str>],
+    rack_of: Option<&[Option<&str>]>,
     notes: &mut Notes,
     faults: &mut Faults,
 ) -> Vec<AgentFile> {
     let agent = |(row, server): (usize, Record<'_>)| {
         let id = format!("host-{row}");
-        let mut resources = BTreeMap::new();
-        for (node, cpu, memory) in [(0, "CPU1", "RAM1"), (1, "CPU2", "RAM2")] {
-            let cores = server.integer(cpu, 0..=MOST, faults)?;
-            let gib = server.integer(memory, 0..=MOST, faults)?;
-            if cores == 0 && gib == 0 {
-                notes.add(NO_NODE, &id, format!("node {node}"));
-            }
-            resources.insert(numa::cpu(node), cores * 1000);
-            resources.insert(numa::memory(node), gib * 1024);
-        }
-        let Some(rack) = rack_of.get(row).copied().flatten() else {
+        let resources = numa_nodes(&id, &server, notes, faults);
+        let rack = rack_of?.get(row).copied().flatten();
+        if rack.is_none() {
             let cause = format!("no rack is stated for `{id}`");
             server.fault("CPU1", cause, "add it to the file of racks", faults);
-            return None;
-        };
+        }
         Some(AgentFile {
             id,
-            domains: BTreeMap::from([("rack".to_owned(), rack.to_owned())]),
-            resources,
+            domains: BTreeMap::from([("rack".to_owned(), rack?.to_owned())]),
+            resources: resources?,
             ..AgentFile::default()
         })
     };
     servers.records().enumerate().filter_map(agent).collect()
+}
+
+/// What the two NUMA nodes of a server have.
+fn numa_nodes(
+    id: &str,
+    server: &Record<'_>,
+    notes: &mut Notes,
+    faults: &mut Faults,
+) -> Option<Amounts> {
+    let stated = [(0, "CPU1", "RAM1"), (1, "CPU2", "RAM2")].map(|(node, cpu, memory)| {
+        let cores = server.integer(cpu, 0..=MOST, faults);
+        let gib = server.integer(memory, 0..=MOST, faults);
+        (node, cores, gib)
+    });
+    let mut resources = Amounts::new();
+    for (node, cores, gib) in stated {
+        let (cores, gib) = (cores?, gib?);
+        if cores == 0 && gib == 0 {
+            notes.add(NO_NODE, id, format!("node {node}"));
+        }
+        resources.insert(numa::cpu(node), cores * 1000);
+        resources.insert(numa::memory(node), gib * 1024);
+    }
+    Some(resources)
 }
 
 fn vm<'t>(row: &Record<'t>, faults: &mut Faults) -> Option<Vm<'t>> {
@@ -260,11 +283,7 @@ impl Importer for VmTopology {
         "SERVERS.csv RACKS.csv VMS.csv; .gz"
     }
 
-    fn import(
-        &self,
-        inputs: &[(&str, &[u8])],
-        _: &BTreeMap<&'static str, &'static str>,
-    ) -> Result<Imported, ImportError> {
+    fn import(&self, inputs: &[(&str, &[u8])], _: &Settings) -> Result<Imported, ImportError> {
         vm_topology(inputs)
     }
 }

@@ -3,7 +3,10 @@
 //! Agents come in a dozen shapes and stand in racks of forty; a power circuit feeds a quarter of the
 //! agents in each of eight racks, so circuits and racks cross; zones are runs of racks. A few agents
 //! are dedicated or cordoned. Jobs are services whose sizes double in weight as they halve in number;
-//! some state limits, spread rules, minimal availability, priorities, or a group over two tasks.
+//! some state limits, spread rules, minimal availability, priorities, or a group over two tasks. With the policy
+//! `ml` there are hosts of GPUs as well, and jobs for them: see `training.rs`.
+
+mod training;
 
 use std::collections::BTreeMap;
 
@@ -28,17 +31,82 @@ pub struct GenerateOptions {
     pub agents: usize,
     /// Jobs, exactly.
     pub jobs: usize,
-    /// Frameworks, exactly; at least one if there are jobs.
+    /// Frameworks, exactly; at least one for each policy if there are jobs.
     pub frameworks: usize,
+    /// What frameworks do: each has the next of these, in turn; jobs are divided evenly among the policies.
+    pub policies: Vec<Kind>,
     /// Decides everything that is left to chance.
     pub seed: u64,
     /// Part of the capacity that is asked for in the scarcer of CPU and memory. It may not be reached
-    /// when there are too few instances to fill the agents.
+    /// when there are too few instances to fill the agents. Beside `ml`, services fill the agents without GPUs, and
+    /// `ml` the GPUs.
     pub load: f64,
     /// Instances over all jobs, exactly; as many as the load needs if absent.
     pub instances: Option<usize>,
-    /// Distinct task shapes (amounts and rules on agents), at most.
+    /// Distinct task shapes of each policy (amounts, devices and rules on agents), at most.
     pub shapes: usize,
+}
+
+/// What a framework does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Long-running services, of the policy `service`.
+    Service,
+    /// Training and inference on GPUs, of the policy `ml`.
+    Ml,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 2] = [Self::Service, Self::Ml];
+
+    /// The name of its policy.
+    #[must_use]
+    pub fn policy(self) -> &'static str {
+        match self {
+            Self::Service => "service",
+            Self::Ml => "ml",
+        }
+    }
+}
+
+impl GenerateOptions {
+    /// The load in thousandths.
+    fn load_milli(&self) -> i128 {
+        (self.load.clamp(0.0, 1_000.0) * 1_000.0).round() as i128
+    }
+
+    /// Jobs of a kind, and their instances if they are stated.
+    fn part(&self, kind: Kind) -> (usize, Option<usize>) {
+        let kinds = self.kinds();
+        let before = |at: usize, total: usize| total * at / kinds.len();
+        let Some(at) = kinds.iter().position(|it| *it == kind) else {
+            return (0, self.instances.map(|_| 0));
+        };
+        let jobs = before(at + 1, self.jobs) - before(at, self.jobs);
+        let instances = self.instances.map(|instances| {
+            // One for each job first, as far as they go.
+            let first = instances.min(self.jobs);
+            let beyond = instances - first;
+            let part = before(at + 1, first) - before(at, first);
+            part + before(at + 1, beyond) - before(at, beyond)
+        });
+        (jobs, instances)
+    }
+
+    /// The kinds, each once.
+    fn kinds(&self) -> Vec<Kind> {
+        let mut kinds = Vec::new();
+        for &kind in &self.policies {
+            if !kinds.contains(&kind) {
+                kinds.push(kind);
+            }
+        }
+        if kinds.is_empty() {
+            kinds.push(Kind::Service);
+        }
+        kinds
+    }
 }
 
 impl Default for GenerateOptions {
@@ -47,6 +115,7 @@ impl Default for GenerateOptions {
             agents: 100,
             jobs: 30,
             frameworks: 3,
+            policies: vec![Kind::Service],
             seed: 1,
             load: 0.7,
             instances: None,
@@ -60,12 +129,23 @@ impl Default for GenerateOptions {
 pub fn generate(options: &GenerateOptions) -> SnapshotFile {
     // A stream of chance for each part: changing one count leaves the other parts as they were.
     let stream = |part: u64| Random::new(options.seed, part);
-    let agents = agents(options.agents, &mut stream(1));
+    let mut agents = agents(options.agents, &mut stream(1));
     let (roles, frameworks) = accounts(options, &mut stream(2));
-    let mut shapes = shapes(options.shapes.max(1), &mut stream(3));
-    let mut demands = demands(options, &shapes, &mut stream(4));
-    fill(options, &agents, &mut shapes, &mut demands);
-    let jobs = jobs(&demands, &shapes, &frameworks, agents.len(), &mut stream(5));
+    let of = |kind: Kind| -> Vec<FrameworkFile> {
+        let frameworks = frameworks.iter().filter(|it| it.policy == kind.policy());
+        frameworks.cloned().collect()
+    };
+    if options.kinds().contains(&Kind::Ml) {
+        training::add_devices(&mut agents, &mut stream(6));
+    }
+    let mut jobs = Vec::new();
+    for kind in options.kinds() {
+        let part = options.part(kind);
+        jobs.extend(match kind {
+            Kind::Service => services(options, part, &of(kind), &agents),
+            Kind::Ml => training::jobs(options, part, &of(kind), &agents, &mut stream(7)),
+        });
+    }
     SnapshotFile {
         version: VERSION.to_owned(),
         cluster: format!("generated-{}", options.seed),
@@ -76,6 +156,21 @@ pub fn generate(options: &GenerateOptions) -> SnapshotFile {
         jobs,
         ..SnapshotFile::default()
     }
+}
+
+/// Jobs of services, which fill the agents without GPUs.
+fn services(
+    options: &GenerateOptions,
+    (n_jobs, instances): (usize, Option<usize>),
+    frameworks: &[FrameworkFile],
+    agents: &[AgentFile],
+) -> Vec<JobFile> {
+    let stream = |part: u64| Random::new(options.seed, part);
+    let mut shapes = shapes(options.shapes.max(1), &mut stream(3));
+    let mut demands = weights(n_jobs, shapes.len(), &mut stream(4));
+    let plain: Vec<&AgentFile> = agents.iter().filter(|it| it.devices.is_empty()).collect();
+    fill(options, instances, &plain, &mut shapes, &mut demands);
+    jobs(&demands, &shapes, frameworks, agents.len(), &mut stream(5))
 }
 
 /// Splitmix64: small, seeded, the same everywhere.
@@ -178,7 +273,9 @@ fn agents(n_agents: usize, random: &mut Random) -> Vec<AgentFile> {
 }
 
 fn accounts(options: &GenerateOptions, random: &mut Random) -> (Vec<RoleFile>, Vec<FrameworkFile>) {
-    let n_frameworks = options.frameworks.max(usize::from(options.jobs > 0));
+    let kinds = options.kinds();
+    let least = if options.jobs > 0 { kinds.len() } else { 0 };
+    let n_frameworks = options.frameworks.max(least);
     let n_roles = n_frameworks.div_ceil(3);
     let roles = (1..=n_roles).map(|n| RoleFile {
         path: format!("role-{n:02}"),
@@ -188,7 +285,7 @@ fn accounts(options: &GenerateOptions, random: &mut Random) -> (Vec<RoleFile>, V
     let roles: Vec<RoleFile> = roles.collect();
     let frameworks = (1..=n_frameworks).map(|n| FrameworkFile {
         id: format!("framework-{n:02}"),
-        policy: "service".to_owned(),
+        policy: kinds[(n - 1) % kinds.len()].policy().to_owned(),
         role: Some(format!("role-{:02}", (n - 1) % n_roles + 1)),
         weight: Some(*random.pick(&[1.0, 1.0, 1.0, 2.0])),
         ..FrameworkFile::default()
@@ -250,29 +347,30 @@ struct Demand {
     instances: i64,
 }
 
-fn demands(options: &GenerateOptions, shapes: &[Shape], random: &mut Random) -> Vec<Demand> {
+fn weights(n_jobs: usize, n_shapes: usize, random: &mut Random) -> Vec<Demand> {
     let demand = |at: usize| {
         // Each doubling of the size is half as likely.
         let doublings = random.next().trailing_zeros().min(8);
         let weight = (16 + i128::from(random.next() % 16)) << doublings;
         Demand {
             // Every shape is used before one is used again.
-            shape: at % shapes.len(),
+            shape: at % n_shapes,
             weight,
             instances: 0,
         }
     };
-    (0..options.jobs).map(demand).collect()
+    (0..n_jobs).map(demand).collect()
 }
 
 /// Sizes jobs, or the amounts of their instances, so that the load is met.
 fn fill(
     options: &GenerateOptions,
-    agents: &[AgentFile],
+    instances: Option<usize>,
+    agents: &[&AgentFile],
     shapes: &mut [Shape],
     demands: &mut [Demand],
 ) {
-    let load_milli = (options.load.clamp(0.0, 1_000.0) * 1_000.0).round() as i128;
+    let load_milli = options.load_milli();
     let capacity = |resource: &str| -> i128 {
         let open = agents
             .iter()
@@ -295,7 +393,7 @@ fn fill(
             ratios[1]
         }
     };
-    let Some(instances) = options.instances else {
+    let Some(instances) = instances else {
         let (asked, wanted) = ratio(shapes, demands, &|d| d.weight);
         for demand in demands {
             let instances = demand.weight * wanted / asked;
@@ -308,7 +406,7 @@ fn fill(
     let (asked, wanted) = ratio(shapes, demands, &|d| i128::from(d.instances));
     for shape in shapes {
         for resource in scarce {
-            let most = |agent: &AgentFile| agent.resources[resource] / LEAST_PER_AGENT;
+            let most = |agent: &&AgentFile| agent.resources[resource] / LEAST_PER_AGENT;
             let most = agents.iter().map(most).min().unwrap_or(i64::MAX);
             let amount = shape.resources.entry(resource.to_owned()).or_insert(1);
             let scaled = (i128::from(*amount) * wanted / asked).clamp(1, i128::from(most.max(1)));
@@ -499,6 +597,74 @@ mod tests {
     }
 
     #[test]
+    fn with_two_policies_counts_are_exact_too() {
+        for (agents, jobs, frameworks, wanted) in [
+            (1, 2, 2, 2),
+            (7, 3, 3, 10),
+            (100, 31, 5, 3_000),
+            (50, 20, 2, 20),
+        ] {
+            let snapshot = generate(&GenerateOptions {
+                instances: Some(wanted),
+                policies: Kind::ALL.to_vec(),
+                ..options(agents, jobs, frameworks, 3)
+            });
+            let counts = (snapshot.agents.len(), snapshot.jobs.len());
+            assert_eq!(counts, (agents, jobs));
+            assert_eq!(snapshot.frameworks.len(), frameworks);
+            let wanted = i64::try_from(wanted).expect("it is small");
+            assert_eq!(instances(&snapshot), wanted);
+            let policy_of = |id: &str| {
+                let found = snapshot.frameworks.iter().find(|it| it.id == id);
+                &found.expect("jobs belong to frameworks").policy
+            };
+            let ml = snapshot
+                .jobs
+                .iter()
+                .filter(|it| policy_of(&it.framework) == "ml");
+            assert_eq!(ml.count(), jobs - jobs / 2);
+        }
+    }
+
+    #[test]
+    fn gpus_are_of_several_models_and_asked_for_in_every_way_up_to_the_load() {
+        for (load, seed) in [(0.5, 1), (1.3, 2)] {
+            let snapshot = generate(&GenerateOptions {
+                load,
+                policies: Kind::ALL.to_vec(),
+                shapes: 40,
+                ..options(1_000, 120, 6, seed)
+            });
+            let open = |it: &&AgentFile| it.dedicated.is_none() && !it.cordoned;
+            let devices = snapshot
+                .agents
+                .iter()
+                .filter(open)
+                .flat_map(|it| &it.devices);
+            let has: i64 = devices.map(|it| it.count * 1_000).sum();
+            let models = snapshot.agents.iter().flat_map(|it| &it.devices);
+            assert!(models.map(|it| &it.model).collect::<BTreeSet<_>>().len() > 2);
+            let jobs = snapshot
+                .jobs
+                .iter()
+                .filter(|it| !it.tasks[0].devices.is_empty());
+            let jobs: Vec<&JobFile> = jobs.collect();
+            let needs = |job: &JobFile| job.tasks[0].devices[0].clone();
+            let asked =
+                |job: &&JobFile| needs(job).count * needs(job).milli * job.tasks[0].instances;
+            let reached = jobs.iter().map(asked).sum::<i64>() as f64 / has as f64;
+            assert!((reached - load).abs() < 0.1 * load, "{load}: {reached}");
+            let any = |test: &dyn Fn(&JobFile) -> bool| jobs.iter().any(|job| test(job));
+            assert!(any(&|job| needs(job).milli < 1_000) && any(&|job| needs(job).count > 1));
+            assert!(any(&|job| needs(job).models.is_none()));
+            assert!(any(&|job| needs(job)
+                .models
+                .is_some_and(|it| it.len() == 2)));
+            assert!(any(&|job| job.gang.is_some()) && any(&|job| job.gang.is_none()));
+        }
+    }
+
+    #[test]
     fn the_load_is_met() {
         for (load, wanted) in [
             (0.3, None),
@@ -572,6 +738,7 @@ mod tests {
                 agents: random.below(400),
                 jobs: random.below(60),
                 frameworks: random.below(12),
+                policies: [&[Kind::Service][..], &[Kind::Ml], &Kind::ALL][random.below(3)].to_vec(),
                 seed,
                 load: [0.0, 0.5, 1.0, 3.0, f64::NAN][random.below(5)],
                 instances: random.one_in(2).then(|| random.below(5_000)),

@@ -1,0 +1,90 @@
+//! The published experiments on public traces: prints every table of `docs/benchmarks.md`.
+//!
+//! ```text
+//! cargo run --release --example experiments -- --data DIR [NAME...] [--seeds 42..51] [--seconds 60]
+//! ```
+//!
+//! DIR has a folder for each trace, laid out as `docs/benchmarks.md` says. NAME is one of `openb`, `openb-online`,
+//! `openb-full`, `vm-topology` and `dlrm`; without one, all of them. Snapshots are made by the importers, plans by the
+//! engine with the options that the page's commands state, and every plan passes the verifier before its row is printed.
+
+mod openb;
+#[path = "../../policies/examples/openb/published.rs"]
+mod published;
+mod run;
+mod services;
+
+use std::path::PathBuf;
+
+/// What is asked for on the command line.
+pub struct Arguments {
+    data: PathBuf,
+    names: Vec<String>,
+    seeds: Vec<u64>,
+    seconds: u64,
+}
+
+/// A failed experiment, in words.
+pub type Failure = Box<dyn std::error::Error>;
+
+type Experiment = fn(&Arguments) -> Result<(), Failure>;
+
+const EXPERIMENTS: [(&str, Experiment); 5] = [
+    ("openb", openb::offline),
+    ("openb-online", openb::online),
+    ("openb-full", openb::full),
+    ("vm-topology", services::vm_topology),
+    ("dlrm", services::dlrm),
+];
+
+fn main() {
+    if let Err(failure) = all() {
+        eprintln!("experiments: {failure}");
+        std::process::exit(2);
+    }
+}
+
+fn all() -> Result<(), Failure> {
+    let arguments = arguments()?;
+    let is_known = |name: &&String| EXPERIMENTS.iter().any(|(known, _)| known == name);
+    if let Some(name) = arguments.names.iter().find(|name| !is_known(name)) {
+        return Err(format!("no experiment {name}").into());
+    }
+    for (name, experiment) in EXPERIMENTS {
+        if arguments.names.is_empty() || arguments.names.iter().any(|it| it == name) {
+            println!("\n## {name}\n");
+            experiment(&arguments)?;
+        }
+    }
+    Ok(())
+}
+
+fn arguments() -> Result<Arguments, Failure> {
+    let mut arguments = Arguments {
+        data: std::env::var_os("APPORTION_DATA").map_or_else(PathBuf::new, PathBuf::from),
+        names: Vec::new(),
+        seeds: (42..=51).collect(),
+        seconds: 60,
+    };
+    let mut given = std::env::args().skip(1);
+    while let Some(word) = given.next() {
+        if !word.starts_with("--") {
+            arguments.names.push(word);
+            continue;
+        }
+        let value = given.next().ok_or(format!("{word} needs a value"))?;
+        match word.as_str() {
+            "--data" => arguments.data = value.into(),
+            "--seconds" => arguments.seconds = value.parse()?,
+            "--seeds" => {
+                let (first, last) = value.split_once("..").unwrap_or((&value, &value));
+                arguments.seeds = (first.parse()?..=last.parse()?).collect();
+            }
+            _ => return Err(format!("unknown option {word}").into()),
+        }
+    }
+    if arguments.data.as_os_str().is_empty() {
+        return Err("name the folder of the traces: --data DIR".into());
+    }
+    Ok(arguments)
+}
