@@ -11,16 +11,19 @@ use apportion_models::welfare::{
 };
 use apportion_policies::Bid;
 
-use super::floors::alone;
-use super::market::{Market, needs};
+use super::market::{Market, Place, Scope, needs};
+use super::rules::alone_values;
 use super::share::{ACCURACY, Shares};
 
 /// Frameworks up to which every pair has an envy number.
 const ENVY_FRAMEWORKS: usize = 50;
+/// The most that a framework is told of what binds it, and the least part of its money that is told.
+const MOST_NAMED: usize = 3;
+const LEAST_PART: f64 = 0.05;
 /// Columns up to which more programs are solved than the certificate needs.
 const CHEAP_COLUMNS: usize = 4_000;
 
-/// The certificate of a final state, and every framework's rent.
+/// The certificate of a final state, and what it says about every framework.
 ///
 /// The prices and duals are those of the linear program over `F` whose objective is the relative gain, repaired to be
 /// valid exactly; when `stop` cuts it short, whatever is known is repaired, and proves a weaker epsilon.
@@ -31,7 +34,7 @@ pub fn certify(
     shares: &Shares,
     placements: &[Running],
     stop: &dyn Fn() -> bool,
-) -> (FairnessCertificate, Vec<f64>) {
+) -> (FairnessCertificate, Audit) {
     let auditor = Auditor::new(cluster, shares, stop);
     let held = held_values(cluster, bids, placements);
     let members = &shares.market.members;
@@ -50,8 +53,10 @@ pub fn certify(
     let published = auditor.publish(&proof.duals);
     let fractional = auditor.publish(&shares.duals);
     let proved = published.epsilon();
+    let bundles = auditor.bundles(&published, placements);
+    let bound_by = auditor.bound_by(&fractional);
     let certificate = FairnessCertificate {
-        rule: "nash".to_owned(),
+        rule: shares.fairness.name().to_owned(),
         epsilon: (!starved).then_some(proved),
         epsilon_fractional: fractional.epsilon(),
         epsilon_one_unit: Some(if starved {
@@ -60,7 +65,7 @@ pub fn certify(
             auditor.one_unit(&exact, &one_more, proved)
         }),
         classes: classes(cluster, shares),
-        envy: auditor.envy(&published, placements),
+        envy: auditor.envy(&published, &bundles, &utilities),
         prices: published.prices,
         duals: published.duals,
         prices_fractional: fractional.prices,
@@ -69,7 +74,26 @@ pub fn certify(
         excluded: excluded(cluster, &shares.market),
         price_of_fairness: auditor.price_of_fairness(),
     };
-    (certificate, published.rents)
+    let audit = Audit {
+        rents: published.rents,
+        bundles,
+        units: shares.units(cluster),
+        bound_by,
+    };
+    (certificate, audit)
+}
+
+/// What a certificate says about each framework.
+#[derive(Debug, Default)]
+pub struct Audit {
+    /// Money that it cannot spend because it is satiated.
+    pub rents: Vec<f64>,
+    /// The price of what it holds, per weight.
+    pub bundles: Vec<f64>,
+    /// Value of its smallest task or gang.
+    pub units: Vec<f64>,
+    /// What its fair share is bound by, dearest first.
+    pub bound_by: Vec<Vec<String>>,
 }
 
 /// Value in place, by framework.
@@ -108,17 +132,20 @@ struct Auditor<'a> {
     cluster: &'a Cluster,
     shares: &'a Shares,
     problem: Problem,
+    whole: Scope,
     stop: &'a dyn Fn() -> bool,
 }
 
 impl<'a> Auditor<'a> {
     fn new(cluster: &'a Cluster, shares: &'a Shares, stop: &'a dyn Fn() -> bool) -> Self {
         let market = &shares.market;
-        let floors = (market.members.len() > 1).then_some(&shares.floors[..]);
+        let floors = shares.has_floors.then_some(&shares.floors[..]);
+        let whole = market.whole();
         Self {
             cluster,
             shares,
-            problem: market.problem(Objective::Linear, floors),
+            problem: market.problem(&whole, Objective::Linear, floors),
+            whole,
             stop,
         }
     }
@@ -130,7 +157,11 @@ impl<'a> Auditor<'a> {
     /// The best multipliers that cover `w_p / u_p` times every value.
     fn prove(&self, utilities: &[f64]) -> Repaired {
         let mut problem = self.problem.clone();
-        let mut required = Vec::with_capacity(utilities.len());
+        let mut required: Vec<Vec<f64>> = problem
+            .blocks()
+            .iter()
+            .map(|block| vec![0.0; block.columns()])
+            .collect();
         for (p, (member, &utility)) in self.market().members.iter().zip(utilities).enumerate() {
             // A framework without a unit of value has no column; its weight does not matter.
             let weight = if utility > 0.0 {
@@ -140,13 +171,8 @@ impl<'a> Auditor<'a> {
             };
             let block = problem.block_mut(p);
             block.set_weight(weight);
-            required.push(
-                block
-                    .values()
-                    .iter()
-                    .map(|value| weight * value)
-                    .collect::<Vec<f64>>(),
-            );
+            let values = block.values().iter();
+            required[p] = values.map(|value| weight * value).collect();
         }
         let solution = self.solve(&problem);
         [&solution.duals, &self.shares.duals]
@@ -174,7 +200,10 @@ impl<'a> Auditor<'a> {
             rents: vec![0.0; cluster.frameworks.len()],
             by_class: BTreeMap::new(),
         };
-        let (capacities, halves) = duals.shared.split_at(market.capacities.len());
+        let (capacities, rest) = duals.shared.split_at(market.capacities.len());
+        let (halves, rest) = rest.split_at(market.halves.len());
+        let (limits, holds) = market.rows_at(Place::Shared, &self.whole);
+        let (limit_duals, hold_duals) = rest.split_at(limits.len());
         for (&(class, resource), &price) in market
             .capacities
             .iter()
@@ -198,6 +227,16 @@ impl<'a> Auditor<'a> {
             let class = &self.shares.classes[half.class].name;
             let row = format!("half[{class},{}]", cluster.resources[half.resource]);
             published.add(self, row, &half.owners, value, half.agents as f64);
+        }
+        for (&at, &value) in limits.iter().zip(limit_duals) {
+            self.publish_limit(at, value, &mut published);
+        }
+        for (&at, &value) in holds.iter().zip(hold_duals) {
+            self.publish_hold(at, value, &mut published);
+        }
+        let (_, alone) = market.rows_at(Place::Alone, &self.whole);
+        for (&at, own) in alone.iter().zip(&duals.own[market.members.len()..]) {
+            self.publish_hold(at, own[0], &mut published);
         }
         for position in 0..market.members.len() {
             self.publish_member(
@@ -243,7 +282,17 @@ impl<'a> Auditor<'a> {
                 }
             }
         }
-        if let Some(&floor) = own.get(member.groups.len())
+        let (limits, holds) = market.own_rows(position, &self.whole);
+        let rest = &own[member.groups.len()..];
+        let (limit_duals, rest) = rest.split_at(limits.len());
+        let (hold_duals, floor) = rest.split_at(holds.len());
+        for (&at, &value) in limits.iter().zip(limit_duals) {
+            self.publish_limit(at, value, published);
+        }
+        for (&at, &value) in holds.iter().zip(hold_duals) {
+            self.publish_hold(at, value, published);
+        }
+        if let Some(&floor) = floor.first()
             && floor > 0.0
         {
             let id = self.cluster.framework(member.framework).id.clone();
@@ -256,6 +305,90 @@ impl<'a> Auditor<'a> {
                 rhs,
             });
         }
+    }
+
+    fn publish_limit(&self, at: usize, value: f64, published: &mut Published) {
+        if value > 0.0 {
+            let limit = &self.market().limits[at];
+            let row = self.role_row("limit", limit.role, limit.resource);
+            published.add(self, row, &limit.members, value, limit.amount);
+        }
+    }
+
+    /// A guarantee takes from what the others may use: it lowers the bound, and is nobody's rent.
+    fn publish_hold(&self, at: usize, value: f64, published: &mut Published) {
+        if value > 0.0 {
+            let hold = &self.market().holds[at];
+            published.money -= value * hold.amount;
+            let members = hold.members.iter().map(|&member| {
+                let framework = self.market().members[member].framework;
+                self.cluster.framework(framework).id.clone()
+            });
+            published.duals.push(RowDual {
+                row: self.role_row("guarantee", hold.role, hold.resource),
+                owners: members.collect(),
+                value,
+                rhs: hold.amount,
+            });
+        }
+    }
+
+    fn role_row(&self, kind: &str, role: usize, resource: usize) -> String {
+        let path = &self.cluster.roles[role].path;
+        format!("{kind}[{path},{}]", self.cluster.resources[resource])
+    }
+
+    /// What each framework pays for in its fair share, dearest first: resources of classes, limits, its own demand.
+    fn bound_by(&self, fractional: &Published) -> Vec<Vec<String>> {
+        let cluster = self.cluster;
+        let mut paid: Vec<BTreeMap<String, f64>> = vec![BTreeMap::new(); cluster.frameworks.len()];
+        for (at, share) in self.shares.frameworks.iter().enumerate() {
+            for &(task, class, instances) in &share.allocation {
+                for (resource, need) in needs(&cluster.task(task).demand) {
+                    let Some(price) = fractional.by_class.get(&(class, resource)) else {
+                        continue;
+                    };
+                    let name = format!(
+                        "{} of {}",
+                        cluster.resources[resource], self.shares.classes[class].name
+                    );
+                    *paid[at].entry(name).or_default() += price * need as f64 * instances;
+                }
+            }
+        }
+        let by_id: BTreeMap<&str, usize> = (cluster.frameworks.iter().enumerate())
+            .map(|(at, framework)| (framework.id.as_str(), at))
+            .collect();
+        for dual in &fractional.duals {
+            let kind = dual.row.split('[').next().unwrap_or_default();
+            let name = match kind {
+                "demand" => "its own demand",
+                "fit" => "what fits on an agent",
+                "half" => "one large task per agent",
+                "limit" => dual.row.as_str(),
+                _ => continue,
+            };
+            let weight: f64 = dual.owners.iter().map(|id| self.shares.frameworks[by_id[id.as_str()]].weight).sum();
+            for owner in &dual.owners {
+                let at = by_id[owner.as_str()];
+                let part = self.shares.frameworks[at].weight / weight;
+                *paid[at].entry(name.to_owned()).or_default() += dual.value * dual.rhs * part;
+            }
+        }
+        paid.into_iter()
+            .zip(&self.shares.frameworks)
+            .map(|(paid, share)| {
+                let mut paid: Vec<(String, f64)> = paid
+                    .into_iter()
+                    .filter(|(_, money)| *money > LEAST_PART * share.weight)
+                    .collect();
+                paid.sort_by(|left, right| {
+                    right.1.total_cmp(&left.1).then_with(|| left.0.cmp(&right.0))
+                });
+                paid.truncate(MOST_NAMED);
+                paid.into_iter().map(|(name, _)| name).collect()
+            })
+            .collect()
     }
 
     /// With one more unit each, scaled from what is proved of the plan; where it is cheap, by a program of its own.
@@ -272,12 +405,8 @@ impl<'a> Auditor<'a> {
         scaled.min(self.publish(&self.prove(one_more).duals).epsilon())
     }
 
-    /// The price of what each holds, per weight, for every pair.
-    fn envy(&self, published: &Published, placements: &[Running]) -> Vec<Envy> {
-        let members = &self.market().members;
-        if members.len() > ENVY_FRAMEWORKS {
-            return Vec::new();
-        }
+    /// The price of what each framework holds, per weight.
+    fn bundles(&self, published: &Published, placements: &[Running]) -> Vec<f64> {
         let census = &self.market().census;
         let mut bundles = vec![0.0; self.cluster.frameworks.len()];
         for placed in placements {
@@ -292,12 +421,29 @@ impl<'a> Auditor<'a> {
                 bundles[framework] += price * need as f64 * placed.instances as f64;
             }
         }
+        for member in &self.market().members {
+            bundles[member.framework.at()] /= member.weight;
+        }
+        bundles
+    }
+
+    /// For every pair, what the other's bundle could be worth.
+    fn envy(&self, published: &Published, bundles: &[f64], utilities: &[i128]) -> Vec<Envy> {
+        let members = &self.market().members;
+        if members.len() > ENVY_FRAMEWORKS {
+            return Vec::new();
+        }
         let id = |p: usize| self.cluster.framework(members[p].framework).id.clone();
         let pairs = (0..members.len()).flat_map(|p| (0..members.len()).map(move |q| (p, q)));
-        let pairs = pairs.filter(|(p, q)| p != q).map(|(p, q)| Envy {
-            framework: id(p),
-            other: id(q),
-            priced_bundle: bundles[members[q].framework.at()] / members[q].weight,
+        let pairs = pairs.filter(|(p, q)| p != q).map(|(p, q)| {
+            let priced_bundle = bundles[members[q].framework.at()];
+            let rent = published.rents[members[p].framework.at()];
+            Envy {
+                framework: id(p),
+                other: id(q),
+                priced_bundle,
+                bound: utilities[p] as f64 * (priced_bundle + rent),
+            }
         });
         pairs.collect()
     }
@@ -309,13 +455,8 @@ impl<'a> Auditor<'a> {
         if market.n_columns() > CHEAP_COLUMNS || market.members.is_empty() || (self.stop)() {
             return None;
         }
-        let whole = market
-            .members
-            .iter()
-            .map(|member| alone(member, 1.0, &market.census, &market.halves))
-            .collect();
-        let most = market.values(&whole);
-        let mut problem = market.problem(Objective::Linear, None);
+        let most = alone_values(market);
+        let mut problem = market.problem(&self.whole, Objective::Linear, None);
         let mut fair = 0.0;
         for (p, (member, most)) in market.members.iter().zip(&most).enumerate() {
             problem.block_mut(p).set_weight(member.weight / most);

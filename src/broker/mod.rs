@@ -43,14 +43,21 @@
 mod certificate;
 pub mod classes;
 mod demand;
-pub mod floors;
+mod floors;
+mod flow;
+pub mod guarantees;
 mod half;
 mod market;
+mod rules;
 mod share;
+pub mod sorter;
 #[cfg(test)]
 mod tests;
+pub(crate) mod tree;
 pub mod weights;
 
-pub use certificate::certify;
+pub use certificate::{Audit, certify};
 pub use classes::{AgentClass, agent_classes};
+pub use guarantees::{Guarantee, guarantees};
 pub use share::{FrameworkShare, Shares, shares};
+pub use sorter::Sorter;

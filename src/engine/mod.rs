@@ -2,9 +2,10 @@
 //!
 //! [`plan`] is the whole of it; each step is a file here, in this order: `release` (what may not stay
 //! where it runs), `context` (bids), [`broker`] (shares), `offers`, `rounds`, `solve` (one
-//! slice), `report` and `reasons` (the plan file). `online` takes the place of shares, offers and rounds where
+//! slice), `report`, `accounts` and `reasons` (the plan file). `online` takes the place of shares, offers and rounds where
 //! tasks arrive one at a time.
 
+mod accounts;
 mod apply;
 mod context;
 mod devices;
@@ -14,23 +15,26 @@ mod options;
 mod reasons;
 mod release;
 mod report;
+mod roles;
 mod rounds;
 mod rules;
 mod solve;
+mod sorted;
 mod state;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use apportion_cluster::file::VERSION;
-use apportion_cluster::plan::{FairnessCertificate, PlanFile, PlanOptions, Reason};
-use apportion_cluster::{Cluster, FrameworkIdx, Running, TaskIdx};
+use apportion_cluster::plan::{PlanFile, PlanOptions, Reason};
+use apportion_cluster::{Cluster, Fairness, FrameworkIdx, Running, TaskIdx};
 
-use crate::broker::{self, Shares};
+use crate::broker::{self, Guarantee, Shares};
 use context::Context;
 use rounds::Record;
 use state::State;
 
+pub use accounts::credit;
 pub use apply::{ApplyError, apply};
 pub use online::{Listed, Order};
 pub use options::{Mode, ModelSink, Online, Options, Progress};
@@ -93,6 +97,7 @@ struct Run<'a> {
     state: State<'a>,
     records: Vec<Record>,
     shares: Option<Shares>,
+    guarantees: Vec<Guarantee>,
     /// Tasks that never arrived, and why.
     absent: BTreeMap<TaskIdx, Reason>,
     timings: BTreeMap<String, f64>,
@@ -109,6 +114,7 @@ impl<'a> Run<'a> {
             state: State::new(cluster, release::released(cluster)),
             records,
             shares: None,
+            guarantees: Vec::new(),
             absent: BTreeMap::new(),
             timings: BTreeMap::new(),
             started,
@@ -129,7 +135,9 @@ impl<'a> Run<'a> {
     fn brokered(&mut self) {
         let begun = Instant::now();
         let stop = || self.context.out_of_time();
-        let shares = broker::shares(self.context.cluster, &self.context.bids, &stop);
+        let (cluster, bids) = (self.context.cluster, &self.context.bids);
+        let shares = broker::shares(cluster, bids, self.context.fairness(), &stop);
+        self.promise(&shares.guarantees);
         let active = shares
             .frameworks
             .iter()
@@ -160,9 +168,19 @@ impl<'a> Run<'a> {
         self.shares = Some(shares);
     }
 
+    /// Holds what roles are promised, and says where that is not all of it.
+    fn promise(&mut self, guarantees: &[Guarantee]) {
+        self.state.roles.hold(guarantees);
+        for guarantee in guarantees {
+            accounts::warn(&self.context, guarantee);
+        }
+        self.guarantees = guarantees.to_vec();
+    }
+
     /// Every framework in turn takes what it likes by the constructive method.
     fn greedy(&mut self) {
         let begun = Instant::now();
+        self.promise(&broker::guarantees(self.context.cluster, &self.context.bids));
         let frameworks: Vec<FrameworkIdx> = self.context.planned().collect();
         for framework in frameworks {
             rounds::construct(
@@ -178,6 +196,7 @@ impl<'a> Run<'a> {
     /// Tasks one at a time, each placed at once or refused; what runs stays where it is.
     fn online(&mut self) -> Result<(), EngineError> {
         let begun = Instant::now();
+        self.promise(&broker::guarantees(self.context.cluster, &self.context.bids));
         let deadline = self.context.options.deadline;
         self.context
             .keep_reserve(reserve(Duration::ZERO, Duration::ZERO, deadline));
@@ -230,6 +249,9 @@ impl<'a> Run<'a> {
         self.state
             .released
             .retain(|released| released.instances > 0);
+        for framework in (0..cluster.frameworks.len()).map(FrameworkIdx::of) {
+            self.state.settle(framework);
+        }
     }
 
     fn report(mut self) -> PlanFile {
@@ -238,7 +260,8 @@ impl<'a> Run<'a> {
         let (cluster, options) = (self.context.cluster, self.context.options);
         let placements = report::final_placements(&self.state);
         let devices = report::final_devices(&self.state);
-        let unplaced = reasons::unplaced(&self.state, &placements, &self.absent);
+        let told = accounts::reasons(&self.state, &self.absent);
+        let unplaced = reasons::unplaced(&self.state, &placements, &told);
         let audit = self.shares.as_ref().map(|shares| {
             let stop = || self.context.must_stop();
             broker::certify(cluster, &self.context.bids, shares, &placements, &stop)
@@ -246,13 +269,12 @@ impl<'a> Run<'a> {
         let frameworks = (0..cluster.frameworks.len())
             .map(FrameworkIdx::of)
             .map(|framework| {
-                let rent = audit
-                    .as_ref()
-                    .map_or(0.0, |(_, rents)| rents[framework.at()]);
-                let share = self
-                    .shares
-                    .as_ref()
-                    .and_then(|shares| report::share(&self.state, framework, shares, rent));
+                let shares = self.shares.as_ref().zip(audit.as_ref());
+                let share = shares.and_then(|(shares, (_, audit))| {
+                    let before = options.credit.get(&cluster.framework(framework).id);
+                    let before = before.copied().unwrap_or(0.0);
+                    accounts::share(&self.state, framework, shares, audit, before)
+                });
                 let record = &self.records[framework.at()];
                 report::framework(
                     &self.state,
@@ -270,14 +292,15 @@ impl<'a> Run<'a> {
         PlanFile {
             version: VERSION.to_owned(),
             snapshot_digest: cluster.digest.clone(),
-            options: plan_options(options),
+            options: plan_options(options, self.context.fairness()),
             status: report::status(stopped, &unplaced),
             placements: report::named(cluster, &placements, &devices),
             unplaced,
             moves: report::moves(&self.state),
             frameworks,
             offers: report::offers(&self.state),
-            fairness: audit.map(|(certificate, _): (FairnessCertificate, Vec<f64>)| certificate),
+            fairness: audit.map(|(certificate, _)| certificate),
+            guarantees: accounts::guarantees(&self.state, &self.guarantees),
             warnings: self.context.take_warnings(),
             timings_ms: Some(self.timings),
         }
@@ -298,11 +321,12 @@ fn reserve(shares: Duration, broker: Duration, deadline: Option<Instant>) -> Dur
     (shares * 2 + broker / 8).max(left / 8).min(left / 2)
 }
 
-fn plan_options(options: &Options) -> PlanOptions {
+fn plan_options(options: &Options, fairness: Fairness) -> PlanOptions {
     PlanOptions {
         mode: options.mode.name().to_owned(),
         online: online::plan_options(options),
-        fairness: "nash".to_owned(),
+        fairness: fairness.name().to_owned(),
+        credit: options.credit.clone(),
         deadline_ms: options.deadline_ms,
         gap: options.gap,
         seed: options.seed,

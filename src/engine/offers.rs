@@ -9,11 +9,12 @@
 use std::collections::BTreeMap;
 
 use apportion_cluster::{
-    AgentIdx, Cluster, FrameworkIdx, Offer, Proposal, Quantities, Running, TaskIdx,
+    AgentIdx, Cluster, Fairness, FrameworkIdx, Offer, Proposal, Quantities, Running, TaskIdx,
 };
 
 use super::context::Context;
 use super::devices::{self, Devices};
+use super::roles::{Counts, Roles};
 use super::solve::{self, Effort};
 use super::state::State;
 use crate::broker::Shares;
@@ -25,6 +26,8 @@ pub(super) struct FirstOffer {
     pub offers: Vec<Offer>,
     /// A placement inside the offers.
     pub witness: Vec<Running>,
+    /// The most of each task that it may place in the first round; `None` without limits of roles.
+    pub counts: Option<Counts>,
 }
 
 /// What is free while offers are made, by agent.
@@ -37,6 +40,7 @@ struct Free {
 struct Claimant {
     framework: FrameworkIdx,
     witness: Proposal,
+    counts: Option<Counts>,
     /// Agents that some task of it may use.
     usable: Vec<bool>,
     /// Whether its share leaves some of its demand open.
@@ -62,6 +66,7 @@ pub(super) fn first_offers(
             framework: only,
             offers: state.everything(only),
             witness: Vec::new(),
+            counts: state.allowance(only, None),
         }];
     }
     let mut free = Free {
@@ -69,13 +74,15 @@ pub(super) fn first_offers(
         devices: state.free_devices.clone(),
     };
     let mut claimants = Vec::new();
-    for (framework, share) in smallest_first(state, shares, &wanting) {
-        if let Some(claimant) = claim(state, shares, context, framework, &share, &mut free) {
+    let mut roles = state.roles.clone();
+    for (framework, share) in in_turn(state, shares, context, &wanting) {
+        let claimed = (&mut free, &mut roles);
+        if let Some(claimant) = claim(state, shares, context, framework, share, claimed) {
             claimants.push(claimant);
         }
     }
     claimants.sort_by_key(|claimant| claimant.framework);
-    hand_out(state, claimants, free)
+    hand_out(state, &roles, claimants, free)
 }
 
 /// The witness of one framework, taken out of what is free.
@@ -84,16 +91,31 @@ fn claim(
     shares: &Shares,
     context: &Context<'_>,
     framework: FrameworkIdx,
-    share: &BTreeMap<TaskIdx, i64>,
-    free: &mut Free,
+    mut share: BTreeMap<TaskIdx, i64>,
+    (free, roles): (&mut Free, &mut Roles<'_>),
 ) -> Option<Claimant> {
+    // Frameworks of one role claim in turn what its limits leave: rounding must not go beyond them.
+    let kept = &state.kept[framework.at()];
+    let pending = state.not_kept(framework);
+    let within = roles.is_limited(framework).then(|| {
+        let wanted = share.iter().map(|(&task, &count)| (task, count));
+        let wanted: Vec<(TaskIdx, i64)> = wanted
+            .filter(|(task, _)| pending.iter().any(|(pending, _)| pending == task))
+            .collect();
+        roles.allowance(framework, kept, &wanted, &[], None)
+    });
+    let counts = within.flatten();
+    if let Some(counts) = &counts {
+        share.clone_from(counts);
+    }
+    let share = &share;
     // Whoever needs no device leaves alone what stands beside one, as long as there is room elsewhere.
     let needs_none = |&(task, _): &(TaskIdx, i64)| state.cluster.task(task).devices.is_empty();
     let spares = state.pending(framework).iter().all(needs_none);
-    let apart = spares.then(|| sketch(state, context, framework, share, free, true));
+    let apart = spares.then(|| sketch(state, context, framework, share, (free, roles), true));
     let sketched = match apart.flatten().filter(|sketch| sketch.is_whole) {
         Some(sketch) => sketch,
-        None => sketch(state, context, framework, share, free, false)?,
+        None => sketch(state, context, framework, share, (free, roles), false)?,
     };
     let Sketch {
         witness,
@@ -109,7 +131,19 @@ fn claim(
         devices::take(state.cluster, &mut free.devices, held);
     }
     let weight = shares.frameworks[framework.at()].weight.max(1e-9);
+    if let Some(counts) = &counts {
+        let most = counts.iter().map(|(&task, &instances)| Running {
+            task,
+            agent: AgentIdx::of(0),
+            instances,
+        });
+        roles.count(framework, kept, &state.released, &most.collect::<Vec<_>>());
+    } else {
+        roles.count(framework, kept, &state.released, &witness.placements);
+    }
+    roles.settle(framework, &free.resources);
     Some(Claimant {
+        counts,
         framework,
         witness,
         usable,
@@ -136,7 +170,7 @@ fn sketch(
     context: &Context<'_>,
     framework: FrameworkIdx,
     share: &BTreeMap<TaskIdx, i64>,
-    free: &Free,
+    (free, roles): (&Free, &Roles<'_>),
     spare_devices: bool,
 ) -> Option<Sketch> {
     let cluster = state.cluster;
@@ -144,10 +178,14 @@ fn sketch(
         let agent = cluster.agent(agent);
         !agent.cordoned && (!spare_devices || agent.devices.is_empty())
     });
-    let offers = open.map(|agent| Offer {
-        agent,
-        resources: free.resources[agent.at()].clone(),
-        devices: free.devices[agent.at()].clone(),
+    let offers = open.map(|agent| {
+        let mut offer = Offer {
+            agent,
+            resources: free.resources[agent.at()].clone(),
+            devices: free.devices[agent.at()].clone(),
+        };
+        roles.withhold(framework, &mut offer);
+        offer
     });
     let slice = state.slice(framework, offers.collect());
     let policy = context.policy(framework)?;
@@ -183,18 +221,28 @@ fn sketch(
     })
 }
 
-/// Every framework's share in whole pending instances by task, the smallest share first: a whole instance is
-/// most of what a small share is, and little to a large one, which takes what rounding leaves.
-fn smallest_first(
+/// Every framework's share in whole pending instances by task. Whoever lost a rounding in earlier plans is first; then the
+/// smallest share: a whole instance is most of what a small share is, and little to a large one, which takes what
+/// rounding leaves.
+fn in_turn(
     state: &State<'_>,
     shares: &Shares,
+    context: &Context<'_>,
     wanting: &[FrameworkIdx],
 ) -> Vec<(FrameworkIdx, BTreeMap<TaskIdx, i64>)> {
-    let rounded = wanting
-        .iter()
-        .map(|&framework| (framework, rounded_share(state, shares, framework)));
+    let mut sorted =
+        (shares.fairness == Fairness::Drf).then(|| super::sorted::counts(state, context));
+    let rounded = wanting.iter().map(|&framework| match &mut sorted {
+        Some(sorted) => (framework, sorted.remove(&framework).unwrap_or_default()),
+        None => (framework, rounded_share(state, shares, framework)),
+    });
     let mut rounded: Vec<_> = rounded.collect();
-    rounded.sort_by_key(|(framework, share)| (share.values().sum::<i64>(), *framework));
+    rounded.sort_by(|(left, left_share), (right, right_share)| {
+        let credit = |framework| context.credit(framework);
+        let size = |share: &BTreeMap<TaskIdx, i64>| share.values().sum::<i64>();
+        (credit(*right).total_cmp(&credit(*left)))
+            .then_with(|| (size(left_share), *left).cmp(&(size(right_share), *right)))
+    });
     rounded
 }
 
@@ -224,7 +272,12 @@ fn rounded_share(
 }
 
 /// Gives every agent's leftovers to one framework that may use them.
-fn hand_out(state: &State<'_>, mut claimants: Vec<Claimant>, free: Free) -> Vec<FirstOffer> {
+fn hand_out(
+    state: &State<'_>,
+    roles: &Roles<'_>,
+    mut claimants: Vec<Claimant>,
+    free: Free,
+) -> Vec<FirstOffer> {
     let cluster = state.cluster;
     let own = claimants.iter();
     let mut offers: Vec<BTreeMap<AgentIdx, Offer>> = own
@@ -232,7 +285,22 @@ fn hand_out(state: &State<'_>, mut claimants: Vec<Claimant>, free: Free) -> Vec<
         .collect();
     let free = free.resources.into_iter().zip(free.devices);
     for (agent, (leftover, devices)) in cluster.agent_indices().zip(free) {
-        let usable = || (0..claimants.len()).filter(|&c| claimants[c].usable[agent.at()]);
+        // What is held for a role is re-offered to those below it.
+        let mut leftover = Offer {
+            agent,
+            resources: leftover,
+            devices,
+        };
+        roles.withhold_all(&mut leftover);
+        let Offer {
+            resources: leftover,
+            devices,
+            ..
+        } = leftover;
+        let usable = || {
+            let open = |c: &usize| claimants[*c].usable[agent.at()] && claimants[*c].counts.is_none();
+            (0..claimants.len()).filter(open)
+        };
         // What several still want is re-offered in small portions by need: a whole agent would be unfair.
         if usable().filter(|&c| claimants[c].unmet).count() > 1 {
             continue;
@@ -270,6 +338,7 @@ fn hand_out(state: &State<'_>, mut claimants: Vec<Claimant>, free: Free) -> Vec<
             framework: claimant.framework,
             offers: offers.into_values().collect(),
             witness: claimant.witness.placements,
+            counts: claimant.counts,
         });
     by_claimant.collect()
 }

@@ -19,6 +19,7 @@ mod names;
 mod offers;
 mod placements;
 mod report;
+mod roles;
 mod rule;
 mod shares;
 mod stages;
@@ -46,6 +47,7 @@ pub fn verify(cluster: &Cluster, plan: &PlanFile) -> Report {
     domains::check_spreads(&state, &mut findings);
     moves::check(&state, &mut findings);
     offers::check(&state, &mut findings);
+    roles::check(&state, &mut findings);
     stages::check(&state, &mut findings);
     certificate::check(&state, &mut findings);
     findings.into_report()

@@ -70,6 +70,10 @@ rules! {
     Counts = "counts";
     /// Offers lie within what agents have beside what stays; new instances lie within offers.
     Offers = "offers";
+    /// No subtree of roles holds more than its limit.
+    RoleLimit = "role_limit";
+    /// What a role is promised is used by it, or held for it.
+    Guarantee = "guarantee";
     /// The stages are those of the policy, in order, with their senses.
     Stages = "stages";
     /// A stage's objective is the value of the plan.

@@ -58,10 +58,7 @@ pub fn empty_cluster(agents: Vec<Agent>) -> Cluster {
 }
 
 pub fn role(path: &str, weight: f64) -> Role {
-    Role {
-        path: path.to_owned(),
-        weight,
-    }
+    Role::new(path, weight, 1)
 }
 
 pub fn agent(id: &str, rack: usize) -> Agent {
@@ -150,6 +147,7 @@ pub fn plan(
             deadline_ms: None,
             gap: 0.0,
             seed: 0,
+            credit: BTreeMap::new(),
             replan: "keep".to_owned(),
             solver: "none".to_owned(),
         },
@@ -163,6 +161,7 @@ pub fn plan(
         frameworks: Vec::new(),
         offers: offers(cluster, moves),
         fairness: None,
+        guarantees: Vec::new(),
         warnings: Vec::new(),
         timings_ms: None,
     };
