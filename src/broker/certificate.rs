@@ -13,7 +13,8 @@ use apportion_policies::Bid;
 
 use super::market::{Market, Place, Scope, needs};
 use super::rules::alone_values;
-use super::share::{ACCURACY, Shares};
+use super::share::FrameworkShare;
+use super::share::{ACCURACY, MANY_COLUMNS, Shares};
 
 /// Frameworks up to which every pair has an envy number.
 const ENVY_FRAMEWORKS: usize = 50;
@@ -96,6 +97,15 @@ pub struct Audit {
     pub bound_by: Vec<Vec<String>>,
 }
 
+/// What a framework pays for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Paid<'a> {
+    /// A resource of a class.
+    Resource(usize, usize),
+    /// A row that is not a capacity.
+    Row(&'a str),
+}
+
 /// Value in place, by framework.
 fn held_values(cluster: &Cluster, bids: &[Bid], placements: &[Running]) -> Vec<i128> {
     let mut values: Vec<i64> = cluster.tasks.iter().map(|task| task.value).collect();
@@ -140,7 +150,7 @@ impl<'a> Auditor<'a> {
     fn new(cluster: &'a Cluster, shares: &'a Shares, stop: &'a dyn Fn() -> bool) -> Self {
         let market = &shares.market;
         let floors = shares.has_floors.then_some(&shares.floors[..]);
-        let whole = market.whole();
+        let whole = shares.scope.clone();
         Self {
             cluster,
             shares,
@@ -174,15 +184,18 @@ impl<'a> Auditor<'a> {
             let values = block.values().iter();
             required[p] = values.map(|value| weight * value).collect();
         }
-        let solution = self.solve(&problem);
-        [&solution.duals, &self.shares.duals]
+        let quick = self.market().n_columns() > MANY_COLUMNS;
+        let solution = (!quick).then(|| self.solve(&problem));
+        let solved = solution.as_ref().map(|solution| &solution.duals);
+        solved
             .into_iter()
+            .chain([&self.shares.duals])
             .map(|duals| {
                 repair(&problem, &required, duals)
                     .expect("every column has a demand row to pay from")
             })
             .min_by(|left, right| left.value.total_cmp(&right.value))
-            .expect("there are two candidates")
+            .expect("there is a candidate")
     }
 
     fn solve(&self, problem: &Problem) -> Solution {
@@ -341,54 +354,52 @@ impl<'a> Auditor<'a> {
     /// What each framework pays for in its fair share, dearest first: resources of classes, limits, its own demand.
     fn bound_by(&self, fractional: &Published) -> Vec<Vec<String>> {
         let cluster = self.cluster;
-        let mut paid: Vec<BTreeMap<String, f64>> = vec![BTreeMap::new(); cluster.frameworks.len()];
-        for (at, share) in self.shares.frameworks.iter().enumerate() {
+        let frameworks = &self.shares.frameworks;
+        let mut paid: Vec<BTreeMap<Paid<'_>, f64>> = vec![BTreeMap::new(); frameworks.len()];
+        for (paid, share) in paid.iter_mut().zip(frameworks) {
             for &(task, class, instances) in &share.allocation {
                 for (resource, need) in needs(&cluster.task(task).demand) {
-                    let Some(price) = fractional.by_class.get(&(class, resource)) else {
-                        continue;
-                    };
-                    let name = format!(
-                        "{} of {}",
-                        cluster.resources[resource], self.shares.classes[class].name
-                    );
-                    *paid[at].entry(name).or_default() += price * need as f64 * instances;
+                    if let Some(price) = fractional.by_class.get(&(class, resource)) {
+                        let sum = paid.entry(Paid::Resource(resource, class)).or_default();
+                        *sum += price * need as f64 * instances;
+                    }
                 }
             }
         }
-        let by_id: BTreeMap<&str, usize> = (cluster.frameworks.iter().enumerate())
-            .map(|(at, framework)| (framework.id.as_str(), at))
-            .collect();
+        let ids = cluster.frameworks.iter().enumerate();
+        let by_id: BTreeMap<&str, usize> = ids.map(|(at, it)| (it.id.as_str(), at)).collect();
         for dual in &fractional.duals {
             let kind = dual.row.split('[').next().unwrap_or_default();
-            let name = match kind {
-                "demand" => "its own demand",
-                "fit" => "what fits on an agent",
-                "half" => "one large task per agent",
-                "limit" => dual.row.as_str(),
+            let row = match kind {
+                "demand" => Paid::Row("its own demand"),
+                "fit" => Paid::Row("what fits on an agent"),
+                "half" => Paid::Row("one large task per agent"),
+                "limit" => Paid::Row(&dual.row),
                 _ => continue,
             };
-            let weight: f64 = dual.owners.iter().map(|id| self.shares.frameworks[by_id[id.as_str()]].weight).sum();
-            for owner in &dual.owners {
-                let at = by_id[owner.as_str()];
-                let part = self.shares.frameworks[at].weight / weight;
-                *paid[at].entry(name.to_owned()).or_default() += dual.value * dual.rhs * part;
+            let owners = || dual.owners.iter().map(|owner| by_id[owner.as_str()]);
+            let weight: f64 = owners().map(|at| frameworks[at].weight).sum();
+            for at in owners() {
+                let part = frameworks[at].weight / weight;
+                *paid[at].entry(row).or_default() += dual.value * dual.rhs * part;
             }
         }
-        paid.into_iter()
-            .zip(&self.shares.frameworks)
-            .map(|(paid, share)| {
-                let mut paid: Vec<(String, f64)> = paid
-                    .into_iter()
-                    .filter(|(_, money)| *money > LEAST_PART * share.weight)
-                    .collect();
-                paid.sort_by(|left, right| {
-                    right.1.total_cmp(&left.1).then_with(|| left.0.cmp(&right.0))
-                });
-                paid.truncate(MOST_NAMED);
-                paid.into_iter().map(|(name, _)| name).collect()
-            })
-            .collect()
+        let name = |paid: Paid<'_>| match paid {
+            Paid::Row(name) => name.to_owned(),
+            Paid::Resource(resource, class) => format!(
+                "{} of {}",
+                cluster.resources[resource], self.shares.classes[class].name
+            ),
+        };
+        let told = |(paid, share): (BTreeMap<Paid<'_>, f64>, &FrameworkShare)| {
+            let least = LEAST_PART * share.weight;
+            let mut paid: Vec<(Paid<'_>, f64)> = paid.into_iter().collect();
+            paid.retain(|&(_, money)| money > least);
+            paid.sort_by(|left, right| right.1.total_cmp(&left.1).then(left.0.cmp(&right.0)));
+            paid.truncate(MOST_NAMED);
+            paid.into_iter().map(|(paid, _)| name(paid)).collect()
+        };
+        paid.into_iter().zip(frameworks).map(told).collect()
     }
 
     /// With one more unit each, scaled from what is proved of the plan; where it is cheap, by a program of its own.

@@ -9,15 +9,20 @@
 //! `a_p = w_p / d_p` where an instance is worth its dominant share (its largest fraction of what the cluster has of a
 //! resource) instead of its value, and `d_p = 1`.
 
-use apportion_cluster::Cluster;
+use apportion_cluster::{Cluster, Quantities};
 use apportion_models::welfare::{Block, Objective, Problem, solve_until};
 
 use super::floors::{Room, alone};
-use super::market::{Market, Member, needs};
+use super::market::{Market, Member, Scope, needs};
 use super::share::ACCURACY;
+
+mod filling;
 
 /// A multiplier of a level's row above this settles its member; the multipliers of a level add up to 1.
 const POSITIVE: f64 = 1e-7;
+
+/// Members beyond which progressive filling takes steps instead of levels: a level is a linear program with a row for each.
+const MANY_MEMBERS: usize = 250;
 
 /// The most valuable allocation of each member, were the whole cluster its own.
 pub(super) fn alone_values(market: &Market) -> Vec<f64> {
@@ -42,6 +47,7 @@ pub(super) fn alone_values(market: &Market) -> Vec<f64> {
 /// The leximin of `u_p / (w_p h_p)` above the floors; amounts by block and column of the market's problem.
 pub(super) fn maxmin(
     market: &Market,
+    whole: &Scope,
     floors: Option<&[f64]>,
     stop: &dyn Fn() -> bool,
 ) -> Vec<Vec<f64>> {
@@ -52,7 +58,7 @@ pub(super) fn maxmin(
         .zip(&alone)
         .map(|(member, alone)| member.weight * alone)
         .collect();
-    let problem = market.problem(&market.whole(), Objective::Linear, floors);
+    let problem = market.problem(whole, Objective::Linear, floors);
     let values: Vec<Vec<f64>> = problem
         .blocks()
         .iter()
@@ -62,14 +68,22 @@ pub(super) fn maxmin(
 }
 
 /// The leximin of dominant share over weight, as fluid progressive filling reaches it.
-pub(super) fn drf(cluster: &Cluster, market: &Market, stop: &dyn Fn() -> bool) -> Vec<Vec<f64>> {
+pub(super) fn drf(
+    cluster: &Cluster,
+    market: &Market,
+    whole: &Scope,
+    stop: &dyn Fn() -> bool,
+) -> Vec<Vec<f64>> {
     let mut total = vec![0_i128; cluster.resources.len()];
     for agent in &cluster.agents {
         for (total, &amount) in total.iter_mut().zip(&agent.capacity.0) {
             *total += i128::from(amount);
         }
     }
-    let problem = market.problem(&market.whole(), Objective::Linear, None);
+    if market.members.len() > MANY_MEMBERS {
+        return filling::fill(market, whole, &total);
+    }
+    let problem = market.problem(whole, Objective::Linear, None);
     let mut values: Vec<Vec<f64>> = problem
         .blocks()
         .iter()
@@ -78,9 +92,7 @@ pub(super) fn drf(cluster: &Cluster, market: &Market, stop: &dyn Fn() -> bool) -
     for (member, values) in market.members.iter().zip(&mut values) {
         let mut at = 0;
         for group in &member.groups {
-            let shares = needs(&group.demand)
-                .map(|(resource, need)| need as f64 / total[resource] as f64);
-            let dominant = shares.fold(0.0, f64::max);
+            let dominant = dominant_share(&group.demand, &total);
             for _ in &group.columns {
                 values[at] = dominant;
                 at += 1;
@@ -89,6 +101,13 @@ pub(super) fn drf(cluster: &Cluster, market: &Market, stop: &dyn Fn() -> bool) -
     }
     let scales: Vec<f64> = market.members.iter().map(|member| member.weight).collect();
     leximin(&problem, &values, &scales, stop)
+}
+
+/// The largest fraction that an instance needs of what the cluster has.
+fn dominant_share(demand: &Quantities, total: &[i128]) -> f64 {
+    needs(demand)
+        .map(|(resource, need)| need as f64 / total[resource] as f64)
+        .fold(0.0, f64::max)
 }
 
 /// The leximin of `values . x / scale` over the members' blocks, which come first among the problem's.

@@ -7,7 +7,7 @@ use apportion_policies::Bid;
 use super::classes::AgentClass;
 use super::floors::{fit_into_rows, witness};
 use super::guarantees::Guarantee;
-use super::market::{Amounts, Market};
+use super::market::{Amounts, Market, Scope};
 use super::rules;
 
 /// Relative accuracy of shares and of the numbers that prove them.
@@ -15,6 +15,21 @@ pub(super) const ACCURACY: Settings = Settings {
     tolerance: 1e-9,
     max_iterations: 150,
 };
+/// The same where there are few columns: an error in the objective is squared in a share.
+const EXACT: Settings = Settings {
+    tolerance: 1e-13,
+    max_iterations: 150,
+};
+/// Columns up to which shares are [`EXACT`].
+const FEW_COLUMNS: usize = 4_000;
+/// The same where there are many columns: what a share lacks of the best then is far below what whole instances lose, and
+/// the certificate says how much it is.
+const QUICK: Settings = Settings {
+    tolerance: 1e-5,
+    max_iterations: 60,
+};
+/// Columns beyond which shares are [`QUICK`], and the certificate of a plan is made from the multipliers of the shares.
+pub(super) const MANY_COLUMNS: usize = 30_000;
 /// How much below what its witness reaches a floor is set: what rounding may take from the witness.
 const FLOOR_MARGIN: f64 = 1e-12;
 
@@ -36,6 +51,8 @@ pub struct Shares {
     pub(super) floors: Vec<f64>,
     /// Whether the certificate is about allocations above the floors.
     pub(super) has_floors: bool,
+    /// Everybody and everything, rows left out that the floors imply.
+    pub(super) scope: Scope,
     /// What each member could place alone in its fraction.
     pub(super) witness: Amounts,
     pub(super) deserved: Vec<f64>,
@@ -85,20 +102,28 @@ pub fn shares(
         .iter()
         .map(|value| value * (1.0 - FLOOR_MARGIN))
         .collect();
-    let whole = market.whole();
+    let mut whole = market.whole();
     // Mesos knows no floors. Alone, the share is the floor: the row would only repeat the objective.
     let above_floors = fairness != Fairness::Drf;
     let has_floors = market.members.len() > 1 && above_floors;
     let floor_rows = has_floors.then_some(&floors[..]);
+    if has_floors {
+        market.leave_out_reached(&mut whole, &floors);
+    }
     let problem = market.problem(&whole, Objective::LogUtility, floor_rows);
     let found = match fairness {
         Fairness::Nash => {
-            let solution = solve_until(&problem, &ACCURACY, stop)
+            let accuracy = match market.n_columns() {
+                ..=FEW_COLUMNS => EXACT,
+                ..=MANY_COLUMNS => ACCURACY,
+                _ => QUICK,
+            };
+            let solution = solve_until(&problem, &accuracy, stop)
                 .expect("capacities, demands, values and weights are finite");
             (solution.x, Some(solution.duals))
         }
-        Fairness::Maxmin => (rules::maxmin(&market, floor_rows, stop), None),
-        Fairness::Drf => (rules::drf(cluster, &market, stop), None),
+        Fairness::Maxmin => (rules::maxmin(&market, &whole, floor_rows, stop), None),
+        Fairness::Drf => (rules::drf(cluster, &market, &whole, stop), None),
     };
     let (mut x, duals) = found;
     fit_into_rows(&problem, &mut x);
@@ -113,7 +138,7 @@ pub fn shares(
         amounts.clone_from(&witness);
         deserved = market.values(&amounts);
     }
-    let duals = duals.unwrap_or_else(|| prove(&market, &deserved, floor_rows, stop));
+    let duals = duals.unwrap_or_else(|| prove(&market, &whole, &deserved, floor_rows, stop));
     // Blocks of what is held have no utility.
     let mut utilities = deserved.clone();
     utilities.resize(problem.blocks().len(), 0.0);
@@ -129,6 +154,7 @@ pub fn shares(
         duals: repaired.duals,
         floors,
         has_floors,
+        scope: whole,
         witness,
         deserved,
         market,
@@ -150,11 +176,12 @@ impl Shares {
 /// Multipliers of the linear program whose objective is the relative gain over these utilities.
 fn prove(
     market: &Market,
+    whole: &Scope,
     utilities: &[f64],
     floors: Option<&[f64]>,
     stop: &dyn Fn() -> bool,
 ) -> Duals {
-    let mut problem = market.problem(&market.whole(), Objective::Linear, floors);
+    let mut problem = market.problem(whole, Objective::Linear, floors);
     for (p, (member, utility)) in market.members.iter().zip(utilities).enumerate() {
         let weight = if *utility > 0.0 {
             member.weight / utility
@@ -163,7 +190,8 @@ fn prove(
         };
         problem.block_mut(p).set_weight(weight);
     }
-    solve_until(&problem, &ACCURACY, stop)
+    let many = market.n_columns() > MANY_COLUMNS;
+    solve_until(&problem, if many { &QUICK } else { &ACCURACY }, stop)
         .expect("capacities, demands, values and weights are finite")
         .duals
 }

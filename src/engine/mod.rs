@@ -91,6 +91,56 @@ pub fn plan(cluster: &Cluster, options: &Options) -> Result<PlanFile, EngineErro
     pool.install(|| Run::new(cluster, options).finish())
 }
 
+/// The broker's part of a plan alone, phase by phase: what is measured against other brokers' cycles.
+#[derive(Debug)]
+pub struct Cycle {
+    /// Time for shares, guarantees included.
+    pub shares: Duration,
+    /// Time for the first, disjoint offers.
+    pub offers: Duration,
+    /// Time for the certificate of what the offers hold.
+    pub certificate: Duration,
+    /// How far the shares are from efficiency.
+    pub epsilon_fractional: f64,
+    /// Instances that the first offers are known to hold.
+    pub instances: i64,
+    /// Instances in the shares.
+    pub shared: f64,
+}
+
+/// Shares, first offers and their certificate, without the frameworks' own work.
+#[must_use]
+pub fn cycle(cluster: &Cluster, options: &Options) -> Cycle {
+    let mut run = Run::new(cluster, options);
+    let begun = Instant::now();
+    let shares = broker::shares(
+        cluster,
+        &run.context.bids,
+        run.context.fairness(),
+        &|| false,
+    );
+    run.promise(&shares.guarantees);
+    let share_time = begun.elapsed();
+    let begun = Instant::now();
+    let first = offers::first_offers(&run.state, &shares, &run.context);
+    let offer_time = begun.elapsed();
+    let begun = Instant::now();
+    let kept = run.state.kept.iter().flatten();
+    let witness = first.iter().flat_map(|offer| &offer.witness);
+    let placed: Vec<Running> = kept.chain(witness).copied().collect();
+    let (certificate, _) =
+        broker::certify(cluster, &run.context.bids, &shares, &placed, &|| false);
+    let allocated = shares.frameworks.iter().flat_map(|share| &share.allocation);
+    Cycle {
+        shares: share_time,
+        offers: offer_time,
+        certificate: begun.elapsed(),
+        epsilon_fractional: certificate.epsilon_fractional,
+        instances: placed.iter().map(|placed| placed.instances).sum(),
+        shared: allocated.map(|(_, _, instances)| instances).sum(),
+    }
+}
+
 /// One plan in the making.
 struct Run<'a> {
     context: Context<'a>,

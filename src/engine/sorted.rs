@@ -13,6 +13,9 @@ use super::roles::{Counts, Roles};
 use super::state::State;
 use crate::broker::Sorter;
 
+/// Tasks times agents up to which every pair is looked at.
+const MOST_PAIRS: usize = 1_000_000;
+
 /// What waits of a framework, the next one last.
 struct Queue {
     units: Vec<Unit>,
@@ -20,7 +23,7 @@ struct Queue {
 
 /// What is placed together.
 enum Unit {
-    /// Instances of a task one by one: how many, and the first agent that may have room.
+    /// Instances of a task one by one: how many, and the first place in the order of agents that may have room.
     Task(TaskIdx, i64, usize),
     /// So many instances of a job's tasks together.
     Gang(Vec<(TaskIdx, i64)>, i64),
@@ -46,6 +49,7 @@ pub(super) fn counts(state: &State<'_>, context: &Context<'_>) -> BTreeMap<Frame
     }
     let mut hand = Hand {
         cluster,
+        order: least_wanted_first(cluster, &planned),
         free: state.free.clone(),
         roles: state.roles.clone(),
     };
@@ -105,14 +109,16 @@ impl Queue {
             match self.units.last_mut()? {
                 Unit::Task(task, count, from) => {
                     let task = *task;
-                    let agent = (*count > 0).then(|| hand.room(framework, task, *from)).flatten();
-                    let Some(agent) = agent else {
+                    let place = (*count > 0)
+                        .then(|| hand.room(framework, task, *from))
+                        .flatten();
+                    let Some(place) = place else {
                         self.units.pop();
                         continue;
                     };
                     *count -= 1;
-                    *from = agent.at();
-                    hand.place(task, agent, 1);
+                    *from = place;
+                    hand.place(task, hand.order[place], 1);
                     return Some(vec![(task, 1)]);
                 }
                 Unit::Gang(tasks, least) => {
@@ -138,27 +144,47 @@ impl Queue {
     }
 }
 
+/// Agents, those that the fewest tasks may use first: what many could use is left to those who can use nothing else. With
+/// very many tasks and agents, in their own order.
+fn least_wanted_first(cluster: &Cluster, planned: &[FrameworkIdx]) -> Vec<AgentIdx> {
+    let mut order: Vec<AgentIdx> = cluster.agent_indices().collect();
+    if cluster.tasks.len().saturating_mul(order.len()) <= MOST_PAIRS {
+        let tasks: Vec<TaskIdx> = cluster
+            .task_indices()
+            .filter(|&task| planned.contains(&cluster.framework_of(task)))
+            .collect();
+        order.sort_by_cached_key(|&agent| {
+            let tasks = tasks.iter().map(|&task| cluster.task(task));
+            tasks.filter(|task| cluster.refusal(task, agent).is_none()).count()
+        });
+    }
+    order
+}
+
 /// What is free while instances are handed out.
 struct Hand<'a> {
     cluster: &'a Cluster,
+    /// The order in which agents are looked at.
+    order: Vec<AgentIdx>,
     free: Vec<Quantities>,
     roles: Roles<'a>,
 }
 
 impl Hand<'_> {
-    /// The first agent from `from` on with room for one more instance.
-    fn room(&self, framework: FrameworkIdx, task: TaskIdx, from: usize) -> Option<AgentIdx> {
+    /// The first place in the order, from `from` on, of an agent with room for one more instance.
+    fn room(&self, framework: FrameworkIdx, task: TaskIdx, from: usize) -> Option<usize> {
         if !self.roles.lets_in(task) {
             return None;
         }
         let of = self.cluster.task(task);
-        let fits = |agent: &AgentIdx| {
+        let fits = |place: &usize| {
+            let agent = &self.order[*place];
             let free = &self.free[agent.at()];
             of.demand.fits_in(free)
                 && self.cluster.refusal(of, *agent).is_none()
                 && self.roles.leaves_room(framework, &of.demand, *agent, free)
         };
-        (from..self.free.len()).map(AgentIdx::of).find(fits)
+        (from..self.order.len()).find(fits)
     }
 
     fn place(&mut self, task: TaskIdx, agent: AgentIdx, instances: i64) {
@@ -182,9 +208,10 @@ impl Hand<'_> {
                 if placed.len() as i64 == least {
                     break;
                 }
-                let Some(agent) = self.room(framework, task, 0) else {
+                let Some(place) = self.room(framework, task, 0) else {
                     break;
                 };
+                let agent = self.order[place];
                 self.place(task, agent, 1);
                 placed.push((task, agent));
             }

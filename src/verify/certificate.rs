@@ -9,7 +9,7 @@ use super::empty::EmptyCluster;
 use super::floors::Floors;
 use super::market::{Duals, Market, Row};
 use super::report::Findings;
-use super::roles::{lies_at_or_below, may_use};
+use super::roles::{Usable, lies_at_or_below};
 use super::rule::Rule;
 use super::shares::{self, Active};
 use super::state::{State, known_framework, unique};
@@ -160,9 +160,10 @@ fn holdings(market: &Market<'_>, name: &str, duals: &Duals, findings: &mut Findi
             if need == 0.0 {
                 continue;
             }
+            let usable = Usable::of(state, &market.empty.roles, role);
             let classes: BTreeSet<usize> = (0..state.cluster.agents.len())
                 .filter(|&agent| state.cluster.agents[agent].capacity.0[resource] > 0)
-                .filter(|&agent| may_use(state, &market.empty.roles, role, agent))
+                .filter(|&agent| usable.contains(agent))
                 .map(|agent| market.class_of[agent])
                 .collect();
             for class in classes {

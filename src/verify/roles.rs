@@ -145,8 +145,9 @@ fn guarantees(state: &State<'_>, roles: &Roles, usage: &[Vec<i128>], findings: &
         if cluster.roles[role].idle_guarantee == IdleGuarantee::Hold {
             kept(state, role, (&entries, entry), usage, findings);
         }
+        let usable = Usable::of(state, roles, role);
         for &agent in entry.held.keys() {
-            findings.check(Rule::Guarantee, may_use(state, roles, role, agent), || {
+            findings.check(Rule::Guarantee, usable.contains(agent), || {
                 let text = "what is held is on an agent that nothing of the role may use";
                 let subject = cluster.roles[role].path.clone();
                 (subject, "a usable agent", state.agent_name(agent), text.to_owned())
@@ -230,25 +231,35 @@ fn kept(
     }
 }
 
-/// Whether a task below the role may go to the agent and fits there; any open agent will do if it has no task.
-pub(super) fn may_use(state: &State<'_>, roles: &Roles, role: usize, agent: usize) -> bool {
-    let it = &state.cluster.agents[agent];
-    if it.cordoned {
-        return false;
+/// Where something may be held for a role: where a task below it may go and fits; on any open agent if it has no task.
+pub(super) struct Usable<'a> {
+    state: &'a State<'a>,
+    tasks: Vec<usize>,
+}
+
+impl<'a> Usable<'a> {
+    pub(super) fn of(state: &'a State<'a>, roles: &Roles, role: usize) -> Self {
+        let below = (0..state.cluster.frameworks.len())
+            .filter(|&framework| roles.above(framework).contains(&role));
+        let tasks = below
+            .flat_map(|framework| state.tasks_of(framework))
+            .filter(|&task| state.wanted(task) > 0 && !roles.blocks(state, task));
+        Self {
+            state,
+            tasks: tasks.collect(),
+        }
     }
-    let below = (0..state.cluster.frameworks.len())
-        .filter(|&framework| roles.above(framework).contains(&role));
-    let mut tasks = below
-        .flat_map(|framework| state.tasks_of(framework))
-        .filter(|&task| state.wanted(task) > 0 && !roles.blocks(state, task))
-        .peekable();
-    if tasks.peek().is_none() {
-        return it.dedicated.is_none();
+
+    pub(super) fn contains(&self, agent: usize) -> bool {
+        let it = &self.state.cluster.agents[agent];
+        if it.cordoned || self.tasks.is_empty() {
+            return !it.cordoned && it.dedicated.is_none();
+        }
+        self.tasks.iter().any(|&task| {
+            let mut fits = self.state.demand(task).iter().zip(&it.capacity.0);
+            self.state.open(task, agent) && fits.all(|(need, has)| need <= has)
+        })
     }
-    tasks.any(|task| {
-        let mut fits = state.demand(task).iter().zip(&it.capacity.0);
-        state.open(task, agent) && fits.all(|(need, has)| need <= has)
-    })
 }
 
 /// What is placed and what is held fit on each agent together.
