@@ -76,6 +76,36 @@ scenarios! {
     two_volumes_that_never_fit
     a_group_member_is_told_the_limit_of_another
     a_gang_that_runs_in_part_waits_for_the_rest
+    drf_of_nine_cpu_and_eighteen_gb
+    drf_with_a_weight_of_two
+    drf_gives_six_agents_to_weights_of_one_two_three
+    maxmin_of_cpu_for_all_and_gpu_for_one
+    nash_of_three_agents_in_a_chain
+    maxmin_of_three_agents_in_a_chain
+    drf_of_three_agents_in_a_chain
+    a_subtree_keeps_its_own_half
+    no_leaf_is_paid_for_its_siblings_saturation
+    a_parents_limit_binds_its_children
+    a_guarantee_is_held_for_a_role_without_a_framework
+    a_guarantee_is_lent_for_a_role_without_a_framework
+    a_lost_agent_shortens_guarantees
+    a_guarantee_goes_before_weights
+    a_guarantee_beyond_demand_is_held_all_the_same
+    a_lent_guarantee_counts_as_far_as_there_is_demand
+    a_limit_leaves_the_rest_to_others
+    a_limit_chops_an_agent
+    a_limit_of_one_resource_binds_no_other
+    children_share_the_limit_of_their_parent
+    a_childs_guarantee_lies_within_its_parents
+    two_frameworks_of_a_role_share_its_part
+    drf_in_a_tree_reads_it_in_pre_order
+    drf_counts_what_runs
+    drf_serves_gangs_whole_or_not_at_all
+    drf_obeys_limits_and_guarantees
+    a_guarantee_is_held_where_its_role_can_use_it
+    who_has_only_what_is_held_for_others_is_left_out
+    a_limit_below_what_runs_takes_nothing_away
+    three_levels_of_roles
 }
 
 #[test]

@@ -55,6 +55,42 @@ pub enum Fairness {
     /// Weighted Nash welfare with floors.
     #[default]
     Nash,
+    /// The least relative utility first, above the same floors.
+    Maxmin,
+    /// Dominant resource fairness, as Mesos has it: for comparison.
+    Drf,
+}
+
+impl Fairness {
+    /// Every rule.
+    pub const ALL: [Self; 3] = [Self::Nash, Self::Maxmin, Self::Drf];
+
+    /// The word that files and options use.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Nash => "nash",
+            Self::Maxmin => "maxmin",
+            Self::Drf => "drf",
+        }
+    }
+
+    /// The rule of a word.
+    #[must_use]
+    pub fn named(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|rule| rule.name() == word)
+    }
+}
+
+/// What becomes of the part of a guarantee that its role does not use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IdleGuarantee {
+    /// It is kept free for the role.
+    #[default]
+    Hold,
+    /// Others may use it; the role's share still counts it.
+    Lend,
 }
 
 /// A level of the failure-domain topology: zone, power circuit, rack, agent.
@@ -97,6 +133,26 @@ pub struct Role {
     pub path: String,
     /// Weight among its siblings.
     pub weight: f64,
+    /// Amounts promised to everything below it.
+    pub guarantee: Quantities,
+    /// The most that everything below it may hold, by resource; `None` without limit.
+    pub limit: Vec<Option<i64>>,
+    /// What becomes of an idle guarantee.
+    pub idle_guarantee: IdleGuarantee,
+}
+
+impl Role {
+    /// A role without guarantee and limit, in a cluster of so many resources.
+    #[must_use]
+    pub fn new(path: impl Into<String>, weight: f64, n_resources: usize) -> Self {
+        Self {
+            path: path.into(),
+            weight,
+            guarantee: Quantities::zero(n_resources),
+            limit: vec![None; n_resources],
+            idle_guarantee: IdleGuarantee::Hold,
+        }
+    }
 }
 
 /// A tenant with one policy.

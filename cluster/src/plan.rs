@@ -36,6 +36,9 @@ pub struct PlanFile {
     /// task and text.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<Note>,
+    /// What roles are promised, how far it can be had, and what is kept free for it; by role.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub guarantees: Vec<GuaranteeResult>,
     /// What the user should know: a solver's failure, a rule that the running state breaks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
@@ -62,6 +65,9 @@ pub struct PlanOptions {
     pub gap: f64,
     /// Seed of everything that draws.
     pub seed: u64,
+    /// Credit that frameworks bring from an earlier plan, by framework; those without are left out.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub credit: BTreeMap<String, f64>,
     /// `keep`.
     pub replan: String,
     /// Solver backend.
@@ -280,8 +286,49 @@ pub struct Share {
     pub floor: f64,
     /// Money that it cannot spend because it is satiated.
     pub rent: f64,
+    /// The price of what it holds, per weight.
+    pub priced_bundle: f64,
+    /// Its utility over its floor; absent where the floor is 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub margin: Option<f64>,
+    /// The part of `lent` that is less than one task or gang: rounding.
+    pub granularity: f64,
+    /// The rest of what is lent while something waits: its share fits in total, and not agent by agent.
+    pub fragmentation: f64,
+    /// Shortfalls of this and earlier plans, in shares, that the next plan makes good first (`--previous`).
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub credit: f64,
+    /// What resources, rows and limits its share is bound by, dearest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bound_by: Vec<String>,
     /// One sentence.
     pub text: String,
+}
+
+/// A role's guarantee at the end of the plan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GuaranteeResult {
+    /// Path of the role.
+    pub role: String,
+    /// The part of its guarantee that can be had, at most 1.
+    pub fraction: f64,
+    /// Amounts that it is sure to have: what everything below it uses, and what is held for it.
+    pub amounts: Amounts,
+    /// `hold` or `lend`.
+    pub idle: String,
+    /// What is kept free for it, by agent.
+    pub held: Vec<HeldFile>,
+}
+
+/// Amounts that are kept free on an agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HeldFile {
+    /// Agent id.
+    pub agent: String,
+    /// How much.
+    pub resources: Amounts,
 }
 
 /// Everything a framework was offered on one agent.
@@ -358,7 +405,8 @@ pub struct ClassPrice {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RowDual {
-    /// `demand[job/task]`, `fit[job/task,class]`, `half[class,resource]`, `floor[framework]`.
+    /// `demand[job/task]`, `fit[job/task,class]`, `half[class,resource]`, `limit[role,resource]`,
+    /// `guarantee[role,resource]`, `floor[framework]`.
     pub row: String,
     /// Frameworks that own the row.
     pub owners: Vec<String>,
@@ -400,8 +448,15 @@ pub struct Envy {
     pub framework: String,
     /// Whose bundle.
     pub other: String,
-    /// Price of the other's bundle per weight: the bound is utility x (this + rent / weight).
+    /// Price of the other's bundle per weight.
     pub priced_bundle: f64,
+    /// `utility x (priced_bundle + rent)`: the other's bundle, scaled to the weights, is worth at most this.
+    pub bound: f64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_zero(number: &f64) -> bool {
+    *number == 0.0
 }
 
 /// Something that the user should know about this plan.

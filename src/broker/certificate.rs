@@ -11,16 +11,20 @@ use apportion_models::welfare::{
 };
 use apportion_policies::Bid;
 
-use super::floors::alone;
-use super::market::{Market, needs};
-use super::share::{ACCURACY, Shares};
+use super::market::{Market, Place, Scope, needs};
+use super::rules::alone_values;
+use super::share::FrameworkShare;
+use super::share::{ACCURACY, MANY_COLUMNS, Shares};
 
 /// Frameworks up to which every pair has an envy number.
 const ENVY_FRAMEWORKS: usize = 50;
+/// The most that a framework is told of what binds it, and the least part of its money that is told.
+const MOST_NAMED: usize = 3;
+const LEAST_PART: f64 = 0.05;
 /// Columns up to which more programs are solved than the certificate needs.
 const CHEAP_COLUMNS: usize = 4_000;
 
-/// The certificate of a final state, and every framework's rent.
+/// The certificate of a final state, and what it says about every framework.
 ///
 /// The prices and duals are those of the linear program over `F` whose objective is the relative gain, repaired to be
 /// valid exactly; when `stop` cuts it short, whatever is known is repaired, and proves a weaker epsilon.
@@ -31,7 +35,7 @@ pub fn certify(
     shares: &Shares,
     placements: &[Running],
     stop: &dyn Fn() -> bool,
-) -> (FairnessCertificate, Vec<f64>) {
+) -> (FairnessCertificate, Audit) {
     let auditor = Auditor::new(cluster, shares, stop);
     let held = held_values(cluster, bids, placements);
     let members = &shares.market.members;
@@ -50,8 +54,10 @@ pub fn certify(
     let published = auditor.publish(&proof.duals);
     let fractional = auditor.publish(&shares.duals);
     let proved = published.epsilon();
+    let bundles = auditor.bundles(&published, placements);
+    let bound_by = auditor.bound_by(&fractional);
     let certificate = FairnessCertificate {
-        rule: "nash".to_owned(),
+        rule: shares.fairness.name().to_owned(),
         epsilon: (!starved).then_some(proved),
         epsilon_fractional: fractional.epsilon(),
         epsilon_one_unit: Some(if starved {
@@ -60,7 +66,7 @@ pub fn certify(
             auditor.one_unit(&exact, &one_more, proved)
         }),
         classes: classes(cluster, shares),
-        envy: auditor.envy(&published, placements),
+        envy: auditor.envy(&published, &bundles, &utilities),
         prices: published.prices,
         duals: published.duals,
         prices_fractional: fractional.prices,
@@ -69,7 +75,35 @@ pub fn certify(
         excluded: excluded(cluster, &shares.market),
         price_of_fairness: auditor.price_of_fairness(),
     };
-    (certificate, published.rents)
+    let audit = Audit {
+        rents: published.rents,
+        bundles,
+        units: shares.units(cluster),
+        bound_by,
+    };
+    (certificate, audit)
+}
+
+/// What a certificate says about each framework.
+#[derive(Debug, Default)]
+pub struct Audit {
+    /// Money that it cannot spend because it is satiated.
+    pub rents: Vec<f64>,
+    /// The price of what it holds, per weight.
+    pub bundles: Vec<f64>,
+    /// Value of its smallest task or gang.
+    pub units: Vec<f64>,
+    /// What its fair share is bound by, dearest first.
+    pub bound_by: Vec<Vec<String>>,
+}
+
+/// What a framework pays for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Paid<'a> {
+    /// A resource of a class.
+    Resource(usize, usize),
+    /// A row that is not a capacity.
+    Row(&'a str),
 }
 
 /// Value in place, by framework.
@@ -108,17 +142,20 @@ struct Auditor<'a> {
     cluster: &'a Cluster,
     shares: &'a Shares,
     problem: Problem,
+    whole: Scope,
     stop: &'a dyn Fn() -> bool,
 }
 
 impl<'a> Auditor<'a> {
     fn new(cluster: &'a Cluster, shares: &'a Shares, stop: &'a dyn Fn() -> bool) -> Self {
         let market = &shares.market;
-        let floors = (market.members.len() > 1).then_some(&shares.floors[..]);
+        let floors = shares.has_floors.then_some(&shares.floors[..]);
+        let whole = shares.scope.clone();
         Self {
             cluster,
             shares,
-            problem: market.problem(Objective::Linear, floors),
+            problem: market.problem(&whole, Objective::Linear, floors),
+            whole,
             stop,
         }
     }
@@ -130,7 +167,11 @@ impl<'a> Auditor<'a> {
     /// The best multipliers that cover `w_p / u_p` times every value.
     fn prove(&self, utilities: &[f64]) -> Repaired {
         let mut problem = self.problem.clone();
-        let mut required = Vec::with_capacity(utilities.len());
+        let mut required: Vec<Vec<f64>> = problem
+            .blocks()
+            .iter()
+            .map(|block| vec![0.0; block.columns()])
+            .collect();
         for (p, (member, &utility)) in self.market().members.iter().zip(utilities).enumerate() {
             // A framework without a unit of value has no column; its weight does not matter.
             let weight = if utility > 0.0 {
@@ -140,23 +181,21 @@ impl<'a> Auditor<'a> {
             };
             let block = problem.block_mut(p);
             block.set_weight(weight);
-            required.push(
-                block
-                    .values()
-                    .iter()
-                    .map(|value| weight * value)
-                    .collect::<Vec<f64>>(),
-            );
+            let values = block.values().iter();
+            required[p] = values.map(|value| weight * value).collect();
         }
-        let solution = self.solve(&problem);
-        [&solution.duals, &self.shares.duals]
+        let quick = self.market().n_columns() > MANY_COLUMNS;
+        let solution = (!quick).then(|| self.solve(&problem));
+        let solved = solution.as_ref().map(|solution| &solution.duals);
+        solved
             .into_iter()
+            .chain([&self.shares.duals])
             .map(|duals| {
                 repair(&problem, &required, duals)
                     .expect("every column has a demand row to pay from")
             })
             .min_by(|left, right| left.value.total_cmp(&right.value))
-            .expect("there are two candidates")
+            .expect("there is a candidate")
     }
 
     fn solve(&self, problem: &Problem) -> Solution {
@@ -174,7 +213,10 @@ impl<'a> Auditor<'a> {
             rents: vec![0.0; cluster.frameworks.len()],
             by_class: BTreeMap::new(),
         };
-        let (capacities, halves) = duals.shared.split_at(market.capacities.len());
+        let (capacities, rest) = duals.shared.split_at(market.capacities.len());
+        let (halves, rest) = rest.split_at(market.halves.len());
+        let (limits, holds) = market.rows_at(Place::Shared, &self.whole);
+        let (limit_duals, hold_duals) = rest.split_at(limits.len());
         for (&(class, resource), &price) in market
             .capacities
             .iter()
@@ -198,6 +240,16 @@ impl<'a> Auditor<'a> {
             let class = &self.shares.classes[half.class].name;
             let row = format!("half[{class},{}]", cluster.resources[half.resource]);
             published.add(self, row, &half.owners, value, half.agents as f64);
+        }
+        for (&at, &value) in limits.iter().zip(limit_duals) {
+            self.publish_limit(at, value, &mut published);
+        }
+        for (&at, &value) in holds.iter().zip(hold_duals) {
+            self.publish_hold(at, value, &mut published);
+        }
+        let (_, alone) = market.rows_at(Place::Alone, &self.whole);
+        for (&at, own) in alone.iter().zip(&duals.own[market.members.len()..]) {
+            self.publish_hold(at, own[0], &mut published);
         }
         for position in 0..market.members.len() {
             self.publish_member(
@@ -243,7 +295,17 @@ impl<'a> Auditor<'a> {
                 }
             }
         }
-        if let Some(&floor) = own.get(member.groups.len())
+        let (limits, holds) = market.own_rows(position, &self.whole);
+        let rest = &own[member.groups.len()..];
+        let (limit_duals, rest) = rest.split_at(limits.len());
+        let (hold_duals, floor) = rest.split_at(holds.len());
+        for (&at, &value) in limits.iter().zip(limit_duals) {
+            self.publish_limit(at, value, published);
+        }
+        for (&at, &value) in holds.iter().zip(hold_duals) {
+            self.publish_hold(at, value, published);
+        }
+        if let Some(&floor) = floor.first()
             && floor > 0.0
         {
             let id = self.cluster.framework(member.framework).id.clone();
@@ -256,6 +318,88 @@ impl<'a> Auditor<'a> {
                 rhs,
             });
         }
+    }
+
+    fn publish_limit(&self, at: usize, value: f64, published: &mut Published) {
+        if value > 0.0 {
+            let limit = &self.market().limits[at];
+            let row = self.role_row("limit", limit.role, limit.resource);
+            published.add(self, row, &limit.members, value, limit.amount);
+        }
+    }
+
+    /// A guarantee takes from what the others may use: it lowers the bound, and is nobody's rent.
+    fn publish_hold(&self, at: usize, value: f64, published: &mut Published) {
+        if value > 0.0 {
+            let hold = &self.market().holds[at];
+            published.money -= value * hold.amount;
+            let members = hold.members.iter().map(|&member| {
+                let framework = self.market().members[member].framework;
+                self.cluster.framework(framework).id.clone()
+            });
+            published.duals.push(RowDual {
+                row: self.role_row("guarantee", hold.role, hold.resource),
+                owners: members.collect(),
+                value,
+                rhs: hold.amount,
+            });
+        }
+    }
+
+    fn role_row(&self, kind: &str, role: usize, resource: usize) -> String {
+        let path = &self.cluster.roles[role].path;
+        format!("{kind}[{path},{}]", self.cluster.resources[resource])
+    }
+
+    /// What each framework pays for in its fair share, dearest first: resources of classes, limits, its own demand.
+    fn bound_by(&self, fractional: &Published) -> Vec<Vec<String>> {
+        let cluster = self.cluster;
+        let frameworks = &self.shares.frameworks;
+        let mut paid: Vec<BTreeMap<Paid<'_>, f64>> = vec![BTreeMap::new(); frameworks.len()];
+        for (paid, share) in paid.iter_mut().zip(frameworks) {
+            for &(task, class, instances) in &share.allocation {
+                for (resource, need) in needs(&cluster.task(task).demand) {
+                    if let Some(price) = fractional.by_class.get(&(class, resource)) {
+                        let sum = paid.entry(Paid::Resource(resource, class)).or_default();
+                        *sum += price * need as f64 * instances;
+                    }
+                }
+            }
+        }
+        let ids = cluster.frameworks.iter().enumerate();
+        let by_id: BTreeMap<&str, usize> = ids.map(|(at, it)| (it.id.as_str(), at)).collect();
+        for dual in &fractional.duals {
+            let kind = dual.row.split('[').next().unwrap_or_default();
+            let row = match kind {
+                "demand" => Paid::Row("its own demand"),
+                "fit" => Paid::Row("what fits on an agent"),
+                "half" => Paid::Row("one large task per agent"),
+                "limit" => Paid::Row(&dual.row),
+                _ => continue,
+            };
+            let owners = || dual.owners.iter().map(|owner| by_id[owner.as_str()]);
+            let weight: f64 = owners().map(|at| frameworks[at].weight).sum();
+            for at in owners() {
+                let part = frameworks[at].weight / weight;
+                *paid[at].entry(row).or_default() += dual.value * dual.rhs * part;
+            }
+        }
+        let name = |paid: Paid<'_>| match paid {
+            Paid::Row(name) => name.to_owned(),
+            Paid::Resource(resource, class) => format!(
+                "{} of {}",
+                cluster.resources[resource], self.shares.classes[class].name
+            ),
+        };
+        let told = |(paid, share): (BTreeMap<Paid<'_>, f64>, &FrameworkShare)| {
+            let least = LEAST_PART * share.weight;
+            let mut paid: Vec<(Paid<'_>, f64)> = paid.into_iter().collect();
+            paid.retain(|&(_, money)| money > least);
+            paid.sort_by(|left, right| right.1.total_cmp(&left.1).then(left.0.cmp(&right.0)));
+            paid.truncate(MOST_NAMED);
+            paid.into_iter().map(|(paid, _)| name(paid)).collect()
+        };
+        paid.into_iter().zip(frameworks).map(told).collect()
     }
 
     /// With one more unit each, scaled from what is proved of the plan; where it is cheap, by a program of its own.
@@ -272,12 +416,8 @@ impl<'a> Auditor<'a> {
         scaled.min(self.publish(&self.prove(one_more).duals).epsilon())
     }
 
-    /// The price of what each holds, per weight, for every pair.
-    fn envy(&self, published: &Published, placements: &[Running]) -> Vec<Envy> {
-        let members = &self.market().members;
-        if members.len() > ENVY_FRAMEWORKS {
-            return Vec::new();
-        }
+    /// The price of what each framework holds, per weight.
+    fn bundles(&self, published: &Published, placements: &[Running]) -> Vec<f64> {
         let census = &self.market().census;
         let mut bundles = vec![0.0; self.cluster.frameworks.len()];
         for placed in placements {
@@ -292,12 +432,29 @@ impl<'a> Auditor<'a> {
                 bundles[framework] += price * need as f64 * placed.instances as f64;
             }
         }
+        for member in &self.market().members {
+            bundles[member.framework.at()] /= member.weight;
+        }
+        bundles
+    }
+
+    /// For every pair, what the other's bundle could be worth.
+    fn envy(&self, published: &Published, bundles: &[f64], utilities: &[i128]) -> Vec<Envy> {
+        let members = &self.market().members;
+        if members.len() > ENVY_FRAMEWORKS {
+            return Vec::new();
+        }
         let id = |p: usize| self.cluster.framework(members[p].framework).id.clone();
         let pairs = (0..members.len()).flat_map(|p| (0..members.len()).map(move |q| (p, q)));
-        let pairs = pairs.filter(|(p, q)| p != q).map(|(p, q)| Envy {
-            framework: id(p),
-            other: id(q),
-            priced_bundle: bundles[members[q].framework.at()] / members[q].weight,
+        let pairs = pairs.filter(|(p, q)| p != q).map(|(p, q)| {
+            let priced_bundle = bundles[members[q].framework.at()];
+            let rent = published.rents[members[p].framework.at()];
+            Envy {
+                framework: id(p),
+                other: id(q),
+                priced_bundle,
+                bound: utilities[p] as f64 * (priced_bundle + rent),
+            }
         });
         pairs.collect()
     }
@@ -309,13 +466,8 @@ impl<'a> Auditor<'a> {
         if market.n_columns() > CHEAP_COLUMNS || market.members.is_empty() || (self.stop)() {
             return None;
         }
-        let whole = market
-            .members
-            .iter()
-            .map(|member| alone(member, 1.0, &market.census, &market.halves))
-            .collect();
-        let most = market.values(&whole);
-        let mut problem = market.problem(Objective::Linear, None);
+        let most = alone_values(market);
+        let mut problem = market.problem(&self.whole, Objective::Linear, None);
         let mut fair = 0.0;
         for (p, (member, most)) in market.members.iter().zip(&most).enumerate() {
             problem.block_mut(p).set_weight(member.weight / most);

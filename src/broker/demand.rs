@@ -1,12 +1,12 @@
 //! What bidding tasks could use: how much fits where, and the most of each.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use apportion_cluster::{
     AgentIdx, Cluster, DomainIdx, GroupIdx, LevelIdx, LimitRule, Quantities, TaskIdx,
 };
-use apportion_policies::BidClass;
+use apportion_policies::{Bid, BidClass};
 
 use super::classes::Census;
 
@@ -43,7 +43,9 @@ pub(super) struct Wanted {
     /// The same in whole instances.
     pub whole: f64,
     pub strays: Vec<Stray>,
-    pub shape: Rc<Shape>,
+    /// Whether an instance of it runs.
+    pub runs: bool,
+    pub shape: Arc<Shape>,
 }
 
 impl Wanted {
@@ -70,6 +72,21 @@ impl Wanted {
     }
 }
 
+/// A framework's bid, with what it could use of it.
+pub(super) type Bidding = Vec<(BidClass, Wanted)>;
+
+/// What every framework could use; what it does not want is left out.
+pub(super) fn wanted(bids: &[Bid], demands: &mut Demands<'_>) -> Vec<Bidding> {
+    let of_bid = |bid: &Bid| {
+        let classes = bid.classes.iter();
+        let classes = classes.filter(|class| class.instances > 0 && class.value > 0);
+        classes
+            .map(|class| (*class, demands.wanted(class)))
+            .collect()
+    };
+    bids.iter().map(of_bid).collect()
+}
+
 /// The domains of a level, by what kinds of agents they hold.
 #[derive(Debug)]
 struct Domains {
@@ -83,7 +100,7 @@ struct Domains {
 pub(super) struct Demands<'a> {
     cluster: &'a Cluster,
     census: &'a Census,
-    shapes: BTreeMap<(usize, &'a Quantities), Rc<Shape>>,
+    shapes: BTreeMap<(usize, &'a Quantities), Arc<Shape>>,
     levels: BTreeMap<LevelIdx, Domains>,
     running: Vec<Vec<(AgentIdx, i64)>>,
     groups: BTreeMap<GroupIdx, Vec<TaskIdx>>,
@@ -132,11 +149,6 @@ impl<'a> Demands<'a> {
         own.chain(of_groups).cloned().collect()
     }
 
-    /// Whether an instance of the task runs.
-    pub fn runs(&self, task: TaskIdx) -> bool {
-        !self.running[task.at()].is_empty()
-    }
-
     /// What one bidding task could use.
     pub fn wanted(&mut self, bid: &BidClass) -> Wanted {
         let shape = self.shape(bid.task);
@@ -160,14 +172,15 @@ impl<'a> Demands<'a> {
             most: 0.0,
             whole: 0.0,
             strays,
-            shape: Rc::clone(&shape),
+            runs: !running.is_empty(),
+            shape: Arc::clone(&shape),
         };
         wanted.most = self.most(&wanted, |kind| shape.rooms[kind].min(instances as f64));
         wanted.whole = self.most(&wanted, |kind| shape.copies[kind].min(instances) as f64);
         wanted
     }
 
-    fn shape(&mut self, task: TaskIdx) -> Rc<Shape> {
+    fn shape(&mut self, task: TaskIdx) -> Arc<Shape> {
         let (cluster, census) = (self.cluster, self.census);
         let demand = &cluster.task(task).demand;
         let shape = self
@@ -200,13 +213,13 @@ impl<'a> Demands<'a> {
                         .or_default()
                         .push((room, kind.agents.len() as f64));
                 }
-                Rc::new(Shape {
+                Arc::new(Shape {
                     copies,
                     rooms,
                     classes: classes.into_iter().collect(),
                 })
             });
-        Rc::clone(shape)
+        Arc::clone(shape)
     }
 
     /// The most of the task alone on the empty cluster, within its own limits, and at least what runs; `fit` is the

@@ -7,8 +7,10 @@ use apportion_models::welfare::{Block, Objective, Problem};
 use apportion_policies::Bid;
 
 use super::classes::Census;
-use super::demand::{Demands, Wanted};
+use super::demand::{Demands, Wanted, wanted};
+use super::guarantees::{Guarantee, place};
 use super::half::Half;
+use super::tree::{Tree, limits};
 use super::weights::weights;
 
 /// Tasks of one framework that are alike to the broker: equal demand, value and rules. One column per class stands
@@ -42,52 +44,125 @@ pub(super) struct Member {
     pub groups: Vec<Group>,
 }
 
+/// The most of a resource that a subtree may hold.
+#[derive(Debug)]
+pub(super) struct LimitRow {
+    pub role: usize,
+    pub resource: usize,
+    pub amount: f64,
+    /// Members below the role that need the resource, ascending.
+    pub members: Vec<usize>,
+}
+
+/// What of a resource a subtree is sure to have: what it uses, and what is held for it and the roles below.
+#[derive(Debug)]
+pub(super) struct GuaranteeRow {
+    pub role: usize,
+    pub resource: usize,
+    pub amount: f64,
+    /// Members below the role, ascending.
+    pub members: Vec<usize>,
+    /// Classes where it may be held, ascending.
+    pub classes: Vec<usize>,
+    /// Rows of the roles above it and of its own: what is held for it counts in each.
+    pub above: Vec<usize>,
+}
+
+/// Whose rows a row is among.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    Shared,
+    /// The only member that it binds.
+    Own(usize),
+    /// No member: a block of its own.
+    Alone,
+}
+
 /// Everything that shares and certificates are computed from.
 #[derive(Debug)]
 pub(super) struct Market {
     pub census: Census,
+    pub tree: Tree,
     pub members: Vec<Member>,
     /// Frameworks with demand of which nothing can ever be placed, and why.
     pub excluded: Vec<(FrameworkIdx, String)>,
+    pub guarantees: Vec<Guarantee>,
     pub halves: Vec<Half>,
-    /// Class and resource of each capacity row; the rows of `halves` follow.
+    pub limits: Vec<LimitRow>,
+    pub holds: Vec<GuaranteeRow>,
+    limit_places: Vec<Place>,
+    hold_places: Vec<Place>,
+    /// Limits and guarantees that count each member.
+    pub limits_on: Vec<Vec<usize>>,
+    holds_on: Vec<Vec<usize>>,
+    /// Class and resource of each capacity row; rows of `halves`, shared limits and shared guarantees follow.
     pub capacities: Vec<(usize, usize)>,
-    capacity_row: BTreeMap<(usize, usize), usize>,
+    pub capacity_row: BTreeMap<(usize, usize), usize>,
 }
 
 /// Amounts by member, group and column.
 pub(super) type Amounts = Vec<Vec<Vec<f64>>>;
 
+/// A part of the cluster, and who is in it: right-hand sides of the rows that frameworks share.
+#[derive(Clone, Debug)]
+pub(super) struct Scope {
+    /// Ascending.
+    pub members: Vec<usize>,
+    /// By capacity row.
+    pub capacities: Vec<f64>,
+    /// By half row.
+    pub halves: Vec<f64>,
+    /// By limit row; `None` where it is no part of this.
+    pub limits: Vec<Option<f64>>,
+    /// By guarantee row: whether it is a part of this.
+    pub holds: Vec<bool>,
+}
+
 impl Market {
-    pub fn of(cluster: &Cluster, bids: &[Bid]) -> Self {
+    /// `out` are frameworks that are left out besides those of which nothing fits anywhere, and why.
+    pub fn of(cluster: &Cluster, bids: &[Bid], out: &[(FrameworkIdx, String)]) -> Self {
         let census = Census::of(cluster, bids);
-        let mut demands = Demands::new(cluster, &census);
+        let mut bidding = wanted(bids, &mut Demands::new(cluster, &census));
+        let limits = limits(cluster);
+        let tree = Tree::of(cluster);
         let mut members = Vec::new();
-        let mut excluded = Vec::new();
-        for (at, bid) in bids.iter().enumerate() {
+        let mut excluded = out.to_vec();
+        let mut blocked = Vec::new();
+        for (at, bidding) in bidding.iter_mut().enumerate() {
             let framework = FrameworkIdx::of(at);
-            let classes = bid
-                .classes
-                .iter()
-                .filter(|class| class.instances > 0 && class.value > 0);
-            let wanted: Vec<_> = classes
-                .map(|class| (*class, demands.wanted(class)))
-                .collect();
-            if wanted.is_empty() {
+            let role = cluster.framework(framework).role.at();
+            let had = !bidding.is_empty();
+            // What no limit lets in is not wanted.
+            bidding.retain(|(_, wanted)| {
+                let demand = &cluster.task(wanted.task).demand.0;
+                wanted.runs
+                    || tree.upward(role).all(|role| {
+                        let within = limits[role].iter().zip(demand);
+                        within.clone().all(|(limit, &need)| {
+                            need == 0 || limit.is_none_or(|limit| limit >= i128::from(need))
+                        })
+                    })
+            });
+            if had && bidding.is_empty() {
+                let text = "the limits of its role are less than any of its tasks needs";
+                blocked.push((framework, text.to_owned()));
+            }
+        }
+        let guarantees = place(cluster, &census, &bidding);
+        for (at, bidding) in bidding.into_iter().enumerate() {
+            let framework = FrameworkIdx::of(at);
+            if bidding.is_empty() || out.iter().any(|(out, _)| *out == framework) {
                 continue;
             }
-            match obstacle(cluster, &demands, wanted.iter().map(|(_, wanted)| wanted)) {
+            match obstacle(cluster, bidding.iter().map(|(_, wanted)| wanted)) {
                 Some(reason) => excluded.push((framework, reason)),
                 None => {
-                    let unit =
-                        wanted
-                            .iter()
-                            .filter(|(_, wanted)| wanted.whole > 0.0)
-                            .map(|(bid, _)| {
-                                i128::from(bid.value) * i128::from(bid.unit.clamp(1, bid.instances))
-                            });
+                    let usable = bidding.iter().filter(|(_, wanted)| wanted.whole > 0.0);
+                    let unit = usable.map(|(bid, _)| {
+                        i128::from(bid.value) * i128::from(bid.unit.clamp(1, bid.instances))
+                    });
                     let unit = unit.min().unwrap_or(0);
-                    let wanted = wanted.into_iter().map(|(bid, wanted)| (bid.value, wanted));
+                    let wanted = bidding.into_iter().map(|(bid, wanted)| (bid.value, wanted));
                     members.push(Member {
                         framework,
                         weight: 0.0,
@@ -97,15 +172,28 @@ impl Market {
                 }
             }
         }
+        excluded.extend(blocked);
+        excluded.sort();
+        let n_members = members.len();
         let mut market = Self {
             census,
+            tree,
             members,
             excluded,
+            guarantees,
             halves: Vec::new(),
+            limits: Vec::new(),
+            holds: Vec::new(),
+            limit_places: Vec::new(),
+            hold_places: Vec::new(),
+            limits_on: vec![Vec::new(); n_members],
+            holds_on: vec![Vec::new(); n_members],
             capacities: Vec::new(),
             capacity_row: BTreeMap::new(),
         };
         market.weigh(cluster);
+        market.number_limits(cluster, &limits);
+        market.number_holds(cluster);
         market.number_capacities();
         market.number_halves(cluster);
         market
@@ -122,12 +210,115 @@ impl Market {
         }
     }
 
+    /// Members below each role, ascending.
+    fn members_below(&self, cluster: &Cluster) -> Vec<Vec<usize>> {
+        let mut below = vec![Vec::new(); cluster.roles.len()];
+        for (position, member) in self.members.iter().enumerate() {
+            for role in self
+                .tree
+                .upward(cluster.framework(member.framework).role.at())
+            {
+                below[role].push(position);
+            }
+        }
+        below
+    }
+
+    /// The limits that can bind.
+    fn number_limits(&mut self, cluster: &Cluster, limits: &[Vec<Option<i128>>]) {
+        let below = self.members_below(cluster);
+        let mut total = vec![0_i128; cluster.resources.len()];
+        for class in &self.census.classes {
+            for (total, amount) in total.iter_mut().zip(&class.capacity) {
+                *total += amount;
+            }
+        }
+        for (role, limits) in limits.iter().enumerate() {
+            for (resource, limit) in limits.iter().enumerate() {
+                let Some(amount) = limit.filter(|&limit| limit < total[resource]) else {
+                    continue;
+                };
+                let needing = |&position: &usize| {
+                    let mut groups = self.members[position].groups.iter();
+                    groups.any(|group| group.demand.0[resource] > 0)
+                };
+                let members: Vec<usize> = below[role].iter().copied().filter(needing).collect();
+                let place = match members[..] {
+                    [] => continue,
+                    [only] => Place::Own(only),
+                    _ => Place::Shared,
+                };
+                for &member in &members {
+                    self.limits_on[member].push(self.limits.len());
+                }
+                self.limit_places.push(place);
+                self.limits.push(LimitRow {
+                    role,
+                    resource,
+                    amount: amount as f64,
+                    members,
+                });
+            }
+        }
+    }
+
+    /// The guarantees that are held.
+    fn number_holds(&mut self, cluster: &Cluster) {
+        let below = self.members_below(cluster);
+        let mut rows: BTreeMap<(usize, usize), usize> = BTreeMap::new();
+        for guarantee in self.guarantees.iter().filter(|it| it.held) {
+            let role = guarantee.role.at();
+            let amounts = guarantee.amounts.0.iter().enumerate();
+            for (resource, &amount) in amounts.filter(|(_, amount)| **amount > 0) {
+                let usable = |class: &usize| {
+                    guarantee.classes.contains(class)
+                        && self.census.classes[*class].capacity[resource] > 0
+                };
+                rows.insert((role, resource), self.holds.len());
+                self.holds.push(GuaranteeRow {
+                    role,
+                    resource,
+                    amount: amount as f64,
+                    members: below[role].clone(),
+                    classes: (0..self.census.classes.len()).filter(usable).collect(),
+                    above: Vec::new(),
+                });
+            }
+        }
+        let mut nested = vec![false; self.holds.len()];
+        for at in 0..self.holds.len() {
+            let hold = &self.holds[at];
+            let above = self.tree.upward(hold.role);
+            let above: Vec<usize> = above
+                .filter_map(|role| rows.get(&(role, hold.resource)).copied())
+                .collect();
+            if above.len() > 1 {
+                above.iter().for_each(|&row| nested[row] = true);
+            }
+            self.holds[at].above = above;
+        }
+        for (at, hold) in self.holds.iter().enumerate() {
+            let place = match hold.members[..] {
+                [] if !nested[at] => Place::Alone,
+                [only] if !nested[at] => Place::Own(only),
+                _ => Place::Shared,
+            };
+            for &member in &hold.members {
+                self.holds_on[member].push(at);
+            }
+            self.hold_places.push(place);
+        }
+    }
+
     fn number_capacities(&mut self) {
         let mut used = BTreeSet::new();
         for group in self.members.iter().flat_map(|member| &member.groups) {
             for column in &group.columns {
                 used.extend(needs(&group.demand).map(|(resource, _)| (column.class, resource)));
             }
+        }
+        for hold in &self.holds {
+            used.extend(hold.classes.iter().map(|&class| (class, hold.resource)));
         }
         self.capacities = used.into_iter().collect();
         self.capacity_row = self
@@ -138,48 +329,195 @@ impl Market {
             .collect();
     }
 
-    /// The row of a half row among the shared rows of a problem.
-    fn half_row(&self, half: usize) -> usize {
-        self.capacities.len() + half
+    /// Everything and everybody.
+    pub fn whole(&self) -> Scope {
+        let capacity = |&(class, resource): &(usize, usize)| {
+            self.census.classes[class].capacity[resource] as f64
+        };
+        Scope {
+            members: (0..self.members.len()).collect(),
+            capacities: self.capacities.iter().map(capacity).collect(),
+            halves: self.halves.iter().map(|half| half.agents as f64).collect(),
+            limits: self.limits.iter().map(|limit| Some(limit.amount)).collect(),
+            holds: vec![true; self.holds.len()],
+        }
     }
 
-    /// The program over `F`: a block for each member, an own row for each group's demand, then its floor, if any.
-    pub fn problem(&self, objective: Objective, floors: Option<&[f64]>) -> Problem {
-        let mut problem = Problem::new(objective);
-        for &(class, resource) in &self.capacities {
-            problem.add_shared_row(self.census.classes[class].capacity[resource] as f64);
-        }
-        for half in &self.halves {
-            problem.add_shared_row(half.agents as f64);
-        }
-        for (position, member) in self.members.iter().enumerate() {
-            let mut block = Block::new(member.weight);
-            for group in &member.groups {
-                let demand = block.add_own_row(group.most);
-                for column in &group.columns {
-                    let needs = needs(&group.demand).map(|(resource, need)| {
-                        (self.capacity_row[&(column.class, resource)], need as f64)
-                    });
-                    let halves = column.halves.iter().map(|&half| (self.half_row(half), 1.0));
-                    block.add_column(
-                        group.value as f64,
-                        column.fit,
-                        needs.chain(halves),
-                        [(demand, 1.0)],
-                    );
-                }
+    /// Leaves out guarantees of members with one group whose floor uses as much.
+    pub fn leave_out_reached(&self, scope: &mut Scope, floors: &[f64]) {
+        for (at, hold) in self.holds.iter().enumerate() {
+            if let Place::Own(member) = self.hold_places[at]
+                && let [group] = &self.members[member].groups[..]
+            {
+                let need = group.demand.0[hold.resource] as f64;
+                let used = need * floors[member] / group.value as f64;
+                scope.holds[at] &= used < hold.amount;
             }
-            if let Some(floors) = floors {
-                block.add_floor(floors[position]);
+        }
+    }
+
+    /// Limits and guarantees at a place, of those that a scope has.
+    pub fn rows_at(&self, place: Place, scope: &Scope) -> (Vec<usize>, Vec<usize>) {
+        let limits = 0..self.limits.len();
+        let holds = 0..self.holds.len();
+        (
+            limits
+                .filter(|&at| self.limit_places[at] == place && scope.limits[at].is_some())
+                .collect(),
+            holds
+                .filter(|&at| self.hold_places[at] == place && scope.holds[at])
+                .collect(),
+        )
+    }
+
+    /// A member's own limits and guarantees, of those that a scope has.
+    pub fn own_rows(&self, member: usize, scope: &Scope) -> (Vec<usize>, Vec<usize>) {
+        let own = Place::Own(member);
+        let limits = self.limits_on[member].iter().copied();
+        let holds = self.holds_on[member].iter().copied();
+        (
+            limits
+                .filter(|&at| self.limit_places[at] == own && scope.limits[at].is_some())
+                .collect(),
+            holds
+                .filter(|&at| self.hold_places[at] == own && scope.holds[at])
+                .collect(),
+        )
+    }
+
+    /// The program over a scope: shared rows are capacities, halves, limits and guarantees; then a block for each
+    /// member, with own rows for each group's demand, own limits, own guarantees and its floor, if any; then blocks for
+    /// what is held.
+    pub fn problem(&self, scope: &Scope, objective: Objective, floors: Option<&[f64]>) -> Problem {
+        let mut problem = Problem::new(objective);
+        for &bound in scope.capacities.iter().chain(&scope.halves) {
+            problem.add_shared_row(bound);
+        }
+        let (shared_limits, shared_holds) = self.rows_at(Place::Shared, scope);
+        let mut limit_row = BTreeMap::new();
+        for at in shared_limits {
+            let bound = scope.limits[at].expect("rows of the scope have a bound");
+            limit_row.insert(at, problem.add_shared_row(bound));
+        }
+        let mut hold_row = BTreeMap::new();
+        for &at in &shared_holds {
+            hold_row.insert(at, problem.add_shared_row(-self.holds[at].amount));
+        }
+        for &position in &scope.members {
+            let floor = floors.map(|floors| floors[position]);
+            let block = self.block(position, scope, floor, (&limit_row, &hold_row));
+            problem.add_block(block);
+        }
+        let (_, alone) = self.rows_at(Place::Alone, scope);
+        for at in alone {
+            let mut block = Block::new(0.0);
+            let row = block.add_own_row(-self.holds[at].amount);
+            self.add_held(&mut block, at, &BTreeMap::new(), Some(row));
+            problem.add_block(block);
+        }
+        if !shared_holds.is_empty() {
+            let mut block = Block::new(0.0);
+            for at in shared_holds {
+                self.add_held(&mut block, at, &hold_row, None);
             }
             problem.add_block(block);
         }
         problem
     }
 
-    /// Reads a solution by block and column as amounts by member, group and column.
-    pub fn amounts(&self, x: &[Vec<f64>]) -> Amounts {
-        let read = |(member, x): (&Member, &Vec<f64>)| {
+    fn block(
+        &self,
+        position: usize,
+        scope: &Scope,
+        floor: Option<f64>,
+        (limit_row, hold_row): (&BTreeMap<usize, usize>, &BTreeMap<usize, usize>),
+    ) -> Block {
+        let member = &self.members[position];
+        let mut block = Block::new(member.weight);
+        let demands: Vec<usize> = member
+            .groups
+            .iter()
+            .map(|group| block.add_own_row(group.most))
+            .collect();
+        let (limits, holds) = self.own_rows(position, scope);
+        let limits = limits.into_iter().map(|at| {
+            let bound = scope.limits[at].expect("rows of the scope have a bound");
+            (block.add_own_row(bound), self.limits[at].resource)
+        });
+        let limits: Vec<(usize, usize)> = limits.collect();
+        let holds = holds.into_iter();
+        let holds: Vec<(usize, usize)> = holds
+            .map(|at| (block.add_own_row(-self.holds[at].amount), at))
+            .collect();
+        let first_half = scope.capacities.len();
+        for (group, demand) in member.groups.iter().zip(demands) {
+            let mut own = vec![(demand, 1.0)];
+            let amount = |resource: usize| group.demand.0[resource] as f64;
+            own.extend(
+                limits
+                    .iter()
+                    .map(|&(row, resource)| (row, amount(resource))),
+            );
+            own.extend(
+                holds
+                    .iter()
+                    .map(|&(row, at)| (row, -amount(self.holds[at].resource))),
+            );
+            own.retain(|&(_, coefficient)| coefficient != 0.0);
+            let mut across: Vec<(usize, f64)> = Vec::new();
+            for at in &self.limits_on[position] {
+                let row = limit_row.get(at).map(|&row| (row, amount(self.limits[*at].resource)));
+                across.extend(row);
+            }
+            for at in &self.holds_on[position] {
+                let row = hold_row.get(at).map(|&row| (row, -amount(self.holds[*at].resource)));
+                across.extend(row);
+            }
+            across.retain(|&(_, coefficient)| coefficient != 0.0);
+            for column in &group.columns {
+                let needs = needs(&group.demand).map(|(resource, need)| {
+                    (self.capacity_row[&(column.class, resource)], need as f64)
+                });
+                let halves = column.halves.iter().map(|&half| (first_half + half, 1.0));
+                let shared = needs.chain(halves).chain(across.iter().copied());
+                block.add_column(group.value as f64, column.fit, shared, own.iter().copied());
+            }
+        }
+        if let Some(floor) = floor {
+            block.add_floor(floor);
+        }
+        for (row, at) in holds {
+            self.add_held(&mut block, at, &BTreeMap::new(), Some(row));
+        }
+        block
+    }
+
+    /// A column for what is held of a guarantee on each class.
+    fn add_held(
+        &self,
+        block: &mut Block,
+        at: usize,
+        rows: &BTreeMap<usize, usize>,
+        own: Option<usize>,
+    ) {
+        let hold = &self.holds[at];
+        for &class in &hold.classes {
+            let capacity = (self.capacity_row[&(class, hold.resource)], 1.0);
+            let above = hold.above.iter().filter_map(|row| rows.get(row));
+            let shared = std::iter::once(capacity).chain(above.map(|&row| (row, -1.0)));
+            block.add_column(
+                0.0,
+                f64::INFINITY,
+                shared,
+                own.map(|row| (row, -1.0)),
+            );
+        }
+    }
+
+    /// Reads a solution by block and column as amounts by group and column, of each of these members.
+    pub fn amounts(&self, members: &[usize], x: &[Vec<f64>]) -> Amounts {
+        let read = |(&member, x): (&usize, &Vec<f64>)| {
+            let member = &self.members[member];
             let mut rest = x.as_slice();
             let cut = |group: &Group| {
                 let (own, after) = rest.split_at(group.columns.len());
@@ -188,7 +526,7 @@ impl Market {
             };
             member.groups.iter().map(cut).collect()
         };
-        self.members.iter().zip(x).map(read).collect()
+        members.iter().zip(x).map(read).collect()
     }
 
     /// The number of columns.
@@ -251,14 +589,13 @@ pub(super) fn needs(demand: &Quantities) -> impl Iterator<Item = (usize, i64)> +
 /// Why nothing of a framework can ever be placed; `None` if some job can, or runs.
 fn obstacle<'w>(
     cluster: &Cluster,
-    demands: &Demands<'_>,
     wanted: impl Iterator<Item = &'w Wanted>,
 ) -> Option<String> {
     let mut jobs: BTreeMap<usize, (f64, bool)> = BTreeMap::new();
     for it in wanted {
         let job = jobs.entry(cluster.task(it.task).job.at()).or_default();
         job.0 += it.whole;
-        job.1 |= demands.runs(it.task);
+        job.1 |= it.runs;
     }
     let usable = |(&job, &(most, runs)): (&usize, &(f64, bool))| {
         runs || most >= cluster.jobs[job].gang_min.unwrap_or(1).max(1) as f64

@@ -10,12 +10,17 @@
 //!     demand    sum_s x_ks <= n_k
 //!     fit       x_ks <= room on the class's agents, each taken alone
 //!     half      instances of more than half an agent, over all frameworks <= agents
-//! maximize  sum_p w_p ln u_p,   u_p = sum_k v_k sum_s x_ks,   u_p >= si_p,   x in F
+//!     limit     at every role v: sum over k below v of d_k x_ks <= L_v              lambda_v
+//!     hold      at every role v whose guarantee is held: sum over k below v of d_k x_ks
+//!               + what is held for v and the roles below it >= theta G_v            gamma_v
+//!               where what is held takes part in the capacities of classes that v can use
+//! maximize  sum_p w_p ln u_p,   u_p = sum_k v_k sum_s x_ks,   u_p >= f_p,   x in F
 //! ```
 //!
-//! `si_p`, the floor, is the most that `p` alone can place in the fraction `w_p` of every class ([`floors`]). The
-//! fraction is taken of every row that frameworks share (capacity, half); rows that are `p`'s own (demand, fit) bind
-//! it as they are. So all floors are reachable together: their sum lies in `F`.
+//! `f_p`, the floor, is `p`'s own whatever the others want (`floors`): each subtree of the role tree has its own slice of
+//! the cluster, what it is guaranteed taken off first, and divides it in the same way. Rows that are `p`'s own (demand,
+//! fit) bind it as they are. So all floors are reachable together: their sum lies in `F`. `theta` is how much of the
+//! guarantees can be had ([`mod@guarantees`]). Other rules than nash are in `rules`.
 //!
 //! Room on an agent is the fraction `min_r C_r / d_r`, and 1 where only one instance fits: shares are fractional, and
 //! what whole instances lose beside that is the plan's to show, not the share's to hide.
@@ -29,11 +34,13 @@
 //! For an allocation of utilities `u`, prices and row duals that satisfy, for each task and class,
 //!
 //! ```text
-//! pi_s . d_k + y_demand + y_fit + y_half >= (w_p / u_p + phi_p) v_k
+//! pi_s . d_k + y_demand + y_fit + y_half + sum over v above k of (lambda_v - gamma_v) . d_k >= (w_p / u_p + phi_p) v_k
 //! ```
 //!
+//! and, wherever something may be held for `v`, `pi_s >= sum of gamma` over `v` and the roles above it,
+//!
 //! prove that no allocation in `F` with `u'_p >= f_p` has `sum_p w_p u'_p / u_p` above
-//! `1 + epsilon = pi . C + y . b - phi . f`: multiply each test by `x'_ks` and add up. Any such numbers prove their
+//! `1 + epsilon = pi . C + y . b - gamma . theta G - phi . f`: multiply each test by `x'_ks` and add up. Any such numbers prove their
 //! own epsilon; those published are the duals of that linear program ([`certify`]).
 //!
 //! # Source
@@ -43,14 +50,21 @@
 mod certificate;
 pub mod classes;
 mod demand;
-pub mod floors;
+mod floors;
+mod flow;
+pub mod guarantees;
 mod half;
 mod market;
+mod rules;
 mod share;
+pub mod sorter;
 #[cfg(test)]
 mod tests;
+pub(crate) mod tree;
 pub mod weights;
 
-pub use certificate::certify;
+pub use certificate::{Audit, certify};
 pub use classes::{AgentClass, agent_classes};
+pub use guarantees::{Guarantee, guarantees};
 pub use share::{FrameworkShare, Shares, shares};
+pub use sorter::Sorter;

@@ -1,24 +1,45 @@
 //! The fair fractional share.
 
-use apportion_cluster::{Cluster, FrameworkIdx, TaskIdx};
+use apportion_cluster::{Cluster, Fairness, FrameworkIdx, TaskIdx};
 use apportion_models::welfare::{Duals, Objective, Settings, marginal_values, repair, solve_until};
 use apportion_policies::Bid;
 
 use super::classes::AgentClass;
-use super::floors::{alone, fit_into_rows};
-use super::market::{Amounts, Market, Member};
+use super::floors::{fit_into_rows, witness};
+use super::guarantees::Guarantee;
+use super::market::{Amounts, Market, Scope};
+use super::rules;
 
 /// Relative accuracy of shares and of the numbers that prove them.
 pub(super) const ACCURACY: Settings = Settings {
     tolerance: 1e-9,
     max_iterations: 150,
 };
+/// The same where there are few columns: an error in the objective is squared in a share.
+const EXACT: Settings = Settings {
+    tolerance: 1e-13,
+    max_iterations: 150,
+};
+/// Columns up to which shares are [`EXACT`].
+const FEW_COLUMNS: usize = 4_000;
+/// The same where there are many columns: what a share lacks of the best then is far below what whole instances lose, and
+/// the certificate says how much it is.
+const QUICK: Settings = Settings {
+    tolerance: 1e-5,
+    max_iterations: 60,
+};
+/// Columns beyond which shares are [`QUICK`], and the certificate of a plan is made from the multipliers of the shares.
+pub(super) const MANY_COLUMNS: usize = 30_000;
 /// How much below what its witness reaches a floor is set: what rounding may take from the witness.
 const FLOOR_MARGIN: f64 = 1e-12;
 
 /// Every framework's share, and what its certificate is made from.
 #[derive(Debug)]
 pub struct Shares {
+    /// The rule.
+    pub fairness: Fairness,
+    /// What roles are promised, as far as it can be had.
+    pub guarantees: Vec<Guarantee>,
     /// Agent classes; together all agents, each once.
     pub classes: Vec<AgentClass>,
     /// Shares by framework.
@@ -28,6 +49,10 @@ pub struct Shares {
     pub(super) duals: Duals,
     /// By member.
     pub(super) floors: Vec<f64>,
+    /// Whether the certificate is about allocations above the floors.
+    pub(super) has_floors: bool,
+    /// Everybody and everything, rows left out that the floors imply.
+    pub(super) scope: Scope,
     /// What each member could place alone in its fraction.
     pub(super) witness: Amounts,
     pub(super) deserved: Vec<f64>,
@@ -55,27 +80,57 @@ pub struct FrameworkShare {
 /// When `stop` says so, what is there counts: shares are then at least the floors found so far, and their
 /// certificate is as honest, but its epsilon may be large.
 #[must_use]
-pub fn shares(cluster: &Cluster, bids: &[Bid], stop: &dyn Fn() -> bool) -> Shares {
-    let market = Market::of(cluster, bids);
-    let witness = witness(&market, stop);
+pub fn shares(
+    cluster: &Cluster,
+    bids: &[Bid],
+    fairness: Fairness,
+    stop: &dyn Fn() -> bool,
+) -> Shares {
+    let mut out = Vec::new();
+    let (market, witness) = loop {
+        let market = Market::of(cluster, bids, &out);
+        let witness = witness(&market, cluster, stop);
+        let shut_out = shut_out(&market, &witness, stop);
+        if shut_out.is_empty() {
+            break (market, witness);
+        }
+        let text = "all that it could use is held for guarantees of others";
+        out.extend(shut_out.into_iter().map(|framework| (framework, text.to_owned())));
+    };
     let floors: Vec<f64> = market
         .values(&witness)
         .iter()
         .map(|value| value * (1.0 - FLOOR_MARGIN))
         .collect();
-    // Alone, the share is the floor: the row would only repeat the objective.
-    let floor_rows = (market.members.len() > 1).then_some(&floors[..]);
-    let problem = market.problem(Objective::LogUtility, floor_rows);
-    let solution = solve_until(&problem, &ACCURACY, stop)
-        .expect("capacities, demands, values and weights are finite");
-    let mut x = solution.x;
+    let mut whole = market.whole();
+    // Mesos knows no floors. Alone, the share is the floor: the row would only repeat the objective.
+    let above_floors = fairness != Fairness::Drf;
+    let has_floors = market.members.len() > 1 && above_floors;
+    let floor_rows = has_floors.then_some(&floors[..]);
+    if has_floors {
+        market.leave_out_reached(&mut whole, &floors);
+    }
+    let problem = market.problem(&whole, Objective::LogUtility, floor_rows);
+    let found = match fairness {
+        Fairness::Nash => {
+            let accuracy = match market.n_columns() {
+                ..=FEW_COLUMNS => EXACT,
+                ..=MANY_COLUMNS => ACCURACY,
+                _ => QUICK,
+            };
+            let solution = solve_until(&problem, &accuracy, stop)
+                .expect("capacities, demands, values and weights are finite");
+            (solution.x, Some(solution.duals))
+        }
+        Fairness::Maxmin => (rules::maxmin(&market, &whole, floor_rows, stop), None),
+        Fairness::Drf => (rules::drf(cluster, &market, &whole, stop), None),
+    };
+    let (mut x, duals) = found;
     fit_into_rows(&problem, &mut x);
-    let mut amounts = market.amounts(&x);
+    let mut amounts = market.amounts(&whole.members, &x);
     let reached = |values: &[f64]| {
-        values
-            .iter()
-            .zip(&floors)
-            .all(|(value, floor)| *value >= floor * (1.0 - 1e-7))
+        let mut pairs = values.iter().zip(&floors);
+        !above_floors || pairs.all(|(value, floor)| *value >= floor * (1.0 - 1e-7))
     };
     let mut deserved = market.values(&amounts);
     if !reached(&deserved) || deserved.contains(&0.0) {
@@ -83,58 +138,102 @@ pub fn shares(cluster: &Cluster, bids: &[Bid], stop: &dyn Fn() -> bool) -> Share
         amounts.clone_from(&witness);
         deserved = market.values(&amounts);
     }
-    let required = marginal_values(&problem, &deserved);
-    let repaired = repair(&problem, &required, &solution.duals)
-        .expect("every column has a demand row to pay from");
+    let duals = duals.unwrap_or_else(|| prove(&market, &whole, &deserved, floor_rows, stop));
+    // Blocks of what is held have no utility.
+    let mut utilities = deserved.clone();
+    utilities.resize(problem.blocks().len(), 0.0);
+    let required = marginal_values(&problem, &utilities);
+    let repaired =
+        repair(&problem, &required, &duals).expect("every column has a row to pay from");
     let frameworks = describe(cluster, &market, &amounts, &deserved, &floors);
     Shares {
+        fairness,
         classes: market.census.classes.clone(),
+        guarantees: market.guarantees.clone(),
         frameworks,
         duals: repaired.duals,
         floors,
+        has_floors,
+        scope: whole,
         witness,
         deserved,
         market,
     }
 }
 
-/// What each member could place alone in its fraction, taken apart by task and put together again, so that the
-/// witness that is published reaches the floor that is used.
-fn witness(market: &Market, stop: &dyn Fn() -> bool) -> Amounts {
-    let census = &market.census;
-    let one = |member: &Member| -> Vec<Vec<f64>> {
-        if stop() {
-            return member
-                .groups
-                .iter()
-                .map(|group| vec![0.0; group.columns.len()])
-                .collect();
+impl Shares {
+    /// The value of each framework's smallest task or gang; 0 for those without a share.
+    #[must_use]
+    pub fn units(&self, cluster: &Cluster) -> Vec<f64> {
+        let mut units = vec![0.0; cluster.frameworks.len()];
+        for member in &self.market.members {
+            units[member.framework.at()] = member.unit as f64;
         }
-        let mut amounts = alone(member, member.weight, census, &market.halves);
-        for (group, amounts) in member.groups.iter().zip(&mut amounts) {
-            if group.tasks.len() > 1 {
-                let mut placed = vec![0.0; amounts.len()];
-                for (_, column, amount) in group.split(amounts, census) {
-                    placed[column] += amount;
-                }
-                *amounts = placed;
-            }
+        units
+    }
+}
+
+/// Multipliers of the linear program whose objective is the relative gain over these utilities.
+fn prove(
+    market: &Market,
+    whole: &Scope,
+    utilities: &[f64],
+    floors: Option<&[f64]>,
+    stop: &dyn Fn() -> bool,
+) -> Duals {
+    let mut problem = market.problem(whole, Objective::Linear, floors);
+    for (p, (member, utility)) in market.members.iter().zip(utilities).enumerate() {
+        let weight = if *utility > 0.0 {
+            member.weight / utility
+        } else {
+            0.0
+        };
+        problem.block_mut(p).set_weight(weight);
+    }
+    let many = market.n_columns() > MANY_COLUMNS;
+    solve_until(&problem, if many { &QUICK } else { &ACCURACY }, stop)
+        .expect("capacities, demands, values and weights are finite")
+        .duals
+}
+
+/// Frameworks that can have nothing beside what is held for others.
+fn shut_out(market: &Market, witness: &Amounts, stop: &dyn Fn() -> bool) -> Vec<FrameworkIdx> {
+    if market.holds.is_empty() || stop() {
+        return Vec::new();
+    }
+    let values = market.values(witness);
+    let suspects = (0..values.len()).filter(|&position| values[position] <= 0.0);
+    let can_have_nothing = |&position: &usize| {
+        let mut problem = market.problem(&market.whole(), Objective::Linear, None);
+        for other in 0..values.len() {
+            problem
+                .block_mut(other)
+                .set_weight(f64::from(u8::from(other == position)));
         }
-        amounts
+        let solution = solve_until(&problem, &ACCURACY, stop)
+            .expect("capacities, demands, values and weights are finite");
+        solution.utilities[position] < 1e-6
     };
-    market.members.iter().map(one).collect()
+    suspects
+        .filter(can_have_nothing)
+        .map(|position| market.members[position].framework)
+        .collect()
 }
 
 impl Market {
+    /// The value of a member's amounts.
+    pub(super) fn value(&self, member: usize, amounts: &[Vec<f64>]) -> f64 {
+        let groups = self.members[member].groups.iter().zip(amounts);
+        groups
+            .map(|(group, amounts)| group.value as f64 * amounts.iter().sum::<f64>())
+            .sum()
+    }
+
     /// The value of each member's amounts.
     pub(super) fn values(&self, amounts: &Amounts) -> Vec<f64> {
-        let value = |(member, amounts): (&Member, &Vec<Vec<f64>>)| {
-            let groups = member.groups.iter().zip(amounts);
-            groups
-                .map(|(group, amounts)| group.value as f64 * amounts.iter().sum::<f64>())
-                .sum()
-        };
-        self.members.iter().zip(amounts).map(value).collect()
+        let each = amounts.iter().enumerate();
+        each.map(|(member, amounts)| self.value(member, amounts))
+            .collect()
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use apportion_cluster::plan::Warning;
-use apportion_cluster::{Cluster, FrameworkIdx, TaskIdx};
+use apportion_cluster::{Cluster, Fairness, FrameworkIdx, TaskIdx};
 use apportion_policies::{Bid, BidClass, Policy, View};
 
 use super::options::Options;
@@ -73,6 +73,17 @@ impl<'a> Context<'a> {
             self.warn("bid_not_used", id, text.to_owned());
         }
         self.bids[framework.at()] = everything;
+    }
+
+    /// The rule of shares: the option wins over the snapshot.
+    pub(super) fn fairness(&self) -> Fairness {
+        self.options.fairness.unwrap_or(self.cluster.fairness)
+    }
+
+    /// The credit that a framework brings from earlier plans, in shares.
+    pub(super) fn credit(&self, framework: FrameworkIdx) -> f64 {
+        let id = &self.cluster.framework(framework).id;
+        self.options.credit.get(id).copied().unwrap_or(0.0)
     }
 
     /// Keeps `reserve` before the deadline free of solving.

@@ -2,9 +2,10 @@
 //!
 //! [`plan`] is the whole of it; each step is a file here, in this order: `release` (what may not stay
 //! where it runs), `context` (bids), [`broker`] (shares), `offers`, `rounds`, `solve` (one
-//! slice), `report` and `reasons` (the plan file). `online` takes the place of shares, offers and rounds where
+//! slice), `report`, `accounts` and `reasons` (the plan file). `online` takes the place of shares, offers and rounds where
 //! tasks arrive one at a time.
 
+mod accounts;
 mod apply;
 mod choices;
 mod context;
@@ -15,23 +16,26 @@ mod options;
 mod reasons;
 mod release;
 mod report;
+mod roles;
 mod rounds;
 mod rules;
 mod solve;
+mod sorted;
 mod state;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use apportion_cluster::file::VERSION;
-use apportion_cluster::plan::{FairnessCertificate, PlanFile, PlanOptions, Reason};
-use apportion_cluster::{Cluster, FrameworkIdx, Running, TaskIdx};
+use apportion_cluster::plan::{PlanFile, PlanOptions, Reason};
+use apportion_cluster::{Cluster, Fairness, FrameworkIdx, Running, TaskIdx};
 
-use crate::broker::{self, Shares};
+use crate::broker::{self, Guarantee, Shares};
 use context::Context;
 use rounds::Record;
 use state::State;
 
+pub use accounts::credit;
 pub use apply::{ApplyError, apply};
 pub use online::{Listed, Order};
 pub use options::{Mode, ModelSink, Online, Options, Progress};
@@ -88,12 +92,63 @@ pub fn plan(cluster: &Cluster, options: &Options) -> Result<PlanFile, EngineErro
     pool.install(|| Run::new(cluster, options).finish())
 }
 
+/// The broker's part of a plan alone, phase by phase: what is measured against other brokers' cycles.
+#[derive(Debug)]
+pub struct Cycle {
+    /// Time for shares, guarantees included.
+    pub shares: Duration,
+    /// Time for the first, disjoint offers.
+    pub offers: Duration,
+    /// Time for the certificate of what the offers hold.
+    pub certificate: Duration,
+    /// How far the shares are from efficiency.
+    pub epsilon_fractional: f64,
+    /// Instances that the first offers are known to hold.
+    pub instances: i64,
+    /// Instances in the shares.
+    pub shared: f64,
+}
+
+/// Shares, first offers and their certificate, without the frameworks' own work.
+#[must_use]
+pub fn cycle(cluster: &Cluster, options: &Options) -> Cycle {
+    let mut run = Run::new(cluster, options);
+    let begun = Instant::now();
+    let shares = broker::shares(
+        cluster,
+        &run.context.bids,
+        run.context.fairness(),
+        &|| false,
+    );
+    run.promise(&shares.guarantees);
+    let share_time = begun.elapsed();
+    let begun = Instant::now();
+    let first = offers::first_offers(&run.state, &shares, &run.context);
+    let offer_time = begun.elapsed();
+    let begun = Instant::now();
+    let kept = run.state.kept.iter().flatten();
+    let witness = first.iter().flat_map(|offer| &offer.witness);
+    let placed: Vec<Running> = kept.chain(witness).copied().collect();
+    let (certificate, _) =
+        broker::certify(cluster, &run.context.bids, &shares, &placed, &|| false);
+    let allocated = shares.frameworks.iter().flat_map(|share| &share.allocation);
+    Cycle {
+        shares: share_time,
+        offers: offer_time,
+        certificate: begun.elapsed(),
+        epsilon_fractional: certificate.epsilon_fractional,
+        instances: placed.iter().map(|placed| placed.instances).sum(),
+        shared: allocated.map(|(_, _, instances)| instances).sum(),
+    }
+}
+
 /// One plan in the making.
 struct Run<'a> {
     context: Context<'a>,
     state: State<'a>,
     records: Vec<Record>,
     shares: Option<Shares>,
+    guarantees: Vec<Guarantee>,
     /// Tasks that never arrived, and why.
     absent: BTreeMap<TaskIdx, Reason>,
     timings: BTreeMap<String, f64>,
@@ -110,6 +165,7 @@ impl<'a> Run<'a> {
             state: State::new(cluster, release::released(cluster)),
             records,
             shares: None,
+            guarantees: Vec::new(),
             absent: BTreeMap::new(),
             timings: BTreeMap::new(),
             started,
@@ -130,7 +186,9 @@ impl<'a> Run<'a> {
     fn brokered(&mut self) {
         let begun = Instant::now();
         let stop = || self.context.out_of_time();
-        let shares = broker::shares(self.context.cluster, &self.context.bids, &stop);
+        let (cluster, bids) = (self.context.cluster, &self.context.bids);
+        let shares = broker::shares(cluster, bids, self.context.fairness(), &stop);
+        self.promise(&shares.guarantees);
         let active = shares
             .frameworks
             .iter()
@@ -161,12 +219,22 @@ impl<'a> Run<'a> {
         self.shares = Some(shares);
     }
 
+    /// Holds what roles are promised, and says where that is not all of it.
+    fn promise(&mut self, guarantees: &[Guarantee]) {
+        self.state.roles.hold(guarantees);
+        for guarantee in guarantees {
+            accounts::warn(&self.context, guarantee);
+        }
+        self.guarantees = guarantees.to_vec();
+    }
+
     /// Every framework in turn takes what it likes by the constructive method.
     fn greedy(&mut self) {
         let begun = Instant::now();
         let deadline = self.context.options.deadline;
         self.context
             .keep_reserve(reserve(Duration::ZERO, Duration::ZERO, deadline));
+        self.promise(&broker::guarantees(self.context.cluster, &self.context.bids));
         let frameworks: Vec<FrameworkIdx> = self.context.planned().collect();
         for framework in frameworks {
             rounds::construct(
@@ -182,6 +250,7 @@ impl<'a> Run<'a> {
     /// Tasks one at a time, each placed at once or refused; what runs stays where it is.
     fn online(&mut self) -> Result<(), EngineError> {
         let begun = Instant::now();
+        self.promise(&broker::guarantees(self.context.cluster, &self.context.bids));
         let deadline = self.context.options.deadline;
         self.context
             .keep_reserve(reserve(Duration::ZERO, Duration::ZERO, deadline));
@@ -234,6 +303,9 @@ impl<'a> Run<'a> {
         self.state
             .released
             .retain(|released| released.instances > 0);
+        for framework in (0..cluster.frameworks.len()).map(FrameworkIdx::of) {
+            self.state.settle(framework);
+        }
     }
 
     fn report(mut self) -> PlanFile {
@@ -243,7 +315,8 @@ impl<'a> Run<'a> {
         let placements = report::final_placements(&self.state);
         let devices = report::final_devices(&self.state);
         let stop = || self.context.must_stop();
-        let unplaced = reasons::unplaced(&self.state, &placements, &self.absent, &stop);
+        let told = accounts::reasons(&self.state, &self.absent);
+        let unplaced = reasons::unplaced(&self.state, &placements, &told, &stop);
         let notes = choices::notes(&self.state, &placements, &stop);
         let audit = self
             .shares
@@ -252,13 +325,12 @@ impl<'a> Run<'a> {
         let frameworks = (0..cluster.frameworks.len())
             .map(FrameworkIdx::of)
             .map(|framework| {
-                let rent = audit
-                    .as_ref()
-                    .map_or(0.0, |(_, rents)| rents[framework.at()]);
-                let share = self
-                    .shares
-                    .as_ref()
-                    .and_then(|shares| report::share(&self.state, framework, shares, rent));
+                let shares = self.shares.as_ref().zip(audit.as_ref());
+                let share = shares.and_then(|(shares, (_, audit))| {
+                    let before = options.credit.get(&cluster.framework(framework).id);
+                    let before = before.copied().unwrap_or(0.0);
+                    accounts::share(&self.state, framework, shares, audit, before)
+                });
                 let record = &self.records[framework.at()];
                 report::framework(
                     &self.state,
@@ -279,15 +351,16 @@ impl<'a> Run<'a> {
         PlanFile {
             version: VERSION.to_owned(),
             snapshot_digest: cluster.digest.clone(),
-            options: plan_options(options),
+            options: plan_options(options, self.context.fairness()),
             status: report::status(stopped, &unplaced),
             placements: report::named(cluster, &placements, &devices),
             unplaced,
             moves: report::moves(&self.state),
             frameworks,
             offers: report::offers(&self.state),
-            fairness: audit.map(|(certificate, _): (FairnessCertificate, Vec<f64>)| certificate),
+            fairness: audit.map(|(certificate, _)| certificate),
             notes,
+            guarantees: accounts::guarantees(&self.state, &self.guarantees),
             warnings: self.context.take_warnings(),
             timings_ms: Some(self.timings),
         }
@@ -308,11 +381,12 @@ fn reserve(shares: Duration, broker: Duration, deadline: Option<Instant>) -> Dur
     (shares * 2 + broker / 8).max(left / 8).min(left / 2)
 }
 
-fn plan_options(options: &Options) -> PlanOptions {
+fn plan_options(options: &Options, fairness: Fairness) -> PlanOptions {
     PlanOptions {
         mode: options.mode.name().to_owned(),
         online: online::plan_options(options),
-        fairness: "nash".to_owned(),
+        fairness: fairness.name().to_owned(),
+        credit: options.credit.clone(),
         deadline_ms: options.deadline_ms,
         gap: options.gap,
         seed: options.seed,

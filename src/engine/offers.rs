@@ -6,17 +6,18 @@
 //! nobody's share claims is then given out agent by agent: to the one framework with more demand, or else
 //! in proportion to weight. What several want more of waits for the re-offers, which keep them level.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use apportion_cluster::{
-    AgentIdx, Cluster, FrameworkIdx, Offer, Proposal, Quantities, Running, TaskIdx,
+    AgentIdx, Cluster, Fairness, FrameworkIdx, Offer, Proposal, Quantities, Running, TaskIdx,
 };
 
 use super::context::Context;
 use super::devices::{self, Devices};
+use super::roles::{Counts, Roles};
 use super::solve::{self, Effort};
 use super::state::State;
-use crate::broker::Shares;
+use crate::broker::{AgentClass, Shares};
 
 /// What one framework is offered in the first round.
 pub(super) struct FirstOffer {
@@ -25,6 +26,8 @@ pub(super) struct FirstOffer {
     pub offers: Vec<Offer>,
     /// A placement inside the offers.
     pub witness: Vec<Running>,
+    /// The most of each task that it may place in the first round; `None` without limits of roles.
+    pub counts: Option<Counts>,
 }
 
 /// What is free while offers are made, by agent.
@@ -37,8 +40,9 @@ struct Free {
 struct Claimant {
     framework: FrameworkIdx,
     witness: Proposal,
-    /// Agents that some task of it may use.
-    usable: Vec<bool>,
+    counts: Option<Counts>,
+    /// Agents that some task of it may use; `None` where it was placed on a choice of agents.
+    usable: Option<Vec<bool>>,
     /// Whether its share leaves some of its demand open.
     unmet: bool,
     /// Weight, at least a little.
@@ -62,6 +66,7 @@ pub(super) fn first_offers(
             framework: only,
             offers: state.everything(only),
             witness: Vec::new(),
+            counts: state.allowance(only, None),
         }];
     }
     let mut free = Free {
@@ -69,13 +74,16 @@ pub(super) fn first_offers(
         devices: state.free_devices.clone(),
     };
     let mut claimants = Vec::new();
-    for (framework, share) in smallest_first(state, shares, &wanting) {
-        if let Some(claimant) = claim(state, shares, context, framework, &share, &mut free) {
+    let mut roles = state.roles.clone();
+    let mut choice = Choice::of(state.cluster, shares, wanting.len());
+    for (framework, share) in in_turn(state, shares, context, &wanting) {
+        let claimed = (&mut free, &mut roles, choice.as_mut());
+        if let Some(claimant) = claim(state, shares, context, framework, share, claimed) {
             claimants.push(claimant);
         }
     }
     claimants.sort_by_key(|claimant| claimant.framework);
-    hand_out(state, claimants, free)
+    hand_out(state, &roles, claimants, free)
 }
 
 /// The witness of one framework, taken out of what is free.
@@ -84,16 +92,45 @@ fn claim(
     shares: &Shares,
     context: &Context<'_>,
     framework: FrameworkIdx,
-    share: &BTreeMap<TaskIdx, i64>,
-    free: &mut Free,
+    mut share: BTreeMap<TaskIdx, i64>,
+    (free, roles, choice): (&mut Free, &mut Roles<'_>, Option<&mut Choice<'_>>),
 ) -> Option<Claimant> {
+    // Frameworks of one role claim in turn what its limits leave: rounding must not go beyond them.
+    let kept = &state.kept[framework.at()];
+    let pending = state.not_kept(framework);
+    let within = roles.is_limited(framework).then(|| {
+        let wanted = share.iter().map(|(&task, &count)| (task, count));
+        let wanted: Vec<(TaskIdx, i64)> = wanted
+            .filter(|(task, _)| pending.iter().any(|(pending, _)| pending == task))
+            .collect();
+        roles.allowance(framework, kept, &wanted, &[], None)
+    });
+    let counts = within.flatten();
+    if let Some(counts) = &counts {
+        share.clone_from(counts);
+    }
+    let share = &share;
+    let chosen = choice.map(|choice| choice.agents(shares, framework, free));
+    let chosen = chosen.and_then(|chosen| {
+        let only = Some(&chosen[..]);
+        sketch(state, context, framework, share, (free, roles), only).filter(|it| it.is_whole)
+    });
+    let chosen = chosen.map(|sketch| Sketch {
+        usable: None,
+        ..sketch
+    });
     // Whoever needs no device leaves alone what stands beside one, as long as there is room elsewhere.
     let needs_none = |&(task, _): &(TaskIdx, i64)| state.cluster.task(task).devices.is_empty();
-    let spares = state.pending(framework).iter().all(needs_none);
-    let apart = spares.then(|| sketch(state, context, framework, share, free, true));
-    let sketched = match apart.flatten().filter(|sketch| sketch.is_whole) {
+    let spares = chosen.is_none() && state.pending(framework).iter().all(needs_none);
+    let apart = spares.then(|| {
+        let agents = state.cluster.agent_indices();
+        let apart = agents.filter(|&agent| state.cluster.agent(agent).devices.is_empty());
+        let apart: Vec<AgentIdx> = apart.collect();
+        sketch(state, context, framework, share, (free, roles), Some(&apart))
+    });
+    let sketched = match chosen.or(apart.flatten().filter(|sketch| sketch.is_whole)) {
         Some(sketch) => sketch,
-        None => sketch(state, context, framework, share, free, false)?,
+        None => sketch(state, context, framework, share, (free, roles), None)?,
     };
     let Sketch {
         witness,
@@ -109,7 +146,19 @@ fn claim(
         devices::take(state.cluster, &mut free.devices, held);
     }
     let weight = shares.frameworks[framework.at()].weight.max(1e-9);
+    if let Some(counts) = &counts {
+        let most = counts.iter().map(|(&task, &instances)| Running {
+            task,
+            agent: AgentIdx::of(0),
+            instances,
+        });
+        roles.count(framework, kept, &state.released, &most.collect::<Vec<_>>());
+    } else {
+        roles.count(framework, kept, &state.released, &witness.placements);
+    }
+    roles.settle(framework, &free.resources);
     Some(Claimant {
+        counts,
         framework,
         witness,
         usable,
@@ -123,31 +172,41 @@ fn claim(
 struct Sketch {
     witness: Proposal,
     /// Agents that some task of the framework may use.
-    usable: Vec<bool>,
+    usable: Option<Vec<bool>>,
     /// Whether some of its demand is left open.
     unmet: bool,
     /// Whether all of its share is placed.
     is_whole: bool,
 }
 
-/// Places a framework's share in what is free; with `spare_devices`, on agents without devices only.
+/// Places a framework's share in what is free; with `only`, on these agents.
 fn sketch(
     state: &State<'_>,
     context: &Context<'_>,
     framework: FrameworkIdx,
     share: &BTreeMap<TaskIdx, i64>,
-    free: &Free,
-    spare_devices: bool,
+    (free, roles): (&Free, &Roles<'_>),
+    only: Option<&[AgentIdx]>,
 ) -> Option<Sketch> {
     let cluster = state.cluster;
-    let open = cluster.agent_indices().filter(|&agent| {
-        let agent = cluster.agent(agent);
-        !agent.cordoned && (!spare_devices || agent.devices.is_empty())
-    });
-    let offers = open.map(|agent| Offer {
-        agent,
-        resources: free.resources[agent.at()].clone(),
-        devices: free.devices[agent.at()].clone(),
+    let all: Vec<AgentIdx>;
+    let agents = match only {
+        Some(agents) => agents,
+        None => {
+            all = cluster.agent_indices().collect();
+            &all
+        }
+    };
+    let open = agents.iter().copied();
+    let open = open.filter(|&agent| !cluster.agent(agent).cordoned);
+    let offers = open.map(|agent| {
+        let mut offer = Offer {
+            agent,
+            resources: free.resources[agent.at()].clone(),
+            devices: free.devices[agent.at()].clone(),
+        };
+        roles.withhold(framework, &mut offer);
+        offer
     });
     let slice = state.slice(framework, offers.collect());
     let policy = context.policy(framework)?;
@@ -177,24 +236,34 @@ fn sketch(
     let is_whole = placed.sum::<i64>() >= share.values().sum();
     Some(Sketch {
         witness,
-        usable,
+        usable: Some(usable),
         unmet: unmet || !is_whole,
         is_whole,
     })
 }
 
-/// Every framework's share in whole pending instances by task, the smallest share first: a whole instance is
-/// most of what a small share is, and little to a large one, which takes what rounding leaves.
-fn smallest_first(
+/// Every framework's share in whole pending instances by task. Whoever lost a rounding in earlier plans is first; then the
+/// smallest share: a whole instance is most of what a small share is, and little to a large one, which takes what
+/// rounding leaves.
+fn in_turn(
     state: &State<'_>,
     shares: &Shares,
+    context: &Context<'_>,
     wanting: &[FrameworkIdx],
 ) -> Vec<(FrameworkIdx, BTreeMap<TaskIdx, i64>)> {
-    let rounded = wanting
-        .iter()
-        .map(|&framework| (framework, rounded_share(state, shares, framework)));
+    let mut sorted =
+        (shares.fairness == Fairness::Drf).then(|| super::sorted::counts(state, context));
+    let rounded = wanting.iter().map(|&framework| match &mut sorted {
+        Some(sorted) => (framework, sorted.remove(&framework).unwrap_or_default()),
+        None => (framework, rounded_share(state, shares, framework)),
+    });
     let mut rounded: Vec<_> = rounded.collect();
-    rounded.sort_by_key(|(framework, share)| (share.values().sum::<i64>(), *framework));
+    rounded.sort_by(|(left, left_share), (right, right_share)| {
+        let credit = |framework| context.credit(framework);
+        let size = |share: &BTreeMap<TaskIdx, i64>| share.values().sum::<i64>();
+        (credit(*right).total_cmp(&credit(*left)))
+            .then_with(|| (size(left_share), *left).cmp(&(size(right_share), *right)))
+    });
     rounded
 }
 
@@ -224,7 +293,12 @@ fn rounded_share(
 }
 
 /// Gives every agent's leftovers to one framework that may use them.
-fn hand_out(state: &State<'_>, mut claimants: Vec<Claimant>, free: Free) -> Vec<FirstOffer> {
+fn hand_out(
+    state: &State<'_>,
+    roles: &Roles<'_>,
+    mut claimants: Vec<Claimant>,
+    free: Free,
+) -> Vec<FirstOffer> {
     let cluster = state.cluster;
     let own = claimants.iter();
     let mut offers: Vec<BTreeMap<AgentIdx, Offer>> = own
@@ -232,9 +306,27 @@ fn hand_out(state: &State<'_>, mut claimants: Vec<Claimant>, free: Free) -> Vec<
         .collect();
     let free = free.resources.into_iter().zip(free.devices);
     for (agent, (leftover, devices)) in cluster.agent_indices().zip(free) {
-        let usable = || (0..claimants.len()).filter(|&c| claimants[c].usable[agent.at()]);
+        // What is held for a role is re-offered to those below it.
+        let mut leftover = Offer {
+            agent,
+            resources: leftover,
+            devices,
+        };
+        roles.withhold_all(&mut leftover);
+        let Offer {
+            resources: leftover,
+            devices,
+            ..
+        } = leftover;
+        let usable = || {
+            let open = |c: &usize| {
+                let claimant = &claimants[*c];
+                claimant.counts.is_none() && may_use(cluster, claimant, agent)
+            };
+            (0..claimants.len()).filter(open)
+        };
         // What several still want is re-offered in small portions by need: a whole agent would be unfair.
-        if usable().filter(|&c| claimants[c].unmet).count() > 1 {
+        if usable().filter(|&c| claimants[c].unmet).nth(1).is_some() {
             continue;
         }
         let best = usable().min_by(|&left, &right| {
@@ -270,8 +362,88 @@ fn hand_out(state: &State<'_>, mut claimants: Vec<Claimant>, free: Free) -> Vec<
             framework: claimant.framework,
             offers: offers.into_values().collect(),
             witness: claimant.witness.placements,
+            counts: claimant.counts,
         });
     by_claimant.collect()
+}
+
+/// Whether a claimant may use what is left on an agent. One that was placed on a choice of agents and has its share takes
+/// part in re-offers only.
+fn may_use(cluster: &Cluster, claimant: &Claimant, agent: AgentIdx) -> bool {
+    let of_task = |task: &TaskIdx| cluster.refusal(cluster.task(*task), agent).is_none();
+    match &claimant.usable {
+        Some(usable) => usable[agent.at()],
+        None => {
+            let jobs = &cluster.framework(claimant.framework).jobs;
+            let mut tasks = jobs.iter().flat_map(|&job| &cluster.job(job).tasks);
+            claimant.unmet && tasks.any(of_task)
+        }
+    }
+}
+
+/// Agents to place a share on where there are too many agents and frameworks to look at all of them: of each class in the
+/// share, the next agents with room for a little more than the share has there.
+struct Choice<'a> {
+    cluster: &'a Cluster,
+    classes: &'a [AgentClass],
+    /// By class: agents before this are full.
+    full: Vec<usize>,
+}
+
+/// Agents times frameworks beyond which offers are made from a choice of agents.
+const MANY_PAIRS: usize = 1_000_000;
+/// How much more room is chosen than a share has, and what is chosen at least.
+const SPARE: f64 = 1.25;
+const LEAST_COPIES: i64 = 2;
+
+impl<'a> Choice<'a> {
+    fn of(cluster: &'a Cluster, shares: &'a Shares, n_wanting: usize) -> Option<Self> {
+        (cluster.agents.len() * n_wanting > MANY_PAIRS).then(|| Self {
+            cluster,
+            classes: &shares.classes,
+            full: vec![0; shares.classes.len()],
+        })
+    }
+
+    fn agents(
+        &mut self,
+        shares: &Shares,
+        framework: FrameworkIdx,
+        free: &Free,
+    ) -> Vec<AgentIdx> {
+        let mut chosen = BTreeSet::new();
+        let allocation = &shares.frameworks[framework.at()].allocation;
+        // A share may lie on many classes, a part of an instance on each: what is left of one is carried to the next, and
+        // not everybody begins with the same.
+        let turn = framework.at() % allocation.len().max(1);
+        let rotated = allocation[turn..].iter().chain(&allocation[..turn]);
+        let mut carried = 0.0;
+        for (at, &(task, class, instances)) in rotated.enumerate() {
+            carried += instances;
+            if carried < 1.0 && at + 1 < allocation.len() {
+                continue;
+            }
+            let agents = &self.classes[class].agents;
+            let empty = |agent: AgentIdx| free.resources[agent.at()].0.iter().all(|&it| it <= 0);
+            while self.full[class] < agents.len() && empty(agents[self.full[class]]) {
+                self.full[class] += 1;
+            }
+            let of = self.cluster.task(task);
+            let mut open = (carried * SPARE).ceil() as i64 + LEAST_COPIES;
+            carried = 0.0;
+            for &agent in &agents[self.full[class]..] {
+                if open <= 0 {
+                    break;
+                }
+                let copies = of.demand.copies_in(&free.resources[agent.at()]);
+                if copies > 0 && self.cluster.refusal(of, agent).is_none() {
+                    chosen.insert(agent);
+                    open -= copies.min(open);
+                }
+            }
+        }
+        chosen.into_iter().collect()
+    }
 }
 
 /// Offers of what the instances of a proposal hold, and no more.

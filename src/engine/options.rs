@@ -1,8 +1,10 @@
 //! What a caller asks of a plan.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use apportion_cluster::Fairness;
 use apportion_models::{CancelToken, Milp, MilpSolver, default_solver};
 use apportion_policies::Registry;
 
@@ -111,6 +113,12 @@ pub struct Options {
     pub cancel: CancelToken,
     /// Stop improving a stage at this gap.
     pub gap: f64,
+    /// How shares are computed; `None` for what the snapshot says.
+    pub fairness: Option<Fairness>,
+    /// Shortfalls of an earlier plan, in shares, by framework id: who lost a rounding then is first now. See [`credit`].
+    ///
+    /// [`credit`]: super::credit
+    pub credit: BTreeMap<String, f64>,
     /// Seed of everything that draws.
     pub seed: u64,
     /// Threads for slices; 0 means one per core.
@@ -135,6 +143,8 @@ impl Default for Options {
             deadline_ms: None,
             cancel: CancelToken::default(),
             gap: 0.0,
+            fairness: None,
+            credit: BTreeMap::new(),
             seed: 0,
             threads: 0,
             solver: default_solver(),

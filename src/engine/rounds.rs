@@ -20,10 +20,11 @@
 //! Who gets declined leftovers: whoever is furthest below its deserved share. A re-offer never reduces a
 //! holding: it holds what the framework placed, and an answer that places less is not taken.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use apportion_cluster::{FrameworkIdx, Offer, Running, Slice};
+use apportion_cluster::{Fairness, FrameworkIdx, Offer, Running, Slice};
 use rayon::prelude::*;
 
 use super::context::Context;
@@ -31,7 +32,7 @@ use super::offers::FirstOffer;
 use super::options::Progress;
 use super::solve::{self, Answer, Effort};
 use super::state::{State, by_shape};
-use crate::broker::Shares;
+use crate::broker::{Shares, Sorter};
 
 /// Without a deadline, slices of at most so many columns are searched again in later rounds; larger ones are only added to.
 const COLUMNS_SEARCHED_AGAIN: usize = 600;
@@ -81,7 +82,8 @@ pub(super) fn first(
     let answers: Vec<_> = first
         .into_par_iter()
         .map(|offer| {
-            let slice = shared.slice(offer.framework, offer.offers);
+            let counts = offer.counts.as_ref();
+            let slice = shared.slice_within(offer.framework, offer.offers, counts);
             let share = if is_alone { 1.0 } else { FIRST_SHARE };
             let effort = Effort::Ladder(own_deadline(context, &open, share));
             let answer = attempt(context, &slice, None, &offer.witness, effort, true);
@@ -161,7 +163,8 @@ pub(super) fn construct(
     if state.pending(framework).is_empty() {
         return;
     }
-    let slice = state.slice(framework, offers);
+    let counts = state.allowance(framework, None);
+    let slice = state.slice_within(framework, offers, counts.as_ref());
     state.record(framework, &slice.offers);
     let answer = attempt(context, &slice, None, &[], Effort::Construct, true);
     record.failed |= answer.is_none();
@@ -171,16 +174,35 @@ pub(super) fn construct(
     }
 }
 
-/// Frameworks with something left, furthest below their share first.
+/// Frameworks with something left, furthest below their share first; what they lost in earlier plans counts too. Under
+/// `drf`, as its sorter has them.
 fn by_need(state: &State<'_>, context: &Context<'_>, shares: Option<&Shares>) -> Vec<FrameworkIdx> {
     let wanting = context.planned().filter(|&p| !state.pending(p).is_empty());
+    if shares.is_some_and(|shares| shares.fairness == Fairness::Drf) {
+        let wanting: BTreeSet<FrameworkIdx> = wanting.collect();
+        return sorted(state, &wanting);
+    }
     let need = |p: FrameworkIdx| {
         let deserved = shares.map_or(0.0, |shares| shares.frameworks[p.at()].deserved);
-        state.utility(p) as f64 / deserved.max(1e-9)
+        state.utility(p) as f64 / deserved.max(1e-9) - context.credit(p)
     };
     let mut order: Vec<(f64, FrameworkIdx)> = wanting.map(|p| (need(p), p)).collect();
     order.sort_by(|left, right| left.0.total_cmp(&right.0).then(left.1.cmp(&right.1)));
     order.into_iter().map(|(_, framework)| framework).collect()
+}
+
+/// Some frameworks in the order of the sorter, by what they hold.
+fn sorted(state: &State<'_>, wanting: &BTreeSet<FrameworkIdx>) -> Vec<FrameworkIdx> {
+    let mut sorter = Sorter::new(state.cluster);
+    for (at, (kept, added)) in state.kept.iter().zip(&state.added).enumerate() {
+        for held in kept.iter().chain(added) {
+            let demand = &state.cluster.task(held.task).demand;
+            sorter.allocate(FrameworkIdx::of(at), demand, held.instances);
+        }
+    }
+    let mut order = sorter.order();
+    order.retain(|framework| wanting.contains(framework));
+    order
 }
 
 /// Offers one framework everything free; whether it placed more.
@@ -197,7 +219,8 @@ fn offer_everything(
         return false;
     }
     let before = state.added[framework.at()].clone();
-    let slice = state.slice(framework, offers);
+    let counts = state.allowance(framework, None);
+    let slice = state.slice_within(framework, offers, counts.as_ref());
     let budget = (n_wanting > 1).then(|| portion(state, framework, n_wanting));
     let answer = attempt(context, &slice, budget, &before, effort, false);
     state.record(framework, &slice.offers);

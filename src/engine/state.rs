@@ -8,6 +8,7 @@ use apportion_cluster::{
 };
 
 use super::devices::{self, Devices};
+use super::roles::{Counts, Roles};
 
 /// Tasks with counts, those together that may use the same agents and need the same.
 pub(super) fn by_shape(cluster: &Cluster, counts: &[(TaskIdx, i64)]) -> Vec<Vec<(TaskIdx, i64)>> {
@@ -41,6 +42,8 @@ pub(super) struct State<'a> {
     pub free_devices: Vec<Devices>,
     /// Agents on which something stays running.
     pub occupied: Vec<bool>,
+    /// What roles may hold, and what is kept free for them.
+    pub roles: Roles<'a>,
     /// The most that each framework could use on each agent in any round, beside what is kept.
     pub offered: Vec<BTreeMap<AgentIdx, Offer>>,
 }
@@ -71,6 +74,7 @@ impl<'a> State<'a> {
             free: cluster.free(),
             free_devices: cluster.free_devices(),
             occupied,
+            roles: Roles::new(cluster),
             offered: vec![BTreeMap::new(); cluster.frameworks.len()],
         }
     }
@@ -107,6 +111,36 @@ impl<'a> State<'a> {
         wanted
     }
 
+    /// How many instances of each pending task the limits of roles let a framework place, what it is to have `first`
+    /// before the rest; `None` without limits.
+    pub(super) fn allowance(
+        &self,
+        framework: FrameworkIdx,
+        first: Option<&Counts>,
+    ) -> Option<Counts> {
+        let (kept, added) = (&self.kept[framework.at()], &self.added[framework.at()]);
+        let pending = self.not_kept(framework);
+        self.roles
+            .allowance(framework, kept, &pending, added, first)
+    }
+
+    /// As [`State::slice`], with at most these counts of each task.
+    pub(super) fn slice_within(
+        &self,
+        framework: FrameworkIdx,
+        offers: Vec<Offer>,
+        counts: Option<&Counts>,
+    ) -> Slice<'a> {
+        let mut slice = self.slice(framework, offers);
+        if let Some(counts) = counts {
+            for (task, count) in &mut slice.pending {
+                *count = counts.get(task).copied().unwrap_or(0).min(*count);
+            }
+            slice.pending.retain(|&(_, count)| count > 0);
+        }
+        slice
+    }
+
     /// The slice of `framework` with these offers, its own additions up for rearrangement within them.
     pub(super) fn slice(&self, framework: FrameworkIdx, offers: Vec<Offer>) -> Slice<'a> {
         Slice {
@@ -130,16 +164,20 @@ impl<'a> State<'a> {
             devices::give(self.cluster, &mut devices, held);
         }
         let offers = self.cluster.agent_indices().zip(room).zip(devices).map(
-            |((agent, resources), devices)| Offer {
-                agent,
-                devices,
-                resources: Quantities(
-                    resources
-                        .0
-                        .into_iter()
-                        .map(|amount| amount.max(0))
-                        .collect(),
-                ),
+            |((agent, resources), devices)| {
+                let mut offer = Offer {
+                    agent,
+                    devices,
+                    resources: Quantities(
+                        resources
+                            .0
+                            .into_iter()
+                            .map(|amount| amount.max(0))
+                            .collect(),
+                    ),
+                };
+                self.roles.withhold(framework, &mut offer);
+                offer
             },
         );
         offers
@@ -184,6 +222,14 @@ impl<'a> State<'a> {
             self.free[new.agent.at()].subtract(&self.cluster.task(new.task).demand, new.instances);
         }
         self.added[framework.at()] = placements;
+        self.settle(framework);
+    }
+
+    /// Brings usage and what is held for roles up to date.
+    pub(super) fn settle(&mut self, framework: FrameworkIdx) {
+        let (kept, added) = (&self.kept[framework.at()], &self.added[framework.at()]);
+        self.roles.count(framework, kept, &self.released, added);
+        self.roles.settle(framework, &self.free);
     }
 
     /// Lets a released instance stay where it runs after all; its resources were never given away.

@@ -15,10 +15,12 @@ fn used<'s>(subject: &Subject<'s>) -> impl Iterator<Item = (usize, &'s str)> + C
         .enumerate()
 }
 
-/// A declared role that no framework uses, itself or below, has no effect.
+/// A declared role that no framework uses, itself or below, has no effect, unless something is held for it.
 pub(super) fn unused_roles(subject: &Subject<'_>, findings: &mut Findings) {
     for (index, role) in subject.file.roles.iter().enumerate() {
-        if !used(subject).any(|(_, used)| lies_in(used, &role.path)) {
+        let holds = role.guarantee.as_ref().is_some_and(|it| !it.is_empty())
+            && role.idle_guarantee.as_deref() != Some("lend");
+        if !holds && !used(subject).any(|(_, used)| lies_in(used, &role.path)) {
             let text = format!("no framework uses the role `{}`", role.path);
             let near = used(subject)
                 .map(|(_, used)| used)
@@ -58,24 +60,6 @@ fn is_declared(subject: &Subject<'_>, role: &str) -> bool {
         .roles
         .iter()
         .any(|declared| declared.path == role)
-}
-
-/// Weights multiply along a path, but a subtree as a whole is not promised its share in this version.
-pub(super) fn subtrees(subject: &Subject<'_>, findings: &mut Findings) {
-    let nested = used(subject).find(|(_, role)| role.contains('/'));
-    if let Some((index, role)) = nested {
-        let text = format!(
-            "roles are nested (`{role}`): weights multiply along the path, but what one framework of a \
-             subtree leaves goes to all others, not first to its own subtree"
-        );
-        let action = "nothing to do if that is acceptable; else use roles without `/`";
-        findings.note(
-            code::SUBTREE,
-            format!("frameworks[{index}].role"),
-            text,
-            action,
-        );
-    }
 }
 
 /// A framework without jobs takes no part.

@@ -36,8 +36,6 @@ codes! {
     UNUSED_ROLE = "W0301";
     /// A role is not declared, but looks like one that is.
     MISSPELLED_ROLE = "W0302";
-    /// A subtree of roles has no floor of its own.
-    SUBTREE = "W0303";
     /// A framework has no jobs.
     IDLE_FRAMEWORK = "W0304";
     /// A limit leaves no room for every instance.

@@ -9,7 +9,7 @@ use apportion_cluster::file::{
 };
 use apportion_cluster::{
     Agent, AgentDevices, AgentIdx, AttributeRule, Cluster, DeviceIdx, DeviceNeed, DeviceUse,
-    DomainIdx, Fairness, Framework, FrameworkIdx, GroupIdx, Job, JobIdx, Level, LevelIdx,
+    DomainIdx, Fairness, Framework, FrameworkIdx, GroupIdx, IdleGuarantee, Job, JobIdx, Level, LevelIdx,
     LimitRule, MinAvailable, ModelChoice, Quantities, Role, RoleIdx, Running, RunningDevices,
     SpreadRule, Task, TaskIdx, WHOLE_DEVICE, device_resource,
 };
@@ -21,7 +21,7 @@ use super::roles::ancestors;
 pub(super) fn build(file: &SnapshotFile, digest: String) -> Cluster {
     let words = Words::of(file);
     let positions = Positions::of(file, &words);
-    let roles = roles(file);
+    let roles = roles(file, &positions);
     let (jobs, tasks) = work(file, &positions);
     let (running, running_devices) = running(file, &positions, &jobs, &tasks);
     let cluster = Cluster {
@@ -37,7 +37,11 @@ pub(super) fn build(file: &SnapshotFile, digest: String) -> Cluster {
             .map(|&name| name.to_owned())
             .collect(),
         groups: words.groups.iter().map(|&name| name.to_owned()).collect(),
-        fairness: Fairness::Nash,
+        fairness: file
+            .fairness
+            .as_deref()
+            .and_then(Fairness::named)
+            .unwrap_or_default(),
         name: file.cluster.clone(),
         digest,
         roles,
@@ -65,7 +69,8 @@ impl<'f> Positions<'f> {
             .agents
             .iter()
             .map(|a| &a.resources)
-            .chain(tasks().map(|t| &t.resources));
+            .chain(tasks().map(|t| &t.resources))
+            .chain(file.roles.iter().flat_map(|role| role.guarantee.iter().chain(&role.limit)));
         let stated: BTreeSet<&str> = amounts
             .flat_map(BTreeMap::keys)
             .map(String::as_str)
@@ -239,27 +244,37 @@ fn agents(file: &SnapshotFile, levels: &[Level], positions: &Positions<'_>) -> V
 }
 
 /// The declared roles, those that frameworks name, and everything above them.
-fn roles(file: &SnapshotFile) -> Vec<Role> {
-    let mut weights: BTreeMap<&str, f64> = BTreeMap::new();
+fn roles(file: &SnapshotFile, positions: &Positions<'_>) -> Vec<Role> {
+    let n_resources = positions.resources.len();
+    let mut roles: BTreeMap<&str, Role> = BTreeMap::new();
     let declared = file.roles.iter().map(|role| role.path.as_str());
     let named = file
         .frameworks
         .iter()
         .map(|f| f.role.as_deref().unwrap_or(&f.id));
     for path in declared.chain(named) {
-        weights.insert(path, 1.0);
-        weights.extend(ancestors(path).map(|path| (path, 1.0)));
+        for path in std::iter::once(path).chain(ancestors(path)) {
+            roles
+                .entry(path)
+                .or_insert_with(|| Role::new(path, 1.0, n_resources));
+        }
     }
-    weights.extend(
-        file.roles
-            .iter()
-            .filter_map(|role| Some((role.path.as_str(), role.weight?))),
-    );
-    let role = |(path, weight): (&str, f64)| Role {
-        path: path.to_owned(),
-        weight,
-    };
-    weights.into_iter().map(role).collect()
+    for stated in &file.roles {
+        let role = roles
+            .get_mut(stated.path.as_str())
+            .expect("declared roles were collected");
+        role.weight = stated.weight.unwrap_or(1.0);
+        if let Some(guarantee) = &stated.guarantee {
+            role.guarantee = positions.quantities(guarantee);
+        }
+        for (resource, &most) in stated.limit.iter().flatten() {
+            role.limit[positions.resource(resource)] = Some(most);
+        }
+        if stated.idle_guarantee.as_deref() == Some("lend") {
+            role.idle_guarantee = IdleGuarantee::Lend;
+        }
+    }
+    roles.into_values().collect()
 }
 
 fn frameworks(file: &SnapshotFile, roles: &[Role], jobs: &[Job]) -> Vec<Framework> {

@@ -84,10 +84,11 @@ impl io::Write for Hasher {
 fn role(role: &mut RoleFile) {
     role.weight.take_if(|weight| *weight == 1.0);
     role.idle_guarantee.take_if(|word| word == "hold");
-    for amounts in [&mut role.guarantee, &mut role.limit].into_iter().flatten() {
-        nonzero(amounts);
+    // A limit of 0 forbids what no limit allows; a guarantee of 0 says nothing.
+    role.guarantee.iter_mut().for_each(nonzero);
+    for amounts in [&mut role.guarantee, &mut role.limit] {
+        amounts.take_if(|amounts| amounts.is_empty());
     }
-    role.guarantee.take_if(|amounts| amounts.is_empty());
 }
 
 fn job(job: &mut JobFile) {

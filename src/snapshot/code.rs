@@ -112,12 +112,8 @@ codes! {
     DEVICE_FULL = "E0510";
     /// A running instance does not hold the devices that its task asks for.
     DEVICE_NEED = "E0511";
-    /// Guarantees are not in this version.
-    NO_GUARANTEES = "E0601";
-    /// Limits of roles are not in this version.
-    NO_LIMITS = "E0602";
-    /// The fairness rule is not in this version.
-    NO_FAIRNESS = "E0603";
+    /// A role is promised more than it may hold.
+    GUARANTEE_ABOVE_LIMIT = "E0512";
     /// The key belongs to a policy that is not in this version.
     NO_POLICY_KEY = "E0604";
     /// The policy of a task with devices does not place single devices.

@@ -1,13 +1,15 @@
 //! The fairness certificate: epsilons, floors, rents and envy, from the published prices and duals.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use apportion_cluster::IdleGuarantee;
 use apportion_cluster::plan::{FairnessCertificate, PlanStatus};
 
 use super::empty::EmptyCluster;
 use super::floors::Floors;
 use super::market::{Duals, Market, Row};
 use super::report::Findings;
+use super::roles::{Usable, lies_at_or_below};
 use super::rule::Rule;
 use super::shares::{self, Active};
 use super::state::{State, known_framework, unique};
@@ -27,14 +29,11 @@ pub(super) fn check(state: &State<'_>, findings: &mut Findings) {
         });
         return;
     };
-    findings.check(Rule::Classes, certificate.rule == "nash", || {
-        let text = "the verifier knows no certificate of this fairness rule".to_owned();
-        (
-            "fairness".to_owned(),
-            "nash",
-            certificate.rule.as_str(),
-            text,
-        )
+    let rule = state.plan.options.fairness.as_str();
+    let known = ["nash", "maxmin", "drf"].contains(&rule);
+    findings.check(Rule::Classes, known && certificate.rule == rule, || {
+        let text = "the certificate is not of the plan's fairness rule".to_owned();
+        ("fairness".to_owned(), rule, certificate.rule.as_str(), text)
     });
     let empty = EmptyCluster::of(state);
     let active = shares::check(state, &empty, findings);
@@ -135,6 +134,7 @@ fn epsilon_of(
             });
         }
     }
+    holdings(market, name, duals, findings);
     let need = money(market, duals) - 1.0;
     let holds =
         need.is_finite() && (need - claimed).abs() <= EPSILON_TOLERANCE * (1.0 + need.abs());
@@ -144,10 +144,57 @@ fn epsilon_of(
     });
 }
 
+/// `gamma_v` of a role and those above it is at most the price, wherever something may be held for the role.
+fn holdings(market: &Market<'_>, name: &str, duals: &Duals, findings: &mut Findings) {
+    let state = market.state;
+    for (role, it) in state.cluster.roles.iter().enumerate() {
+        for resource in 0..state.cluster.resources.len() {
+            if it.guarantee.0[resource] == 0 || it.idle_guarantee != IdleGuarantee::Hold {
+                continue;
+            }
+            let above = state.cluster.roles.iter().enumerate();
+            let above = above.filter(|(_, other)| lies_at_or_below(&it.path, &other.path));
+            let need: f64 = above
+                .map(|(other, _)| dual(duals, Row::Hold(other, resource)))
+                .sum();
+            if need == 0.0 {
+                continue;
+            }
+            let usable = Usable::of(state, &market.empty.roles, role);
+            let classes: BTreeSet<usize> = (0..state.cluster.agents.len())
+                .filter(|&agent| state.cluster.agents[agent].capacity.0[resource] > 0)
+                .filter(|&agent| usable.contains(agent))
+                .map(|agent| market.class_of[agent])
+                .collect();
+            for class in classes {
+                let have = duals.prices.get(&(class, resource));
+                let have = have.copied().unwrap_or_default();
+                let holds = have >= need * (1.0 - COLUMN_TOLERANCE);
+                findings.check(Rule::Columns, holds, || {
+                    let subject = format!(
+                        "{},{} on {}",
+                        it.path,
+                        state.cluster.resources[resource],
+                        market.class_name(class)
+                    );
+                    let text = format!("the prices of {name} do not cover what is held");
+                    (subject, need, have, text)
+                });
+            }
+        }
+    }
+}
+
 /// `pi_s d_k` and every dual that counts task `at` on `class`.
 fn column(market: &Market<'_>, duals: &Duals, at: usize, class: usize) -> f64 {
-    let (task, _) = market.tasks[at];
+    let (task, active) = market.tasks[at];
     let mut sum = dual(duals, Row::Demand(at)) + dual(duals, Row::Fit(at, class));
+    for &role in market.empty.roles.above(market.active[active].framework) {
+        for (resource, &need) in market.state.demand(task).iter().enumerate() {
+            let most = dual(duals, Row::Limit(role, resource));
+            sum += (most - dual(duals, Row::Hold(role, resource))) * need as f64;
+        }
+    }
     for (resource, &need) in market.state.demand(task).iter().enumerate() {
         let price = duals.prices.get(&(class, resource));
         sum += price.copied().unwrap_or_default() * need as f64;
@@ -167,7 +214,7 @@ fn money(market: &Market<'_>, duals: &Duals) -> f64 {
     }
     for (row, (value, rhs)) in &duals.rows {
         match row {
-            Row::Floor(_) => sum -= value * rhs,
+            Row::Floor(_) | Row::Hold(..) => sum -= value * rhs,
             _ => sum += value * rhs,
         }
     }
@@ -200,7 +247,7 @@ fn one_unit_beside(market: &Market<'_>, epsilon: f64, claimed: f64, findings: &m
 fn rents(market: &Market<'_>, duals: &Duals, findings: &mut Findings) {
     let mut rents = vec![0.0; market.active.len()];
     for (&row, (value, rhs)) in &duals.rows {
-        if matches!(row, Row::Floor(_)) {
+        if matches!(row, Row::Floor(_) | Row::Hold(..)) {
             continue;
         }
         let owners = market.owners_of(row);
@@ -214,6 +261,12 @@ fn rents(market: &Market<'_>, duals: &Duals, findings: &mut Findings) {
         findings.check(Rule::Rent, close(need, have, SHARE_TOLERANCE), || {
             let name = &market.state.cluster.frameworks[active.framework].id;
             let text = "the rent does not follow from the duals".to_owned();
+            (name.clone(), need, have, text)
+        });
+        let (need, have) = (bundle(market, duals, active), active.share.priced_bundle);
+        findings.check(Rule::Envy, close(need, have, SHARE_TOLERANCE), || {
+            let name = &market.state.cluster.frameworks[active.framework].id;
+            let text = "the priced bundle does not follow from placements and prices".to_owned();
             (name.clone(), need, have, text)
         });
     }
@@ -232,7 +285,7 @@ fn envy(
         .iter()
         .map(|it| (it.framework, bundle(market, duals, it)));
     let priced: BTreeMap<usize, f64> = priced.collect();
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     for entry in &certificate.envy {
         let subject = || format!("envy {} of {}", entry.framework, entry.other);
         let framework = known_framework(names, &entry.framework, "envy", findings);
@@ -245,6 +298,13 @@ fn envy(
         let have = entry.priced_bundle;
         findings.check(Rule::Envy, close(need, have, SHARE_TOLERANCE), || {
             let text = "the priced bundle does not follow from placements and prices".to_owned();
+            (subject(), need, have, text)
+        });
+        let owner = market.active.iter().find(|it| it.framework == framework);
+        let need = owner.map_or(0.0, |it| it.utility as f64 * (need + it.share.rent));
+        let have = entry.bound;
+        findings.check(Rule::Envy, close(need, have, SHARE_TOLERANCE), || {
+            let text = "the bound on envy does not follow from prices and rent".to_owned();
             (subject(), need, have, text)
         });
     }

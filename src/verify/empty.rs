@@ -2,18 +2,26 @@
 
 use std::collections::BTreeMap;
 
+use super::roles::Roles;
 use super::state::{State, total};
 
 /// Upper bounds on what a task may hold anywhere, whatever else is placed.
 pub(super) struct EmptyCluster<'a> {
     state: &'a State<'a>,
+    pub roles: Roles,
+    /// Tasks of which the limits of roles let none in.
+    blocked: Vec<bool>,
     most: Vec<i128>,
 }
 
 impl<'a> EmptyCluster<'a> {
     pub(super) fn of(state: &'a State<'a>) -> Self {
+        let roles = Roles::of(state);
+        let tasks = 0..state.cluster.tasks.len();
         let mut it = Self {
             state,
+            blocked: tasks.map(|task| roles.blocks(state, task)).collect(),
+            roles,
             most: Vec::new(),
         };
         let tasks = 0..state.cluster.tasks.len();
@@ -28,7 +36,7 @@ impl<'a> EmptyCluster<'a> {
 
     /// Most instances of a task on an agent: as many as fit where it may go; where it only runs, those.
     pub(super) fn fit(&self, task: usize, agent: usize) -> i128 {
-        let open = self.state.open(task, agent);
+        let open = self.state.open(task, agent) && !self.blocked[task];
         let runs = self.state.running[task]
             .get(&agent)
             .copied()

@@ -51,6 +51,7 @@ impl<'a> Floors<'a> {
         }
         own_rows(market, &witness, findings);
         fractions(market, &witness, findings);
+        limits(market, &witness, findings);
         halves(market, &witness, findings);
         let floors = Self { market, proved };
         floors.published(findings);
@@ -116,28 +117,75 @@ fn own_rows(market: &Market<'_>, witness: &BTreeMap<(usize, usize), f64>, findin
     }
 }
 
-/// `sum_k d_kr x_ks <= w_p C_sr` for each framework, class and resource.
+/// `sum_k d_kr x_ks <= C_sr` for all witnesses together; and, where nothing is guaranteed, for each top of the role tree
+/// its fraction of that: a subtree's floors lie in its own slice.
 fn fractions(
     market: &Market<'_>,
     witness: &BTreeMap<(usize, usize), f64>,
     findings: &mut Findings,
 ) {
-    let mut used: BTreeMap<(usize, usize, usize), f64> = BTreeMap::new();
+    let cluster = market.state.cluster;
+    let promised = cluster.roles.iter().any(|role| !role.guarantee.is_zero());
+    let top = |active: usize| {
+        let framework = market.active[active].framework;
+        let path = &cluster.roles[cluster.frameworks[framework].role.at()].path;
+        path.split('/').next().unwrap_or_default()
+    };
+    let mut weights: BTreeMap<&str, f64> = BTreeMap::new();
+    for (position, active) in market.active.iter().enumerate() {
+        *weights.entry(top(position)).or_default() += active.weight;
+    }
+    let mut used: BTreeMap<(&str, usize, usize), f64> = BTreeMap::new();
     for (&(at, class), instances) in witness {
         let (task, active) = market.tasks[at];
         for (resource, &need) in market.state.demand(task).iter().enumerate() {
-            *used.entry((active, class, resource)).or_default() += need as f64 * instances;
+            let key = (top(active), class, resource);
+            *used.entry(key).or_default() += need as f64 * instances;
         }
     }
     let capacity = market.capacity();
-    for ((active, class, resource), used) in used {
-        let part = market.active[active].weight * capacity[class][resource] as f64;
-        findings.check(Rule::Floors, used <= part + slack(part), || {
-            let name = market.active_name(active);
-            let resource = &market.state.cluster.resources[resource];
-            let text = "the witness needs more than the framework's fraction of a class".to_owned();
+    let mut sums: BTreeMap<(usize, usize), f64> = BTreeMap::new();
+    for (&(top, class, resource), &used) in &used {
+        *sums.entry((class, resource)).or_default() += used;
+        let part = weights[top] * capacity[class][resource] as f64;
+        findings.check(Rule::Floors, promised || used <= part + slack(part), || {
+            let resource = &cluster.resources[resource];
+            let text = "the witness needs more than the subtree's fraction of a class".to_owned();
             let class = market.class_name(class);
-            (format!("{name},{class},{resource}"), part, used, text)
+            (format!("{top},{class},{resource}"), part, used, text)
+        });
+    }
+    for ((class, resource), used) in sums {
+        let most = capacity[class][resource] as f64;
+        findings.check(Rule::Floors, used <= most + slack(most), || {
+            let name = format!("{},{}", market.class_name(class), cluster.resources[resource]);
+            let text = "the witnesses together need more than a class has".to_owned();
+            (name, most, used, text)
+        });
+    }
+}
+
+/// What the witnesses of a subtree use is within its limits.
+fn limits(market: &Market<'_>, witness: &BTreeMap<(usize, usize), f64>, findings: &mut Findings) {
+    let mut used: BTreeMap<(usize, usize), f64> = BTreeMap::new();
+    for (&(at, _), instances) in witness {
+        let (task, active) = market.tasks[at];
+        for &role in market.empty.roles.above(market.active[active].framework) {
+            for (resource, &need) in market.state.demand(task).iter().enumerate() {
+                *used.entry((role, resource)).or_default() += need as f64 * instances;
+            }
+        }
+    }
+    for ((role, resource), used) in used {
+        let Some(limit) = market.empty.roles.limits[role][resource] else {
+            continue;
+        };
+        let limit = limit as f64;
+        findings.check(Rule::Floors, used <= limit + slack(limit), || {
+            let cluster = market.state.cluster;
+            let (path, name) = (&cluster.roles[role].path, &cluster.resources[resource]);
+            let text = "the witnesses of a subtree use more than its limit".to_owned();
+            (format!("limit[{path},{name}]"), limit, used, text)
         });
     }
 }

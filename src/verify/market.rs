@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use apportion_cluster::IdleGuarantee;
 use apportion_cluster::plan::{ClassPrice, FairnessCertificate, RowDual};
 
 use super::empty::EmptyCluster;
@@ -39,6 +40,10 @@ pub(super) enum Row {
     Fit(usize, usize),
     /// Instances on a class that take more than half an agent of a resource.
     Half(usize, usize),
+    /// What a subtree holds of a resource at most; by role and resource.
+    Limit(usize, usize),
+    /// What a subtree is sure to have of a resource; by role and resource.
+    Hold(usize, usize),
     /// A framework's value is at least its floor.
     Floor(usize),
 }
@@ -273,6 +278,20 @@ impl<'a> Market<'a> {
                 let resource = self.state.names.resources.get(resource)?;
                 Some(Row::Half(*self.names.get(class)?, *resource))
             }
+            "limit" | "guarantee" => {
+                let (path, resource) = inner.rsplit_once(',')?;
+                let mut roles = self.state.cluster.roles.iter();
+                let role = roles.position(|role| role.path == path)?;
+                let resource = *self.state.names.resources.get(resource)?;
+                let is_stated = match kind {
+                    "limit" => self.empty.roles.limits[role][resource].is_some(),
+                    _ => self.guarantee(role, resource).is_some(),
+                };
+                is_stated.then_some(match kind {
+                    "limit" => Row::Limit(role, resource),
+                    _ => Row::Hold(role, resource),
+                })
+            }
             "floor" => {
                 let framework = self.state.names.frameworks.get(inner)?;
                 let position = self.active.iter().position(|it| it.framework == *framework);
@@ -280,6 +299,24 @@ impl<'a> Market<'a> {
             }
             _ => None,
         }
+    }
+
+    /// What a role is sure to have of a resource, if it is held.
+    fn guarantee(&self, role: usize, resource: usize) -> Option<i64> {
+        let it = &self.state.cluster.roles[role];
+        let name = &self.state.cluster.resources[resource];
+        let mut entries = self.state.plan.guarantees.iter();
+        let entry = entries.find(|entry| entry.role == it.path)?;
+        let held = it.idle_guarantee == IdleGuarantee::Hold;
+        entry.amounts.get(name).copied().filter(|_| held)
+    }
+
+    /// The active frameworks below a role, by position.
+    fn below(&self, role: usize) -> impl Iterator<Item = usize> + '_ {
+        (0..self.active.len()).filter(move |&position| {
+            let framework = self.active[position].framework;
+            self.empty.roles.above(framework).contains(&role)
+        })
     }
 
     fn task_called(&self, name: &str) -> Option<usize> {
@@ -296,6 +333,19 @@ impl<'a> Market<'a> {
         match row {
             Row::Demand(task) | Row::Fit(task, _) => BTreeSet::from([self.tasks[task].1]),
             Row::Floor(active) => BTreeSet::from([active]),
+            Row::Hold(role, _) => self.below(role).collect(),
+            // Who needs nothing of the resource is not bound.
+            Row::Limit(role, resource) => {
+                let needs = |position: &usize| {
+                    let mut tasks = self.tasks.iter().zip(&self.fits);
+                    tasks.any(|(&(task, owner), fits)| {
+                        owner == *position
+                            && !fits.is_empty()
+                            && self.state.demand(task)[resource] > 0
+                    })
+                };
+                self.below(role).filter(needs).collect()
+            }
             Row::Half(class, resource) => {
                 let tasks = self.tasks.iter().zip(&self.halves);
                 let counted = tasks.filter(|(_, halves)| halves.contains(&(class, resource)));
@@ -333,6 +383,19 @@ impl<'a> Market<'a> {
             Row::Demand(task) => self.empty.most(self.tasks[task].0),
             Row::Fit(task, class) => self.fits[task].get(&class).copied().unwrap_or_default(),
             Row::Half(class, resource) => self.half_agents(class, resource),
+            Row::Limit(role, resource) => {
+                self.empty.roles.limits[role][resource].unwrap_or_default()
+            }
+            Row::Hold(role, resource) => {
+                // What is sure binds from the other side: no more may be asked than the plan holds.
+                let most = self.guarantee(role, resource).unwrap_or_default() as f64;
+                let holds = dual.rhs <= most + ROW_TOLERANCE * most.max(1.0);
+                findings.check(Rule::Rows, holds, || {
+                    let text = "the guarantee's row asks for more than is held".to_owned();
+                    (dual.row.clone(), most, dual.rhs, text)
+                });
+                return;
+            }
             Row::Floor(_) => return,
         };
         let least = least as f64;

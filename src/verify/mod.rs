@@ -20,6 +20,7 @@ mod offered_devices;
 mod offers;
 mod placements;
 mod report;
+mod roles;
 mod rule;
 mod shares;
 mod stages;
@@ -48,6 +49,7 @@ pub fn verify(cluster: &Cluster, plan: &PlanFile) -> Report {
     moves::check(&state, &mut findings);
     offers::check(&state, &mut findings);
     offered_devices::check(&state, &mut findings);
+    roles::check(&state, &mut findings);
     stages::check(&state, &mut findings);
     certificate::check(&state, &mut findings);
     findings.into_report()

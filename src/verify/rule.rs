@@ -72,6 +72,10 @@ rules! {
     Offers = "offers";
     /// Single devices that are offered are there beside what stays; new instances hold no more of them.
     OfferedDevices = "offered_devices";
+    /// No subtree of roles holds more than its limit.
+    RoleLimit = "role_limit";
+    /// What a role is promised is used by it, or held for it.
+    Guarantee = "guarantee";
     /// The stages are those of the policy, in order, with their senses.
     Stages = "stages";
     /// A stage's objective is the value of the plan.

@@ -9,7 +9,7 @@ use super::empty::EmptyCluster;
 use super::report::Findings;
 use super::rule::Rule;
 use super::stages::placed_value;
-use super::state::{State, known_framework, unique};
+use super::state::{State, known_framework, total, unique};
 use super::tolerance::{SHARE_TOLERANCE, close};
 
 /// A framework that takes part in the shares.
@@ -55,7 +55,7 @@ pub(super) fn check<'a>(
                 (result.id.clone(), weight, share.weight, text)
             },
         );
-        amounts(state, framework, share, findings);
+        amounts(state, empty, framework, share, findings);
         if members.contains(&framework) {
             active.push(Active {
                 framework,
@@ -107,9 +107,43 @@ fn usable_job<'a>(
         let most: i128 = tasks().map(|task| empty.most(task)).sum();
         let runs = tasks().any(|task| !state.running[task].is_empty());
         let least = i128::from(job.gang_min.unwrap_or(1)).max(1);
-        (runs || most >= least).then_some(job.id.as_str())
+        let shut_out = || tasks().all(|task| fits_only_where_held(state, empty, framework, task));
+        (runs || (most >= least && !shut_out())).then_some(job.id.as_str())
     });
     usable.next()
+}
+
+/// Whether a task fits on no agent beside what the plan holds there for roles that its framework is not below.
+fn fits_only_where_held(
+    state: &State<'_>,
+    empty: &EmptyCluster<'_>,
+    framework: usize,
+    task: usize,
+) -> bool {
+    let own = empty.roles.above(framework);
+    let own: BTreeSet<&str> = own
+        .iter()
+        .map(|&role| state.cluster.roles[role].path.as_str())
+        .collect();
+    let mut held: BTreeMap<(&str, &str), i128> = BTreeMap::new();
+    let others = state.plan.guarantees.iter();
+    for entry in others.filter(|entry| !own.contains(entry.role.as_str())) {
+        for part in &entry.held {
+            for (resource, &amount) in &part.resources {
+                *held.entry((&part.agent, resource)).or_default() += i128::from(amount);
+            }
+        }
+    }
+    (0..state.cluster.agents.len()).all(|agent| {
+        let it = &state.cluster.agents[agent];
+        let mut amounts = state.demand(task).iter().zip(&it.capacity.0).enumerate();
+        empty.fit(task, agent) == 0
+            || amounts.any(|(resource, (&need, &has))| {
+                let name = state.cluster.resources[resource].as_str();
+                let held = held.get(&(it.id.as_str(), name)).copied().unwrap_or(0);
+                need > 0 && i128::from(need) > i128::from(has) - held
+            })
+    })
 }
 
 /// Frameworks with demand that are not excluded. One whose policy failed bids for nothing: it is left
@@ -196,7 +230,13 @@ fn parent(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(parent, _)| parent)
 }
 
-fn amounts(state: &State<'_>, framework: usize, share: &Share, findings: &mut Findings) {
+fn amounts(
+    state: &State<'_>,
+    empty: &EmptyCluster<'_>,
+    framework: usize,
+    share: &Share,
+    findings: &mut Findings,
+) {
     let utility = placed_value(state, framework, None, &state.placed) as f64;
     let offered = Reach::offered_value(state, framework) as f64;
     let numbers = [
@@ -217,11 +257,55 @@ fn amounts(state: &State<'_>, framework: usize, share: &Share, findings: &mut Fi
             (format!("{id},{name}"), need, have, text)
         });
     }
-    let above = share.deserved >= share.floor * (1.0 - SHARE_TOLERANCE) - SHARE_TOLERANCE;
+    fractions(state, empty, framework, (share, utility), findings);
+    // Mesos's rule knows no floors.
+    let above = state.plan.options.fairness == "drf"
+        || share.deserved >= share.floor * (1.0 - SHARE_TOLERANCE) - SHARE_TOLERANCE;
     findings.check(Rule::Share, above, || {
         let text = "the deserved share is below its floor".to_owned();
         (format!("{id},deserved"), share.floor, share.deserved, text)
     });
+}
+
+/// The parts of what is lent, the margin, and the credit that is carried on.
+fn fractions(
+    state: &State<'_>,
+    empty: &EmptyCluster<'_>,
+    framework: usize,
+    (share, utility): (&Share, f64),
+    findings: &mut Findings,
+) {
+    let id = &state.cluster.frameworks[framework].id;
+    let tasks = state.tasks_of(framework);
+    let waits = tasks
+        .iter()
+        .any(|&task| total(&state.placed[task]) < state.wanted(task));
+    let lent = (share.deserved - utility).max(0.0);
+    let short = if waits { lent } else { 0.0 };
+    let rounding = short.min(smallest_unit(state, empty, framework) as f64);
+    let before = state.plan.options.credit.get(id).copied().unwrap_or(0.0);
+    let credit = if waits {
+        (before + (share.deserved - utility) / share.deserved).clamp(0.0, 100.0)
+    } else {
+        0.0
+    };
+    let margin = utility / share.floor;
+    let numbers = [
+        ("granularity", rounding, share.granularity),
+        ("fragmentation", short - rounding, share.fragmentation),
+        ("credit", credit, share.credit),
+        (
+            "margin",
+            if share.floor > 0.0 { margin } else { 0.0 },
+            share.margin.unwrap_or(0.0),
+        ),
+    ];
+    for (name, need, have) in numbers {
+        findings.check(Rule::Share, close(need, have, SHARE_TOLERANCE), || {
+            let text = format!("`{name}` does not follow from the plan");
+            (format!("{id},{name}"), need, have, text)
+        });
+    }
 }
 
 /// The least value that one more task, or gang, adds; over tasks that fit somewhere.

@@ -506,18 +506,19 @@ fn rules() -> Vec<Case> {
             "jobs",
         ),
         (
-            "guarantee",
-            rest(r#", "roles": [{"path": "a", "guarantee": {"cpu_milli": 1}}]"#),
-            "E0601",
-            "roles[0].guarantee",
+            "guarantee above its limit",
+            rest(
+                r#", "roles": [{"path": "a", "limit": {"cpu_milli": 1}}, {"path": "a/b", "guarantee": {"cpu_milli": 2}}]"#,
+            ),
+            "E0512",
+            "roles[1].guarantee",
         ),
         (
-            "role limit",
-            rest(r#", "roles": [{"path": "a", "limit": {"cpu_milli": 1}}]"#),
-            "E0602",
-            "roles[0].limit",
+            "a fairness rule that does not exist",
+            rest(r#", "fairness": "drff""#),
+            "E0310",
+            "fairness",
         ),
-        ("drf", rest(r#", "fairness": "drf""#), "E0603", "fairness"),
         (
             "map",
             job(r#", "map": {"inputs": []}"#),
@@ -579,9 +580,7 @@ fn each_case_gives_its_fault_and_no_other() {
         assert_sensible(name, &faults);
         let found: Vec<(&str, &str)> = faults.0.iter().map(|f| (f.code, f.path.as_str())).collect();
         assert!(found.contains(&(code, path)), "{name}: {faults}");
-        // Guarantees are also refused one by one, as not in this version.
-        let expected =
-            |fault: &Fault| fault.code == code || (name == "guarantees" && fault.code == "E0601");
+        let expected = |fault: &Fault| fault.code == code;
         assert!(faults.0.iter().all(expected), "{name}: {faults}");
         assert!(
             code < "E0105" || faults.0[0].place.is_some() || path == "$",

@@ -125,11 +125,6 @@ fn edits() -> Vec<(String, &'static str, &'static str)> {
             "frameworks[0].role",
         ),
         (
-            with("role: prod", "role: prod/web"),
-            code::SUBTREE,
-            "frameworks[0].role",
-        ),
-        (
             with("jobs:", "  - {id: idle, policy: service}\njobs:"),
             code::IDLE_FRAMEWORK,
             "frameworks[1]",

@@ -58,10 +58,7 @@ pub fn empty_cluster(agents: Vec<Agent>) -> Cluster {
 }
 
 pub fn role(path: &str, weight: f64) -> Role {
-    Role {
-        path: path.to_owned(),
-        weight,
-    }
+    Role::new(path, weight, 1)
 }
 
 pub fn agent(id: &str, rack: usize) -> Agent {
@@ -150,6 +147,7 @@ pub fn plan(
             deadline_ms: None,
             gap: 0.0,
             seed: 0,
+            credit: BTreeMap::new(),
             replan: "keep".to_owned(),
             solver: "none".to_owned(),
         },
@@ -164,6 +162,7 @@ pub fn plan(
         offers: offers(cluster, moves),
         fairness: None,
         notes: Vec::new(),
+        guarantees: Vec::new(),
         warnings: Vec::new(),
         timings_ms: None,
     };

@@ -103,7 +103,13 @@ mutations! {
         framework: "nobody".to_owned(),
         other: "a".to_owned(),
         priced_bundle: 1.0,
+        bound: 1.0,
     }));
+    "a bound on envy is wrong" => [Envy], || certified(|it| it.envy[1].bound *= 0.9);
+    "a priced bundle is wrong" => [Envy], || shared(|it| it.priced_bundle = 0.5);
+    "a margin is wrong" => [Share], || shared(|it| it.margin = Some(2.0));
+    "rounding is hidden in fragmentation" => [Share], || shared(|it| it.granularity = 0.5);
+    "credit out of nothing" => [Share], || shared(|it| it.credit += 1.0);
     "an unknown class" => [UnknownName], || certified(|it| {
         it.prices.push(fair::prices(0.0, 0.0).remove(0));
         it.prices.last_mut().unwrap().class = "s7".to_owned();

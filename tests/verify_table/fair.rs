@@ -93,10 +93,18 @@ pub fn starved() -> (Cluster, PlanFile) {
     certificate.duals.clear();
     certificate.epsilon_one_unit = Some(0.25 * 9_000.0 - 1.0);
     certificate.envy[0].priced_bundle = 0.0;
+    certificate.envy[0].bound = 0.0;
     certificate.envy[1].priced_bundle = 0.25 * 3_000.0 / 0.5;
+    certificate.envy[1].bound = 0.0;
     plan.fairness = Some(certificate);
-    plan.frameworks[0].share = Some(share(3_000.0, 45_000.0 / 11.0, 4_500.0, 2_250.0, 0.0));
-    plan.frameworks[1].share = Some(share(0.0, 18_000.0 / 11.0, 3_000.0, 1_500.0, 0.0));
+    plan.frameworks[0].share = Some(Share {
+        priced_bundle: 0.25 * 3_000.0 / 0.5,
+        ..share(3_000.0, 45_000.0 / 11.0, 4_500.0, 2_250.0, 0.0)
+    });
+    plan.frameworks[1].share = Some(Share {
+        priced_bundle: 0.0,
+        ..share(0.0, 18_000.0 / 11.0, 3_000.0, 1_500.0, 0.0)
+    });
     (cluster, plan)
 }
 
@@ -118,6 +126,7 @@ pub fn halves() -> (Cluster, PlanFile) {
     for result in &mut plan.frameworks {
         result.share = Some(Share {
             offered: 2.0,
+            priced_bundle: 0.0,
             ..share(1.0, 1.0, 2.0, 5.0 / 6.0, 1.0)
         });
     }
@@ -147,6 +156,7 @@ pub fn halves() -> (Cluster, PlanFile) {
                 framework: if other == "a" { "b" } else { "a" }.to_owned(),
                 other: other.to_owned(),
                 priced_bundle: 0.0,
+                bound: 1.0,
             })
             .to_vec(),
         ..certificate
@@ -187,6 +197,10 @@ fn envy(framework: &str, other: &str) -> Envy {
         framework: framework.to_owned(),
         other: other.to_owned(),
         priced_bundle: 1.0,
+        bound: match framework {
+            "a" => 3_000.0 * (1.0 + DEMAND_DUAL * 9_000.0),
+            _ => 2_000.0 * (1.0 + FIT_DUAL * 6_000.0),
+        },
     }
 }
 
@@ -201,6 +215,12 @@ fn share(utility: f64, deserved: f64, offered: f64, floor: f64, rent: f64) -> Sh
         lent: (deserved - utility).max(0.0),
         floor,
         rent,
+        priced_bundle: 1.0,
+        margin: Some(utility / floor),
+        granularity: (deserved - utility).clamp(0.0, 1.0),
+        fragmentation: (deserved - utility - 1.0).max(0.0),
+        credit: ((deserved - utility) / deserved).max(0.0),
+        bound_by: Vec::new(),
         text: "by hand".to_owned(),
     }
 }

@@ -118,6 +118,12 @@ fn certify(cluster: &Cluster, plan: &mut PlanFile, n_classes: usize) {
             lent: 0.0,
             floor: 0.0,
             rent: 0.0,
+            priced_bundle: 0.0,
+            margin: None,
+            granularity: 0.0,
+            fragmentation: 0.0,
+            credit: 0.0,
+            bound_by: Vec::new(),
             text: String::new(),
         });
     }

@@ -45,10 +45,7 @@ fn cluster(agents: &[(u32, i64)], tasks: Vec<Task>) -> Cluster {
             .enumerate()
             .map(|(at, &(rack, cpu))| agent(at, rack, cpu))
             .collect(),
-        roles: vec![Role {
-            path: "all".to_owned(),
-            weight: 1.0,
-        }],
+        roles: vec![Role::new("all", 1.0, 1)],
         frameworks: vec![Framework {
             id: "services".to_owned(),
             policy: "service".to_owned(),

@@ -40,10 +40,7 @@ pub fn random(seed: u64, policy: &str) -> Cluster {
         devices: Vec::new(),
         levels: levels(&mut draw),
         agents: Vec::new(),
-        roles: vec![Role {
-            path: "all".to_owned(),
-            weight: 1.0,
-        }],
+        roles: vec![Role::new("all", 1.0, 2)],
         frameworks: Vec::new(),
         jobs: Vec::new(),
         tasks: Vec::new(),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use apportion_cluster::{Cluster, Running};
+use apportion_cluster::{Cluster, Fairness, Running};
 use serde_json::{Value, json};
 
 use super::super::{Shares, certify, shares};
@@ -151,7 +151,7 @@ fn a_stop_leaves_honest_numbers() {
         let cluster = random_cluster(&mut random, "a");
         let bids = bids(&cluster);
         let asked = std::cell::Cell::new(0);
-        let shares = shares(&cluster, &bids, &|| {
+        let shares = shares(&cluster, &bids, Fairness::Nash, &|| {
             asked.set(asked.get() + 1);
             asked.get() > 6
         });
@@ -186,7 +186,7 @@ fn integer_certificates_hold_on_random_placements() {
     for _ in 0..100 {
         let cluster = random_cluster(&mut random, "a");
         let bids = bids(&cluster);
-        let shares = shares(&cluster, &bids, &|| false);
+        let shares = shares(&cluster, &bids, Fairness::Nash, &|| false);
         // One instance after the other, wherever it fits first.
         let mut free = cluster.free();
         let mut placements: Vec<Running> = Vec::new();
@@ -204,8 +204,8 @@ fn integer_certificates_hold_on_random_placements() {
                 }
             }
         }
-        let (certificate, rents) = certify(&cluster, &bids, &shares, &placements, &|| false);
-        assert!(rents.iter().all(|rent| rent.is_finite() && *rent >= 0.0));
+        let (certificate, audit) = certify(&cluster, &bids, &shares, &placements, &|| false);
+        assert!(audit.rents.iter().all(|rent| rent.is_finite() && *rent >= 0.0));
         let mut utilities = vec![0.0; cluster.frameworks.len()];
         for placed in &placements {
             utilities[cluster.framework_of(placed.task).at()] +=
@@ -278,7 +278,7 @@ fn large_clusters() {
         let cluster = large_cluster(agents, kinds, frameworks, tasks);
         let bids = bids(&cluster);
         let begun = std::time::Instant::now();
-        let shares = shares(&cluster, &bids, &|| false);
+        let shares = shares(&cluster, &bids, Fairness::Nash, &|| false);
         let share_time = begun.elapsed();
         let begun = std::time::Instant::now();
         let (certificate, _) = certify(&cluster, &bids, &shares, &[], &|| false);

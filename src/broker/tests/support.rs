@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use apportion_cluster::file::SnapshotFile;
 use apportion_cluster::plan::{ClassPrice, FairnessCertificate, RowDual};
-use apportion_cluster::{Cluster, FrameworkIdx, Running};
+use apportion_cluster::{Cluster, Fairness, FrameworkIdx, Running};
 use apportion_policies::{Bid, Registry, View};
 use serde_json::{Value, json};
 
@@ -58,7 +58,7 @@ pub(super) fn bids(cluster: &Cluster) -> Vec<Bid> {
 /// Shares, with their certificate (of nothing placed) checked.
 pub(super) fn shared(cluster: &Cluster) -> (Shares, FairnessCertificate) {
     let bids = bids(cluster);
-    let shares = shares(cluster, &bids, &|| false);
+    let shares = shares(cluster, &bids, Fairness::Nash, &|| false);
     let (certificate, _) = certify(cluster, &bids, &shares, &[], &|| false);
     let deserved: Vec<f64> = shares
         .frameworks
@@ -72,7 +72,7 @@ pub(super) fn shared(cluster: &Cluster) -> (Shares, FairnessCertificate) {
 /// The certificate of a plan that holds `counts` of each task, on the first agent that is named.
 pub(super) fn certified(cluster: &Cluster, counts: &[(&str, &str, i64)]) -> FairnessCertificate {
     let bids = bids(cluster);
-    let shares = shares(cluster, &bids, &|| false);
+    let shares = shares(cluster, &bids, Fairness::Nash, &|| false);
     let placements: Vec<Running> = (counts.iter())
         .map(|&(job, agent, instances)| Running {
             task: cluster

@@ -4,11 +4,12 @@ mod dump;
 mod online;
 mod report;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use apportion_cluster::Cluster;
+use apportion_cluster::{Cluster, Fairness};
 use apportion_cluster::plan::PlanFile;
 use clap::ValueEnum;
 
@@ -51,9 +52,12 @@ pub(super) struct Arguments {
     mode: ModeWord,
     #[command(flatten)]
     online: online::Arguments,
-    /// How shares are computed
+    /// How shares are computed [default: what the snapshot says]
     #[arg(long, value_enum)]
     fairness: Option<FairnessWord>,
+    /// An earlier plan: whoever lost a rounding there is first now
+    #[arg(long, value_name = "PLAN")]
+    previous: Option<PathBuf>,
     /// The answer must be written by then, from the start of the process: 500ms, 10s, 2m
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     deadline: Option<Duration>,
@@ -91,6 +95,10 @@ enum ModeWord {
 enum FairnessWord {
     /// Weighted Nash welfare with floors
     Nash,
+    /// The least relative utility first, with the same floors
+    Maxmin,
+    /// Dominant resource fairness, as in Mesos
+    Drf,
 }
 
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
@@ -151,6 +159,15 @@ fn options(
             .deadline
             .map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
         gap: arguments.gap,
+        fairness: arguments.fairness.map(|word| match word {
+            FairnessWord::Nash => Fairness::Nash,
+            FairnessWord::Maxmin => Fairness::Maxmin,
+            FairnessWord::Drf => Fairness::Drf,
+        }),
+        credit: match &arguments.previous {
+            Some(path) => engine::credit(&inputs::plan(path)?),
+            None => BTreeMap::new(),
+        },
         seed: arguments.seed,
         threads: arguments.threads.map_or(0, usize::from),
         solver: arguments.solver.solver()?,

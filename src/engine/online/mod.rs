@@ -21,8 +21,8 @@ use std::time::{Duration, Instant};
 
 use apportion_cluster::plan::{OnlineOptions, Reason};
 use apportion_cluster::{
-    AgentIdx, Cluster, DeviceIdx, DeviceNeed, DeviceUse, FrameworkIdx, JobIdx, Proposal, Running,
-    RunningDevices, TaskIdx,
+    AgentIdx, Cluster, DeviceIdx, DeviceNeed, DeviceUse, FrameworkIdx, JobIdx, Proposal,
+    Quantities, Running, RunningDevices, TaskIdx,
 };
 use apportion_policies::online::{Answer, Planner, rule};
 
@@ -31,6 +31,7 @@ use super::context::Context;
 use super::devices::{self, Devices};
 use super::offers;
 use super::options::{Mode, Options, Progress};
+use super::roles::Roles;
 use super::state::State;
 use fleet::Mapped;
 use rules::{Open, Rules};
@@ -205,6 +206,10 @@ struct Desk<'a> {
     kind: Option<DeviceIdx>,
     /// Free thousandths of each device, by agent.
     free: Vec<Devices>,
+    /// What roles may hold, and what is kept free for them.
+    roles: Roles<'a>,
+    /// Free amounts by agent.
+    room: Vec<Quantities>,
     /// Instances of each task that wait.
     pending: Vec<i64>,
     /// Tasks of each shape that have not arrived: then its scores are not needed any more.
@@ -232,6 +237,8 @@ impl<'a> Desk<'a> {
             shape_of: mapped.shape_of,
             kind: mapped.kind,
             free: state.free_devices.clone(),
+            roles: state.roles.clone(),
+            room: state.free.clone(),
             pending,
             to_come,
             placed: Vec::new(),
@@ -305,7 +312,12 @@ impl<'a> Desk<'a> {
 
     /// Places one instance where the rules allow it, if anywhere.
     fn place(&mut self, task: TaskIdx, open: &Open) -> bool {
+        if !self.roles.lets_in(task) {
+            return false;
+        }
         let (cluster, rules, free) = (self.cluster, &self.rules, &self.free);
+        let (roles, room) = (&self.roles, &self.room);
+        let framework = cluster.framework_of(task);
         let others = || {
             let needs = cluster.task(task).devices.iter();
             needs.filter(|need| Some(need.kind) != self.kind)
@@ -314,6 +326,7 @@ impl<'a> Desk<'a> {
             let agent = AgentIdx::of(agent);
             open.contains(agent)
                 && rules.allow(task, agent)
+                && roles.leaves_room(framework, &cluster.task(task).demand, agent, &room[agent.at()])
                 && cluster.device_copies(cluster.task(task), agent, &free[agent.at()]) > 0
         };
         let answer = self.planner.place_where(self.shape_of[task.at()], allowed);
@@ -338,6 +351,7 @@ impl<'a> Desk<'a> {
         };
         devices::take(cluster, &mut self.free, &held);
         self.rules.change(task, agent, 1);
+        self.count(task, agent, 1);
         self.pending[task.at()] -= 1;
         self.placed.push(Placed {
             number: decision.task,
@@ -354,11 +368,21 @@ impl<'a> Desk<'a> {
             };
             devices::give(self.cluster, &mut self.free, &held);
             self.rules.change(held.task, held.agent, -1);
+            self.count(held.task, held.agent, -1);
             self.pending[held.task.at()] += 1;
             self.planner
                 .remove(number)
                 .expect("what was placed just now runs");
         }
+    }
+
+    /// Counts an instance more, or less, for its roles.
+    fn count(&mut self, task: TaskIdx, agent: AgentIdx, instances: i64) {
+        let demand = &self.cluster.task(task).demand;
+        self.room[agent.at()].subtract(demand, instances);
+        self.roles.change(task, instances);
+        self.roles
+            .settle(self.cluster.framework_of(task), &self.room);
     }
 
     fn decided(&mut self, time: Duration) {

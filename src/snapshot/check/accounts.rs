@@ -14,7 +14,7 @@ use crate::snapshot::path::Path;
 use crate::snapshot::roles::{MOST_COMPONENTS, ancestors, parent};
 use crate::snapshot::text;
 
-/// Roles are distinct paths with weights; guarantees and limits are not in this version.
+/// Roles are distinct paths with weights, guarantees and limits.
 pub(super) fn roles(file: &SnapshotFile, faults: &mut Faults) {
     let root = Path::Root;
     let list = root.key("roles");
@@ -29,21 +29,40 @@ pub(super) fn roles(file: &SnapshotFile, faults: &mut Faults) {
         role_path(&role.path, &path.key("path"), faults);
         weight(role.weight, &path.key("weight"), faults);
         idle_guarantee(role, &path.key("idle_guarantee"), faults);
-        if let Some(guarantee) = &role.guarantee {
-            let path = path.key("guarantee");
-            amounts(guarantee, &path, faults);
-            let cause = "guarantees are not in this version";
-            let action = "remove `guarantee`; the role's weight gives it its fair share";
-            faults.add(code::NO_GUARANTEES, &path, cause, action);
+        for (key, stated) in [("guarantee", &role.guarantee), ("limit", &role.limit)] {
+            if let Some(stated) = stated {
+                amounts(stated, &path.key(key), faults);
+            }
         }
-        if let Some(limit) = &role.limit {
-            let path = path.key("limit");
-            amounts(limit, &path, faults);
-            let action = "remove `limit`; limits of single tasks are in `constraints`";
+        guarantee_within_limits(file, role, &path, faults);
+    }
+}
+
+/// A role is promised no more than it, and what is above it, may hold.
+fn guarantee_within_limits(
+    file: &SnapshotFile,
+    role: &RoleFile,
+    path: &Path<'_>,
+    faults: &mut Faults,
+) {
+    for (resource, &promised) in role.guarantee.iter().flatten() {
+        let limits = file.roles.iter().filter_map(|limited| {
+            let counts = limited.path == role.path
+                || ancestors(&role.path).any(|above| above == limited.path);
+            let most = *limited.limit.as_ref()?.get(resource)?;
+            (counts && most < promised).then_some((most, &limited.path))
+        });
+        if let Some((most, limited)) = limits.min() {
+            let cause = format!(
+                "the guarantee of {} is {promised}, and the limit of {} is {most}",
+                text::quote(resource),
+                text::quote(limited)
+            );
+            let action = "lower the guarantee or raise the limit";
             faults.add(
-                code::NO_LIMITS,
-                &path,
-                "limits of roles are not in this version",
+                code::GUARANTEE_ABOVE_LIMIT,
+                &path.key("guarantee"),
+                cause,
                 action,
             );
         }

@@ -10,6 +10,7 @@ mod placements;
 mod values;
 mod work;
 
+use apportion_cluster::Fairness;
 use apportion_cluster::file::{SnapshotFile, VERSION};
 use apportion_policies::Registry;
 
@@ -53,21 +54,12 @@ pub(super) fn version(file: &SnapshotFile, faults: &mut Faults) {
 fn fairness(file: &SnapshotFile, faults: &mut Faults) {
     let root = Path::Root;
     let path = root.key("fairness");
-    match file.fairness.as_deref() {
-        None | Some("nash") => {}
-        Some(rule @ ("maxmin" | "drf")) => {
-            let cause = format!("the fairness rule `{rule}` is not in this version");
-            faults.add(
-                code::NO_FAIRNESS,
-                &path,
-                cause,
-                "use `nash`, or leave the key out",
-            );
-        }
-        Some(word) => {
-            let cause = format!("{} is not a fairness rule", text::quote(word));
-            let action = values::suggestion(word, ["nash"], "fairness rules", faults);
-            faults.add(code::WORD, &path, cause, action);
-        }
+    if let Some(word) = file.fairness.as_deref()
+        && Fairness::named(word).is_none()
+    {
+        let cause = format!("{} is not a fairness rule", text::quote(word));
+        let known = Fairness::ALL.map(Fairness::name);
+        let action = values::suggestion(word, known, "fairness rules", faults);
+        faults.add(code::WORD, &path, cause, action);
     }
 }

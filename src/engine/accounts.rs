@@ -1,0 +1,272 @@
+//! Accounts: what each framework deserves and got, what roles are promised, and why, for the plan file.
+
+use std::collections::BTreeMap;
+
+use apportion_cluster::file::Amounts;
+use apportion_cluster::plan::{GuaranteeResult, HeldFile, PlanFile, Reason, Share};
+use apportion_cluster::{Cluster, FrameworkIdx, Quantities, TaskIdx};
+
+use super::context::Context;
+use super::state::{State, by_shape};
+use crate::broker::{Audit, FrameworkShare, Guarantee, Shares};
+
+/// The most credit that a framework keeps, in shares: a long history must not decide for ever.
+const MOST_CREDIT: f64 = 100.0;
+
+/// The credit that the next plan starts from: what `--previous` reads from a plan.
+#[must_use]
+pub fn credit(previous: &PlanFile) -> BTreeMap<String, f64> {
+    let shares = previous.frameworks.iter();
+    let credits = shares.filter_map(|it| Some((it.id.clone(), it.share.as_ref()?.credit)));
+    credits
+        .filter(|(_, credit)| *credit > 0.0 && credit.is_finite())
+        .collect()
+}
+
+/// A framework's share in words and numbers; `before` is the credit that it came with.
+pub(super) fn share(
+    state: &State<'_>,
+    framework: FrameworkIdx,
+    shares: &Shares,
+    audit: &Audit,
+    before: f64,
+) -> Option<Share> {
+    let fair = &shares.frameworks[framework.at()];
+    if !fair.active {
+        return None;
+    }
+    let utility = state.utility(framework) as f64;
+    let apart = utility - fair.deserved;
+    let (borrowed, lent) = (apart.max(0.0), (-apart).max(0.0));
+    let waits = !state.pending(framework).is_empty();
+    let short = if waits { lent } else { 0.0 };
+    let granularity = short.min(audit.units[framework.at()]);
+    // Whoever has all that it wants has lost nothing.
+    let credit = match waits {
+        true => (before + (fair.deserved - utility) / fair.deserved).clamp(0.0, MOST_CREDIT),
+        false => 0.0,
+    };
+    let bound_by = &audit.bound_by[framework.at()];
+    Some(Share {
+        weight: fair.weight,
+        utility,
+        deserved: fair.deserved,
+        offered: offered_value(state, framework),
+        accepted: utility,
+        borrowed,
+        lent,
+        floor: fair.floor,
+        rent: audit.rents[framework.at()],
+        priced_bundle: audit.bundles[framework.at()],
+        margin: (fair.floor > 0.0).then(|| utility / fair.floor),
+        granularity,
+        fragmentation: short - granularity,
+        credit,
+        bound_by: bound_by.clone(),
+        text: sentence(state, framework, fair, utility, bound_by),
+    })
+}
+
+/// Value in place and of the instances that the offers could hold, one task at a time.
+fn offered_value(state: &State<'_>, framework: FrameworkIdx) -> f64 {
+    let cluster = state.cluster;
+    let offered = &state.offered[framework.at()];
+    let mut value = 0.0;
+    for alike in by_shape(cluster, &state.not_kept(framework)) {
+        let task = cluster.task(alike[0].0);
+        let most = alike.iter().map(|(_, count)| *count).max().unwrap_or(0);
+        let mut copies = 0_i64;
+        for offer in offered.values() {
+            if copies >= most {
+                break;
+            }
+            if cluster.refusal(task, offer.agent).is_none() {
+                let devices = cluster.device_copies(task, offer.agent, &offer.devices);
+                let here = task.demand.copies_in(&offer.resources).min(devices);
+                copies = copies.saturating_add(here);
+            }
+        }
+        let of_task = |&(task, count): &(TaskIdx, i64)| {
+            cluster.task(task).value as f64 * copies.min(count) as f64
+        };
+        value += alike.iter().map(of_task).sum::<f64>();
+    }
+    let kept = state.kept[framework.at()].iter();
+    let kept = kept.map(|kept| cluster.task(kept.task).value as f64 * kept.instances as f64);
+    value + kept.sum::<f64>()
+}
+
+fn sentence(
+    state: &State<'_>,
+    framework: FrameworkIdx,
+    fair: &FrameworkShare,
+    utility: f64,
+    bound_by: &[String],
+) -> String {
+    let wanted: i64 = state
+        .pending(framework)
+        .iter()
+        .map(|(_, count)| count)
+        .sum();
+    let binds = match bound_by {
+        [] => String::new(),
+        [own] if own == "its own demand" => ", all that it wants,".to_owned(),
+        names => format!(", bound by {},", names.join(" and ")),
+    };
+    let base = format!(
+        "weight {:.1} % deserves {:.2}{binds} and holds {utility}",
+        fair.weight * 100.0,
+        fair.deserved
+    );
+    if wanted == 0 {
+        format!("{base}: everything it wants")
+    } else if utility >= fair.deserved {
+        format!(
+            "{base}: its share and {:.2} that others left; {wanted} instances wait",
+            utility - fair.deserved
+        )
+    } else {
+        let short = fair.deserved - utility;
+        let cause = if puts_priority_first(state, framework) {
+            "since its work of higher priority goes first and may take more room, and instances are whole"
+        } else {
+            "since instances are whole and fit agent by agent"
+        };
+        format!("{base}: {short:.2} short, {cause}; {wanted} wait")
+    }
+}
+
+/// Whether something of a framework waits while it holds work of a higher priority: its share is computed from
+/// values, and its own order is another.
+fn puts_priority_first(state: &State<'_>, framework: FrameworkIdx) -> bool {
+    let cluster = state.cluster;
+    let priority = |task: TaskIdx| cluster.job(cluster.task(task).job).priority;
+    let held = (state.kept[framework.at()].iter()).chain(&state.added[framework.at()]);
+    let highest = held.map(|held| priority(held.task)).max();
+    let waiting = state.pending(framework);
+    let lowest = waiting.iter().map(|(task, _)| priority(*task)).min();
+    lowest < highest
+}
+
+/// Tells the user that a guarantee cannot be had in full.
+pub(super) fn warn(context: &Context<'_>, guarantee: &Guarantee) {
+    let Some(short) = guarantee.short else { return };
+    let cluster = context.cluster;
+    let role = &cluster.roles[guarantee.role.at()];
+    let agents: Vec<&str> = guarantee
+        .agents
+        .iter()
+        .filter(|agent| cluster.agent(**agent).capacity.0[short] > 0)
+        .map(|&agent| cluster.agent(agent).id.as_str())
+        .collect();
+    let text = format!(
+        "only {:.4} of the guarantee of {} can be had: {} is short on the {} agents that it may use{}",
+        guarantee.fraction,
+        role.path,
+        cluster.resources[short],
+        agents.len(),
+        match agents[..] {
+            [] => String::new(),
+            [first] => format!(" ({first})"),
+            [first, .., last] => format!(" ({first} to {last})"),
+        },
+    );
+    context.warn("guarantee_short", &role.path, text);
+}
+
+/// What roles are promised, and what is kept free for them in the end.
+pub(super) fn guarantees(state: &State<'_>, guarantees: &[Guarantee]) -> Vec<GuaranteeResult> {
+    let cluster = state.cluster;
+    let result = |guarantee: &Guarantee| {
+        let held = state.roles.held_for(guarantee.role.at());
+        GuaranteeResult {
+            role: cluster.roles[guarantee.role.at()].path.clone(),
+            fraction: guarantee.fraction,
+            amounts: amounts(cluster, &guarantee.amounts),
+            idle: if guarantee.held { "hold" } else { "lend" }.to_owned(),
+            held: held
+                .filter(|(_, resources)| !resources.is_zero())
+                .map(|(agent, resources)| HeldFile {
+                    agent: cluster.agent(agent).id.clone(),
+                    resources: amounts(cluster, resources),
+                })
+                .collect(),
+        }
+    };
+    guarantees.iter().map(result).collect()
+}
+
+fn amounts(cluster: &Cluster, quantities: &Quantities) -> Amounts {
+    let amounts = cluster.resources.iter().zip(&quantities.0);
+    amounts
+        .filter(|(_, amount)| **amount > 0)
+        .map(|(name, &amount)| (name.clone(), amount))
+        .collect()
+}
+
+/// Why tasks wait that would have room, were it not for the limits and guarantees of roles; beside the reasons that are
+/// known already.
+pub(super) fn reasons(
+    state: &State<'_>,
+    known: &BTreeMap<TaskIdx, Reason>,
+) -> BTreeMap<TaskIdx, Reason> {
+    let cluster = state.cluster;
+    let mut reasons = known.clone();
+    for framework in (0..cluster.frameworks.len()).map(FrameworkIdx::of) {
+        for (task, _) in state.pending(framework) {
+            let reason = limited(state, task).or_else(|| held(state, framework, task));
+            if let Some(reason) = reason {
+                reasons.entry(task).or_insert(reason);
+            }
+        }
+    }
+    reasons
+}
+
+fn limited(state: &State<'_>, task: TaskIdx) -> Option<Reason> {
+    let (role, resource, limit, used) = state.roles.obstacle(task)?;
+    let cluster = state.cluster;
+    let (role, name) = (&cluster.roles[role].path, &cluster.resources[resource]);
+    let need = cluster.task(task).demand.0[resource];
+    Some(Reason {
+        code: "role_limit".to_owned(),
+        text: format!("the role {role} may hold {limit} {name} and holds {used}; one instance needs {need}"),
+        rule: format!("limit[{role},{name}]"),
+    })
+}
+
+/// Where there is room for the task but for what is held for other roles.
+fn held(state: &State<'_>, framework: FrameworkIdx, task: TaskIdx) -> Option<Reason> {
+    if !state.roles.holds_anything() {
+        return None;
+    }
+    let cluster = state.cluster;
+    let of = cluster.task(task);
+    let usable = cluster.agent_indices().filter(|&agent| {
+        cluster.refusal(of, agent).is_none()
+            && of.demand.fits_in(&state.free[agent.at()])
+            && cluster.device_copies(of, agent, &state.free_devices[agent.at()]) > 0
+    });
+    let offers = usable.map(|agent| {
+        let mut offer = apportion_cluster::Offer {
+            agent,
+            resources: state.free[agent.at()].clone(),
+            devices: state.free_devices[agent.at()].clone(),
+        };
+        state.roles.withhold(framework, &mut offer);
+        offer
+    });
+    let offers: Vec<_> = offers.collect();
+    let open = offers.iter().any(|offer| {
+        of.demand.fits_in(&offer.resources)
+            && cluster.device_copies(of, offer.agent, &offer.devices) > 0
+    });
+    (!offers.is_empty() && !open).then(|| Reason {
+        code: "held".to_owned(),
+        text: format!(
+            "what is free on {} agents with room for it is held for guarantees of other roles",
+            offers.len()
+        ),
+        rule: "guarantee".to_owned(),
+    })
+}

@@ -1,0 +1,402 @@
+//! What roles may hold at most, and what is kept free for them, while a plan is made.
+//!
+//! Limits bind whole subtrees: a slice's pending counts are cut to what the limits above its framework leave
+//! ([`Roles::allowance`]), so no answer of a solver can go beyond them. What runs may be above a limit already; then nothing
+//! is added. Held guarantees are amounts on agents that only frameworks below the role are offered; as these place
+//! something, less is held ([`Roles::settle`]).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use apportion_cluster::{AgentIdx, Cluster, FrameworkIdx, Offer, Quantities, Running, TaskIdx};
+
+use crate::broker::Guarantee;
+use crate::broker::tree::{self, Tree};
+
+/// Counts of instances that a framework may place, by task.
+pub(super) type Counts = BTreeMap<TaskIdx, i64>;
+
+/// A held guarantee.
+#[derive(Clone)]
+struct Hold {
+    role: usize,
+    amounts: Vec<i128>,
+    /// What is missing, by agent.
+    reserved: BTreeMap<AgentIdx, Quantities>,
+    /// Where it may be held.
+    agents: Arc<Vec<AgentIdx>>,
+}
+
+/// Usage, limits and held guarantees of all roles.
+#[derive(Clone)]
+pub(super) struct Roles<'a> {
+    cluster: &'a Cluster,
+    tree: Arc<Tree>,
+    limits: Arc<Vec<Vec<Option<i128>>>>,
+    /// Roles that have a limit.
+    limited: Vec<bool>,
+    /// What each subtree uses.
+    usage: Vec<Vec<i128>>,
+    /// What each framework uses.
+    used: Vec<Vec<i128>>,
+    /// By role, ascending.
+    holds: Vec<Hold>,
+    /// The sum of all that is held, by agent.
+    held: BTreeMap<AgentIdx, Quantities>,
+}
+
+impl<'a> Roles<'a> {
+    pub(super) fn new(cluster: &'a Cluster) -> Self {
+        let mut used = vec![vec![0; cluster.resources.len()]; cluster.frameworks.len()];
+        for running in &cluster.running {
+            let demand = &cluster.task(running.task).demand;
+            add(&mut used[cluster.framework_of(running.task).at()], demand, running.instances);
+        }
+        let limited = cluster.roles.iter();
+        Self {
+            cluster,
+            tree: Arc::new(Tree::of(cluster)),
+            limits: Arc::new(tree::limits(cluster)),
+            limited: limited
+                .map(|role| role.limit.iter().any(Option::is_some))
+                .collect(),
+            usage: tree::running_usage(cluster),
+            used,
+            holds: Vec::new(),
+            held: BTreeMap::new(),
+        }
+    }
+
+    /// Keeps free what is reserved for guarantees that are held.
+    pub(super) fn hold(&mut self, guarantees: &[Guarantee]) {
+        let held = guarantees.iter().filter(|guarantee| guarantee.held);
+        self.holds = held
+            .map(|guarantee| Hold {
+                role: guarantee.role.at(),
+                amounts: guarantee.amounts.0.iter().map(|&it| it.into()).collect(),
+                reserved: guarantee.reserved.clone(),
+                agents: Arc::clone(&guarantee.agents),
+            })
+            .collect();
+        self.sum_up();
+    }
+
+    fn sum_up(&mut self) {
+        self.held.clear();
+        for (&agent, amounts) in self.holds.iter().flat_map(|hold| &hold.reserved) {
+            let sum = self.held.entry(agent);
+            sum.or_insert_with(|| Quantities::zero(self.cluster.resources.len()))
+                .add(amounts, 1);
+        }
+    }
+
+    /// What is held, by role and agent.
+    pub(super) fn held_for(&self, role: usize) -> impl Iterator<Item = (AgentIdx, &Quantities)> {
+        let hold = self.holds.iter().find(|hold| hold.role == role);
+        hold.into_iter()
+            .flat_map(|hold| &hold.reserved)
+            .map(|(&agent, amounts)| (agent, amounts))
+    }
+
+    fn above(&self, framework: FrameworkIdx) -> Vec<usize> {
+        let role = self.cluster.framework(framework).role.at();
+        self.tree.upward(role).collect()
+    }
+
+    /// Whether a limit stands above a framework.
+    pub(super) fn is_limited(&self, framework: FrameworkIdx) -> bool {
+        self.above(framework).iter().any(|&role| self.limited[role])
+    }
+
+    /// What of each resource a framework may hold beside what stays running.
+    fn headroom(&self, framework: FrameworkIdx, kept: &[Running]) -> Vec<Option<i128>> {
+        let mut room = vec![None; self.cluster.resources.len()];
+        for role in self.above(framework) {
+            for (resource, limit) in self.limits[role].iter().enumerate() {
+                let Some(limit) = limit else { continue };
+                let others = self.usage[role][resource] - self.used[framework.at()][resource];
+                let left = limit - others;
+                let room: &mut Option<i128> = &mut room[resource];
+                *room = Some(room.map_or(left, |room| room.min(left)));
+            }
+        }
+        for kept in kept {
+            let demand = &self.cluster.task(kept.task).demand.0;
+            for (room, &need) in room.iter_mut().zip(demand) {
+                if let Some(room) = room {
+                    *room -= i128::from(need) * i128::from(kept.instances);
+                }
+            }
+        }
+        room
+    }
+
+    /// How many instances of each pending task a framework may place beside what stays running, so that no limit above it
+    /// is broken: first what it `has`, then what it is to have `first`, then the rest by priority; gangs as a whole. `None`
+    /// without limits.
+    pub(super) fn allowance(
+        &self,
+        framework: FrameworkIdx,
+        kept: &[Running],
+        pending: &[(TaskIdx, i64)],
+        has: &[Running],
+        first: Option<&Counts>,
+    ) -> Option<Counts> {
+        if !self.is_limited(framework) {
+            return None;
+        }
+        let cluster = self.cluster;
+        let mut room = self.headroom(framework, kept);
+        let mut counts = Counts::new();
+        let mut wants: Counts = pending.iter().copied().collect();
+        let mut grant = |task: TaskIdx, most: i64, counts: &mut Counts| {
+            let want = wants.entry(task).or_insert(0);
+            let demand = &cluster.task(task).demand.0;
+            let fit = room.iter().zip(demand).filter(|(_, need)| **need > 0);
+            let fit = fit.filter_map(|(room, &need)| Some((*room)?.max(0) / i128::from(need)));
+            let fit = fit.min().unwrap_or(i128::MAX);
+            let granted = i64::try_from(fit).unwrap_or(i64::MAX).min(most).min(*want);
+            *want -= granted;
+            for (room, &need) in room.iter_mut().zip(demand) {
+                if let Some(room) = room {
+                    *room -= i128::from(need) * i128::from(granted);
+                }
+            }
+            *counts.entry(task).or_insert(0) += granted;
+        };
+        for placed in has {
+            grant(placed.task, placed.instances, &mut counts);
+        }
+        for (&task, &count) in first.into_iter().flatten() {
+            let more = count - counts.get(&task).copied().unwrap_or(0);
+            grant(task, more.max(0), &mut counts);
+        }
+        let mut order: Vec<TaskIdx> = pending.iter().map(|&(task, _)| task).collect();
+        order.sort_by_key(|&task| {
+            let job = cluster.job(cluster.task(task).job);
+            (std::cmp::Reverse(job.priority), task)
+        });
+        for task in order {
+            grant(task, i64::MAX, &mut counts);
+        }
+        Some(counts)
+    }
+
+    /// Counts what a framework holds now: what stays, and of what was released or added the more.
+    pub(super) fn count(
+        &mut self,
+        framework: FrameworkIdx,
+        kept: &[Running],
+        released: &[Running],
+        added: &[Running],
+    ) {
+        let cluster = self.cluster;
+        let mut now = vec![0; cluster.resources.len()];
+        for kept in kept {
+            add(&mut now, &cluster.task(kept.task).demand, kept.instances);
+        }
+        let mut moving: BTreeMap<TaskIdx, (i64, i64)> = BTreeMap::new();
+        for released in released {
+            if cluster.framework_of(released.task) == framework {
+                moving.entry(released.task).or_default().0 += released.instances;
+            }
+        }
+        for added in added {
+            moving.entry(added.task).or_default().1 += added.instances;
+        }
+        for (task, (released, added)) in moving {
+            add(&mut now, &cluster.task(task).demand, released.max(added));
+        }
+        for role in self.above(framework) {
+            let before = &self.used[framework.at()];
+            for ((usage, now), before) in self.usage[role].iter_mut().zip(&now).zip(before) {
+                *usage += now - before;
+            }
+        }
+        self.used[framework.at()] = now;
+    }
+
+    /// After a framework placed something: what is still missing to the guarantees above it is held, out of what is free.
+    pub(super) fn settle(&mut self, framework: FrameworkIdx, free: &[Quantities]) {
+        if self.holds.is_empty() {
+            return;
+        }
+        let above = self.above(framework);
+        // Upward: what is held below a role counts for it.
+        for role in above {
+            let Ok(at) = self.holds.binary_search_by_key(&role, |hold| hold.role) else {
+                continue;
+            };
+            self.settle_one(at, free);
+        }
+    }
+
+    fn settle_one(&mut self, at: usize, free: &[Quantities]) {
+        let n_resources = self.cluster.resources.len();
+        let hold = &self.holds[at];
+        let below = self.holds.iter().filter(|other| {
+            other.role != hold.role && self.tree.upward(other.role).any(|role| role == hold.role)
+        });
+        let mut open: Vec<i128> = (hold.amounts.iter().zip(&self.usage[hold.role]))
+            .map(|(amount, used)| amount - used)
+            .collect();
+        for amounts in below.flat_map(|other| other.reserved.values()) {
+            for (open, &amount) in open.iter_mut().zip(&amounts.0) {
+                *open -= i128::from(amount);
+            }
+        }
+        let narrow = |open: i128| i64::try_from(open.max(0)).unwrap_or(i64::MAX);
+        let mut open = Quantities(open.into_iter().map(narrow).collect());
+        let zero = Quantities::zero(n_resources);
+        let mut before = std::mem::take(&mut self.holds[at].reserved);
+        for (agent, amounts) in &before {
+            if let Some(sum) = self.held.get_mut(agent) {
+                sum.subtract(amounts, 1);
+            }
+        }
+        let room = |agent: AgentIdx| {
+            let others = self.held.get(&agent).unwrap_or(&zero);
+            let amounts = free[agent.at()].0.iter().zip(&others.0);
+            amounts.map(|(free, held)| (free - held).max(0)).collect()
+        };
+        // Where it was held, as far as it is still free; then wherever it may be.
+        let mut reserved: BTreeMap<AgentIdx, Quantities> = BTreeMap::new();
+        for (&agent, was) in &mut before {
+            for (was, room) in was.0.iter_mut().zip::<Vec<i64>>(room(agent)) {
+                *was = (*was).min(room);
+            }
+            crate::broker::guarantees::take(&mut open, was, agent, &mut reserved);
+        }
+        if !open.is_zero() {
+            for &agent in &*Arc::clone(&self.holds[at].agents) {
+                if open.is_zero() {
+                    break;
+                }
+                let mut left = Quantities(room(agent));
+                if let Some(own) = reserved.get(&agent) {
+                    left.subtract(own, 1);
+                }
+                crate::broker::guarantees::take(&mut open, &mut left, agent, &mut reserved);
+            }
+        }
+        for (&agent, amounts) in &reserved {
+            let sum = self.held.entry(agent);
+            sum.or_insert_with(|| Quantities::zero(n_resources)).add(amounts, 1);
+        }
+        self.holds[at].reserved = reserved;
+    }
+
+    /// Takes what is held for others out of an offer to a framework.
+    pub(super) fn withhold(&self, framework: FrameworkIdx, offer: &mut Offer) {
+        let Some(all) = self.held.get(&offer.agent) else {
+            return;
+        };
+        let mut held = all.clone();
+        for role in self.above(framework) {
+            if let Ok(at) = self.holds.binary_search_by_key(&role, |hold| hold.role)
+                && let Some(own) = self.holds[at].reserved.get(&offer.agent)
+            {
+                held.subtract(own, 1);
+            }
+        }
+        self.take_out(&held, offer);
+    }
+
+    /// Takes everything that is held out of an offer.
+    pub(super) fn withhold_all(&self, offer: &mut Offer) {
+        if let Some(held) = self.held.get(&offer.agent) {
+            self.take_out(held, offer);
+        }
+    }
+
+    fn take_out(&self, held: &Quantities, offer: &mut Offer) {
+        if held.is_zero() {
+            return;
+        }
+        for (amount, held) in offer.resources.0.iter_mut().zip(&held.0) {
+            *amount = (*amount - held).max(0);
+        }
+        let kinds = self.cluster.agent(offer.agent).devices.iter();
+        for (kind, free) in kinds.zip(&mut offer.devices) {
+            let Some(total) = self.cluster.device_total(kind.kind) else {
+                continue;
+            };
+            // Devices that are in part taken already are held first: whole ones are worth more to whoever may use them.
+            let mut order: Vec<usize> = (0..free.len()).collect();
+            order.sort_by_key(|&at| (free[at], at));
+            let mut left = held.0[total];
+            for at in order {
+                let part = left.min(free[at]);
+                free[at] -= part;
+                left -= part;
+            }
+        }
+        self.cluster.total_devices(offer);
+    }
+
+    /// Whether an instance fits into what is free on an agent beside what is held for others.
+    pub(super) fn leaves_room(
+        &self,
+        framework: FrameworkIdx,
+        demand: &Quantities,
+        agent: AgentIdx,
+        free: &Quantities,
+    ) -> bool {
+        if !self.held.contains_key(&agent) {
+            return true;
+        }
+        let mut offer = Offer {
+            agent,
+            resources: free.clone(),
+            devices: Vec::new(),
+        };
+        self.withhold(framework, &mut offer);
+        demand.fits_in(&offer.resources)
+    }
+
+    /// Whether one more instance keeps every limit above its framework.
+    pub(super) fn lets_in(&self, task: TaskIdx) -> bool {
+        let demand = &self.cluster.task(task).demand.0;
+        self.above(self.cluster.framework_of(task)).iter().all(|&role| {
+            let limits = self.limits[role].iter().zip(&self.usage[role]).zip(demand);
+            limits.into_iter().all(|((limit, used), &need)| {
+                need == 0 || limit.is_none_or(|limit| used + i128::from(need) <= limit)
+            })
+        })
+    }
+
+    /// The first limit that keeps a task out: role and resource, with the limit and what is used.
+    pub(super) fn obstacle(&self, task: TaskIdx) -> Option<(usize, usize, i128, i128)> {
+        let demand = &self.cluster.task(task).demand.0;
+        let above = self.above(self.cluster.framework_of(task));
+        above.into_iter().find_map(|role| {
+            let mut limits = self.limits[role].iter().enumerate();
+            limits.find_map(|(resource, limit)| {
+                let (limit, used) = ((*limit)?, self.usage[role][resource]);
+                let need = i128::from(demand[resource]);
+                (need > 0 && used + need > limit).then_some((role, resource, limit, used))
+            })
+        })
+    }
+
+    /// Counts one instance more, or less, of a task.
+    pub(super) fn change(&mut self, task: TaskIdx, instances: i64) {
+        let framework = self.cluster.framework_of(task);
+        let demand = &self.cluster.task(task).demand;
+        add(&mut self.used[framework.at()], demand, instances);
+        for role in self.above(framework) {
+            add(&mut self.usage[role], demand, instances);
+        }
+    }
+
+    /// Whether anything is held for roles that a framework is not below, on some agent.
+    pub(super) fn holds_anything(&self) -> bool {
+        !self.holds.is_empty()
+    }
+}
+
+fn add(sums: &mut [i128], demand: &Quantities, instances: i64) {
+    for (sum, &need) in sums.iter_mut().zip(&demand.0) {
+        *sum += i128::from(need) * i128::from(instances);
+    }
+}

@@ -1,0 +1,432 @@
+//! The market of a plan as linear programs, read from the snapshot and the certificate alone.
+
+use std::collections::BTreeMap;
+
+use apportion_cluster::plan::{FairnessCertificate, GuaranteeResult, PlanFile, RowDual, Share};
+use apportion_cluster::{Agent, Cluster, Fairness, FrameworkIdx, Task};
+use apportion_models::{ColumnKind, Limits, Milp, Sense, default_solver};
+
+/// Relative: what two solvers may differ by.
+const SLACK: f64 = 1e-5;
+
+/// Terms of rows, by agent or role and by resource.
+type Terms = BTreeMap<(usize, usize), Vec<(usize, f64)>>;
+
+/// How many bounds of each kind were looked at.
+#[derive(Debug, Default)]
+pub struct Counts {
+    pub efficiency: u64,
+    pub sharing: u64,
+    pub envy: u64,
+    pub core: u64,
+    pub floors: u64,
+}
+
+/// A framework with a share.
+struct Player<'a> {
+    id: &'a str,
+    framework: usize,
+    share: &'a Share,
+}
+
+pub struct Market<'a> {
+    cluster: &'a Cluster,
+    plan: &'a PlanFile,
+    certificate: &'a FairnessCertificate,
+    players: Vec<Player<'a>>,
+}
+
+/// A part of the cluster for some players: amounts by agent and resource, and the parts of limits and of agents that may
+/// hold large tasks.
+struct Part {
+    players: Vec<usize>,
+    amounts: Vec<Vec<f64>>,
+    /// The part of rows that several own, by the owners' weight.
+    of_rows: f64,
+}
+
+impl<'a> Market<'a> {
+    pub fn of(cluster: &'a Cluster, plan: &'a PlanFile) -> Self {
+        let players = plan.frameworks.iter().filter_map(|result| {
+            let share = result.share.as_ref()?;
+            let framework = cluster.frameworks.iter().position(|it| it.id == result.id)?;
+            Some(Player {
+                id: &result.id,
+                framework,
+                share,
+            })
+        });
+        Self {
+            cluster,
+            plan,
+            certificate: plan.fairness.as_ref().unwrap(),
+            players: players.collect(),
+        }
+    }
+
+    fn tasks(&self, player: usize) -> Vec<&'a Task> {
+        let framework = FrameworkIdx::of(self.players[player].framework);
+        let tasks = self.cluster.task_indices();
+        let own = tasks.filter(|&task| self.cluster.framework_of(task) == framework);
+        own.map(|task| self.cluster.task(task)).collect()
+    }
+
+    fn path(&self, player: usize) -> &str {
+        let role = self.cluster.frameworks[self.players[player].framework].role;
+        &self.cluster.roles[role.at()].path
+    }
+
+    fn below(&self, player: usize, role: &str) -> bool {
+        let path = self.path(player);
+        path == role || path.starts_with(&format!("{role}/"))
+    }
+
+    fn whole(&self, part: f64) -> Part {
+        let agents = self.cluster.agents.iter();
+        let amounts = agents.map(|it| it.capacity.0.iter().map(|&it| part * it as f64).collect());
+        Part {
+            players: (0..self.players.len()).collect(),
+            amounts: amounts.collect(),
+            of_rows: 1.0,
+        }
+    }
+
+    /// Whether the task's rules and size let it on an agent.
+    fn fits(&self, player: usize, task: &Task, agent: &Agent) -> bool {
+        let allowed = task.attributes.iter().all(|rule| {
+            let value = agent.attributes.get(&rule.key);
+            value.is_some_and(|value| rule.any_of.contains(value))
+        });
+        allowed && task.demand.copies_in(&agent.capacity) > 0 && !self.shut_by_limit(player, task)
+    }
+
+    /// The feasible set: columns by player, task and agent; each has the player and the value. `gain` weighs players. With
+    /// `held`, what roles are promised is used by them or kept free.
+    fn program(
+        &self,
+        part: &Part,
+        gain: &BTreeMap<usize, f64>,
+        held: bool,
+    ) -> (Milp, Vec<(usize, usize, f64)>) {
+        let cluster = self.cluster;
+        let mut model = Milp::new("fairness", Sense::Maximize);
+        let mut columns = Vec::new();
+        let mut capacity: Terms = BTreeMap::new();
+        let mut large: Terms = BTreeMap::new();
+        let mut limits: Terms = BTreeMap::new();
+        let mut usage: Terms = BTreeMap::new();
+        for &player in &part.players {
+            for task in self.tasks(player) {
+                let mut all = Vec::new();
+                for (agent, it) in cluster.agents.iter().enumerate() {
+                    if !self.fits(player, task, it) {
+                        continue;
+                    }
+                    let copies = task.demand.copies_in(&it.capacity);
+                    // Where only one instance fits, not more than one; else as much as there is room for.
+                    let most = if copies == 1 { 1.0 } else { task.instances as f64 };
+                    let cost = gain.get(&player).copied().unwrap_or(0.0) * task.value as f64;
+                    let column = model.add_column("x", 0.0, most, ColumnKind::Continuous, cost);
+                    columns.push((column, player, task.value as f64));
+                    all.push((column, 1.0));
+                    for (resource, &need) in task.demand.0.iter().enumerate().filter(|it| *it.1 > 0) {
+                        let entry = (column, need as f64);
+                        capacity.entry((agent, resource)).or_default().push(entry);
+                        if 2 * need > it.capacity.0[resource] {
+                            large.entry((agent, resource)).or_default().push((column, 1.0));
+                        }
+                        for (role, limited) in cluster.roles.iter().enumerate() {
+                            if self.below(player, &limited.path) {
+                                usage.entry((role, resource)).or_default().push(entry);
+                            }
+                            if limited.limit[resource].is_some() && self.below(player, &limited.path) {
+                                limits.entry((role, resource)).or_default().push(entry);
+                            }
+                        }
+                    }
+                }
+                model.add_row("demand", 0.0, task.instances as f64, all);
+            }
+        }
+        if held {
+            self.hold(&mut model, &mut capacity, &mut usage);
+        }
+        for ((agent, resource), terms) in capacity {
+            model.add_row("capacity", 0.0, part.amounts[agent][resource], terms);
+        }
+        for (_, terms) in large {
+            model.add_row("large", 0.0, part.of_rows, terms);
+        }
+        for ((role, resource), terms) in limits {
+            let limit = cluster.roles[role].limit[resource].unwrap() as f64;
+            let owners = (0..self.players.len()).filter(|&player| {
+                self.below(player, &cluster.roles[role].path)
+                    && self.tasks(player).iter().any(|task| task.demand.0[resource] > 0)
+            });
+            let weight = |player: usize| self.players[player].share.weight;
+            let all: f64 = owners.clone().map(weight).sum();
+            let mine: f64 = owners.filter(|player| part.players.contains(player)).map(weight).sum();
+            let part = if part.of_rows == 1.0 { 1.0 } else { mine / all };
+            model.add_row("limit", 0.0, limit * part, terms);
+        }
+        (model, columns)
+    }
+
+    fn shut_by_limit(&self, player: usize, task: &Task) -> bool {
+        self.cluster.roles.iter().any(|role| {
+            let mut limits = role.limit.iter().zip(&task.demand.0);
+            self.below(player, &role.path)
+                && limits.any(|(limit, &need)| need > 0 && limit.is_some_and(|limit| limit < need))
+        })
+    }
+
+    fn best(model: &Milp) -> f64 {
+        let outcome = default_solver().solve(model, &Limits::default()).unwrap();
+        outcome.objective.unwrap_or_else(|| panic!("{outcome:?}"))
+    }
+
+    /// No allocation, with everybody above its floor, has a weighted average relative gain above epsilon.
+    pub fn efficiency(&self, counts: &mut Counts) {
+        let floors = self.certificate.rule != "drf";
+        let integer = |player: &Player<'_>| player.share.utility;
+        let fractional = |player: &Player<'_>| player.share.deserved;
+        if let Some(epsilon) = self.certificate.epsilon {
+            self.gain("epsilon", epsilon, floors, integer);
+            counts.efficiency += 1;
+        }
+        if !self.players.is_empty() {
+            self.gain("epsilon_fractional", self.certificate.epsilon_fractional, floors, fractional);
+            counts.efficiency += 1;
+        }
+    }
+
+    fn gain(&self, name: &str, epsilon: f64, floors: bool, utility: impl Fn(&Player<'_>) -> f64) {
+        let gain = self.players.iter().enumerate();
+        let gain: BTreeMap<usize, f64> = gain
+            .map(|(at, player)| (at, player.share.weight / utility(player)))
+            .collect();
+        let (mut model, columns) = self.program(&self.whole(1.0), &gain, true);
+        for (at, player) in self.players.iter().enumerate().filter(|_| floors) {
+            let own = columns.iter().filter(|(_, of, _)| *of == at);
+            let terms: Vec<(usize, f64)> = own.map(|&(column, _, value)| (column, value)).collect();
+            let floor = player.share.floor * (1.0 - 1e-7);
+            model.add_row("floor", floor, f64::INFINITY, terms);
+        }
+        let best = Self::best(&model);
+        assert!(
+            best <= (1.0 + epsilon) * (1.0 + SLACK),
+            "{name} {epsilon}: a gain of {best}\n{}",
+            self.text()
+        );
+        // What proves less than nothing would be no proof.
+        let own = utility(&self.players[0]);
+        assert!(own > 0.0 && epsilon > -SLACK, "{name} {epsilon}");
+    }
+
+    /// What is held takes room where something of the role fits, or anywhere if it has nothing; it counts for the role and
+    /// those above it.
+    fn hold(&self, model: &mut Milp, capacity: &mut Terms, usage: &mut Terms) {
+        let cluster = self.cluster;
+        let role_of = |path: &str| cluster.roles.iter().position(|role| role.path == path);
+        let entries = self.plan.guarantees.iter().filter(|entry| entry.idle == "hold");
+        let entries: Vec<(usize, &GuaranteeResult)> =
+            entries.map(|entry| (role_of(&entry.role).unwrap(), entry)).collect();
+        for (_, entry) in &entries {
+            let tasks = (0..cluster.frameworks.len()).flat_map(|framework| {
+                let own = &cluster.roles[cluster.frameworks[framework].role.at()].path;
+                let below = *own == entry.role || own.starts_with(&format!("{}/", entry.role));
+                let tasks = cluster.task_indices().filter(move |&task| {
+                    below && cluster.framework_of(task).at() == framework
+                });
+                tasks.map(|task| cluster.task(task)).collect::<Vec<_>>()
+            });
+            let tasks: Vec<&Task> = tasks.collect();
+            for name in entry.amounts.keys() {
+                let resource = cluster.resources.iter().position(|it| it == name).unwrap();
+                for (agent, it) in cluster.agents.iter().enumerate() {
+                    let usable = tasks.is_empty()
+                        || tasks.iter().any(|task| {
+                            task.demand.fits_in(&it.capacity)
+                                && task.attributes.iter().all(|rule| {
+                                    let value = it.attributes.get(&rule.key);
+                                    value.is_some_and(|value| rule.any_of.contains(value))
+                                })
+                        });
+                    if !usable {
+                        continue;
+                    }
+                    let free = f64::INFINITY;
+                    let column = model.add_column("held", 0.0, free, ColumnKind::Continuous, 0.0);
+                    capacity.entry((agent, resource)).or_default().push((column, 1.0));
+                    for (role, other) in cluster.roles.iter().enumerate() {
+                        let above = entry.role == other.path
+                            || entry.role.starts_with(&format!("{}/", other.path));
+                        if above {
+                            usage.entry((role, resource)).or_default().push((column, 1.0));
+                        }
+                    }
+                }
+            }
+        }
+        for (role, entry) in entries {
+            for (name, &amount) in &entry.amounts {
+                let resource = cluster.resources.iter().position(|it| it == name).unwrap();
+                let terms = usage.get(&(role, resource)).cloned().unwrap_or_default();
+                model.add_row("guarantee", amount as f64 * (1.0 - 1e-9), f64::INFINITY, terms);
+            }
+        }
+    }
+
+    fn money(&self) -> f64 {
+        let prices = self.certificate.prices.iter();
+        prices
+            .map(|it| {
+                let resource = self.cluster.resources.iter().position(|name| *name == it.resource);
+                let class = self.certificate.classes.iter().find(|class| class.name == it.class);
+                let agents = &class.unwrap().agents;
+                let amounts = self.cluster.agents.iter().filter(|agent| agents.contains(&agent.id));
+                let total: i64 = amounts.map(|agent| agent.capacity.0[resource.unwrap()]).sum();
+                it.price * total as f64
+            })
+            .sum()
+    }
+
+    /// `si_p <= u_p (B + rent_p)`.
+    pub fn sharing_incentive(&self, counts: &mut Counts) {
+        if self.certificate.epsilon.is_none() {
+            return;
+        }
+        let money = self.money();
+        for (at, player) in self.players.iter().enumerate() {
+            let mut part = self.whole(player.share.weight);
+            part.players = vec![at];
+            part.of_rows = player.share.weight;
+            let (model, _) = self.program(&part, &BTreeMap::from([(at, 1.0)]), false);
+            let alone = Self::best(&model);
+            let bound = player.share.utility * (money + player.share.rent);
+            assert!(
+                alone <= bound * (1.0 + SLACK) + SLACK,
+                "sharing incentive of {}: {alone} > {bound}\n{}",
+                player.id,
+                self.text()
+            );
+            counts.sharing += 1;
+        }
+    }
+
+    /// The value of another's bundle, scaled to the weights, is within the published bound.
+    pub fn envy(&self, counts: &mut Counts) {
+        if self.certificate.epsilon.is_none() {
+            return;
+        }
+        for entry in &self.certificate.envy {
+            let position = |id: &str| self.players.iter().position(|it| it.id == id).unwrap();
+            let (p, q) = (position(&entry.framework), position(&entry.other));
+            let ratio = self.players[p].share.weight / self.players[q].share.weight;
+            let mut amounts = vec![vec![0.0; self.cluster.resources.len()]; self.cluster.agents.len()];
+            for placed in &self.plan.placements {
+                let tasks = self.tasks(q).into_iter();
+                let mut of = tasks.filter(|task| {
+                    self.cluster.job(task.job).id == placed.job && task.id == placed.task
+                });
+                let Some(task) = of.next() else { continue };
+                let agents = &self.cluster.agents;
+                let agent = agents.iter().position(|it| it.id == placed.agent).unwrap();
+                for (amount, &need) in amounts[agent].iter_mut().zip(&task.demand.0) {
+                    *amount += ratio * need as f64 * placed.instances as f64;
+                }
+            }
+            let part = Part {
+                players: vec![p],
+                amounts,
+                of_rows: self.players[p].share.weight,
+            };
+            let (model, _) = self.program(&part, &BTreeMap::from([(p, 1.0)]), false);
+            let worth = Self::best(&model);
+            assert!(
+                worth <= entry.bound * (1.0 + SLACK) + SLACK,
+                "envy of {} for {}: {worth} > {}\n{}",
+                entry.framework,
+                entry.other,
+                entry.bound,
+                self.text()
+            );
+            counts.envy += 1;
+        }
+    }
+
+    /// For each coalition, what all of it could gain with its part of the cluster.
+    pub fn core(&self, counts: &mut Counts) {
+        if self.certificate.epsilon.is_none() || self.players.is_empty() {
+            return;
+        }
+        let money = self.money();
+        for set in 1..1_usize << self.players.len() {
+            let coalition: Vec<usize> =
+                (0..self.players.len()).filter(|at| set >> at & 1 == 1).collect();
+            let weight: f64 = coalition.iter().map(|&at| self.players[at].share.weight).sum();
+            let mut part = self.whole(weight);
+            part.players.clone_from(&coalition);
+            part.of_rows = if coalition.len() == self.players.len() { 1.0 } else { weight };
+            let (mut model, columns) = self.program(&part, &BTreeMap::new(), false);
+            let t = model.add_column("t", 0.0, f64::INFINITY, ColumnKind::Continuous, 1.0);
+            for &at in &coalition {
+                let own = columns.iter().filter(|(_, of, _)| *of == at);
+                let mut terms: Vec<(usize, f64)> =
+                    own.map(|&(column, _, value)| (column, value)).collect();
+                terms.push((t, -self.players[at].share.utility));
+                model.add_row("gain", 0.0, f64::INFINITY, terms);
+            }
+            let best = Self::best(&model);
+            let rents = coalition.iter().map(|&at| {
+                let share = self.players[at].share;
+                share.weight * share.rent
+            });
+            let bound = money + rents.sum::<f64>() / weight;
+            assert!(
+                best <= bound * (1.0 + SLACK) + SLACK,
+                "core, coalition {coalition:?}: {best} > {bound}\n{}",
+                self.text()
+            );
+            counts.core += 1;
+        }
+    }
+
+    /// Fractional shares are above the floors; where nothing is guaranteed, floors are at least what each could place in its
+    /// fraction of the cluster.
+    pub fn floors(&self, rule: Fairness, counts: &mut Counts) {
+        let promised = self.cluster.roles.iter().any(|role| !role.guarantee.is_zero());
+        for (at, player) in self.players.iter().enumerate() {
+            let share = player.share;
+            if rule != Fairness::Drf {
+                assert!(share.deserved >= share.floor * (1.0 - SLACK), "{}: {share:?}", player.id);
+            }
+            if !promised {
+                let mut part = self.whole(share.weight);
+                part.players = vec![at];
+                part.of_rows = share.weight;
+                let (model, _) = self.program(&part, &BTreeMap::from([(at, 1.0)]), false);
+                let alone = Self::best(&model);
+                // Classes are relaxations of their agents: the floor may be more, not less.
+                assert!(
+                    share.floor >= alone * (1.0 - SLACK) - SLACK,
+                    "{}: alone {alone}, floor {}\n{}",
+                    player.id,
+                    share.floor,
+                    self.text()
+                );
+            }
+            counts.floors += 1;
+        }
+    }
+
+    fn text(&self) -> String {
+        let duals: Vec<&RowDual> = self.certificate.duals.iter().collect();
+        format!(
+            "{}\n{duals:?}\n{:?}\n{}",
+            serde_json::to_string(&self.plan.frameworks).unwrap(),
+            self.certificate.prices,
+            serde_json::to_string(&self.cluster).unwrap()
+        )
+    }
+}
