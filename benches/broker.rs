@@ -57,12 +57,16 @@ fn cluster(n_agents: u64, n_frameworks: u64, quota: bool) -> Cluster {
             role["guarantee"] = json!({"cpu_milli": part / 8, "memory_mib": part / 16});
         }
         roles.push(role);
-        frameworks.push(json!({"id": format!("f{p:05}"), "policy": "service", "role": format!("r{p:05}")}));
+        frameworks.push(
+            json!({"id": format!("f{p:05}"), "policy": "service", "role": format!("r{p:05}")}),
+        );
         let instances = 1 + part * (1 + random.below(20)) / 10 / cpu;
         let resources = json!({"cpu_milli": cpu, "memory_mib": 256 * (1 + random.below(30)),
                                "disk_mib": 100 * random.below(200), "network_mib_s": random.below(20)});
         let task = json!({"id": "t", "instances": instances, "resources": resources});
-        jobs.push(json!({"id": format!("j{p:05}"), "framework": format!("f{p:05}"), "tasks": [task]}));
+        jobs.push(
+            json!({"id": format!("j{p:05}"), "framework": format!("f{p:05}"), "tasks": [task]}),
+        );
     }
     let file = json!({"version": "apportion/v1", "agents": agents, "roles": roles, "frameworks": frameworks, "jobs": jobs});
     snapshot::read(file.to_string().as_bytes()).expect("the cluster is valid")

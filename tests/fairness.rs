@@ -72,7 +72,8 @@ fn random_snapshot(random: &mut Random, plain: bool) -> Value {
             role["limit"] = json!({"cpu_milli": 4000 + 1000 * random.below(6)});
         }
         if !plain && path != "y" && random.below(4) == 0 {
-            role["guarantee"] = json!({"cpu_milli": 500 * random.below(4), "memory_mib": 512 * random.below(4)});
+            role["guarantee"] =
+                json!({"cpu_milli": 500 * random.below(4), "memory_mib": 512 * random.below(4)});
             if random.below(3) == 0 {
                 role["idle_guarantee"] = json!("lend");
             }
@@ -84,7 +85,9 @@ fn random_snapshot(random: &mut Random, plain: bool) -> Value {
     for p in 0..1 + random.below(4) {
         let id = format!("f{p}");
         let role = paths[random.below(4) as usize];
-        frameworks.push(json!({"id": id, "policy": "service", "role": role, "weight": 1 + random.below(2)}));
+        frameworks.push(
+            json!({"id": id, "policy": "service", "role": role, "weight": 1 + random.below(2)}),
+        );
         for k in 0..1 + random.below(3) {
             let resources = json!({"cpu_milli": 250 * (1 + random.below(10)), "memory_mib": 512 * random.below(5)});
             let mut task = json!({"id": "t", "instances": 1 + random.below(12), "value": 1 + random.below(3),
@@ -123,8 +126,14 @@ fn every_bound_of_a_random_plan_holds() {
     }
     println!("{counts:?}");
     assert!(counts.efficiency >= n_instances() / 2, "{counts:?}");
-    assert!(counts.sharing > n_instances() && counts.core > n_instances(), "{counts:?}");
-    assert!(counts.envy > n_instances() && counts.floors > n_instances(), "{counts:?}");
+    assert!(
+        counts.sharing > n_instances() && counts.core > n_instances(),
+        "{counts:?}"
+    );
+    assert!(
+        counts.envy > n_instances() && counts.floors > n_instances(),
+        "{counts:?}"
+    );
 }
 
 /// `drf`, total (100, 100): shares over weights are .05, .03, .04, .02.
@@ -162,9 +171,7 @@ fn the_sorter_orders_by_dominant_share_over_weight() {
 /// Three GPUs and two queues with one job of two GPUs each: they take turns, plan after plan.
 #[test]
 fn who_lost_a_rounding_is_first_next_time() {
-    let job = |id: &str| {
-        json!({"id": id, "framework": id, "tasks": [{"id": "t", "instances": 1, "resources": {"gpu_milli": 2000}}]})
-    };
+    let job = |id: &str| json!({"id": id, "framework": id, "tasks": [{"id": "t", "instances": 1, "resources": {"gpu_milli": 2000}}]});
     let cluster = cluster(&json!({"version": "apportion/v1",
         "agents": [{"id": "one", "resources": {"gpu_milli": 3000}}],
         "frameworks": [{"id": "f", "policy": "service"}, {"id": "g", "policy": "service"}],
@@ -172,17 +179,17 @@ fn who_lost_a_rounding_is_first_next_time() {
     let mut served = String::new();
     let mut credit = std::collections::BTreeMap::new();
     for _ in 0..6 {
-        let options = Options {
-            credit,
-            ..quiet()
-        };
+        let options = Options { credit, ..quiet() };
         let plan = planned(&cluster, &options);
         assert_eq!(plan.placements.len(), 1);
         served.push_str(&plan.placements[0].job);
         credit = engine::credit(&plan);
     }
     assert_eq!(served.matches('f').count(), 3, "{served}");
-    assert!(!served.contains("fff") && !served.contains("ggg"), "{served}");
+    assert!(
+        !served.contains("fff") && !served.contains("ggg"),
+        "{served}"
+    );
 }
 
 /// A random churn of arrivals around the tree of 100 cpu and 100 gpu: whenever all want all, the shares are 50, 50, 100.
@@ -194,7 +201,11 @@ fn churn_settles_where_it_should() {
             let instances = 100 + random.below(200);
             json!({"id": id, "framework": id, "tasks": [{"id": "t", "instances": instances, "resources": {resource: 1000}}]})
         };
-        let jobs = [job("n1", "cpu_milli"), job("a", "cpu_milli"), job("b", "gpu_milli")];
+        let jobs = [
+            job("n1", "cpu_milli"),
+            job("a", "cpu_milli"),
+            job("b", "gpu_milli"),
+        ];
         let cluster = cluster(&json!({"version": "apportion/v1",
             "agents": [{"id": "one", "resources": {"cpu_milli": 100_000, "gpu_milli": 100_000}}],
             "frameworks": [{"id": "n1", "policy": "service", "role": "n1"}, {"id": "a", "policy": "service", "role": "n2/a"},
@@ -217,7 +228,13 @@ fn the_rule_of_the_options_wins() {
         "jobs": [{"id": "j", "framework": "f", "tasks": [{"id": "t", "instances": 5, "resources": {"cpu_milli": 100}}]}]});
     let cluster = cluster(&file);
     let rule = |fairness| {
-        let plan = planned(&cluster, &Options { fairness, ..quiet() });
+        let plan = planned(
+            &cluster,
+            &Options {
+                fairness,
+                ..quiet()
+            },
+        );
         assert_eq!(plan.fairness.unwrap().rule, plan.options.fairness);
         plan.options.fairness
     };

@@ -90,12 +90,17 @@ fn own_parts(market: &Market, cluster: &Cluster) -> Vec<Option<Vec<f64>>> {
         let mut sum: Option<Vec<f64>> = None;
         for part in children.filter_map(|&child| parts[child].as_ref()) {
             let sum = sum.get_or_insert_with(|| vec![0.0; n_rows]);
-            sum.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
+            sum.iter_mut()
+                .zip(part)
+                .for_each(|(sum, part)| *sum += part);
         }
         if let Some(&at) = of_role.get(&role) {
             let guarantee = &market.guarantees[at];
             let sum = sum.get_or_insert_with(|| vec![0.0; n_rows]);
-            let mut own = usage.get(&role).cloned().unwrap_or_else(|| vec![0.0; n_rows]);
+            let mut own = usage
+                .get(&role)
+                .cloned()
+                .unwrap_or_else(|| vec![0.0; n_rows]);
             for (&agent, held) in &guarantee.reserved {
                 let class = market.census.class_of(agent);
                 for (resource, amount) in needs(held) {
@@ -107,7 +112,8 @@ fn own_parts(market: &Market, cluster: &Cluster) -> Vec<Option<Vec<f64>>> {
             for (resource, &amount) in guarantee.amounts.0.iter().enumerate() {
                 let rows = || {
                     let rows = market.capacities.iter().enumerate();
-                    rows.filter(move |(_, key)| key.1 == resource).map(|(row, _)| row)
+                    rows.filter(move |(_, key)| key.1 == resource)
+                        .map(|(row, _)| row)
                 };
                 let below: f64 = rows().map(|row| sum[row]).sum();
                 let has: f64 = rows().map(|row| own[row]).sum();
@@ -163,7 +169,9 @@ impl Recursion<'_> {
         if let Some(vertex) = vertex {
             let own = market.limits.iter().enumerate();
             let own = own.filter(|(_, limit)| limit.role == vertex);
-            slice.limits.extend(own.map(|(at, limit)| (at, limit.amount)));
+            slice
+                .limits
+                .extend(own.map(|(at, limit)| (at, limit.amount)));
         }
         let active = roles.iter().filter(|&&role| !self.below[role].is_empty());
         let direct = vertex.map_or(&[][..], |vertex| &self.direct[vertex]);
@@ -172,7 +180,10 @@ impl Recursion<'_> {
             .collect();
         children.extend(direct.iter().map(|&member| {
             let framework = market.members[member].framework;
-            (Child::Member(member), self.cluster.framework(framework).weight)
+            (
+                Child::Member(member),
+                self.cluster.framework(framework).weight,
+            )
         }));
         let total: f64 = children.iter().map(|(_, weight)| weight).sum();
         // An only child has all of the slice: what is above it is solved over the same leaves.
@@ -230,9 +241,15 @@ impl Recursion<'_> {
         for (&at, &amount) in &slice.limits {
             let resource = market.limits[at].resource;
             let sure: f64 = promised.iter().map(|(_, amounts)| amounts[resource]).sum();
-            let mine = promised.iter().find(|(role, _)| matches!(child, Child::Role(it) if it == *role));
+            let mine = promised
+                .iter()
+                .find(|(role, _)| matches!(child, Child::Role(it) if it == *role));
             let mine = mine.map_or(0.0, |(_, amounts)| amounts[resource]);
-            let own = if sure > amount { mine * amount / sure } else { mine };
+            let own = if sure > amount {
+                mine * amount / sure
+            } else {
+                mine
+            };
             part.limits
                 .insert(at, own + ratio * (amount - sure).max(0.0));
         }
@@ -425,10 +442,7 @@ fn class_block(member: &Member, places: &[(usize, usize, usize)], room: &Room<'_
         let halves = halves.map(|&half| (resources.len() + at(&counted, half), 1.0));
         let limits = room.limits.iter().enumerate();
         let limits = limits.map(|(at, &(resource, _))| {
-            (
-                member.groups.len() + at,
-                group.demand.0[resource] as f64,
-            )
+            (member.groups.len() + at, group.demand.0[resource] as f64)
         });
         block.add_column(
             group.value as f64,

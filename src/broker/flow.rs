@@ -54,7 +54,12 @@ impl Transport {
                 }
                 sink_from[sink] = Some((from, at));
                 if room[sink] > 0 {
-                    self.apply(source, sink, (needs, room, moved), (&sink_from, &source_from));
+                    self.apply(
+                        source,
+                        sink,
+                        (needs, room, moved),
+                        (&sink_from, &source_from),
+                    );
                     return true;
                 }
                 for other in 0..needs.len() {

@@ -216,8 +216,8 @@ impl<'a> Phase<'a> {
         let mut missing = vec![0; parts.len()];
         for &role in &self.bottom_up {
             let below = self.tree.below(Some(role)).iter();
-            let base: i128 = below.map(|&child| has[child]).sum::<i128>()
-                + self.usage[role][resource] * WHOLE;
+            let base: i128 =
+                below.map(|&child| has[child]).sum::<i128>() + self.usage[role][resource] * WHOLE;
             let part = i128::from(self.promised[role].0[resource]) * parts[role];
             missing[role] = (part - base).max(0);
             has[role] = base + missing[role];
@@ -293,7 +293,12 @@ impl<'a> Phase<'a> {
     }
 
     /// The transport of a resource: sets of roles with equal choice to cells.
-    fn transport(&self, missing: &[i128], room: impl Fn(i64) -> i128, resource: usize) -> Transport {
+    fn transport(
+        &self,
+        missing: &[i128],
+        room: impl Fn(i64) -> i128,
+        resource: usize,
+    ) -> Transport {
         let mut needs = vec![0; self.sets.len()];
         for (role, &missing) in missing.iter().enumerate() {
             needs[self.set_of[role]] += missing;
@@ -315,8 +320,7 @@ impl<'a> Phase<'a> {
     fn lacking(&self, parts: &[i128]) -> Option<usize> {
         (0..self.cluster.resources.len()).find(|&resource| {
             let missing = self.missing(resource, parts);
-            let transport =
-                self.transport(&missing, |amount| i128::from(amount) * WHOLE, resource);
+            let transport = self.transport(&missing, |amount| i128::from(amount) * WHOLE, resource);
             let moved: i128 = transport.solve().iter().flatten().sum();
             moved < missing.iter().sum()
         })
@@ -353,7 +357,11 @@ impl<'a> Phase<'a> {
             let own: Vec<i128> = missing.iter().map(|it| it.0[resource].into()).collect();
             let transport = self.transport(&own, i128::from, resource);
             let mut moved = transport.solve();
-            let mut free: Vec<i64> = self.free.iter().map(|room| room.0[resource].max(0)).collect();
+            let mut free: Vec<i64> = self
+                .free
+                .iter()
+                .map(|room| room.0[resource].max(0))
+                .collect();
             for (role, &own) in own.iter().enumerate() {
                 let mut own = own;
                 let set = self.set_of[role];
@@ -427,5 +435,7 @@ fn cells(cluster: &Cluster, census: &Census) -> (Vec<Cell>, Vec<Vec<usize>>) {
 /// Cells that any role without a task of its own may use.
 fn open_cells(cluster: &Cluster, cells: &[Cell]) -> Vec<usize> {
     let open = |cell: &Cell| cluster.agent(cell.agents[0]).dedicated.is_none();
-    (0..cells.len()).filter(|&cell| open(&cells[cell])).collect()
+    (0..cells.len())
+        .filter(|&cell| open(&cells[cell]))
+        .collect()
 }

@@ -466,11 +466,15 @@ impl Market {
             own.retain(|&(_, coefficient)| coefficient != 0.0);
             let mut across: Vec<(usize, f64)> = Vec::new();
             for at in &self.limits_on[position] {
-                let row = limit_row.get(at).map(|&row| (row, amount(self.limits[*at].resource)));
+                let row = limit_row
+                    .get(at)
+                    .map(|&row| (row, amount(self.limits[*at].resource)));
                 across.extend(row);
             }
             for at in &self.holds_on[position] {
-                let row = hold_row.get(at).map(|&row| (row, -amount(self.holds[*at].resource)));
+                let row = hold_row
+                    .get(at)
+                    .map(|&row| (row, -amount(self.holds[*at].resource)));
                 across.extend(row);
             }
             across.retain(|&(_, coefficient)| coefficient != 0.0);
@@ -505,12 +509,7 @@ impl Market {
             let capacity = (self.capacity_row[&(class, hold.resource)], 1.0);
             let above = hold.above.iter().filter_map(|row| rows.get(row));
             let shared = std::iter::once(capacity).chain(above.map(|&row| (row, -1.0)));
-            block.add_column(
-                0.0,
-                f64::INFINITY,
-                shared,
-                own.map(|row| (row, -1.0)),
-            );
+            block.add_column(0.0, f64::INFINITY, shared, own.map(|row| (row, -1.0)));
         }
     }
 
@@ -587,10 +586,7 @@ pub(super) fn needs(demand: &Quantities) -> impl Iterator<Item = (usize, i64)> +
 }
 
 /// Why nothing of a framework can ever be placed; `None` if some job can, or runs.
-fn obstacle<'w>(
-    cluster: &Cluster,
-    wanted: impl Iterator<Item = &'w Wanted>,
-) -> Option<String> {
+fn obstacle<'w>(cluster: &Cluster, wanted: impl Iterator<Item = &'w Wanted>) -> Option<String> {
     let mut jobs: BTreeMap<usize, (f64, bool)> = BTreeMap::new();
     for it in wanted {
         let job = jobs.entry(cluster.task(it.task).job.at()).or_default();

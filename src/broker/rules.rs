@@ -128,10 +128,20 @@ fn leximin(
         let level = Level::of(problem, values, scales, &settled);
         let solution = solve_until(&level.problem, &ACCURACY, stop)
             .expect("capacities, demands, values and weights are finite");
-        let t = solution.x.last().and_then(|x| x.first()).copied().unwrap_or(0.0);
+        let t = solution
+            .x
+            .last()
+            .and_then(|x| x.first())
+            .copied()
+            .unwrap_or(0.0);
         let mut open: Vec<(f64, usize)> = (0..n_members)
             .filter(|&member| settled[member].is_none())
-            .map(|member| (solution.duals.shared[level.rows[member]] * scales[member], member))
+            .map(|member| {
+                (
+                    solution.duals.shared[level.rows[member]] * scales[member],
+                    member,
+                )
+            })
             .collect();
         open.sort_by(|left, right| right.0.total_cmp(&left.0).then(left.1.cmp(&right.1)));
         let largest = open[0].0;
@@ -153,12 +163,7 @@ struct Level {
 }
 
 impl Level {
-    fn of(
-        base: &Problem,
-        values: &[Vec<f64>],
-        scales: &[f64],
-        settled: &[Option<f64>],
-    ) -> Self {
+    fn of(base: &Problem, values: &[Vec<f64>], scales: &[f64], settled: &[Option<f64>]) -> Self {
         let mut problem = Problem::new(Objective::Linear);
         for &bound in base.shared_bounds() {
             problem.add_shared_row(bound);

@@ -95,7 +95,11 @@ pub fn shares(
             break (market, witness);
         }
         let text = "all that it could use is held for guarantees of others";
-        out.extend(shut_out.into_iter().map(|framework| (framework, text.to_owned())));
+        out.extend(
+            shut_out
+                .into_iter()
+                .map(|framework| (framework, text.to_owned())),
+        );
     };
     let floors: Vec<f64> = market
         .values(&witness)
@@ -143,8 +147,7 @@ pub fn shares(
     let mut utilities = deserved.clone();
     utilities.resize(problem.blocks().len(), 0.0);
     let required = marginal_values(&problem, &utilities);
-    let repaired =
-        repair(&problem, &required, &duals).expect("every column has a row to pay from");
+    let repaired = repair(&problem, &required, &duals).expect("every column has a row to pay from");
     let frameworks = describe(cluster, &market, &amounts, &deserved, &floors);
     Shares {
         fairness,

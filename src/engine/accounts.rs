@@ -230,7 +230,9 @@ fn limited(state: &State<'_>, task: TaskIdx) -> Option<Reason> {
     let need = cluster.task(task).demand.0[resource];
     Some(Reason {
         code: "role_limit".to_owned(),
-        text: format!("the role {role} may hold {limit} {name} and holds {used}; one instance needs {need}"),
+        text: format!(
+            "the role {role} may hold {limit} {name} and holds {used}; one instance needs {need}"
+        ),
         rule: format!("limit[{role},{name}]"),
     })
 }

@@ -114,12 +114,9 @@ pub struct Cycle {
 pub fn cycle(cluster: &Cluster, options: &Options) -> Cycle {
     let mut run = Run::new(cluster, options);
     let begun = Instant::now();
-    let shares = broker::shares(
-        cluster,
-        &run.context.bids,
-        run.context.fairness(),
-        &|| false,
-    );
+    let shares = broker::shares(cluster, &run.context.bids, run.context.fairness(), &|| {
+        false
+    });
     run.promise(&shares.guarantees);
     let share_time = begun.elapsed();
     let begun = Instant::now();
@@ -129,8 +126,7 @@ pub fn cycle(cluster: &Cluster, options: &Options) -> Cycle {
     let kept = run.state.kept.iter().flatten();
     let witness = first.iter().flat_map(|offer| &offer.witness);
     let placed: Vec<Running> = kept.chain(witness).copied().collect();
-    let (certificate, _) =
-        broker::certify(cluster, &run.context.bids, &shares, &placed, &|| false);
+    let (certificate, _) = broker::certify(cluster, &run.context.bids, &shares, &placed, &|| false);
     let allocated = shares.frameworks.iter().flat_map(|share| &share.allocation);
     Cycle {
         shares: share_time,
@@ -250,7 +246,10 @@ impl<'a> Run<'a> {
     /// Tasks one at a time, each placed at once or refused; what runs stays where it is.
     fn online(&mut self) -> Result<(), EngineError> {
         let begun = Instant::now();
-        self.promise(&broker::guarantees(self.context.cluster, &self.context.bids));
+        self.promise(&broker::guarantees(
+            self.context.cluster,
+            &self.context.bids,
+        ));
         let deadline = self.context.options.deadline;
         self.context
             .keep_reserve(reserve(Duration::ZERO, Duration::ZERO, deadline));

@@ -110,8 +110,11 @@ fn claim(
         share.clone_from(counts);
     }
     let share = &share;
-    let chosen = choice.map(|choice| choice.agents(shares, framework, free));
-    let chosen = chosen.and_then(|chosen| {
+    let chosen = choice.and_then(|choice| {
+        if let Some(sketch) = choice.by_class(state, shares, framework, share, (free, roles)) {
+            return Some(sketch);
+        }
+        let chosen = choice.agents(shares, framework, free);
         let only = Some(&chosen[..]);
         sketch(state, context, framework, share, (free, roles), only).filter(|it| it.is_whole)
     });
@@ -126,7 +129,14 @@ fn claim(
         let agents = state.cluster.agent_indices();
         let apart = agents.filter(|&agent| state.cluster.agent(agent).devices.is_empty());
         let apart: Vec<AgentIdx> = apart.collect();
-        sketch(state, context, framework, share, (free, roles), Some(&apart))
+        sketch(
+            state,
+            context,
+            framework,
+            share,
+            (free, roles),
+            Some(&apart),
+        )
     });
     let sketched = match chosen.or(apart.flatten().filter(|sketch| sketch.is_whole)) {
         Some(sketch) => sketch,
@@ -381,6 +391,18 @@ fn may_use(cluster: &Cluster, claimant: &Claimant, agent: AgentIdx) -> bool {
     }
 }
 
+/// Whether a task's only rules are on where its instances may go, one by one.
+fn is_plain(cluster: &Cluster, task: TaskIdx) -> bool {
+    let of = cluster.task(task);
+    let job = cluster.job(of.job);
+    of.limits.is_empty()
+        && of.spreads.is_empty()
+        && of.groups.is_empty()
+        && of.devices.is_empty()
+        && job.gang_min.is_none()
+        && job.min_available.is_none()
+}
+
 /// Agents to place a share on where there are too many agents and frameworks to look at all of them: of each class in the
 /// share, the next agents with room for a little more than the share has there.
 struct Choice<'a> {
@@ -388,6 +410,8 @@ struct Choice<'a> {
     classes: &'a [AgentClass],
     /// By class: agents before this are full.
     full: Vec<usize>,
+    /// By class: the agent whose turn it is.
+    turn: Vec<usize>,
 }
 
 /// Agents times frameworks beyond which offers are made from a choice of agents.
@@ -402,15 +426,99 @@ impl<'a> Choice<'a> {
             cluster,
             classes: &shares.classes,
             full: vec![0; shares.classes.len()],
+            turn: vec![0; shares.classes.len()],
         })
     }
 
-    fn agents(
+    /// The share class by class, agents in turn, for a framework whose tasks have no rules but where they may go. Whatever
+    /// resources it needs most, its neighbors on an agent are likely to need others.
+    fn by_class(
         &mut self,
+        state: &State<'_>,
         shares: &Shares,
         framework: FrameworkIdx,
-        free: &Free,
-    ) -> Vec<AgentIdx> {
+        share: &BTreeMap<TaskIdx, i64>,
+        (free, roles): (&Free, &Roles<'_>),
+    ) -> Option<Sketch> {
+        let cluster = self.cluster;
+        if !share.keys().all(|&task| is_plain(cluster, task)) {
+            return None;
+        }
+        let mut room: BTreeMap<AgentIdx, Quantities> = BTreeMap::new();
+        let mut open = share.clone();
+        let mut placed: BTreeMap<(TaskIdx, AgentIdx), i64> = BTreeMap::new();
+        let mut carried: BTreeMap<TaskIdx, f64> = BTreeMap::new();
+        let allocation = &shares.frameworks[framework.at()].allocation;
+        let first = framework.at() % allocation.len().max(1);
+        let rotated = || allocation[first..].iter().chain(&allocation[..first]);
+        // By the share; then what that left, wherever there is room.
+        for is_rest in [false, true] {
+            for &(task, class, instances) in rotated() {
+                let left = open.entry(task).or_insert(0);
+                let carried = carried.entry(task).or_insert(0.0);
+                *carried += if is_rest { *left as f64 } else { instances };
+                let mut want = (*carried as i64).min(*left);
+                *carried -= want as f64;
+                *left -= want;
+                let of = cluster.task(task);
+                let agents = &self.classes[class].agents;
+                // So many at a time that several frameworks meet on an agent.
+                let whole = agents.first().map(|&agent| &cluster.agent(agent).capacity);
+                let chunk = whole
+                    .map_or(1, |whole| of.demand.copies_in(whole) / 8)
+                    .max(1);
+                for _ in 0..agents.len() {
+                    if want == 0 {
+                        break;
+                    }
+                    let agent = agents[self.turn[class] % agents.len()];
+                    self.turn[class] += 1;
+                    let fits = of.demand.fits_in(&free.resources[agent.at()]);
+                    if !fits || cluster.refusal(of, agent).is_some() {
+                        continue;
+                    }
+                    let room = room.entry(agent).or_insert_with(|| {
+                        let mut offer = Offer {
+                            agent,
+                            resources: free.resources[agent.at()].clone(),
+                            devices: Vec::new(),
+                        };
+                        roles.withhold(framework, &mut offer);
+                        offer.resources
+                    });
+                    let count = of.demand.copies_in(room).min(want).min(chunk);
+                    if count > 0 {
+                        room.subtract(&of.demand, count);
+                        *placed.entry((task, agent)).or_insert(0) += count;
+                        want -= count;
+                    }
+                }
+                *left += want;
+            }
+        }
+        let placements = placed.into_iter();
+        let placements = placements.map(|((task, agent), instances)| Running {
+            task,
+            agent,
+            instances,
+        });
+        let is_whole = open.values().all(|&left| left == 0);
+        let pending = state.pending(framework).into_iter();
+        let unmet = pending
+            .map(|(task, count)| count - share.get(&task).copied().unwrap_or(0))
+            .any(|left| left > 0);
+        Some(Sketch {
+            witness: Proposal {
+                placements: placements.collect(),
+                devices: Vec::new(),
+            },
+            usable: None,
+            unmet: unmet || !is_whole,
+            is_whole,
+        })
+    }
+
+    fn agents(&mut self, shares: &Shares, framework: FrameworkIdx, free: &Free) -> Vec<AgentIdx> {
         let mut chosen = BTreeSet::new();
         let allocation = &shares.frameworks[framework.at()].allocation;
         // A share may lie on many classes, a part of an instance on each: what is left of one is carried to the next, and

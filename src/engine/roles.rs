@@ -50,7 +50,11 @@ impl<'a> Roles<'a> {
         let mut used = vec![vec![0; cluster.resources.len()]; cluster.frameworks.len()];
         for running in &cluster.running {
             let demand = &cluster.task(running.task).demand;
-            add(&mut used[cluster.framework_of(running.task).at()], demand, running.instances);
+            add(
+                &mut used[cluster.framework_of(running.task).at()],
+                demand,
+                running.instances,
+            );
         }
         let limited = cluster.roles.iter();
         Self {
@@ -281,7 +285,8 @@ impl<'a> Roles<'a> {
         }
         for (&agent, amounts) in &reserved {
             let sum = self.held.entry(agent);
-            sum.or_insert_with(|| Quantities::zero(n_resources)).add(amounts, 1);
+            sum.or_insert_with(|| Quantities::zero(n_resources))
+                .add(amounts, 1);
         }
         self.holds[at].reserved = reserved;
     }
@@ -357,12 +362,14 @@ impl<'a> Roles<'a> {
     /// Whether one more instance keeps every limit above its framework.
     pub(super) fn lets_in(&self, task: TaskIdx) -> bool {
         let demand = &self.cluster.task(task).demand.0;
-        self.above(self.cluster.framework_of(task)).iter().all(|&role| {
-            let limits = self.limits[role].iter().zip(&self.usage[role]).zip(demand);
-            limits.into_iter().all(|((limit, used), &need)| {
-                need == 0 || limit.is_none_or(|limit| used + i128::from(need) <= limit)
+        self.above(self.cluster.framework_of(task))
+            .iter()
+            .all(|&role| {
+                let limits = self.limits[role].iter().zip(&self.usage[role]).zip(demand);
+                limits.into_iter().all(|((limit, used), &need)| {
+                    need == 0 || limit.is_none_or(|limit| used + i128::from(need) <= limit)
+                })
             })
-        })
     }
 
     /// The first limit that keeps a task out: role and resource, with the limit and what is used.

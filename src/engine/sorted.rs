@@ -155,7 +155,9 @@ fn least_wanted_first(cluster: &Cluster, planned: &[FrameworkIdx]) -> Vec<AgentI
             .collect();
         order.sort_by_cached_key(|&agent| {
             let tasks = tasks.iter().map(|&task| cluster.task(task));
-            tasks.filter(|task| cluster.refusal(task, agent).is_none()).count()
+            tasks
+                .filter(|task| cluster.refusal(task, agent).is_none())
+                .count()
         });
     }
     order

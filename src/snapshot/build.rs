@@ -9,9 +9,9 @@ use apportion_cluster::file::{
 };
 use apportion_cluster::{
     Agent, AgentDevices, AgentIdx, AttributeRule, Cluster, DeviceIdx, DeviceNeed, DeviceUse,
-    DomainIdx, Fairness, Framework, FrameworkIdx, GroupIdx, IdleGuarantee, Job, JobIdx, Level, LevelIdx,
-    LimitRule, MinAvailable, ModelChoice, Quantities, Role, RoleIdx, Running, RunningDevices,
-    SpreadRule, Task, TaskIdx, WHOLE_DEVICE, device_resource,
+    DomainIdx, Fairness, Framework, FrameworkIdx, GroupIdx, IdleGuarantee, Job, JobIdx, Level,
+    LevelIdx, LimitRule, MinAvailable, ModelChoice, Quantities, Role, RoleIdx, Running,
+    RunningDevices, SpreadRule, Task, TaskIdx, WHOLE_DEVICE, device_resource,
 };
 
 use super::check::Words;
@@ -70,7 +70,11 @@ impl<'f> Positions<'f> {
             .iter()
             .map(|a| &a.resources)
             .chain(tasks().map(|t| &t.resources))
-            .chain(file.roles.iter().flat_map(|role| role.guarantee.iter().chain(&role.limit)));
+            .chain(
+                file.roles
+                    .iter()
+                    .flat_map(|role| role.guarantee.iter().chain(&role.limit)),
+            );
         let stated: BTreeSet<&str> = amounts
             .flat_map(BTreeMap::keys)
             .map(String::as_str)

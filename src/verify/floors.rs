@@ -158,7 +158,11 @@ fn fractions(
     for ((class, resource), used) in sums {
         let most = capacity[class][resource] as f64;
         findings.check(Rule::Floors, used <= most + slack(most), || {
-            let name = format!("{},{}", market.class_name(class), cluster.resources[resource]);
+            let name = format!(
+                "{},{}",
+                market.class_name(class),
+                cluster.resources[resource]
+            );
             let text = "the witnesses together need more than a class has".to_owned();
             (name, most, used, text)
         });

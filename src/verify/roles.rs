@@ -98,7 +98,12 @@ fn limits(state: &State<'_>, roles: &Roles, usage: &[Vec<i128>], findings: &mut 
                 let path = &state.cluster.roles[role].path;
                 let resource = &state.cluster.resources[resource];
                 let text = "the subtree holds more than its limit";
-                (format!("limit[{path},{resource}]"), limit, used, text.to_owned())
+                (
+                    format!("limit[{path},{resource}]"),
+                    limit,
+                    used,
+                    text.to_owned(),
+                )
             });
         }
     }
@@ -115,7 +120,10 @@ fn guarantees(state: &State<'_>, roles: &Roles, usage: &[Vec<i128>], findings: &
     let cluster = state.cluster;
     let mut entries: BTreeMap<usize, Entry> = BTreeMap::new();
     for entry in &state.plan.guarantees {
-        let role = cluster.roles.iter().position(|role| role.path == entry.role);
+        let role = cluster
+            .roles
+            .iter()
+            .position(|role| role.path == entry.role);
         let role = known(role, "role", &entry.role, "guarantees", findings);
         let Some(role) = role else { continue };
         let amounts = read(state, &entry.amounts, findings);
@@ -128,7 +136,13 @@ fn guarantees(state: &State<'_>, roles: &Roles, usage: &[Vec<i128>], findings: &
                 unique(held.insert(agent, amounts).is_none(), subject, findings);
             }
         }
-        stated(state, role, (entry.fraction, &entry.idle), &amounts, findings);
+        stated(
+            state,
+            role,
+            (entry.fraction, &entry.idle),
+            &amounts,
+            findings,
+        );
         let subject = || format!("guarantee of {}", entry.role);
         let new = entries.insert(role, Entry { amounts, held }).is_none();
         unique(new, subject, findings);
@@ -150,7 +164,12 @@ fn guarantees(state: &State<'_>, roles: &Roles, usage: &[Vec<i128>], findings: &
             findings.check(Rule::Guarantee, usable.contains(agent), || {
                 let text = "what is held is on an agent that nothing of the role may use";
                 let subject = cluster.roles[role].path.clone();
-                (subject, "a usable agent", state.agent_name(agent), text.to_owned())
+                (
+                    subject,
+                    "a usable agent",
+                    state.agent_name(agent),
+                    text.to_owned(),
+                )
             });
         }
     }
@@ -193,14 +212,21 @@ fn stated(
         (it.path.clone(), 1.0, fraction, text)
     });
     if fraction < 1.0 {
-        findings.claim(format!("guarantee of {}: no more than {fraction} of it can be had", it.path));
+        findings.claim(format!(
+            "guarantee of {}: no more than {fraction} of it can be had",
+            it.path
+        ));
     }
     for (resource, (&amount, &whole)) in amounts.iter().zip(&it.guarantee.0).enumerate() {
         let part = fraction.clamp(0.0, 1.0) * whole as f64;
-        let enough = amount as f64 >= part - 1.0 - 1e-6 * part || word == "lend";
-        let holds = amount <= i128::from(whole) && enough;
+        let slack = 1.0 + 1e-6 * part;
+        let enough = amount as f64 >= part - slack || word == "lend";
+        let holds = amount <= i128::from(whole) && amount as f64 <= part + slack && enough;
         findings.check(Rule::Guarantee, holds, || {
-            let name = format!("guarantee[{},{}]", it.path, state.cluster.resources[resource]);
+            let name = format!(
+                "guarantee[{},{}]",
+                it.path, state.cluster.resources[resource]
+            );
             let text = "the amount is not the stated fraction of the guarantee".to_owned();
             (name, part, amount as f64, text)
         });
@@ -284,7 +310,12 @@ fn within_agents(state: &State<'_>, entries: &BTreeMap<usize, Entry>, findings: 
             findings.check(Rule::Guarantee, held <= free, || {
                 let name = &state.cluster.resources[resource];
                 let text = "more is held than is free on the agent".to_owned();
-                (format!("{},{name}", state.agent_name(agent)), free, held, text)
+                (
+                    format!("{},{name}", state.agent_name(agent)),
+                    free,
+                    held,
+                    text,
+                )
             });
         }
     }

@@ -28,37 +28,72 @@ fn contended() -> Cluster {
 type Case = (&'static str, &'static [Rule], fn(&mut PlanFile));
 
 const CASES: &[Case] = &[
-    ("a price is lowered", &[Rule::Columns, Rule::Epsilon], |plan| {
-        let prices = &mut plan.fairness.as_mut().unwrap().prices;
-        prices.iter_mut().for_each(|it| it.price *= 0.9);
-    }),
-    ("the dual of a limit is left out", &[Rule::Columns, Rule::Epsilon, Rule::Rent], |plan| {
-        let duals = &mut plan.fairness.as_mut().unwrap().duals_fractional;
-        let before = duals.len();
-        duals.retain(|it| !it.row.starts_with("limit["));
-        assert!(duals.len() < before, "the limit binds");
-    }),
-    ("a limit is said to be lower", &[Rule::Rows, Rule::Epsilon, Rule::Rent], |plan| {
-        let duals = &mut plan.fairness.as_mut().unwrap().duals_fractional;
-        duals.iter_mut().filter(|it| it.row.starts_with("limit[")).for_each(|it| it.rhs *= 0.5);
-    }),
-    ("a limit is owned by one of two", &[Rule::Rows, Rule::Rent], |plan| {
-        let duals = &mut plan.fairness.as_mut().unwrap().duals_fractional;
-        let limit = duals.iter_mut().find(|it| it.row.starts_with("limit[")).unwrap();
-        limit.owners.truncate(1);
-    }),
-    ("a guarantee is said to be larger", &[Rule::Rows, Rule::Epsilon, Rule::Columns, Rule::UnknownName], |plan| {
-        let certificate = plan.fairness.as_mut().unwrap();
-        let row = "guarantee[idle,memory_mib]".to_owned();
-        let owners = Vec::new();
-        certificate.duals_fractional.retain(|it| it.row != row);
-        certificate.duals_fractional.push(apportion_cluster::plan::RowDual { row, owners, value: 1e-6, rhs: 9000.0 });
-    }),
+    (
+        "a price is lowered",
+        &[Rule::Columns, Rule::Epsilon],
+        |plan| {
+            let prices = &mut plan.fairness.as_mut().unwrap().prices;
+            prices.iter_mut().for_each(|it| it.price *= 0.9);
+        },
+    ),
+    (
+        "the dual of a limit is left out",
+        &[Rule::Columns, Rule::Epsilon, Rule::Rent],
+        |plan| {
+            let duals = &mut plan.fairness.as_mut().unwrap().duals_fractional;
+            let before = duals.len();
+            duals.retain(|it| !it.row.starts_with("limit["));
+            assert!(duals.len() < before, "the limit binds");
+        },
+    ),
+    (
+        "a limit is said to be lower",
+        &[Rule::Rows, Rule::Epsilon, Rule::Rent],
+        |plan| {
+            let duals = &mut plan.fairness.as_mut().unwrap().duals_fractional;
+            duals
+                .iter_mut()
+                .filter(|it| it.row.starts_with("limit["))
+                .for_each(|it| it.rhs *= 0.5);
+        },
+    ),
+    (
+        "a limit is owned by one of two",
+        &[Rule::Rows, Rule::Rent],
+        |plan| {
+            let duals = &mut plan.fairness.as_mut().unwrap().duals_fractional;
+            let limit = duals
+                .iter_mut()
+                .find(|it| it.row.starts_with("limit["))
+                .unwrap();
+            limit.owners.truncate(1);
+        },
+    ),
+    (
+        "a guarantee is said to be larger",
+        &[Rule::Rows, Rule::Epsilon, Rule::Columns, Rule::UnknownName],
+        |plan| {
+            let certificate = plan.fairness.as_mut().unwrap();
+            let row = "guarantee[idle,memory_mib]".to_owned();
+            let owners = Vec::new();
+            certificate.duals_fractional.retain(|it| it.row != row);
+            certificate
+                .duals_fractional
+                .push(apportion_cluster::plan::RowDual {
+                    row,
+                    owners,
+                    value: 1e-6,
+                    rhs: 9000.0,
+                });
+        },
+    ),
     ("epsilon is smaller", &[Rule::Epsilon], |plan| {
         let certificate = plan.fairness.as_mut().unwrap();
         certificate.epsilon_fractional -= 0.01;
     }),
-    ("a rent is larger", &[Rule::Rent, Rule::Envy], |plan| plan.frameworks[1].share.as_mut().unwrap().rent += 0.5),
+    ("a rent is larger", &[Rule::Rent, Rule::Envy], |plan| {
+        plan.frameworks[1].share.as_mut().unwrap().rent += 0.5
+    }),
     ("a floor is higher", &[Rule::Floors, Rule::Share], |plan| {
         let share = plan.frameworks[2].share.as_mut().unwrap();
         share.floor *= 1.5;
@@ -72,8 +107,12 @@ const CASES: &[Case] = &[
         let witness = &mut plan.fairness.as_mut().unwrap().floor_witness;
         witness.iter_mut().for_each(|it| it.instances *= 1.5);
     }),
-    ("what is held is given away", &[Rule::Guarantee], |plan| plan.guarantees[0].held.clear()),
-    ("a guarantee is forgotten", &[Rule::Guarantee], |plan| plan.guarantees.clear()),
+    ("what is held is given away", &[Rule::Guarantee], |plan| {
+        plan.guarantees[0].held.clear()
+    }),
+    ("a guarantee is forgotten", &[Rule::Guarantee], |plan| {
+        plan.guarantees.clear()
+    }),
     ("a guarantee is cut", &[Rule::Guarantee], |plan| {
         plan.guarantees[0].fraction = 0.5;
     }),
@@ -101,8 +140,19 @@ fn certificates_are_rejected_after_tampering() {
 fn more_than_a_limit_is_refused() {
     let cluster = contended();
     let mut plan = planned(&cluster, &options(Fairness::Nash));
-    let placed = plan.placements.iter_mut().find(|it| it.job == "a-1").unwrap();
+    let placed = plan
+        .placements
+        .iter_mut()
+        .find(|it| it.job == "a-1")
+        .unwrap();
     placed.instances += 9;
     let report = verify(&cluster, &plan);
-    assert!(report.violations.iter().any(|it| it.rule == Rule::RoleLimit), "{:?}", report.violations);
+    assert!(
+        report
+            .violations
+            .iter()
+            .any(|it| it.rule == Rule::RoleLimit),
+        "{:?}",
+        report.violations
+    );
 }

@@ -58,7 +58,8 @@ pub fn empty_cluster(agents: Vec<Agent>) -> Cluster {
 }
 
 pub fn role(path: &str, weight: f64) -> Role {
-    Role::new(path, weight, 1)
+    // As many resources as the largest cluster by hand has.
+    Role::new(path, weight, 2)
 }
 
 pub fn agent(id: &str, rack: usize) -> Agent {

@@ -80,10 +80,17 @@ mutations! {
         (cluster, plan)
     };
     "a floor is out of reach of its witness" => [Floors, Epsilon], || certified(|it| it.duals[2].rhs = 3_000.0);
-    "a witness takes more than its fraction" => [Floors], || certified(|it| it.floor_witness[0].instances = 2_300.0);
+    "a witness takes more than its fraction" => [Floors], || {
+        // Each below a role of its own: within one role, what one leaves is the other's.
+        let (mut cluster, mut plan) = fair::case();
+        cluster.roles.push(super::build::role("s", 1.0));
+        cluster.frameworks[1].role = apportion_cluster::RoleIdx::of(1);
+        plan.fairness.as_mut().unwrap().floor_witness[0].instances = 2_300.0;
+        (cluster, plan)
+    };
     "a witness takes more than fits" => [Floors], || certified(|it| it.floor_witness[0].instances = 4_600.0);
     "a witness is negative" => [Floors], || certified(|it| it.floor_witness[1].instances = -1.0);
-    "a published floor is beyond its witness" => [Floors], || shared(|it| it.floor = 2_300.0);
+    "a published floor is beyond its witness" => [Floors, Share], || shared(|it| it.floor = 2_300.0);
     "epsilon is too small" => [Epsilon], || certified(|it| {
         it.epsilon = Some(0.01);
         it.epsilon_one_unit = None;
@@ -105,6 +112,17 @@ mutations! {
         priced_bundle: 1.0,
         bound: 1.0,
     }));
+    "a subtree holds more than its limit" => [RoleLimit], || {
+        let (mut cluster, plan) = fair::case();
+        cluster.roles[0].limit[0] = Some(8_000);
+        (cluster, plan)
+    };
+    "nothing is said of a guarantee" => [Guarantee], || {
+        let (mut cluster, plan) = fair::case();
+        cluster.roles.push(super::build::role("s", 1.0));
+        cluster.roles[1].guarantee.0[0] = 100;
+        (cluster, plan)
+    };
     "a bound on envy is wrong" => [Envy], || certified(|it| it.envy[1].bound *= 0.9);
     "a priced bundle is wrong" => [Envy], || shared(|it| it.priced_bundle = 0.5);
     "a margin is wrong" => [Share], || shared(|it| it.margin = Some(2.0));
@@ -197,6 +215,9 @@ fn jobs_of_frameworks_may_interleave() {
         let other = if dual.owners[0] == "a" { "b" } else { "a" };
         dual.owners = vec![other.to_owned()];
         dual.row = dual.row.replace("floor[a]", "floor[b]");
+    }
+    for envy in &mut certificate.envy {
+        std::mem::swap(&mut envy.framework, &mut envy.other);
     }
     let report = verify(&cluster, &plan);
     assert!(report.holds(), "{report:#?}");

@@ -4,11 +4,11 @@
 //! step finds no room: then its member is done. First, what is guaranteed is taken by whoever it is guaranteed to, and what
 //! they cannot use of it is held.
 
-use super::super::market::{Market, Scope, needs};
+use super::super::market::{Column, Group, Market, Scope, needs};
 use super::dominant_share;
 
 /// Steps in which the whole cluster would be filled if nobody shared a resource.
-const STEPS: f64 = 400.0;
+const STEPS: f64 = 200.0;
 
 /// What is left of every row, and what is taken.
 struct Room<'a> {
@@ -19,6 +19,10 @@ struct Room<'a> {
     demands: Vec<Vec<f64>>,
     /// By member, group and column.
     taken: Vec<Vec<Vec<f64>>>,
+    /// What an instance needs of which capacity rows; by member, group and column.
+    needs: Vec<Vec<Vec<Vec<(usize, f64)>>>>,
+    /// Room on each column of a group, for one step.
+    rooms: Vec<f64>,
 }
 
 /// Amounts by block and column of the market's problem; what is held is left out.
@@ -41,6 +45,16 @@ pub(super) fn fill(market: &Market, whole: &Scope, total: &[i128]) -> Vec<Vec<f6
                 groups.map(|group| vec![0.0; group.columns.len()]).collect()
             })
             .collect(),
+        needs: (market.members.iter())
+            .map(|member| {
+                member
+                    .groups
+                    .iter()
+                    .map(|group| rows(market, group))
+                    .collect()
+            })
+            .collect(),
+        rooms: Vec::new(),
     };
     for at in 0..market.holds.len() {
         room.reserve(at);
@@ -78,6 +92,17 @@ pub(super) fn fill(market: &Market, whole: &Scope, total: &[i128]) -> Vec<Vec<f6
     x
 }
 
+/// What an instance of a group needs of which capacity rows, by column.
+fn rows(market: &Market, group: &Group) -> Vec<Vec<(usize, f64)>> {
+    let of_column = |column: &Column| {
+        let needs = needs(&group.demand);
+        needs
+            .map(|(resource, need)| (market.capacity_row[&(column.class, resource)], need as f64))
+            .collect()
+    };
+    group.columns.iter().map(of_column).collect()
+}
+
 impl Room<'_> {
     /// Takes up to `amount` instances of a group, where most room is left first; how many there were.
     fn take(&mut self, member: usize, group: usize, amount: f64) -> f64 {
@@ -89,27 +114,31 @@ impl Room<'_> {
         });
         let most = limits.fold(amount.min(self.demands[member][group]), f64::min);
         let mut left = most.max(0.0);
-        let mut rooms: Vec<(f64, usize)> = (0..it.columns.len())
-            .map(|column| (self.room(member, group, column), column))
-            .collect();
+        let mut rooms = std::mem::take(&mut self.rooms);
+        rooms.clear();
+        rooms.extend((0..it.columns.len()).map(|column| self.room(member, group, column)));
         while left > 0.0 {
-            let best = rooms.iter_mut().max_by(|a, b| a.0.total_cmp(&b.0));
-            let Some((room, column)) = best.filter(|best| best.0 > 1e-12) else {
-                break;
-            };
-            let part = left.min(*room);
-            let at = &it.columns[*column];
-            for (resource, need) in needs(&it.demand) {
-                let row = market.capacity_row[&(at.class, resource)];
-                self.capacities[row] -= part * need as f64;
+            let mut best = 0;
+            for (column, &room) in rooms.iter().enumerate() {
+                if room > rooms[best] {
+                    best = column;
+                }
             }
-            for &half in &at.halves {
+            if rooms[best] <= 1e-12 {
+                break;
+            }
+            let part = left.min(rooms[best]);
+            for &(row, need) in &self.needs[member][group][best] {
+                self.capacities[row] -= part * need;
+            }
+            for &half in &it.columns[best].halves {
                 self.halves[half] -= part;
             }
-            self.taken[member][group][*column] += part;
+            self.taken[member][group][best] += part;
             left -= part;
-            *room = 0.0;
+            rooms[best] = 0.0;
         }
+        self.rooms = rooms;
         let taken = most.max(0.0) - left;
         for &at in &market.limits_on[member] {
             self.limits[at] -= taken * it.demand.0[market.limits[at].resource] as f64;
@@ -121,9 +150,8 @@ impl Room<'_> {
     fn room(&self, member: usize, group: usize, column: usize) -> f64 {
         let it = &self.market.members[member].groups[group];
         let at = &it.columns[column];
-        let by_need = needs(&it.demand).map(|(resource, need)| {
-            self.capacities[self.market.capacity_row[&(at.class, resource)]] / need as f64
-        });
+        let by_need = self.needs[member][group][column].iter();
+        let by_need = by_need.map(|&(row, need)| self.capacities[row] / need);
         let by_half = at.halves.iter().map(|&half| self.halves[half]);
         by_need
             .chain(by_half)
@@ -146,7 +174,11 @@ impl Room<'_> {
                 }
             }
         }
-        let rows = || hold.classes.iter().map(|&class| market.capacity_row[&(class, hold.resource)]);
+        let rows = || {
+            hold.classes
+                .iter()
+                .map(|&class| market.capacity_row[&(class, hold.resource)])
+        };
         let left: f64 = rows().map(|row| self.capacities[row].max(0.0)).sum();
         if open > 0.0 && left > 0.0 {
             let part = (open / left).min(1.0);

@@ -205,7 +205,12 @@ fn integer_certificates_hold_on_random_placements() {
             }
         }
         let (certificate, audit) = certify(&cluster, &bids, &shares, &placements, &|| false);
-        assert!(audit.rents.iter().all(|rent| rent.is_finite() && *rent >= 0.0));
+        assert!(
+            audit
+                .rents
+                .iter()
+                .all(|rent| rent.is_finite() && *rent >= 0.0)
+        );
         let mut utilities = vec![0.0; cluster.frameworks.len()];
         for placed in &placements {
             utilities[cluster.framework_of(placed.task).at()] +=

@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use apportion_cluster::{Cluster, Fairness};
 use apportion_cluster::plan::PlanFile;
+use apportion_cluster::{Cluster, Fairness};
 use clap::ValueEnum;
 
 use super::files::Destination;

@@ -326,7 +326,12 @@ impl<'a> Desk<'a> {
             let agent = AgentIdx::of(agent);
             open.contains(agent)
                 && rules.allow(task, agent)
-                && roles.leaves_room(framework, &cluster.task(task).demand, agent, &room[agent.at()])
+                && roles.leaves_room(
+                    framework,
+                    &cluster.task(task).demand,
+                    agent,
+                    &room[agent.at()],
+                )
                 && cluster.device_copies(cluster.task(task), agent, &free[agent.at()]) > 0
         };
         let answer = self.planner.place_where(self.shape_of[task.at()], allowed);
