@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use apportion::engine::{Mode, Options};
 use apportion_cluster::Cluster;
+#[cfg(feature = "highs")]
 use apportion_cluster::plan::StageSense;
 
 use common::{cluster, naive, planned, quiet, random, result};

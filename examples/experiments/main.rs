@@ -25,7 +25,7 @@ pub struct Arguments {
 }
 
 /// A failed experiment, in words.
-pub type Failure = Box<dyn std::error::Error>;
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 type Experiment = fn(&Arguments) -> Result<(), Failure>;
 

@@ -1,6 +1,7 @@
 //! The GPU trace openb: everything at once, and one pod at a time.
 
 use apportion_policies::online::RULES;
+use rayon::prelude::*;
 
 use crate::published::PUBLISHED;
 use crate::run::{Judged, Trace, bound_and_gap, trace};
@@ -61,24 +62,30 @@ pub fn online(arguments: &Arguments) -> Result<(), Failure> {
     println!("| list | | {} |", RULES.join(" | "));
     println!("|---|---{}|", "|---".repeat(RULES.len()));
     for (name, published) in PUBLISHED {
-        let mut sums = [0.0; RULES.len()];
-        for seed in &arguments.seeds {
+        let of_seed = |seed: &u64| -> Result<Vec<f64>, Failure> {
             let settings = [("demand", "1.3"), ("seed", &seed.to_string())];
             let trace = list(arguments, "gpu_node", name, &settings)?;
-            for (sum, rule) in sums.iter_mut().zip(RULES) {
-                *sum += allocated(&trace.online(rule, *seed)?);
-            }
-        }
+            let rules = RULES.iter();
+            rules
+                .map(|rule| Ok(allocated(&trace.online(rule, *seed)?)))
+                .collect()
+        };
+        let runs: Vec<Vec<f64>> = arguments
+            .seeds
+            .par_iter()
+            .map(of_seed)
+            .collect::<Result<_, _>>()?;
         let cells = |cells: Vec<String>| cells.join(" | ");
         let published = published.map(|figure| format!("{figure:.2}"));
         let rest = vec![String::new(); RULES.len() - published.len()];
         let n_seeds = arguments.seeds.len() as f64;
-        let measured = sums.map(|sum| percent(sum / n_seeds));
+        let mean = |at: usize| runs.iter().map(|of_rule| of_rule[at]).sum::<f64>() / n_seeds;
+        let measured: Vec<String> = (0..RULES.len()).map(|at| percent(mean(at))).collect();
         println!(
             "| {name} | published | {} |",
             cells([&published[..], &rest].concat())
         );
-        println!("| | measured | {} |", cells(measured.to_vec()));
+        println!("| | measured | {} |", cells(measured));
     }
     Ok(())
 }

@@ -180,7 +180,7 @@ fn stop(options: &Options) -> Stop {
 /// The constructive method alone, from nothing, as an answer of the ladder.
 fn construct_only(formulation: &Formulation, options: &Options) -> Solved {
     let model = &formulation.assignment;
-    let constructed = construct(model, None, &stop(options));
+    let constructed = construct_classes(model, &Placement::default(), options);
     let placement = constructed.placement;
     let ladder = ladder_options(options, options.deadline);
     Solved {

@@ -20,10 +20,10 @@ pub(super) fn check(state: &State<'_>, findings: &mut Findings) {
         return;
     }
     let (staying, arriving) = holdings(state);
-    for framework in 0..state.cluster.frameworks.len() {
+    for (framework, arriving) in arriving.iter().enumerate() {
         within_agents(state, framework, &staying, findings);
         totals(state, framework, findings);
-        for (&(agent, kind, index), &used) in &arriving[framework] {
+        for (&(agent, kind, index), &used) in arriving {
             let offered = offered(state, framework, (agent, kind, index));
             findings.check(Rule::OfferedDevices, used <= offered, || {
                 let text = "new instances hold more of the device than was offered".to_owned();

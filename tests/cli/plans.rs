@@ -54,6 +54,34 @@ fn no_line_is_wider_than_a_hundred_columns() {
     }
 }
 
+/// What is placed on another than its first choice is told, with what the first one lacks.
+#[test]
+fn notes_say_which_choice_it_is_and_what_the_better_ones_lack() {
+    let folder = workspace();
+    let scenarios = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
+    for (name, words) in [
+        (
+            "the_second_choice_where_the_first_is_missing",
+            "choice 2 of 2, H100 short by 2",
+        ),
+        (
+            "a_disk_of_five_hundred_and_three_of_two_hundred",
+            "short by 100",
+        ),
+    ] {
+        let from = scenarios.join(name).join("snapshot.json");
+        std::fs::copy(from, folder.path().join("story.json")).unwrap();
+        let told = run(folder.path(), "plan story.json").expect(0);
+        let flat: Vec<&str> = told.out.split_whitespace().collect();
+        assert!(flat.join(" ").contains(words), "{}", told.out);
+        let is_noted = told.out.contains("Notes");
+        assert_eq!(is_noted, words.starts_with("choice"), "{}", told.out);
+        for line in told.out.lines() {
+            assert!(line.chars().count() <= 100, "{name}: {line}");
+        }
+    }
+}
+
 #[test]
 fn styles_are_for_terminals_unless_they_are_forced() {
     let folder = workspace();

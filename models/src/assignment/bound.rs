@@ -356,7 +356,7 @@ impl<'a> Room<'a> {
         }
         let n_resources = self.assignment.resources.len();
         let of_resource = |resource| {
-            let needed = self.least_demand(&terms, slack, resource);
+            let needed = self.least_demand(terms, slack, resource);
             covering_cost(self.assignment, costs, &usable, resource, needed)
         };
         (0..n_resources).map(of_resource).fold(0.0, f64::max)

@@ -239,7 +239,7 @@ impl Case<'_> {
         Reason {
             code: "no_room".to_owned(),
             text: format!(
-                "there is room on {room} that no rule forbids, and nothing was placed there in time"
+                "there is room on {room} that none of its rules forbids by itself: its policy placed nothing there, or the time was up"
             ),
             rule: "capacity".to_owned(),
         }

@@ -114,6 +114,9 @@ fn too_few_devices(state: &State<'_>, task: &Task) -> Option<Reason> {
     })
 }
 
+/// Some domains of a level, shared.
+type Domains = Rc<BTreeSet<DomainIdx>>;
+
 /// Where tasks of one shape have room, and what is short elsewhere.
 pub(super) struct Room<'a> {
     state: &'a State<'a>,
@@ -129,7 +132,7 @@ pub(super) struct Room<'a> {
     full: OnceCell<Reason>,
     copies: OnceCell<i64>,
     /// Domains by level: of the agents that are large enough, and of those with room.
-    domains: RefCell<BTreeMap<(LevelIdx, bool), Rc<BTreeSet<DomainIdx>>>>,
+    domains: RefCell<BTreeMap<(LevelIdx, bool), Domains>>,
 }
 
 impl<'a> Room<'a> {
@@ -184,19 +187,19 @@ impl<'a> Room<'a> {
     }
 
     /// The domains of the agents that are large enough.
-    pub(super) fn domains(&self, level: LevelIdx) -> Rc<BTreeSet<DomainIdx>> {
+    pub(super) fn domains(&self, level: LevelIdx) -> Domains {
         self.domains_of(&self.large, (level, false))
     }
 
     /// The domains in which a limit would have to bind: those with room, or else all with an agent large enough.
-    pub(super) fn candidates(&self, level: LevelIdx) -> Rc<BTreeSet<DomainIdx>> {
+    pub(super) fn candidates(&self, level: LevelIdx) -> Domains {
         match self.with_room.is_empty() {
             true => self.domains(level),
             false => self.domains_of(&self.with_room, (level, true)),
         }
     }
 
-    fn domains_of(&self, agents: &[AgentIdx], key: (LevelIdx, bool)) -> Rc<BTreeSet<DomainIdx>> {
+    fn domains_of(&self, agents: &[AgentIdx], key: (LevelIdx, bool)) -> Domains {
         let mut known = self.domains.borrow_mut();
         let domains = known.entry(key).or_insert_with(|| {
             let domains = agents
