@@ -180,12 +180,11 @@ fn stop(options: &Options) -> Stop {
 /// The constructive method alone, as an answer of the ladder.
 fn construct_only(formulation: &Formulation, start: &Placement, options: &Options) -> Solved {
     let model = &formulation.assignment;
-    let stop = stop(options);
-    let added = construct(model, Some(start), &stop);
+    let added = construct_classes(model, start, options);
     let greedy = if start.is_empty() {
         added.placement.clone()
     } else {
-        construct(model, None, &stop).placement
+        construct_classes(model, &Placement::default(), options).placement
     };
     let (values, greedy_values) = (model.values(&added.placement), model.values(&greedy));
     let is_better = model.compare(&greedy_values, &values).is_lt();
