@@ -241,7 +241,7 @@ fn the_command_is_back_in_time() {
     judge(&plan, took, Duration::from_secs(2));
 }
 
-/// Jobs of 100 tasks, each of a shape of its own, on agents that one instance fills.
+/// Jobs of 100 tasks, each job of a shape of its own, on agents that one instance fills.
 fn crowd(agents: usize, jobs: i64) -> SnapshotFile {
     let mut file = write::snapshot(&["rack"]);
     for number in 0..agents {
