@@ -20,7 +20,7 @@ use super::devices;
 use super::options::Mode;
 use super::rounds::Record;
 use super::solve;
-use super::state::{State, by_shape};
+use super::state::State;
 
 /// Everything in place at the end, by (task, agent), one entry per pair.
 pub(super) fn final_placements(state: &State<'_>) -> Vec<Running> {
