@@ -5,8 +5,15 @@ use super::network::FlowArc;
 /// One change of a network. Positions stay what they are; those of removed nodes and arcs are used again by later additions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// A new node, without arcs.
+    /// A new node, without arcs, at the first position that is free.
     AddNode {
+        /// What it supplies.
+        supply: i64,
+    },
+    /// A node that was removed is there again, without arcs.
+    RestoreNode {
+        /// Its position.
+        node: usize,
         /// What it supplies.
         supply: i64,
     },

@@ -164,6 +164,12 @@ pub enum FlowFault {
         /// The position that it gives.
         arc: usize,
     },
+    /// A change restores a node that was not removed.
+    #[error("node {node} was not removed")]
+    NotRemoved {
+        /// The position that it gives.
+        node: usize,
+    },
     /// A change speaks of a node that does not exist, or does not any more.
     #[error("there is no node {node}")]
     NoNode {
@@ -252,10 +258,5 @@ impl Extent {
             });
         }
         faults
-    }
-
-    pub(super) fn largest_cost(&self) -> i64 {
-        // Below `LARGEST_PRICE` once the network is valid.
-        self.largest_cost.saturating_abs()
     }
 }

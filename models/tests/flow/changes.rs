@@ -10,6 +10,10 @@ fn change(random: &mut Random, n_nodes: usize, n_arcs: usize) -> Change {
     let node = random.whole(0, n_nodes as i64 - 1) as usize;
     let position = random.whole(0, n_arcs.max(1) as i64 - 1) as usize;
     match random.next() % 10 {
+        0 if random.chance(30) => Change::RestoreNode {
+            node,
+            supply: random.whole(-1, 1),
+        },
         0 => Change::AddNode {
             supply: random.whole(-1, 1),
         },
@@ -42,6 +46,7 @@ fn apply(network: &mut FlowNetwork, change: &Change, added: Option<usize>) {
                 .resize(network.supplies.len().max(node + 1), 0);
             network.supplies[node] = supply;
         }
+        Change::RestoreNode { node, supply } => network.supplies[node] = supply,
         Change::RemoveNode { node } => {
             network.supplies[node] = 0;
             for arc in &mut network.arcs {
@@ -109,7 +114,7 @@ fn after_random_changes_the_answer_is_that_of_a_solve_from_scratch() {
         }
     }
     assert!(
-        n_applied > 10_000 && n_refused > 500 && n_optimal > 1_000,
+        n_applied > 10_000 && n_refused > 500 && n_optimal > 600,
         "{n_applied} {n_refused} {n_optimal}"
     );
 }
@@ -190,7 +195,10 @@ fn positions_are_used_again_and_refusals_change_nothing() {
         simplex.apply(&Change::AddNode { supply: 1 }).unwrap(),
         Some(4)
     );
-    let arc = simplex.find_arc(3, 23).unwrap();
-    assert_eq!((network.arcs[arc].tail, network.arcs[arc].head), (3, 23));
-    assert_eq!(simplex.find_arc(4, 23), None);
+    let arcs = simplex.arcs_between(3, 23);
+    let expected = (0..network.arcs.len())
+        .filter(|&arc| (network.arcs[arc].tail, network.arcs[arc].head) == (3, 23));
+    assert_eq!(arcs, expected.collect::<Vec<_>>());
+    assert_eq!(simplex.arcs_between(4, 23), []);
+    assert_eq!(simplex.arc(0), Some(network.arcs[0]));
 }

@@ -77,7 +77,7 @@ fn random_numbers_of_any_size_do_no_harm() {
     let mut n_valid = 0;
     for _ in 0..5_000 {
         let mut network = network(random.next());
-        let mut any = |random: &mut Random| (random.next() as i64) >> random.whole(0, 63);
+        let any = |random: &mut Random| (random.next() as i64) >> random.whole(0, 63);
         for supply in &mut network.supplies {
             *supply = any(random);
         }

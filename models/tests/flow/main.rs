@@ -3,6 +3,7 @@
 
 mod changes;
 mod hostile;
+mod published;
 mod random;
 mod twin;
 mod worked;

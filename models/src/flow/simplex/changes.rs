@@ -104,6 +104,10 @@ impl NetworkSimplex {
     pub fn apply(&mut self, change: &Change) -> Result<Option<usize>, FlowError> {
         match *change {
             Change::AddNode { supply } => self.add_node(supply).map(Some),
+            Change::RestoreNode { node, supply } => {
+                self.restore_node(node, supply)?;
+                Ok(Some(node))
+            }
             Change::RemoveNode { node } => self.remove_node(node).map(|()| None),
             Change::SetSupply { node, supply } => self.set_supply(node, supply).map(|()| None),
             Change::AddArc(arc) => self.add_arc(&arc).map(Some),
@@ -140,29 +144,33 @@ impl NetworkSimplex {
         self.has_node(node).then(|| self.supplies[node])
     }
 
-    /// The first arc, by position, from one node to another.
+    /// The arc at a position.
     #[must_use]
-    pub fn find_arc(&mut self, tail: usize, head: usize) -> Option<usize> {
+    pub fn arc(&self, arc: usize) -> Option<FlowArc> {
+        (self.alive.arcs.get(arc) == Some(&true)).then(|| self.core.arc(arc))
+    }
+
+    /// The positions of the arcs from one node to another, ascending.
+    #[must_use]
+    pub fn arcs_between(&mut self, tail: usize, head: usize) -> Vec<usize> {
         if !self.has_node(tail) || !self.has_node(head) {
-            return None;
+            return Vec::new();
         }
         let links = self.links();
-        // The shorter of the two lists is not known, so that both are followed at once.
+        // Which of the two lists is the shorter one is not known, so that both are followed at once.
         let (mut out, mut into) = (links.first[tail][0], links.first[head][1]);
         let (mut from_out, mut from_into) = (Vec::new(), Vec::new());
         while out != NONE && into != NONE {
-            from_out.push(out);
-            from_into.push(into);
-            (out, into) = (
-                links.links[out as usize].next[0],
-                links.links[into as usize].next[1],
-            );
+            from_out.push(out as usize);
+            from_into.push(into as usize);
+            out = links.links[out as usize].next[0];
+            into = links.links[into as usize].next[1];
         }
-        let shorter = if out == NONE { from_out } else { from_into };
+        let mut arcs = if out == NONE { from_out } else { from_into };
         let core = &self.core;
-        (shorter.into_iter().map(|arc| arc as usize))
-            .filter(|&arc| core.tails[arc] as usize == tail && core.heads[arc] as usize == head)
-            .min()
+        arcs.retain(|&arc| core.tails[arc] as usize == tail && core.heads[arc] as usize == head);
+        arcs.sort_unstable();
+        arcs
     }
 
     fn links(&mut self) -> &mut Links {
@@ -221,6 +229,19 @@ impl NetworkSimplex {
         #[expect(clippy::cast_possible_truncation, reason = "nodes are below 2^30")]
         self.leave_at(node as u32, supply);
         Ok(node)
+    }
+
+    fn restore_node(&mut self, node: usize, supply: i64) -> Result<(), FlowError> {
+        if !self.alive.free_nodes.remove(&node) {
+            return Err(refused(FlowFault::NotRemoved { node }));
+        }
+        self.alive.nodes[node] = true;
+        let restored = self.set_supply(node, supply);
+        if restored.is_err() {
+            self.alive.nodes[node] = false;
+            self.alive.free_nodes.insert(node);
+        }
+        restored
     }
 
     fn set_supply(&mut self, node: usize, supply: i64) -> Result<(), FlowError> {

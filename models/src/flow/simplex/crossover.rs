@@ -184,6 +184,7 @@ impl Core {
             let entering = if forward {
                 Entering {
                     arc,
+                    forward,
                     first: tail,
                     second: head,
                     room,
@@ -192,6 +193,7 @@ impl Core {
             } else {
                 Entering {
                     arc,
+                    forward,
                     first: head,
                     second: tail,
                     room: flow,

@@ -16,7 +16,7 @@ mod pivot;
 mod pricing;
 pub(super) mod tree;
 
-use super::network::{Extent, FlowArc, FlowFault, FlowNetwork, UNLIMITED};
+use super::network::{Extent, FlowArc, FlowNetwork, UNLIMITED};
 use super::outcome::{FlowOutcome, Refutation};
 use super::solver::FlowError;
 use super::start;

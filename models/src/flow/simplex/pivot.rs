@@ -19,6 +19,8 @@ pub(super) enum Pivot {
 pub(super) struct Entering {
     /// The arc's position.
     pub(super) arc: u32,
+    /// Whether flow goes from the arc's tail to its head; a loop does not tell by its ends.
+    pub(super) forward: bool,
     /// The node that flow comes from.
     pub(super) first: u32,
     /// The node that it goes to.
@@ -48,14 +50,12 @@ impl Core {
     pub(super) fn pivot(&mut self, arc: u32) -> Pivot {
         let position = arc as usize;
         let (tail, head) = (self.tails[position] + 1, self.heads[position] + 1);
-        let (first, second) = if self.states[position] > 0 {
-            (tail, head)
-        } else {
-            (head, tail)
-        };
+        let forward = self.states[position] > 0;
+        let (first, second) = if forward { (tail, head) } else { (head, tail) };
         let room = self.capacities[position];
         self.enter(Entering {
             arc,
+            forward,
             first,
             second,
             room,
@@ -76,17 +76,20 @@ impl Core {
             return Pivot::Penalized;
         }
         let Entering {
-            arc, first, second, ..
+            arc,
+            forward,
+            first,
+            second,
+            ..
         } = entering;
         self.push(first, second, blocked.join, blocked.amount);
         let (room, back) = (
             less(entering.room, blocked.amount),
             more(entering.back, blocked.amount),
         );
-        let from_tail = self.tails[arc as usize] + 1 == first;
         let Some(below) = blocked.below else {
             // Full in the direction of the flow.
-            self.states[arc as usize] = if from_tail { -1 } else { 1 };
+            self.states[arc as usize] = if forward { -1 } else { 1 };
             return Pivot::Done;
         };
         self.leave(below);
@@ -98,7 +101,7 @@ impl Core {
         };
         self.hang(inner, outer, below, arc, room_up, room_down);
         let reduced = self.reduced_cost(arc);
-        let change = if (inner == first) == from_tail {
+        let change = if (inner == first) == forward {
             -reduced
         } else {
             reduced
