@@ -86,6 +86,21 @@ impl Links {
         }
     }
 
+    /// The arcs of a node: whether each leaves it, and its position.
+    pub(super) fn of(&self, node: u32) -> impl Iterator<Item = (bool, u32)> {
+        let first = self.first[node as usize];
+        [(true, 0), (false, 1)]
+            .into_iter()
+            .flat_map(move |(leaves, list)| {
+                let start = Some(first[list]).filter(|&arc| arc != NONE);
+                std::iter::successors(start, move |&arc| {
+                    let next = self.links[arc as usize].next[list];
+                    (next != NONE).then_some(next)
+                })
+                .map(move |arc| (leaves, arc))
+            })
+    }
+
     /// Some arc of the node.
     fn any(&self, node: usize) -> Option<usize> {
         let [out, into] = self.first[node];
@@ -173,6 +188,11 @@ impl NetworkSimplex {
         arcs
     }
 
+    /// Collects what changes need to know, which otherwise the first change that needs it does.
+    pub fn prepare_changes(&mut self) {
+        self.links();
+    }
+
     fn links(&mut self) -> &mut Links {
         self.links
             .get_or_insert_with(|| Links::new(&self.core, &self.alive))
@@ -198,6 +218,13 @@ impl NetworkSimplex {
     fn leave_at(&mut self, node: u32, amount: i64) {
         if self.started && amount != 0 {
             self.pending.push((node, amount));
+        }
+    }
+
+    /// A node that the basis does not know yet.
+    fn arrive(&mut self, node: u32) {
+        if self.started {
+            self.fresh.push(node);
         }
     }
 
@@ -227,6 +254,8 @@ impl NetworkSimplex {
         self.alive.nodes[node] = true;
         self.supplies[node] = supply;
         #[expect(clippy::cast_possible_truncation, reason = "nodes are below 2^30")]
+        self.arrive(node as u32);
+        #[expect(clippy::cast_possible_truncation, reason = "nodes are below 2^30")]
         self.leave_at(node as u32, supply);
         Ok(node)
     }
@@ -236,6 +265,8 @@ impl NetworkSimplex {
             return Err(refused(FlowFault::NotRemoved { node }));
         }
         self.alive.nodes[node] = true;
+        #[expect(clippy::cast_possible_truncation, reason = "nodes are below 2^30")]
+        self.arrive(node as u32);
         let restored = self.set_supply(node, supply);
         if restored.is_err() {
             self.alive.nodes[node] = false;
@@ -310,10 +341,10 @@ impl NetworkSimplex {
 
     fn remove_arc(&mut self, arc: usize) -> Result<(), FlowError> {
         self.known_arc(arc)?;
+        // Its cost stays until it is out of the tree, so that no price moves.
         let gone = FlowArc {
             lower: 0,
             capacity: 0,
-            cost: 0,
             ..self.core.arc(arc)
         };
         self.set_arc(arc, &gone)?;
@@ -321,6 +352,7 @@ impl NetworkSimplex {
         if let Some(below) = self.core.below(arc) {
             self.core.cut_off(below, 0);
         }
+        self.core.costs[arc] = 0;
         let ends = [gone.tail, gone.head];
         self.links().take(arc, ends);
         self.alive.arcs[arc] = false;

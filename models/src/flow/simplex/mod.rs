@@ -2,7 +2,7 @@
 //!
 //! # Shape
 //! `tree.rs` is the spanning tree, `pivot.rs` one step, `pricing.rs` the choice of the next one, `basis.rs` repairs a tree that a change has
-//! broken, `changes.rs` are the changes, `crossover.rs` makes a tree of a flow that another method found, `answer.rs` reads the tree.
+//! broken, `changes.rs` are the changes, `mend.rs` sends on what they leave behind, `crossover.rs` makes a tree of a flow that another method found, `answer.rs` reads the tree.
 //!
 //! # Guarantees
 //! Whole numbers of 64 bits; what [`FlowNetwork::validate`] lets through cannot overflow. Pivots end: the tree is kept strongly feasible, and is
@@ -12,6 +12,7 @@ mod answer;
 mod basis;
 mod changes;
 mod crossover;
+mod mend;
 mod pivot;
 mod pricing;
 pub(super) mod tree;
@@ -26,6 +27,8 @@ use pivot::Pivot;
 use std::time::Instant;
 use tree::{ARTIFICIAL, ENDLESS, PENALTY, ROOT, TreeNode};
 
+/// Pivots that a basis kept through changes is worth, whatever its size.
+const FREE_PIVOTS: u64 = 2_000;
 /// Pivots between two looks at the clock.
 const PIVOTS_PER_LOOK: u64 = 256;
 
@@ -56,6 +59,8 @@ pub struct NetworkSimplex {
     started: bool,
     /// Amounts that changes have left at nodes, until the next solve sends them on.
     pending: Vec<(u32, i64)>,
+    /// Nodes that changes have added.
+    fresh: Vec<u32>,
     links: Option<changes::Links>,
     alive: changes::Alive,
     status: Status,
@@ -88,6 +93,7 @@ impl NetworkSimplex {
             extent,
             started: false,
             pending: Vec::new(),
+            fresh: Vec::new(),
             links: None,
             alive: changes::Alive::all(network.supplies.len(), network.arcs.len()),
             status: Status::NoSolution(StopReason::IterationLimit),
@@ -104,16 +110,26 @@ impl NetworkSimplex {
         let stop = Stop { deadline, limits };
         self.refutation = None;
         self.pivots = 0;
-        if !self.started {
+        let mut patience = u64::MAX;
+        if !self.started || !self.send_pending() {
             self.start(&stop);
+        } else {
+            // A basis that is so far from the best one is worth less than a new start.
+            patience = FREE_PIVOTS + self.core.nodes.len() as u64 / 4;
         }
-        self.send_pending();
-        self.status = self.run(&stop);
+        self.status = match self.run(&stop, patience) {
+            Status::NoSolution(StopReason::IterationLimit) => {
+                self.start(&stop);
+                self.run(&stop, u64::MAX)
+            }
+            status => status,
+        };
         &self.status
     }
 
     fn start(&mut self, stop: &Stop<'_>) {
         self.started = true;
+        self.core.reset();
         let excesses = self.core.excesses(&self.supplies);
         match start::start(&self.core.view(), excesses.clone(), stop) {
             Some(start) => self.core.cross_over(start),
@@ -126,20 +142,11 @@ impl NetworkSimplex {
         }
     }
 
-    /// Sends on what changes have left at nodes, netted for each node.
-    fn send_pending(&mut self) {
-        let mut pending = std::mem::take(&mut self.pending);
-        pending.sort_unstable_by_key(|&(node, _)| node);
-        for group in pending.chunk_by(|left, right| left.0 == right.0) {
-            let amount = group.iter().map(|&(_, amount)| amount).sum();
-            self.core.inject(group[0].0 + 1, amount);
-        }
-    }
-
-    fn run(&mut self, stop: &Stop<'_>) -> Status {
+    /// Pivots to the end, to a stop, or until patience does: the iteration limit says so.
+    fn run(&mut self, stop: &Stop<'_>, patience: u64) -> Status {
         // Longer without a change of flow than any sequence that a strongly feasible tree usually sees.
-        let patience = 4 * self.core.nodes.len() as u64 + 1_000;
-        let mut next_strengthening = patience;
+        let mut next_strengthening = self.pivots + 4 * self.core.nodes.len() as u64 + 1_000;
+        let last = self.pivots.saturating_add(patience);
         loop {
             if self.pivots.is_multiple_of(PIVOTS_PER_LOOK)
                 && let Some(reason) = stop.reason()
@@ -157,6 +164,9 @@ impl NetworkSimplex {
             let Some(arc) = self.core.entering() else {
                 return self.at_optimum();
             };
+            if self.pivots >= last {
+                return Status::NoSolution(StopReason::IterationLimit);
+            }
             self.pivots += 1;
             if self.core.pivot(arc) == Pivot::Endless {
                 return self.without_limit(arc, stop);
@@ -180,7 +190,7 @@ impl NetworkSimplex {
         if !self.core.is_feasible() {
             let mut free = self.clone();
             free.core.forget_costs();
-            match free.run(stop) {
+            match free.run(stop, u64::MAX) {
                 Status::Infeasible => {
                     self.refutation = free.refutation;
                     return Status::Infeasible;
@@ -261,17 +271,24 @@ impl Core {
             costs: network.arcs.iter().map(|arc| arc.cost).collect(),
             capacities: network.arcs.iter().map(range).collect(),
             lowers: network.arcs.iter().map(|arc| arc.lower).collect(),
-            states: (network.arcs.iter())
-                .map(|arc| i8::from(arc.capacity > arc.lower))
-                .collect(),
+            states: vec![0; network.arcs.len()],
             nodes: vec![TreeNode::ALONE; n_nodes + 1],
             potentials: vec![0; n_nodes + 1],
             cursor: 0,
         };
-        for node in (1..core.nodes.len()).rev() {
-            core.hang_alone(node);
-        }
+        core.reset();
         core
+    }
+
+    /// Forgets the basis: every arc carries its lower bound, and every node hangs from the root.
+    fn reset(&mut self) {
+        for (state, &capacity) in self.states.iter_mut().zip(&self.capacities) {
+            *state = i8::from(capacity > 0);
+        }
+        self.nodes.fill(TreeNode::ALONE);
+        for node in (1..self.nodes.len()).rev() {
+            self.hang_alone(node);
+        }
     }
 
     /// Hangs a new node from the root.

@@ -182,7 +182,7 @@ impl Core {
     }
 
     /// Hangs the part of the tree below `below` from `outer` by the entering arc, which ends at `inner`.
-    fn hang(
+    pub(super) fn hang(
         &mut self,
         inner: u32,
         outer: u32,
