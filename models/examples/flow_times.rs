@@ -33,15 +33,16 @@ fn main() -> Fallible<()> {
         let clock = Clock::start()?;
         let mut simplex = NetworkSimplex::new(&network)?;
         simplex.solve(&Limits::default());
-        clock.print(&network, &simplex)?;
+        print(clock.read()?, &network, &simplex)?;
         simplex.prepare_changes();
         let mut changer = dimacs::changes::Changer::new(&network);
         for group in &groups {
             let clock = Clock::start()?;
             changer.apply(group, &mut simplex)?;
             simplex.solve(&Limits::default());
+            let times = clock.read()?;
             let now = simplex.network();
-            clock.print(&now, &simplex)?;
+            print(times, &now, &simplex)?;
             let mut scratch = NetworkSimplex::new(&now)?;
             scratch.solve(&Limits::default());
             if scratch.objective() != simplex.objective() {
@@ -66,18 +67,32 @@ impl Clock {
         })
     }
 
-    /// An answer without proof is not timed.
-    fn print(&self, network: &FlowNetwork, simplex: &NetworkSimplex) -> Fallible<()> {
-        let (wall, processor) = (self.wall.elapsed(), processor_ms()? - self.processor_ms);
-        let outcome = simplex.outcome();
-        let (Status::Optimal, Some(objective), []) =
-            (&outcome.status, outcome.objective, check(network, &outcome).as_slice())
-        else {
-            return Err(format!("no proved optimum: {}", outcome.status).into());
-        };
-        println!("{objective} {:.3} {processor:.3}", wall.as_secs_f64() * 1e3);
-        Ok(())
+    /// Milliseconds by the clock, and on a processor.
+    fn read(&self) -> Fallible<(f64, f64)> {
+        let wall = self.wall.elapsed();
+        Ok((
+            wall.as_secs_f64() * 1e3,
+            processor_ms()? - self.processor_ms,
+        ))
     }
+}
+
+/// An answer without proof is not printed.
+fn print(
+    (wall, processor): (f64, f64),
+    network: &FlowNetwork,
+    simplex: &NetworkSimplex,
+) -> Fallible<()> {
+    let outcome = simplex.outcome();
+    let (Status::Optimal, Some(objective), []) = (
+        &outcome.status,
+        outcome.objective,
+        check(network, &outcome).as_slice(),
+    ) else {
+        return Err(format!("no proved optimum: {}", outcome.status).into());
+    };
+    println!("{objective} {wall:.3} {processor:.3}");
+    Ok(())
 }
 
 /// The time of this thread on a processor.

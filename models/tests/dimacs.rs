@@ -188,7 +188,7 @@ proptest! {
         prop_assert_eq!(&read(write(&network).unwrap().as_bytes()).unwrap(), &network);
         let mut simplex = NetworkSimplex::new(&network).unwrap();
         let mut changer = changes::Changer::new(&network);
-        for group in changes::read(text[22..].as_bytes()).unwrap_or_default() {
+        for group in changes::read(&text.as_bytes()[22..]).unwrap_or_default() {
             if changer.apply(&group, &mut simplex).is_ok() {
                 simplex.solve(&Limits::default());
                 prop_assert_eq!(apportion_models::flow::check(&simplex.network(), &simplex.outcome()), []);

@@ -62,13 +62,12 @@ impl Core {
         let mut groups = Groups::alone(self.nodes.len());
         let (mut chosen, mut loose) = (Vec::new(), Vec::new());
         let mut supported = Vec::new();
-        for arc in 0..self.tails.len() {
+        for (arc, &flow) in flows.iter().enumerate() {
             let capacity = self.capacities[arc];
             if capacity == 0 {
                 continue;
             }
             let (tail, head) = (self.tails[arc] + 1, self.heads[arc] + 1);
-            let flow = flows[arc];
             self.states[arc] = if flow == capacity { -1 } else { 1 };
             if flow > 0 && flow < capacity {
                 if groups.join(tail, head) {
