@@ -4,7 +4,8 @@
 //! - [`Milp`] is a linear program with integer columns; [`validate`] says what is wrong with it, [`check`] what is wrong with a vector of values.
 //! - [`MilpSolver`] is one backend ([`backends`]); [`Limits`] go in, an [`Outcome`] comes out.
 //! - [`solve_guarded`] is how a backend is called: on a thread that can be abandoned, with every answer checked.
-//! - [`formats`] reads and writes LP and MPS files, and reads generalized assignment instances.
+//! - [`flow`] is minimum cost flow: networks, a solver of ours, and proofs of its answers.
+//! - [`formats`] reads and writes LP and MPS files and flow networks, and reads generalized assignment instances.
 //!
 //! ```
 //! use apportion_models::{ColumnKind, Limits, Milp, Sense, Status, default_solver, solve_guarded};
@@ -27,6 +28,7 @@ extern crate self as apportion_models;
 pub mod assignment;
 pub mod backends;
 pub mod check;
+pub mod flow;
 pub mod formats;
 pub mod guard;
 pub mod milp;

@@ -1,5 +1,8 @@
 //! `solve`: one model from a file.
 
+#[path = "solve_flow.rs"]
+mod flow;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,16 +25,18 @@ const RESERVE_DIVISOR: u32 = 40;
 /// Solve one model: a dumped one, or a foreign one
 #[derive(clap::Args)]
 #[command(after_help = "\
-Formats: LP and MPS files by their extension (.lp, .mps), generalized assignment instances by --format gap.
-Flow networks (DIMACS .min) are not in this version.
+Formats: LP, MPS and flow networks by their extension (.lp, .mps, .min) or content, generalized assignment
+instances by --format gap. Flow networks (DIMACS minimum cost flow) are solved by a network simplex of our
+own, in whole numbers; --changes solves them again after each change, from where it was.
 
 Examples:
   apportion solve models/web.placed.lp
   apportion solve gap/d05100 --format gap --deadline 30s --json
   apportion solve knapsack.mps --repeat 5
+  apportion solve cluster.min --changes arrivals.txt --json
 
 JSON: {\"status\", \"reason\"?, \"objective\", \"bound\", \"gap\", \"backend\", \"timings_ms\": {\"read\", \"solve\"}}; with --repeat, one
-line for each run. status: optimal, feasible, no_solution, infeasible, unbounded.")]
+line for each run; with --changes, one for the network and one for each change. status: optimal, feasible, no_solution, infeasible, unbounded.")]
 pub(super) struct Arguments {
     /// Model file, or - for standard input
     file: PathBuf,
@@ -47,6 +52,9 @@ pub(super) struct Arguments {
     /// Solve it so many times
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     repeat: u32,
+    /// Changes of a flow network, solved one after the other, each from the last basis
+    #[arg(long, value_name = "FILE", conflicts_with = "repeat")]
+    changes: Option<PathBuf>,
     /// Seed of everything that the solver draws
     #[arg(long, default_value_t = 0, value_name = "N")]
     seed: u64,
@@ -62,13 +70,33 @@ enum Format {
     Mps,
     /// Generalized assignment, as in the OR-Library
     Gap,
+    /// Flow network, as in the DIMACS challenge
+    Min,
 }
 
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
-    let solver = arguments.solver.solver()?;
     let reporter = context.reporter();
     reporter.phase("reading");
-    let model = Arc::new(read(arguments)?);
+    let changes = arguments.changes.as_deref();
+    files::one_standard_input(&[arguments.file.as_path(), changes.unwrap_or(Path::new(""))])?;
+    let bytes = files::read(&arguments.file)?;
+    let format = match arguments.format {
+        Some(format) => format,
+        None => {
+            by_extension(&arguments.file).or_else(|failure| by_content(&bytes).ok_or(failure))?
+        }
+    };
+    if format == Format::Min {
+        return flow::run(arguments, &bytes, context);
+    }
+    if changes.is_some() {
+        return Err(Failure::usage(
+            "--changes are of flow networks: DIMACS .min files",
+        ));
+    }
+    let solver = arguments.solver.solver()?;
+    let model = Arc::new(read(arguments, format, &bytes)?);
+    drop(bytes);
     let read_ms = context.elapsed_ms();
     let mut runs = Vec::new();
     for _ in 0..arguments.repeat {
@@ -105,24 +133,32 @@ fn limits(arguments: &Arguments, context: &Context) -> Limits {
     }
 }
 
-fn read(arguments: &Arguments) -> Result<Milp, Failure> {
+fn read(arguments: &Arguments, format: Format, bytes: &[u8]) -> Result<Milp, Failure> {
     let path = &arguments.file;
-    let format = match arguments.format {
-        Some(format) => format,
-        None => by_extension(path)?,
-    };
-    let bytes = files::read(path)?;
     let read = match format {
-        Format::Lp => formats::lp::read(&bytes),
-        Format::Mps => formats::mps::read(&bytes),
+        Format::Lp => formats::lp::read(bytes),
+        Format::Mps => formats::mps::read(bytes),
         Format::Gap => {
             let name = path
                 .file_name()
                 .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-            formats::gap::read(&bytes).map(|instance| instance.to_milp(&name))
+            formats::gap::read(bytes).map(|instance| instance.to_milp(&name))
         }
+        Format::Min => unreachable!("flow networks have a way of their own"),
     };
     read.map_err(|error| Failure::usage(format!("{}: {error}", files::name(path))))
+}
+
+/// A flow network says so in its first line that is no comment.
+fn by_content(bytes: &[u8]) -> Option<Format> {
+    let first = bytes
+        .split(|&byte| byte == b'\n')
+        .map(<[u8]>::trim_ascii)
+        .find(|line| !line.is_empty() && !line.starts_with(b"c"))?;
+    let mut words = first
+        .split(u8::is_ascii_whitespace)
+        .filter(|word| !word.is_empty());
+    (words.next() == Some(b"p") && words.next() == Some(b"min")).then_some(Format::Min)
 }
 
 fn by_extension(path: &Path) -> Result<Format, Failure> {
@@ -132,16 +168,12 @@ fn by_extension(path: &Path) -> Result<Format, Failure> {
     match extension.as_deref() {
         Some("lp") => Ok(Format::Lp),
         Some("mps") => Ok(Format::Mps),
-        Some("min") => Err(Failure::usage(format!(
-            "`{}` is a flow network (DIMACS): these are not in this version",
-            path.display()
-        ))
-        .with_action("LP, MPS and generalized assignment files are")),
+        Some("min") => Ok(Format::Min),
         _ => Err(Failure::usage(format!(
             "the format of `{}` is not clear from its name",
             files::name(path)
         ))
-        .with_action("say it by --format lp, --format mps or --format gap")),
+        .with_action("say it by --format lp, --format mps, --format gap or --format min")),
     }
 }
 
@@ -164,17 +196,20 @@ struct Timings {
     solve: f64,
 }
 
+fn status_word(status: &Status) -> &'static str {
+    match status {
+        Status::Optimal => "optimal",
+        Status::Feasible(_) => "feasible",
+        Status::NoSolution(_) => "no_solution",
+        Status::Infeasible => "infeasible",
+        Status::Unbounded => "unbounded",
+    }
+}
+
 impl Run {
     fn new(outcome: &Outcome, read_ms: f64, solve_ms: f64) -> Self {
-        let status = match outcome.status {
-            Status::Optimal => "optimal",
-            Status::Feasible(_) => "feasible",
-            Status::NoSolution(_) => "no_solution",
-            Status::Infeasible => "infeasible",
-            Status::Unbounded => "unbounded",
-        };
         Self {
-            status,
+            status: status_word(&outcome.status),
             reason: outcome.status.stop_reason().map(ToString::to_string),
             objective: outcome.objective,
             bound: outcome.dual_bound,
@@ -200,12 +235,16 @@ fn print(
     if let ([run], 1) = (runs, arguments.repeat) {
         return console::print_json(run);
     }
+    console::print_raw(&json_lines(runs))
+}
+
+fn json_lines(runs: &[impl Serialize]) -> Vec<u8> {
     let mut lines = Vec::new();
     for run in runs {
         serde_json::to_writer(&mut lines, run).expect("a run has string keys and finite numbers");
         lines.push(b'\n');
     }
-    console::print_raw(&lines)
+    lines
 }
 
 fn text(model: &Milp, runs: &[Run]) -> String {

@@ -65,6 +65,11 @@ pub(crate) struct SolverArguments {
 }
 
 impl SolverArguments {
+    /// Whether anything was said about the backend.
+    pub(crate) fn is_chosen(&self) -> bool {
+        self.solver.is_some() || self.isolate
+    }
+
     /// The backend that was asked for.
     pub(crate) fn solver(&self) -> Result<Arc<dyn MilpSolver>, Failure> {
         let backend = self.solver.unwrap_or_else(Backend::best);

@@ -84,6 +84,86 @@ fn a_generalized_assignment_instance_is_solved_to_its_optimum() {
     );
 }
 
+const NETWORK: &str =
+    "c two ways to the sink\np min 3 3\nn 1 2\nn 3 -2\na 1 3 0 1 1\na 1 2 0 2 2\na 2 3 0 2 3\n";
+
+fn json_lines(text: &str) -> Vec<Value> {
+    (text.lines())
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+#[test]
+fn a_flow_network_is_solved_in_whole_numbers() {
+    let folder = workspace();
+    for name in ["net.min", "net.in"] {
+        std::fs::write(folder.path().join(name), NETWORK).unwrap();
+        let answer = run(
+            folder.path(),
+            &format!("solve {name} --json --deadline 20s"),
+        )
+        .expect(0)
+        .json();
+        assert_eq!(
+            (
+                &answer["status"],
+                &answer["objective"],
+                &answer["bound"],
+                &answer["gap"]
+            ),
+            (&"optimal".into(), &6.into(), &6.into(), &0.0.into()),
+            "{answer}"
+        );
+        assert!(
+            answer["timings_ms"]["solve"].is_number() && answer["timings_ms"]["read"].is_number()
+        );
+    }
+    let text = run(folder.path(), "solve net.min").expect(0).out;
+    assert!(
+        text.contains("3 nodes, 3 arcs") && text.contains("optimal"),
+        "{text}"
+    );
+    let repeated = run(folder.path(), "solve net.min --json --repeat 3")
+        .expect(0)
+        .out;
+    assert_eq!(json_lines(&repeated).len(), 3);
+}
+
+#[test]
+fn changes_of_a_flow_network_are_one_line_each() {
+    let folder = workspace();
+    std::fs::write(folder.path().join("net.min"), NETWORK).unwrap();
+    let changes = "c dearer\nx 1 3 0 1 9\nd 1 0 1\na 0 3 0 1 7\nr 1\nx 4 3 0 0 0\n";
+    std::fs::write(folder.path().join("changes"), changes).unwrap();
+    let out = run(folder.path(), "solve net.min --changes changes --json")
+        .expect(0)
+        .out;
+    let answers: Vec<_> = json_lines(&out)
+        .iter()
+        .map(|answer| {
+            (
+                answer["status"].to_string(),
+                answer["objective"].as_i64(),
+                answer["line"].as_i64(),
+            )
+        })
+        .collect();
+    let optimal = "\"optimal\"".to_owned();
+    let expected = [
+        (optimal.clone(), Some(6), None),
+        (optimal.clone(), Some(10), Some(2)),
+        (optimal.clone(), Some(17), Some(3)),
+        (optimal, Some(7), Some(5)),
+        ("\"infeasible\"".to_owned(), None, Some(6)),
+    ];
+    assert_eq!(answers, expected);
+    std::fs::write(folder.path().join("bad"), "r 1\nr 1\n").unwrap();
+    let failed = run(folder.path(), "solve net.min --changes bad").expect(2);
+    assert!(failed.err.contains("bad: line 2"), "{}", failed.err);
+    run(folder.path(), "solve net.min --changes bad --repeat 2").expect(2);
+    run(folder.path(), "solve net.min --solver microlp").expect(2);
+}
+
 #[test]
 fn what_cannot_be_read_is_said_with_its_line() {
     let folder = workspace();
@@ -94,9 +174,13 @@ fn what_cannot_be_read_is_said_with_its_line() {
     .unwrap();
     let failed = run(folder.path(), "solve bad.lp").expect(2);
     assert!(failed.err.contains("bad.lp: line "), "{}", failed.err);
-    std::fs::write(folder.path().join("net.min"), "p min 2 1\n").unwrap();
+    std::fs::write(
+        folder.path().join("net.min"),
+        "c one\np min 2 1\na 1 3 0 1 1\n",
+    )
+    .unwrap();
     let failed = run(folder.path(), "solve net.min").expect(2);
-    assert!(failed.err.contains("flow network"), "{}", failed.err);
+    assert!(failed.err.contains("net.min: line 3"), "{}", failed.err);
     let failed = run(folder.path(), "solve examples/shop.json").expect(2);
     assert!(failed.err.contains("--format"), "{}", failed.err);
 }

@@ -1,9 +1,11 @@
-//! Files: models as [LP](lp) and [MPS](mps), and instances of the [generalized assignment problem](gap).
+//! Files: models as [LP](lp) and [MPS](mps), instances of the [generalized assignment problem](gap), and [flow networks](dimacs) with their
+//! changes.
 //!
 //! # Guarantees
 //! What is written is read back as the same model, name for name and bit for bit, provided that the terms of every row are in the order that
 //! [`Milp::add_row`](crate::Milp::add_row) puts them in. Reading never panics, whatever the bytes; it reports the first line that it cannot make sense of.
 
+pub mod dimacs;
 pub mod gap;
 pub mod lp;
 pub mod mps;

@@ -1,0 +1,168 @@
+//! Reading the tree: flows, costs, bounds, and proofs that there is no flow.
+
+use super::Core;
+use super::tree::{ARTIFICIAL, ENDLESS, NONE, PENALTY, PROVISIONAL, ROOT};
+use crate::flow::outcome::{Cut, CutSide};
+
+impl Core {
+    /// Whether no artificial arc carries anything.
+    pub(super) fn is_feasible(&self) -> bool {
+        let mut child = self.nodes[ROOT as usize].first_child;
+        while child != NONE {
+            if self.carried(child) != 0 {
+                return false;
+            }
+            child = self.nodes[child as usize].next_sibling;
+        }
+        true
+    }
+
+    /// What the artificial arc of a child of the root carries upward.
+    fn carried(&self, child: u32) -> i64 {
+        let entry = &self.nodes[child as usize];
+        match entry.arc {
+            ARTIFICIAL if entry.room_up >= ENDLESS => entry.room_down,
+            ARTIFICIAL => -entry.room_up,
+            _ => 0,
+        }
+    }
+
+    /// At an optimum, the nodes whose prices bear the penalty are those whose supply, or demand, does not go through: their border is full.
+    pub(super) fn violated_cut(&self) -> Option<Cut> {
+        let (mut supply, mut demand) = (false, false);
+        let mut child = self.nodes[ROOT as usize].first_child;
+        while child != NONE {
+            let carried = self.carried(child);
+            supply |= carried > 0;
+            demand |= carried < 0;
+            child = self.nodes[child as usize].next_sibling;
+        }
+        let side = match (supply, demand) {
+            (true, _) => CutSide::Supply,
+            (false, true) => CutSide::Demand,
+            (false, false) => return None,
+        };
+        let bears = |potential: i64| match side {
+            CutSide::Supply => potential < -PENALTY / 2,
+            CutSide::Demand => potential > PENALTY / 2,
+        };
+        let nodes = (self.potentials[1..].iter().enumerate())
+            .filter(|&(_, &potential)| bears(potential))
+            .map(|(node, _)| node)
+            .collect();
+        Some(Cut { nodes, side })
+    }
+
+    /// The flow on every arc.
+    pub(super) fn flows(&self) -> Vec<i64> {
+        let full = |state: i8, capacity: i64| if state < 0 { capacity } else { 0 };
+        let mut flows: Vec<i64> = (self.lowers.iter().zip(&self.states).zip(&self.capacities))
+            .map(|((&lower, &state), &capacity)| lower + full(state, capacity))
+            .collect();
+        for (node, entry) in self.nodes.iter().enumerate().skip(1) {
+            if entry.arc < PROVISIONAL {
+                #[expect(clippy::cast_possible_truncation, reason = "nodes are below 2^30")]
+                let flow = self.tree_flow(node as u32);
+                flows[entry.arc as usize] += flow;
+            }
+        }
+        flows
+    }
+
+    /// What the flow costs, artificial arcs left out.
+    pub(super) fn cost(&self) -> i128 {
+        let product = |cost: i64, amount: i64| i128::from(cost) * i128::from(amount);
+        let mut sum = 0;
+        let arcs =
+            (self.costs.iter().zip(&self.lowers)).zip(self.states.iter().zip(&self.capacities));
+        for ((&cost, &lower), (&state, &capacity)) in arcs {
+            if lower != 0 {
+                sum += product(cost, lower);
+            }
+            if state < 0 {
+                sum += product(cost, capacity);
+            }
+        }
+        for (node, entry) in self.nodes.iter().enumerate().skip(1) {
+            if entry.arc < PROVISIONAL {
+                #[expect(clippy::cast_possible_truncation, reason = "nodes are below 2^30")]
+                let flow = self.tree_flow(node as u32);
+                sum += product(self.costs[entry.arc as usize], flow);
+            }
+        }
+        sum
+    }
+
+    /// What the prices prove: every arc at the end of its bounds that its reduced cost prefers, less the value of all supplies.
+    pub(super) fn bound(&self, supplies: &[i64]) -> Option<i128> {
+        let mut sum = 0;
+        for arc in 0..self.costs.len() {
+            #[expect(clippy::cast_possible_truncation, reason = "arcs are below 2^30")]
+            let reduced = i128::from(self.reduced_cost(arc as u32));
+            sum += reduced * i128::from(self.lowers[arc]);
+            if reduced < 0 {
+                if self.capacities[arc] >= ENDLESS {
+                    return None;
+                }
+                sum += reduced * i128::from(self.capacities[arc]);
+            }
+        }
+        for (&supply, &potential) in supplies.iter().zip(&self.potentials[1..]) {
+            sum -= i128::from(supply) * i128::from(potential);
+        }
+        Some(sum)
+    }
+
+    /// The arcs of the cycle that an arc closes, in the direction of its flow. None of them has a limit, so that none is passed against its
+    /// own direction.
+    pub(super) fn cycle(&self, arc: u32) -> Vec<usize> {
+        let position = arc as usize;
+        let (mut from, mut to) = (self.tails[position] + 1, self.heads[position] + 1);
+        if self.states[position] < 0 {
+            std::mem::swap(&mut from, &mut to);
+        }
+        let (mut before, mut after) = (Vec::new(), vec![position]);
+        while from != to {
+            let (first, second) = (&self.nodes[from as usize], &self.nodes[to as usize]);
+            if first.depth >= second.depth {
+                before.push(first.arc as usize);
+                from = first.parent;
+            } else {
+                after.push(second.arc as usize);
+                to = second.parent;
+            }
+        }
+        before.reverse();
+        before.extend(after);
+        before
+    }
+
+    /// Makes every arc free, and prices what they are then.
+    pub(super) fn forget_costs(&mut self) {
+        self.costs.fill(0);
+        let mut child = self.nodes[ROOT as usize].first_child;
+        while child != NONE {
+            let potential = self.potentials[child as usize];
+            let level = match self.nodes[child as usize].arc {
+                PROVISIONAL => 0,
+                _ if potential < 0 => -PENALTY,
+                _ => PENALTY,
+            };
+            self.level(child, level);
+            child = self.nodes[child as usize].next_sibling;
+        }
+    }
+
+    /// Gives one price to a child of the root and everything below it.
+    fn level(&mut self, child: u32, level: i64) {
+        let mut stack = vec![child];
+        while let Some(node) = stack.pop() {
+            self.potentials[node as usize] = level;
+            let mut below = self.nodes[node as usize].first_child;
+            while below != NONE {
+                stack.push(below);
+                below = self.nodes[below as usize].next_sibling;
+            }
+        }
+    }
+}

@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# Minimum cost flow beside its peers, in one run: scripts/flow-peers.sh [RUNS]. Ours, the network simplex and the cost scaling of LEMON
+# (apt: liblemon-dev), and SimpleMinCostFlow of OR-Tools (PyPI: ortools, into a virtual environment outside of the checkout).
+# Prints the median time of each, on a processor and by the clock, and the peak of memory. Every objective must agree, or nothing is printed.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/environment.sh
+
+runs="${1:-5}"
+peers="$cache/peers"
+work="$peers/networks"
+mkdir -p "$work"
+
+if [ ! -e /usr/include/lemon/network_simplex.h ]; then
+    install_by_apt liblemon-dev
+fi
+if [ ! -x "$peers/python/bin/python" ]; then
+    python3 -m venv "$peers/python"
+    "$peers/python/bin/pip" install --quiet ortools
+fi
+ensure_tools
+cargo build --quiet --release --locked --package apportion-models --example quincy --example flow_times
+examples="$CARGO_TARGET_DIR/release/examples"
+c++ -O3 -march=native -DNDEBUG benches/peers/lemon.cpp -o "$peers/lemon"
+
+networks=()
+for size in "1000 10000" "12500 50000" "12500 150000"; do
+    set -- $size
+    name="$work/quincy-$1-$2"
+    "$examples/quincy" "$1" "$2" 1 "$name.min" "$name.changes" 1
+    networks+=("$name.min")
+done
+if [ -z "${APPORTION_DATA:-}" ] && [ -d ../shared/data ]; then
+    APPORTION_DATA="$(cd ../shared/data && pwd)"
+fi
+for name in netgen_8_14a.min graph_1000m_64j_100t_10p.in; do
+    if [ -n "${APPORTION_DATA:-}" ]; then
+        networks+=("$APPORTION_DATA/flow-networks/$name")
+    else
+        say "without APPORTION_DATA, $name is left out"
+    fi
+done
+
+printf '%s, %s; LEMON %s, OR-Tools %s, %s; %s runs each, medians\n\n' "$(uname -m)" \
+    "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" \
+    "$(dpkg-query -W -f '${Version}' liblemon-dev 2>/dev/null || echo unknown)" \
+    "$("$peers/python/bin/pip" list 2>/dev/null | sed -n 's/^ortools *//p')" "$(rustc --version)" "$runs"
+for network in "${networks[@]}"; do
+    changes="${network%.min}.changes"
+    [ -e "$changes" ] || changes=
+    "$peers/python/bin/python" benches/peers/compare.py "$runs" "$network" "$changes" \
+        "ours=$examples/flow_times" \
+        "LEMON network simplex=$peers/lemon network-simplex" \
+        "LEMON cost scaling=$peers/lemon cost-scaling" \
+        "OR-Tools=$peers/python/bin/python benches/peers/ortools_flow.py"
+done

@@ -1,0 +1,236 @@
+//! `solve` of a flow network, and of what becomes of it.
+
+use std::time::Instant;
+
+use apportion_models::flow::{FlowNetwork, FlowOutcome, NetworkSimplex, check};
+use apportion_models::formats::dimacs;
+use serde::Serialize;
+use serde_json::Number;
+
+use super::super::console::{self, milliseconds};
+use super::super::numbers::{count, counted, duration_ms, percent, short};
+use super::super::table::{self, Align};
+use super::super::{Context, Exit, Failure, files};
+use super::{Arguments, Timings, json_lines, limits, status_word};
+
+/// One solve, as `--json` prints it.
+#[derive(Serialize)]
+struct Run {
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    objective: Option<Number>,
+    bound: Option<Number>,
+    gap: Option<f64>,
+    backend: String,
+    /// With `--changes`: 0 for the network itself, then the groups of changes counted from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    change: Option<usize>,
+    /// With `--changes`: the line that the group begins with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<usize>,
+    pivots: Option<u64>,
+    timings_ms: Timings,
+}
+
+impl Run {
+    fn new(outcome: &FlowOutcome, read: f64, solve: f64) -> Self {
+        Self {
+            status: status_word(&outcome.status),
+            reason: outcome.status.stop_reason().map(ToString::to_string),
+            objective: outcome.objective.map(number),
+            bound: outcome.bound.map(number),
+            gap: outcome.gap(),
+            backend: outcome.solver.clone(),
+            change: None,
+            line: None,
+            pivots: outcome.pivots,
+            timings_ms: Timings { read, solve },
+        }
+    }
+}
+
+/// Whole where JSON numbers are read back exactly everywhere; the nearest float beyond.
+fn number(value: i128) -> Number {
+    match i64::try_from(value) {
+        Ok(whole) => whole.into(),
+        Err(_) => Number::from_f64(value as f64).expect("it is finite"),
+    }
+}
+
+pub(super) fn run(arguments: &Arguments, bytes: &[u8], context: &Context) -> Result<Exit, Failure> {
+    if arguments.solver.is_chosen() {
+        let message = "flow networks are solved by a method of their own";
+        return Err(Failure::usage(message).with_action("leave out --solver and --isolate"));
+    }
+    let network = dimacs::read(bytes).map_err(|error| in_file(&arguments.file, &error))?;
+    let groups = match &arguments.changes {
+        None => Vec::new(),
+        Some(path) => {
+            let bytes = files::read(path)?;
+            dimacs::changes::read(&bytes).map_err(|error| in_file(path, &error))?
+        }
+    };
+    let read_ms = context.elapsed_ms();
+    let mut solver = Solver {
+        arguments,
+        context,
+        read_ms,
+        runs: Vec::new(),
+    };
+    let runs = match &arguments.changes {
+        None => solver.repeat(&network)?,
+        Some(path) => solver.follow(&network, &groups, path)?,
+    };
+    print(arguments, context, &network, &runs)?;
+    Ok(Exit::Done)
+}
+
+fn in_file(path: &std::path::Path, error: &apportion_models::formats::FormatError) -> Failure {
+    Failure::usage(format!("{}: {error}", files::name(path)))
+}
+
+struct Solver<'a> {
+    arguments: &'a Arguments,
+    context: &'a Context,
+    read_ms: f64,
+    runs: Vec<Run>,
+}
+
+impl Solver<'_> {
+    /// The network from scratch, as often as asked for.
+    fn repeat(&mut self, network: &FlowNetwork) -> Result<Vec<Run>, Failure> {
+        let reporter = self.context.reporter();
+        for _ in 0..self.arguments.repeat {
+            reporter.phase(&solving(network));
+            let started = Instant::now();
+            let mut simplex = fresh(network)?;
+            simplex.solve(&limits(self.arguments, self.context));
+            self.keep(network, &simplex, milliseconds(started.elapsed()))?;
+        }
+        reporter.finish();
+        Ok(std::mem::take(&mut self.runs))
+    }
+
+    /// The network, and after each group of changes what it is then.
+    fn follow(
+        &mut self,
+        network: &FlowNetwork,
+        groups: &[dimacs::changes::Group],
+        path: &std::path::Path,
+    ) -> Result<Vec<Run>, Failure> {
+        let reporter = self.context.reporter();
+        reporter.phase(&solving(network));
+        let started = Instant::now();
+        let mut simplex = fresh(network)?;
+        simplex.solve(&limits(self.arguments, self.context));
+        let solve_ms = milliseconds(started.elapsed());
+        self.keep(network, &simplex, solve_ms)?.change = Some(0);
+        let mut changer = dimacs::changes::Changer::new(network);
+        for (position, group) in groups.iter().enumerate() {
+            reporter.phase(&format!("change {} of {}", position + 1, groups.len()));
+            let started = Instant::now();
+            changer
+                .apply(group, &mut simplex)
+                .map_err(|error| in_file(path, &error))?;
+            simplex.solve(&limits(self.arguments, self.context));
+            let solve_ms = milliseconds(started.elapsed());
+            let run = self.keep(&simplex.network(), &simplex, solve_ms)?;
+            run.change = Some(position + 1);
+            run.line = Some(group.line());
+        }
+        reporter.finish();
+        Ok(std::mem::take(&mut self.runs))
+    }
+
+    /// Checks the proof of an answer and keeps what is printed of it.
+    fn keep(
+        &mut self,
+        network: &FlowNetwork,
+        simplex: &NetworkSimplex,
+        solve_ms: f64,
+    ) -> Result<&mut Run, Failure> {
+        let outcome = simplex.outcome();
+        if let Some(violation) = check(network, &outcome).first() {
+            let message = format!("{} gave a wrong answer: {violation}", outcome.solver);
+            return Err(Failure::error(message));
+        }
+        self.runs.push(Run::new(&outcome, self.read_ms, solve_ms));
+        Ok(self.runs.last_mut().expect("one was added"))
+    }
+}
+
+fn fresh(network: &FlowNetwork) -> Result<NetworkSimplex, Failure> {
+    NetworkSimplex::new(network).map_err(|error| Failure::error(error.to_string()))
+}
+
+fn solving(network: &FlowNetwork) -> String {
+    format!("solving {}", size(network))
+}
+
+fn size(network: &FlowNetwork) -> String {
+    let nodes = counted(network.supplies.len(), "node");
+    let arcs = counted(network.arcs.len(), "arc");
+    format!("{nodes}, {arcs}")
+}
+
+fn print(
+    arguments: &Arguments,
+    context: &Context,
+    network: &FlowNetwork,
+    runs: &[Run],
+) -> Result<(), Failure> {
+    if !context.json {
+        return console::print(&text(arguments, network, runs));
+    }
+    if let ([run], None, 1) = (runs, &arguments.changes, arguments.repeat) {
+        return console::print_json(run);
+    }
+    console::print_raw(&json_lines(runs))
+}
+
+fn text(arguments: &Arguments, network: &FlowNetwork, runs: &[Run]) -> String {
+    let columns = [
+        ("line", Align::Right),
+        ("status", Align::Left),
+        ("objective", Align::Right),
+        ("bound", Align::Right),
+        ("gap", Align::Right),
+        ("solve", Align::Right),
+    ];
+    let shown = |value: &Option<Number>| match value {
+        None => "-".to_owned(),
+        Some(number) => match number.as_i64() {
+            Some(whole) => count(whole),
+            None => number.as_f64().map_or_else(String::new, short),
+        },
+    };
+    let skip = usize::from(arguments.changes.is_none());
+    let rows: Vec<Vec<String>> = runs
+        .iter()
+        .map(|run| {
+            let reason = run
+                .reason
+                .as_ref()
+                .map_or_else(String::new, |reason| format!(" ({reason})"));
+            let cells = [
+                run.line.map_or_else(String::new, |line| line.to_string()),
+                format!("{}{reason}", run.status.replace('_', " ")),
+                shown(&run.objective),
+                shown(&run.bound),
+                run.gap.map_or_else(|| "-".to_owned(), percent),
+                duration_ms(run.timings_ms.solve),
+            ];
+            cells.into_iter().skip(skip).collect()
+        })
+        .collect();
+    let read = runs.first().map_or(0.0, |run| run.timings_ms.read);
+    format!(
+        "{}: minimize, {}; read in {}, solved by {}\n\n{}",
+        files::name(&arguments.file),
+        size(network),
+        duration_ms(read),
+        NetworkSimplex::NAME,
+        table::render(&columns[skip..], &rows),
+    )
+}
