@@ -7,6 +7,7 @@
 
 mod accounts;
 mod apply;
+mod choice;
 mod context;
 mod devices;
 mod offers;
