@@ -139,7 +139,7 @@ fn wrong_usage_is_2_and_says_what_is_possible() {
             "plan examples/shop.json --mode monolithic",
             "brokered, greedy",
         ),
-        ("plan examples/shop.json --fairness maxmin", "nash"),
+        ("plan examples/shop.json --fairness utility", "nash"),
         (
             "plan examples/shop.json --online name --rule worst_fit",
             "shadow_price",

@@ -386,6 +386,9 @@ impl<'a> Auditor<'a> {
         }
         let name = |paid: Paid<'_>| match paid {
             Paid::Row(name) => name.to_owned(),
+            Paid::Resource(resource, _) if self.shares.classes.len() == 1 => {
+                cluster.resources[resource].clone()
+            }
             Paid::Resource(resource, class) => format!(
                 "{} of {}",
                 cluster.resources[resource], self.shares.classes[class].name

@@ -343,6 +343,18 @@ impl Market {
         }
     }
 
+    /// Leaves out limits of members with one group that its demand implies.
+    pub fn leave_out_loose(&self, scope: &mut Scope) {
+        for (at, limit) in self.limits.iter().enumerate() {
+            if let Place::Own(member) = self.limit_places[at]
+                && let [group] = &self.members[member].groups[..]
+                && group.most * group.demand.0[limit.resource] as f64 <= limit.amount
+            {
+                scope.limits[at] = None;
+            }
+        }
+    }
+
     /// Leaves out guarantees of members with one group whose floor uses as much.
     pub fn leave_out_reached(&self, scope: &mut Scope, floors: &[f64]) {
         for (at, hold) in self.holds.iter().enumerate() {

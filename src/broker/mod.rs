@@ -47,6 +47,7 @@
 //! Eisenberg and Gale (1959) for shares as a convex program; the certificate is its duality, with floors and rows that
 //! are not capacities made explicit. The solver is [`apportion_models::welfare`].
 
+mod alone;
 mod certificate;
 pub mod classes;
 mod demand;

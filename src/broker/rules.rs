@@ -12,7 +12,7 @@
 use apportion_cluster::{Cluster, Quantities};
 use apportion_models::welfare::{Block, Objective, Problem, solve_until};
 
-use super::floors::{Room, alone};
+use super::alone::{Room, alone};
 use super::market::{Market, Member, Scope, needs};
 use super::share::ACCURACY;
 

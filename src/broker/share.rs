@@ -4,8 +4,9 @@ use apportion_cluster::{Cluster, Fairness, FrameworkIdx, TaskIdx};
 use apportion_models::welfare::{Duals, Objective, Settings, marginal_values, repair, solve_until};
 use apportion_policies::Bid;
 
+use super::alone::fit_into_rows;
 use super::classes::AgentClass;
-use super::floors::{fit_into_rows, witness};
+use super::floors::witness;
 use super::guarantees::Guarantee;
 use super::market::{Amounts, Market, Scope};
 use super::rules;
@@ -25,7 +26,7 @@ const FEW_COLUMNS: usize = 4_000;
 /// The same where there are many columns: what a share lacks of the best then is far below what whole instances lose, and
 /// the certificate says how much it is.
 const QUICK: Settings = Settings {
-    tolerance: 1e-5,
+    tolerance: 2e-4,
     max_iterations: 60,
 };
 /// Columns beyond which shares are [`QUICK`], and the certificate of a plan is made from the multipliers of the shares.
@@ -111,6 +112,7 @@ pub fn shares(
     let above_floors = fairness != Fairness::Drf;
     let has_floors = market.members.len() > 1 && above_floors;
     let floor_rows = has_floors.then_some(&floors[..]);
+    market.leave_out_loose(&mut whole);
     if has_floors {
         market.leave_out_reached(&mut whole, &floors);
     }

@@ -60,7 +60,7 @@ pub(crate) fn fill(cells: &[String]) -> String {
 /// A paragraph in lines of at most the width; words longer than that stand alone.
 pub(crate) fn wrapped(paragraph: &str) -> String {
     // A number and its percent sign stay together.
-    const GLUE: char = '\u{1}';
+    const GLUE: char = '\u{e000}';
     let paragraph = paragraph.replace(" %", &format!("{GLUE}%"));
     let mut text = String::new();
     let mut column = 0;

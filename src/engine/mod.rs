@@ -7,6 +7,7 @@
 
 mod accounts;
 mod apply;
+mod choice;
 mod choices;
 mod context;
 mod devices;

@@ -103,7 +103,7 @@ mutations! {
         (cluster, plan)
     };
     "epsilon for the fractional share is too small" => [Epsilon], || certified(|it| it.epsilon_fractional = -0.5);
-    "a rent is wrong" => [Rent], || shared(|it| it.rent = 1.0);
+    "a rent is wrong" => [Rent, Envy], || shared(|it| it.rent = 1.0);
     "an envy number is wrong" => [Envy], || certified(|it| it.envy[0].priced_bundle = 0.1);
     "an envy pair is missing" => [Envy], || certified(|it| { it.envy.pop(); });
     "an envy pair of strangers" => [UnknownName], || certified(|it| it.envy.push(Envy {
