@@ -2,6 +2,9 @@
 
 use std::collections::VecDeque;
 
+/// How a vertex was reached: from which source, along which of its pairs; or from which sink.
+type Step = Option<(usize, usize)>;
+
 /// Sources with needs, sinks with room, and which source may use which sink.
 pub(super) struct Transport {
     pub needs: Vec<i128>,
@@ -42,8 +45,8 @@ impl Transport {
         moved: &mut [Vec<i128>],
     ) -> bool {
         // How each sink was reached: from which source, along which of its pairs; each source but the first from a sink.
-        let mut sink_from: Vec<Option<(usize, usize)>> = vec![None; room.len()];
-        let mut source_from: Vec<Option<(usize, usize)>> = vec![None; needs.len()];
+        let mut sink_from: Vec<Step> = vec![None; room.len()];
+        let mut source_from: Vec<Step> = vec![None; needs.len()];
         let mut seen = vec![false; needs.len()];
         seen[source] = true;
         let mut open = VecDeque::from([source]);
@@ -83,7 +86,7 @@ impl Transport {
         source: usize,
         last: usize,
         (needs, room, moved): (&mut [i128], &mut [i128], &mut [Vec<i128>]),
-        (sink_from, source_from): (&[Option<(usize, usize)>], &[Option<(usize, usize)>]),
+        (sink_from, source_from): (&[Step], &[Step]),
     ) {
         let mut path = Vec::new();
         let mut part = needs[source].min(room[last]);

@@ -26,7 +26,7 @@ const FEW_COLUMNS: usize = 4_000;
 /// The same where there are many columns: what a share lacks of the best then is far below what whole instances lose, and
 /// the certificate says how much it is.
 const QUICK: Settings = Settings {
-    tolerance: 2e-4,
+    tolerance: 1e-5,
     max_iterations: 60,
 };
 /// Columns beyond which shares are [`QUICK`], and the certificate of a plan is made from the multipliers of the shares.
@@ -117,33 +117,42 @@ pub fn shares(
         market.leave_out_reached(&mut whole, &floors);
     }
     let problem = market.problem(&whole, Objective::LogUtility, floor_rows);
-    let found = match fairness {
-        Fairness::Nash => {
-            let accuracy = match market.n_columns() {
-                ..=FEW_COLUMNS => EXACT,
-                ..=MANY_COLUMNS => ACCURACY,
-                _ => QUICK,
-            };
-            let solution = solve_until(&problem, &accuracy, stop)
-                .expect("capacities, demands, values and weights are finite");
-            (solution.x, Some(solution.duals))
-        }
-        Fairness::Maxmin => (rules::maxmin(&market, &whole, floor_rows, stop), None),
-        Fairness::Drf => (rules::drf(cluster, &market, &whole, stop), None),
+    let n_columns = market.n_columns();
+    let accuracies: &[Settings] = if n_columns <= FEW_COLUMNS {
+        &[EXACT]
+    } else if n_columns <= MANY_COLUMNS || fairness != Fairness::Nash {
+        &[ACCURACY]
+    } else {
+        // Where quick is too far below a floor, as well as can be.
+        &[QUICK, ACCURACY]
     };
-    let (mut x, duals) = found;
-    fit_into_rows(&problem, &mut x);
-    let mut amounts = market.amounts(&whole.members, &x);
     let reached = |values: &[f64]| {
         let mut pairs = values.iter().zip(&floors);
-        !above_floors || pairs.all(|(value, floor)| *value >= floor * (1.0 - 1e-7))
+        let holds = !above_floors || pairs.all(|(value, floor)| *value >= floor * (1.0 - 1e-7));
+        holds && !values.contains(&0.0)
     };
-    let mut deserved = market.values(&amounts);
-    if !reached(&deserved) || deserved.contains(&0.0) {
-        // A solve that was stopped early: the witnesses together are feasible, and each reaches its floor.
-        amounts.clone_from(&witness);
-        deserved = market.values(&amounts);
+    // Where a solve is stopped early, the witnesses together are feasible, and each reaches its floor.
+    let mut amounts = witness.clone();
+    let mut duals = None;
+    for accuracy in accuracies {
+        let (mut x, found) = match fairness {
+            Fairness::Nash => {
+                let solution = solve_until(&problem, accuracy, stop)
+                    .expect("capacities, demands, values and weights are finite");
+                (solution.x, Some(solution.duals))
+            }
+            Fairness::Maxmin => (rules::maxmin(&market, &whole, floor_rows, stop), None),
+            Fairness::Drf => (rules::drf(cluster, &market, &whole, stop), None),
+        };
+        fit_into_rows(&problem, &mut x);
+        let found_amounts = market.amounts(&whole.members, &x);
+        duals = found;
+        if reached(&market.values(&found_amounts)) {
+            amounts = found_amounts;
+            break;
+        }
     }
+    let deserved = market.values(&amounts);
     let duals = duals.unwrap_or_else(|| prove(&market, &whole, &deserved, floor_rows, stop));
     // Blocks of what is held have no utility.
     let mut utilities = deserved.clone();

@@ -92,7 +92,7 @@ const CASES: &[Case] = &[
         certificate.epsilon_fractional -= 0.01;
     }),
     ("a rent is larger", &[Rule::Rent, Rule::Envy], |plan| {
-        plan.frameworks[1].share.as_mut().unwrap().rent += 0.5
+        plan.frameworks[1].share.as_mut().unwrap().rent += 0.5;
     }),
     ("a floor is higher", &[Rule::Floors, Rule::Share], |plan| {
         let share = plan.frameworks[2].share.as_mut().unwrap();
@@ -108,10 +108,10 @@ const CASES: &[Case] = &[
         witness.iter_mut().for_each(|it| it.instances *= 1.5);
     }),
     ("what is held is given away", &[Rule::Guarantee], |plan| {
-        plan.guarantees[0].held.clear()
+        plan.guarantees[0].held.clear();
     }),
     ("a guarantee is forgotten", &[Rule::Guarantee], |plan| {
-        plan.guarantees.clear()
+        plan.guarantees.clear();
     }),
     ("a guarantee is cut", &[Rule::Guarantee], |plan| {
         plan.guarantees[0].fraction = 0.5;

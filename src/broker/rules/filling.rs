@@ -10,6 +10,9 @@ use super::dominant_share;
 /// Steps in which the whole cluster would be filled if nobody shared a resource.
 const STEPS: f64 = 200.0;
 
+/// Capacity rows with what an instance needs of each.
+type Needs = Vec<(usize, f64)>;
+
 /// What is left of every row, and what is taken.
 struct Room<'a> {
     market: &'a Market,
@@ -20,7 +23,7 @@ struct Room<'a> {
     /// By member, group and column.
     taken: Vec<Vec<Vec<f64>>>,
     /// What an instance needs of which capacity rows; by member, group and column.
-    needs: Vec<Vec<Vec<Vec<(usize, f64)>>>>,
+    needs: Vec<Vec<Vec<Needs>>>,
     /// Room on each column of a group, for one step.
     rooms: Vec<f64>,
 }
@@ -93,7 +96,7 @@ pub(super) fn fill(market: &Market, whole: &Scope, total: &[i128]) -> Vec<Vec<f6
 }
 
 /// What an instance of a group needs of which capacity rows, by column.
-fn rows(market: &Market, group: &Group) -> Vec<Vec<(usize, f64)>> {
+fn rows(market: &Market, group: &Group) -> Vec<Needs> {
     let of_column = |column: &Column| {
         let needs = needs(&group.demand);
         needs
