@@ -231,7 +231,10 @@ impl<'a> Run<'a> {
         let deadline = self.context.options.deadline;
         self.context
             .keep_reserve(reserve(Duration::ZERO, Duration::ZERO, deadline));
-        self.promise(&broker::guarantees(self.context.cluster, &self.context.bids));
+        self.promise(&broker::guarantees(
+            self.context.cluster,
+            &self.context.bids,
+        ));
         let frameworks: Vec<FrameworkIdx> = self.context.planned().collect();
         for framework in frameworks {
             rounds::construct(
