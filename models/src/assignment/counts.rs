@@ -171,11 +171,12 @@ mod tests {
 
     #[test]
     fn weights_are_whole_and_the_largest_is_a_billion() {
-        let count = Count::near(2, &[300, 700], &[0.0, 5.0]).unwrap();
-        assert_eq!(
-            (count.kind, count.weights.as_slice()),
-            (2, [(700, 1_000_000_000)].as_slice())
-        );
+        let count = Count {
+            kind: 2,
+            weights: vec![(700, 1_000_000_000)],
+            price: 5e-9,
+        };
+        assert_eq!(Count::near(2, &[300, 700], &[0.0, 5.0]), Some(count));
         assert_eq!(Count::near(0, &[300], &[0.0]), None);
     }
 }
