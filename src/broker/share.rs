@@ -31,6 +31,15 @@ const QUICK: Settings = Settings {
 };
 /// Columns beyond which shares are [`QUICK`], and the certificate of a plan is made from the multipliers of the shares.
 pub(super) const MANY_COLUMNS: usize = 30_000;
+/// How far below its floor a share may be, relatively, for the floor to be stated as what it is; where shares are quick, and
+/// else.
+const QUICK_SLACK: f64 = 1e-4;
+const FLOOR_SLACK: f64 = 1e-7;
+/// Accuracy of prices where there are many columns: they are repaired, and prove what they prove.
+const ROUGH: Settings = Settings {
+    tolerance: 1e-3,
+    max_iterations: 60,
+};
 /// How much below what its witness reaches a floor is set: what rounding may take from the witness.
 const FLOOR_MARGIN: f64 = 1e-12;
 
@@ -102,7 +111,7 @@ pub fn shares(
                 .map(|framework| (framework, text.to_owned())),
         );
     };
-    let floors: Vec<f64> = market
+    let mut floors: Vec<f64> = market
         .values(&witness)
         .iter()
         .map(|value| value * (1.0 - FLOOR_MARGIN))
@@ -126,15 +135,15 @@ pub fn shares(
         // Where quick is too far below a floor, as well as can be.
         &[QUICK, ACCURACY]
     };
-    let reached = |values: &[f64]| {
+    let reached = |values: &[f64], slack: f64| {
         let mut pairs = values.iter().zip(&floors);
-        let holds = !above_floors || pairs.all(|(value, floor)| *value >= floor * (1.0 - 1e-7));
+        let holds = !above_floors || pairs.all(|(value, floor)| *value >= floor * (1.0 - slack));
         holds && !values.contains(&0.0)
     };
     // Where a solve is stopped early, the witnesses together are feasible, and each reaches its floor.
     let mut amounts = witness.clone();
     let mut duals = None;
-    for accuracy in accuracies {
+    for (at, accuracy) in accuracies.iter().enumerate() {
         let (mut x, found) = match fairness {
             Fairness::Nash => {
                 let solution = solve_until(&problem, accuracy, stop)
@@ -147,12 +156,21 @@ pub fn shares(
         fit_into_rows(&problem, &mut x);
         let found_amounts = market.amounts(&whole.members, &x);
         duals = found;
-        if reached(&market.values(&found_amounts)) {
+        let is_quick = at + 1 < accuracies.len();
+        let slack = if is_quick { QUICK_SLACK } else { FLOOR_SLACK };
+        if reached(&market.values(&found_amounts), slack) {
             amounts = found_amounts;
             break;
         }
     }
     let deserved = market.values(&amounts);
+    if above_floors {
+        // A floor is stated as far as the share is sure to reach it.
+        for (floor, &value) in floors.iter_mut().zip(&deserved) {
+            *floor = floor.min(value);
+        }
+    }
+    let floor_rows = has_floors.then_some(&floors[..]);
     let duals = duals.unwrap_or_else(|| prove(&market, &whole, &deserved, floor_rows, stop));
     // Blocks of what is held have no utility.
     let mut utilities = deserved.clone();
@@ -205,7 +223,7 @@ fn prove(
         problem.block_mut(p).set_weight(weight);
     }
     let many = market.n_columns() > MANY_COLUMNS;
-    solve_until(&problem, if many { &QUICK } else { &ACCURACY }, stop)
+    solve_until(&problem, if many { &ROUGH } else { &ACCURACY }, stop)
         .expect("capacities, demands, values and weights are finite")
         .duals
 }

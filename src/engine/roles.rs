@@ -396,6 +396,11 @@ impl<'a> Roles<'a> {
         }
     }
 
+    /// Whether no role limits or holds anything.
+    pub(super) fn are_free(&self) -> bool {
+        self.holds.is_empty() && !self.limited.contains(&true)
+    }
+
     /// Whether anything is held for roles that a framework is not below, on some agent.
     pub(super) fn holds_anything(&self) -> bool {
         !self.holds.is_empty()

@@ -52,6 +52,7 @@ pub(super) fn counts(state: &State<'_>, context: &Context<'_>) -> BTreeMap<Frame
         order: least_wanted_first(cluster, &planned),
         free: state.free.clone(),
         roles: state.roles.clone(),
+        are_free: state.roles.are_free(),
     };
     let mut counts: BTreeMap<FrameworkIdx, Counts> = BTreeMap::new();
     while let Some(framework) = sorter.next().filter(|_| !context.out_of_time()) {
@@ -170,12 +171,14 @@ struct Hand<'a> {
     order: Vec<AgentIdx>,
     free: Vec<Quantities>,
     roles: Roles<'a>,
+    /// Whether no role limits or holds anything.
+    are_free: bool,
 }
 
 impl Hand<'_> {
     /// The first place in the order, from `from` on, of an agent with room for one more instance.
     fn room(&self, framework: FrameworkIdx, task: TaskIdx, from: usize) -> Option<usize> {
-        if !self.roles.lets_in(task) {
+        if !self.are_free && !self.roles.lets_in(task) {
             return None;
         }
         let of = self.cluster.task(task);
@@ -184,7 +187,7 @@ impl Hand<'_> {
             let free = &self.free[agent.at()];
             of.demand.fits_in(free)
                 && self.cluster.refusal(of, *agent).is_none()
-                && self.roles.leaves_room(framework, &of.demand, *agent, free)
+                && (self.are_free || self.roles.leaves_room(framework, &of.demand, *agent, free))
         };
         (from..self.order.len()).find(fits)
     }
@@ -192,6 +195,9 @@ impl Hand<'_> {
     fn place(&mut self, task: TaskIdx, agent: AgentIdx, instances: i64) {
         let demand = &self.cluster.task(task).demand;
         self.free[agent.at()].subtract(demand, instances);
+        if self.are_free {
+            return;
+        }
         self.roles.change(task, instances);
         let framework = self.cluster.framework_of(task);
         self.roles.settle(framework, &self.free);
