@@ -104,7 +104,7 @@ fn random_snapshot(random: &mut Random, plain: bool) -> Value {
 /// How many instances the suite draws: about a minute on a free core. `APPORTION_FAIRNESS_INSTANCES` draws more.
 fn n_instances() -> u64 {
     let stated = std::env::var("APPORTION_FAIRNESS_INSTANCES").ok();
-    stated.and_then(|it| it.parse().ok()).unwrap_or(400)
+    stated.and_then(|it| it.parse().ok()).unwrap_or(1000)
 }
 
 /// Every bound that the certificates of random plans state holds; 10,000 bounds and more are looked at.
@@ -125,6 +125,8 @@ fn every_bound_of_a_random_plan_holds() {
         market.floors(rule, &mut counts);
     }
     println!("{counts:?}");
+    let total = counts.efficiency + counts.sharing + counts.envy + counts.core + counts.floors;
+    assert!(total > 10 * n_instances(), "{counts:?}");
     assert!(counts.efficiency >= n_instances() / 2, "{counts:?}");
     assert!(
         counts.sharing > n_instances() && counts.core > n_instances(),

@@ -126,12 +126,14 @@ impl<'a> Market<'a> {
                         continue;
                     }
                     let copies = task.demand.copies_in(&it.capacity);
-                    // Where only one instance fits, not more than one; else as much as there is room for.
-                    let most = if copies == 1 {
-                        1.0
-                    } else {
-                        task.instances as f64
-                    };
+                    // Where only one instance fits, not more than one; else as much as there is room for on the agent,
+                    // however large the part is.
+                    let rooms = task.demand.0.iter().zip(&it.capacity.0);
+                    let rooms = rooms.filter(|(need, _)| **need > 0);
+                    let room = rooms
+                        .map(|(&need, &has)| has as f64 / need as f64)
+                        .fold(task.instances as f64, f64::min);
+                    let most = if copies == 1 { 1.0 } else { room };
                     let cost = gain.get(&player).copied().unwrap_or(0.0) * task.value as f64;
                     let column = model.add_column("x", 0.0, most, ColumnKind::Continuous, cost);
                     columns.push((column, player, task.value as f64));
