@@ -4,7 +4,7 @@
 //! - [`FlowNetwork`] is what is to be solved; [`FlowNetwork::validate`] says what is wrong with it.
 //! - [`FlowSolver`] is one method; [`Simplex`] is ours, [`Linear`] hands the network to a backend of linear programs. Both answer a [`FlowOutcome`].
 //! - [`NetworkSimplex`] is the same method with a memory: it takes [`Change`]s and solves again from where it was.
-//! - [`check`] says what is wrong with an outcome, from the network alone: prices prove an optimum, a cut proves that there is no flow, a cycle
+//! - [`check()`] says what is wrong with an outcome, from the network alone: prices prove an optimum, a cut proves that there is no flow, a cycle
 //!   proves that costs have no limit.
 //!
 //! ```

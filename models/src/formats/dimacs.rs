@@ -1,4 +1,4 @@
-//! Flow networks as DIMACS minimum cost flow files, and [changes](changes) to them.
+//! Flow networks as DIMACS minimum cost flow files, and [changes] to them.
 //!
 //! # Shape
 //! One thing per line, fields divided by white space; nodes are counted from 1.
