@@ -41,8 +41,10 @@ pub struct Market<'a> {
 struct Part {
     players: Vec<usize>,
     amounts: Vec<Vec<f64>>,
-    /// The part of rows that several own, by the owners' weight.
-    of_rows: f64,
+    /// Whether it is all of the cluster for everybody; else rows that some own are shared by their weight.
+    is_whole: bool,
+    /// The part of agents that may hold large tasks, where it is another.
+    of_large: Option<f64>,
 }
 
 impl<'a> Market<'a> {
@@ -90,7 +92,8 @@ impl<'a> Market<'a> {
         Part {
             players: (0..self.players.len()).collect(),
             amounts: amounts.collect(),
-            of_rows: 1.0,
+            is_whole: true,
+            of_large: None,
         }
     }
 
@@ -169,28 +172,43 @@ impl<'a> Market<'a> {
         for ((agent, resource), terms) in capacity {
             model.add_row("capacity", 0.0, part.amounts[agent][resource], terms);
         }
-        for (_, terms) in large {
-            model.add_row("large", 0.0, part.of_rows, terms);
+        for ((agent, resource), terms) in large {
+            let it = &cluster.agents[agent];
+            let owns = |player: usize| {
+                self.tasks(player).iter().any(|task| {
+                    2 * task.demand.0[resource] > it.capacity.0[resource]
+                        && self.fits(player, task, it)
+                })
+            };
+            let most = part.of_large.unwrap_or_else(|| self.part_of(part, owns));
+            model.add_row("large", 0.0, most, terms);
         }
         for ((role, resource), terms) in limits {
             let limit = cluster.roles[role].limit[resource].unwrap() as f64;
-            let owners = (0..self.players.len()).filter(|&player| {
+            let owns = |player: usize| {
+                let mut tasks = self.tasks(player).into_iter();
                 self.below(player, &cluster.roles[role].path)
-                    && self
-                        .tasks(player)
-                        .iter()
-                        .any(|task| task.demand.0[resource] > 0)
-            });
-            let weight = |player: usize| self.players[player].share.weight;
-            let all: f64 = owners.clone().map(weight).sum();
-            let mine: f64 = owners
-                .filter(|player| part.players.contains(player))
-                .map(weight)
-                .sum();
-            let part = if part.of_rows == 1.0 { 1.0 } else { mine / all };
+                    && tasks.any(|task| task.demand.0[resource] > 0)
+            };
+            let part = self.part_of(part, owns);
             model.add_row("limit", 0.0, limit * part, terms);
         }
         (model, columns)
+    }
+
+    /// The part of a row that some players own which is a part's: by the owners' weight.
+    fn part_of(&self, part: &Part, owns: impl Fn(usize) -> bool) -> f64 {
+        if part.is_whole {
+            return 1.0;
+        }
+        let owners = (0..self.players.len()).filter(|&player| owns(player));
+        let weight = |player: usize| self.players[player].share.weight;
+        let all: f64 = owners.clone().map(weight).sum();
+        let mine: f64 = owners
+            .filter(|player| part.players.contains(player))
+            .map(weight)
+            .sum();
+        mine / all
     }
 
     fn shut_by_limit(&self, player: usize, task: &Task) -> bool {
@@ -355,7 +373,7 @@ impl<'a> Market<'a> {
         for (at, player) in self.players.iter().enumerate() {
             let mut part = self.whole(player.share.weight);
             part.players = vec![at];
-            part.of_rows = player.share.weight;
+            part.is_whole = false;
             let (model, _) = self.program(&part, &BTreeMap::from([(at, 1.0)]), false);
             let alone = Self::best(&model);
             let bound = player.share.utility * (money + player.share.rent);
@@ -395,7 +413,8 @@ impl<'a> Market<'a> {
             let part = Part {
                 players: vec![p],
                 amounts,
-                of_rows: self.players[p].share.weight,
+                is_whole: false,
+                of_large: None,
             };
             let (model, _) = self.program(&part, &BTreeMap::from([(p, 1.0)]), false);
             let worth = Self::best(&model);
@@ -427,11 +446,7 @@ impl<'a> Market<'a> {
                 .sum();
             let mut part = self.whole(weight);
             part.players.clone_from(&coalition);
-            part.of_rows = if coalition.len() == self.players.len() {
-                1.0
-            } else {
-                weight
-            };
+            part.is_whole = false;
             let (mut model, columns) = self.program(&part, &BTreeMap::new(), false);
             let t = model.add_column("t", 0.0, f64::INFINITY, ColumnKind::Continuous, 1.0);
             for &at in &coalition {
@@ -476,7 +491,8 @@ impl<'a> Market<'a> {
             if !promised {
                 let mut part = self.whole(share.weight);
                 part.players = vec![at];
-                part.of_rows = share.weight;
+                part.is_whole = false;
+                part.of_large = Some(share.weight);
                 let (model, _) = self.program(&part, &BTreeMap::from([(at, 1.0)]), false);
                 let alone = Self::best(&model);
                 // Classes are relaxations of their agents: the floor may be more, not less.
