@@ -10,29 +10,29 @@ use std::time::Duration;
 use apportion::engine::{self, Options};
 use apportion::snapshot;
 use apportion_cluster::{Cluster, Fairness};
+use apportion_policies::online::SplitMix64;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use serde_json::{Value, json};
 
 /// Shares are to be this close to efficient.
 const MOST_EPSILON: f64 = 0.01;
 
-/// A small generator of pseudo-random numbers (splitmix64).
-struct Random(u64);
+struct Random(SplitMix64);
 
 impl Random {
+    fn new(seed: u64) -> Self {
+        Self(SplitMix64::new(seed))
+    }
+
     fn below(&mut self, n: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % n
+        self.0.next_u64() % n
     }
 }
 
 /// Agents of 60 shapes, frameworks of distinct demands, each with a role of its own; with `quota`, every second role has a
 /// limit and every third a guarantee.
 fn cluster(n_agents: u64, n_frameworks: u64, quota: bool) -> Cluster {
-    let mut random = Random(1);
+    let mut random = Random::new(1);
     let shapes: Vec<Value> = (0..60)
         .map(|_| {
             json!({"cpu_milli": 4000 * (4 + random.below(28)), "memory_mib": 8192 * (2 + random.below(30)),

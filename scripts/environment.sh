@@ -54,8 +54,10 @@ use_own_tools() {
     fi
 }
 
+# Installs packages for a purpose: install_by_apt PURPOSE PACKAGE...
 install_by_apt() {
-    say "Installing by apt-get, to build the solver HiGHS: $*"
+    say "Installing by apt-get, $1: ${*:2}"
+    shift
     local as_root=()
     [ "$(id -u)" -eq 0 ] || as_root=(sudo)
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -qq >&2 &&
@@ -102,7 +104,7 @@ ensure_tools() {
     [ -n "$missing" ] || return 0
     if has apt-get && { [ "$(id -u)" -eq 0 ] || sudo -n true 2>/dev/null; }; then
         # shellcheck disable=SC2086  # one package per word
-        install_by_apt $missing || say "apt-get could not install them."
+        install_by_apt "to build the solver HiGHS" $missing || say "apt-get could not install them."
     elif has python3; then
         install_by_pip || say "pip could not install them."
         use_own_tools
@@ -114,4 +116,12 @@ ensure_tools() {
     say "Elsewhere, install cmake, ninja, a C++ compiler and libclang by the system's own means."
     say "Or build without HiGHS (slower solver, no C++): cargo build --release --no-default-features --features cli"
     return 1
+}
+
+# Public traces, where they lie beside the checkout and nobody says otherwise.
+find_data() {
+    if [ -z "${APPORTION_DATA:-}" ] && [ -d ../shared/data ]; then
+        APPORTION_DATA="$(cd ../shared/data && pwd)"
+        export APPORTION_DATA
+    fi
 }

@@ -12,7 +12,7 @@ work="$peers/networks"
 mkdir -p "$work"
 
 if [ ! -e /usr/include/lemon/network_simplex.h ]; then
-    install_by_apt liblemon-dev
+    install_by_apt "to measure beside LEMON" liblemon-dev
 fi
 if [ ! -x "$peers/python/bin/python" ]; then
     python3 -m venv "$peers/python"
@@ -30,9 +30,7 @@ for size in "1000 10000" "12500 50000" "12500 150000"; do
     "$examples/quincy" "$1" "$2" 1 "$name.min" "$name.changes" 1
     networks+=("$name.min")
 done
-if [ -z "${APPORTION_DATA:-}" ] && [ -d ../shared/data ]; then
-    APPORTION_DATA="$(cd ../shared/data && pwd)"
-fi
+find_data
 for name in netgen_8_14a.min graph_1000m_64j_100t_10p.in; do
     if [ -n "${APPORTION_DATA:-}" ]; then
         networks+=("$APPORTION_DATA/flow-networks/$name")

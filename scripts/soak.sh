@@ -7,7 +7,8 @@ cd "$(dirname "$0")/.."
 
 ensure_tools
 rounds="${1:-20}"
-tests=(--package apportion --lib --test import_kubernetes --test snapshot --test verify_table)
+tests=(--package apportion --package apportion-models --lib --test import_kubernetes --test snapshot
+    --test verify_table --test formats --test dimacs)
 cargo test --release --locked "${tests[@]}" --no-run
 for ((round = 1; round <= rounds; round++)); do
     seed="$(od -An -N7 -tu8 /dev/urandom | tr -d ' ')"

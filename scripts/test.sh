@@ -5,10 +5,7 @@ cd "$(dirname "$0")/.."
 . scripts/environment.sh
 
 ensure_tools
-if [ -z "${APPORTION_DATA:-}" ] && [ -d ../shared/data ]; then
-    APPORTION_DATA="$(cd ../shared/data && pwd)"
-    export APPORTION_DATA
-fi
+find_data
 if [ -z "${APPORTION_DATA:-}" ]; then
     say "APPORTION_DATA is not set: the tests on public traces say that they are skipped"
 fi

@@ -6,6 +6,8 @@
 mod documents;
 #[path = "cli/files.rs"]
 mod files;
+#[path = "cli/imports.rs"]
+mod imports;
 #[path = "cli/models.rs"]
 mod models;
 #[path = "cli/plans.rs"]
@@ -151,6 +153,24 @@ fn wrong_usage_is_2_and_says_what_is_possible() {
         ),
         ("plan examples/shop.json --online nowhere.txt", "shuffled"),
         ("plan - --online -", "only once"),
+        ("plan - --previous -", "only once"),
+        (
+            "plan examples/shop.json --online name --previous plan.json",
+            "--previous",
+        ),
+        (
+            "plan examples/shop.json --mode greedy --previous plan.json",
+            "greedy has none",
+        ),
+        (
+            "plan examples/shop.json --previous nowhere.json",
+            "nowhere.json",
+        ),
+        (
+            "generate --policies ml,service --frameworks 1",
+            "fewer frameworks",
+        ),
+        ("generate --policies workflow", "service"),
         ("plan examples/shop.json --deadline soon", "10s"),
         ("plan examples/shop.json --gap 2", "0.01"),
         ("plan examples/shop.json --threads 0", "1..=1024"),

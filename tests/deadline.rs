@@ -8,15 +8,16 @@ mod common;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use apportion::engine::{self, Options};
+use apportion::engine::{self, Options, Progress};
 use apportion_cluster::file::{
     JobFile, LimitFile, MinAvailableFile, PlacementFile, RoleFile, SnapshotFile, SpreadFile,
     TaskFile,
 };
+use apportion_cluster::Fairness;
 use apportion_cluster::plan::{PlanFile, PlanStatus, StageSense};
 
 use apportion_models::{
-    Capabilities, Limits, Milp, MilpSolver, Outcome, SolverError, default_solver,
+    CancelToken, Capabilities, Limits, Milp, MilpSolver, Outcome, SolverError, default_solver,
 };
 use common::random::Draw;
 use common::{assert_verified, cluster, result, write};
@@ -40,7 +41,7 @@ const FRAMEWORKS: [&str; 5] = ["api", "batch", "cache", "search", "web"];
 
 /// A cluster about nine tenths full, with racks, power circuits and zones, limits, spreads and gangs.
 fn large() -> SnapshotFile {
-    let mut draw = Draw(20);
+    let mut draw = Draw::new(20);
     let mut file = write::snapshot(&["power", "rack", "zone"]);
     for number in 0..5000_usize {
         let shape = number % 12;
@@ -202,16 +203,53 @@ fn twenty_thousand_instances_in_two_seconds() {
 fn a_deadline_that_is_over_at_once() {
     let _alone = alone();
     let cluster = cluster(&large());
-    for deadline in [Duration::ZERO, Duration::from_millis(100)] {
+    let deadlines = [Duration::ZERO, Duration::from_millis(100)].into_iter();
+    let cases = deadlines.flat_map(|deadline| Fairness::ALL.map(|rule| (deadline, rule)));
+    for (deadline, rule) in cases {
+        let options = Options {
+            fairness: Some(rule),
+            ..within(deadline)
+        };
         let begun = Instant::now();
-        let plan = engine::plan(&cluster, &within(deadline)).unwrap();
+        let plan = engine::plan(&cluster, &options).unwrap();
         let took = begun.elapsed();
         assert_verified(&cluster, &plan);
+        let written = serde_json::to_vec(&plan).unwrap();
+        let read: PlanFile = serde_json::from_slice(&written).unwrap();
+        assert_eq!(read, plan, "{rule:?}");
         assert_eq!(plan.status, PlanStatus::Deadline);
         let reasons = plan.unplaced.iter().map(|it| &it.reason.code[..]);
         assert!(deadline > Duration::ZERO || reasons.clone().all(|code| code == "deadline"));
         assert!(took < Duration::from_secs(2), "{took:?} for {deadline:?}");
     }
+}
+
+/// A plan that is cancelled when all is placed, and only the certificate is left to be made, says so.
+#[test]
+fn a_certificate_that_is_cut_short_is_told() {
+    let mut file = write::snapshot(&["rack"]);
+    file.agents.push(write::agent("one", "r", 4000, 4096));
+    for id in ["f", "g"] {
+        file.frameworks.push(write::framework(id, "service"));
+        file.jobs.push(write::job(id, id, write::task(2, 1000, 1024)));
+    }
+    let cluster = cluster(&file);
+    let whole = common::planned(&cluster, &common::quiet());
+    assert_eq!(whole.status, PlanStatus::Complete);
+    let cancel = CancelToken::default();
+    let own = cancel.clone();
+    let options = Options {
+        cancel,
+        progress: Arc::new(move |progress| {
+            if progress == Progress::Audit {
+                own.cancel();
+            }
+        }),
+        ..common::quiet()
+    };
+    let plan = common::planned(&cluster, &options);
+    assert_eq!(plan.placements, whole.placements);
+    assert_eq!(plan.status, PlanStatus::Deadline);
 }
 
 /// The whole run of the command, from reading to writing.
@@ -291,7 +329,7 @@ fn sixty_thousand_tasks_that_wait_are_reported_in_time() {
 /// Two easy frameworks, and one with a packing problem that no solver finishes: three resources, 120 shapes, no
 /// two alike. Each has its own agents.
 fn exploding() -> SnapshotFile {
-    let mut draw = Draw(3);
+    let mut draw = Draw::new(3);
     let mut file = write::snapshot(&["rack"]);
     for (framework, agents, jobs) in [("calm", 30, 12), ("hard", 40, 120), ("steady", 30, 12)] {
         file.frameworks.push(write::framework(framework, "service"));

@@ -13,6 +13,7 @@ use apportion::engine::{self, Options};
 use apportion::snapshot;
 use apportion_cluster::plan::{PlanFile, Share};
 use apportion_cluster::{Cluster, Fairness, FrameworkIdx, Quantities};
+use apportion_policies::online::SplitMix64;
 use serde_json::{Value, json};
 
 use common::{planned, quiet, result};
@@ -41,16 +42,15 @@ fn close(found: f64, expected: f64) {
     );
 }
 
-/// A small generator of pseudo-random numbers (splitmix64).
-struct Random(u64);
+struct Random(SplitMix64);
 
 impl Random {
+    fn new(seed: u64) -> Self {
+        Self(SplitMix64::new(seed))
+    }
+
     fn below(&mut self, n: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % n
+        self.0.next_u64() % n
     }
 }
 
@@ -110,7 +110,7 @@ fn n_instances() -> u64 {
 /// Every bound that the certificates of random plans state holds; 10,000 bounds and more are looked at.
 #[test]
 fn every_bound_of_a_random_plan_holds() {
-    let mut random = Random(5);
+    let mut random = Random::new(5);
     let mut counts = lp::Counts::default();
     for case in 0..n_instances() {
         let file = random_snapshot(&mut random, case % 3 == 0);
@@ -197,7 +197,7 @@ fn who_lost_a_rounding_is_first_next_time() {
 /// A random churn of arrivals around the tree of 100 cpu and 100 gpu: whenever all want all, the shares are 50, 50, 100.
 #[test]
 fn churn_settles_where_it_should() {
-    let mut random = Random(11);
+    let mut random = Random::new(11);
     for _ in 0..20 {
         let mut job = |id: &str, resource: &str| {
             let instances = 100 + random.below(200);

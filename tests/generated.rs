@@ -58,7 +58,7 @@ fn generated_clusters_pass_lint_and_have_plans_that_hold() {
 }
 
 #[test]
-fn a_large_mix_is_planned_by_its_deadline() {
+fn a_large_mix_with_a_deadline_has_a_plan_that_holds() {
     let file = generate(&options(&Kind::ALL, 600, 80, 2));
     let cluster = cluster(&file);
     let begun = Instant::now();

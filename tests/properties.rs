@@ -350,7 +350,7 @@ fn the_largest_numbers_that_a_snapshot_may_state_break_nothing() {
     const COUNTS: [i64; 4] = [1, 3, 1_000_000, 1_000_000_000];
     let mut partial = 0;
     for seed in 0..60 {
-        let mut draw = random::Draw(seed);
+        let mut draw = random::Draw::new(seed);
         let mut file = random::snapshot(seed, SMALL);
         file.placements.clear();
         for agent in &mut file.agents {

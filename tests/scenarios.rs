@@ -16,7 +16,7 @@ use apportion::engine::{Mode, Options};
 use apportion::snapshot;
 use apportion_cluster::file::SnapshotFile;
 use apportion_cluster::plan::PlanFile;
-use apportion_cluster::{Cluster, Framework, Proposal, Slice};
+use apportion_cluster::{Cluster, Fairness, Framework, Proposal, Slice};
 use apportion_models::assignment::Placement;
 use apportion_policies::service::Service;
 use apportion_policies::{Bid, Formulation, ParameterFault, Policy, PolicyError, Standing, View};
@@ -106,6 +106,57 @@ scenarios! {
     who_has_only_what_is_held_for_others_is_left_out
     a_limit_below_what_runs_takes_nothing_away
     three_levels_of_roles
+}
+
+/// One agent of 4 cpu, on which the `old` runs; others want the cpu. Under every rule of shares, with few frameworks and so
+/// many that `drf` fills in steps.
+fn beside_what_runs(old: &str) {
+    for n_frameworks in [2, 300] {
+        let ids: Vec<String> = (1..n_frameworks).map(|at| format!("f{at:03}")).collect();
+        let framework = |id: &str| format!(r#"{{"id": "{id}", "policy": "service"}}"#);
+        let job = |id: &str, resources: &str| {
+            let task = format!(r#"{{"id": "t", "instances": 1, "resources": {resources}}}"#);
+            format!(r#"{{"id": "{id}", "framework": "{id}", "tasks": [{task}]}}"#)
+        };
+        let frameworks: Vec<String> = ids.iter().map(|id| framework(id)).collect();
+        let jobs: Vec<String> = { ids.iter() }
+            .map(|id| job(id, r#"{"cpu_milli": 5}"#))
+            .collect();
+        let file = format!(
+            r#"{{"version": "apportion/v1",
+                "agents": [{{"id": "one", "resources": {{"cpu_milli": 4000}}}}],
+                "frameworks": [{}, {}], "jobs": [{}, {}],
+                "running": [{{"job": "old", "task": "t", "agent": "one", "instances": 1}}]}}"#,
+            framework("old"),
+            frameworks.join(", "),
+            job("old", old),
+            jobs.join(", ")
+        );
+        let file = snapshot::parse(file.as_bytes()).unwrap();
+        let cluster = cluster_with(&file, &quiet());
+        for fairness in Fairness::ALL {
+            let options = Options {
+                fairness: Some(fairness),
+                ..quiet()
+            };
+            let plan = planned(&cluster, &options);
+            assert_eq!(result(&plan, "old").placed, 1, "{fairness:?}");
+            let written = serde_json::to_vec(&plan).unwrap();
+            let read: PlanFile = serde_json::from_slice(&written).unwrap();
+            assert_eq!(read, plan, "{fairness:?}");
+        }
+    }
+}
+
+#[test]
+fn what_runs_may_need_what_no_agent_has_any_more() {
+    beside_what_runs(r#"{"gpu_milli": 1000}"#);
+    beside_what_runs(r#"{"gpu_milli": 1000, "cpu_milli": 1000}"#);
+}
+
+#[test]
+fn what_runs_may_be_larger_than_its_agent() {
+    beside_what_runs(r#"{"cpu_milli": 5000}"#);
 }
 
 #[test]

@@ -3,6 +3,8 @@
 
 #[path = "conformance/cases.rs"]
 mod cases;
+#[path = "support/draws.rs"]
+mod draws;
 #[path = "conformance/hard.rs"]
 mod hard;
 #[path = "conformance/random.rs"]

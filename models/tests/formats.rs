@@ -1,6 +1,8 @@
 //! Files: what is written is read back, what others write is read, what is broken is reported with its line, and nothing panics.
 #![allow(clippy::unwrap_used)]
 
+#[path = "support/draws.rs"]
+mod draws;
 #[path = "conformance/random.rs"]
 mod random;
 

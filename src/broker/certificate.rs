@@ -7,7 +7,7 @@ use apportion_cluster::plan::{
 };
 use apportion_cluster::{Cluster, Running};
 use apportion_models::welfare::{
-    Duals, Objective, Problem, Repaired, Solution, repair, solve_until,
+    Duals, Objective, Problem, Repaired, Solution, Status, repair, solve_until,
 };
 use apportion_policies::Bid;
 
@@ -470,17 +470,21 @@ impl<'a> Auditor<'a> {
             return None;
         }
         let most = alone_values(market);
+        let mut weights = Vec::with_capacity(most.len());
         let mut problem = market.problem(&self.whole, Objective::Linear, None);
         let mut fair = 0.0;
         for (p, (member, most)) in market.members.iter().zip(&most).enumerate() {
-            problem.block_mut(p).set_weight(member.weight / most);
-            fair += member.weight * self.shares.deserved[p] / most;
+            // Who can place nothing, as one that only runs what its agent is too small for, counts for nothing.
+            let weight = if *most > 0.0 { member.weight / most } else { 0.0 };
+            problem.block_mut(p).set_weight(weight);
+            weights.push(weight);
+            fair += weight * self.shares.deserved[p];
         }
         let solution = self.solve(&problem);
-        let best: f64 = (market.members.iter().zip(&most).zip(&solution.utilities))
-            .map(|((member, most), utility)| member.weight * utility / most)
+        let best: f64 = (weights.iter().zip(&solution.utilities))
+            .map(|(weight, utility)| weight * utility)
             .sum();
-        (solution.status == apportion_models::welfare::Status::Optimal)
+        (solution.status == Status::Optimal && best > 0.0)
             .then(|| (1.0 - fair / best).max(0.0))
     }
 }

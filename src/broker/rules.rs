@@ -103,9 +103,10 @@ pub(super) fn drf(
     leximin(&problem, &values, &scales, stop)
 }
 
-/// The largest fraction that an instance needs of what the cluster has.
+/// The largest fraction that an instance needs of what the cluster has; of what is nowhere, nothing can be shared.
 fn dominant_share(demand: &Quantities, total: &[i128]) -> f64 {
     needs(demand)
+        .filter(|&(resource, _)| total[resource] > 0)
         .map(|(resource, need)| need as f64 / total[resource] as f64)
         .fold(0.0, f64::max)
 }

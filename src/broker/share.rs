@@ -1,7 +1,9 @@
 //! The fair fractional share.
 
 use apportion_cluster::{Cluster, Fairness, FrameworkIdx, TaskIdx};
-use apportion_models::welfare::{Duals, Objective, Settings, marginal_values, repair, solve_until};
+use apportion_models::welfare::{
+    Duals, Objective, Settings, Status, marginal_values, repair, solve_until,
+};
 use apportion_policies::Bid;
 
 use super::alone::fit_into_rows;
@@ -228,13 +230,19 @@ fn prove(
         .duals
 }
 
-/// Frameworks that can have nothing beside what is held for others.
+/// Frameworks that can have nothing beside what is held for others. Whoever runs something takes part, and so does whoever
+/// there was no time to look at.
 fn shut_out(market: &Market, witness: &Amounts, stop: &dyn Fn() -> bool) -> Vec<FrameworkIdx> {
     if market.holds.is_empty() || stop() {
         return Vec::new();
     }
     let values = market.values(witness);
-    let suspects = (0..values.len()).filter(|&position| values[position] <= 0.0);
+    let runs = |position: usize| {
+        let groups = &market.members[position].groups;
+        groups.iter().flat_map(|group| &group.tasks).any(|it| it.runs)
+    };
+    let suspects =
+        (0..values.len()).filter(|&position| values[position] <= 0.0 && !runs(position));
     let can_have_nothing = |&position: &usize| {
         let mut problem = market.problem(&market.whole(), Objective::Linear, None);
         for other in 0..values.len() {
@@ -244,7 +252,7 @@ fn shut_out(market: &Market, witness: &Amounts, stop: &dyn Fn() -> bool) -> Vec<
         }
         let solution = solve_until(&problem, &ACCURACY, stop)
             .expect("capacities, demands, values and weights are finite");
-        solution.utilities[position] < 1e-6
+        solution.status == Status::Optimal && solution.utilities[position] < 1e-6
     };
     suspects
         .filter(can_have_nothing)

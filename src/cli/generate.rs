@@ -65,25 +65,23 @@ fn parse_load(text: &str) -> Result<f64, String> {
 
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
     let destination = Destination::or_standard_output(arguments.output.as_deref())?;
-    let frameworks = usize::try_from(arguments.frameworks).unwrap_or(usize::MAX);
-    if frameworks < arguments.policies.len() {
-        let text = "there are fewer frameworks than policies: each framework has one";
-        return Err(Failure::usage(text));
-    }
     let whole = |number: u32| usize::try_from(number).expect("usize has at least 32 bits here");
-    let file = generate(&GenerateOptions {
+    let kind = |name: &String| Kind::ALL.into_iter().find(|kind| kind.policy() == name);
+    let options = GenerateOptions {
         agents: whole(arguments.agents),
         jobs: whole(arguments.jobs),
         frameworks: whole(arguments.frameworks),
-        policies: Kind::ALL
-            .into_iter()
-            .filter(|kind| arguments.policies.iter().any(|it| it == kind.policy()))
-            .collect(),
+        policies: arguments.policies.iter().filter_map(kind).collect(),
         seed: arguments.seed,
         load: arguments.load,
         instances: arguments.instances.map(whole),
         shapes: whole(arguments.shapes),
-    });
+    };
+    if options.frameworks < options.kinds().len() {
+        let text = "there are fewer frameworks than policies: each framework has one";
+        return Err(Failure::usage(text).with_action("ask for more --frameworks"));
+    }
+    let file = generate(&options);
     destination.write(snapshot::to_json(&file).as_bytes())?;
     if destination.is_standard_output() {
         return Ok(Exit::Done);

@@ -112,9 +112,8 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Fail
     let imported = import::import(format, &borrowed, &settings(arguments)).map_err(failure)?;
     if let Some(order) = order {
         if imported.order.is_empty() {
-            let text = format!(
-                "`{format}` lists nothing in an order of its own, so there is none to write"
-            );
+            let text =
+                format!("there is no order to write: `{format}` states none for these files");
             return Err(Failure::usage(text));
         }
         let lines: String = imported

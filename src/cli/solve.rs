@@ -40,7 +40,7 @@ line for each run; with --changes, one for the network and one for each change. 
 pub(super) struct Arguments {
     /// Model file, or - for standard input
     file: PathBuf,
-    /// What the file is [default: by its extension]
+    /// What the file is [default: by its extension or content]
     #[arg(long, value_enum)]
     format: Option<Format>,
     /// The answer must be there by then, from the start of the process: 500ms, 10s, 2m
@@ -78,7 +78,11 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Fail
     let reporter = context.reporter();
     reporter.phase("reading");
     let changes = arguments.changes.as_deref();
-    files::one_standard_input(&[arguments.file.as_path(), changes.unwrap_or(Path::new(""))])?;
+    let inputs: Vec<&Path> = [Some(arguments.file.as_path()), changes]
+        .into_iter()
+        .flatten()
+        .collect();
+    files::one_standard_input(&inputs)?;
     let bytes = files::read(&arguments.file)?;
     let format = match arguments.format {
         Some(format) => format,
@@ -87,7 +91,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Fail
         }
     };
     if format == Format::Min {
-        return flow::run(arguments, &bytes, context);
+        return flow::run(arguments, &bytes, context, &reporter);
     }
     if changes.is_some() {
         return Err(Failure::usage(
@@ -115,7 +119,8 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Fail
         runs.push(Run::new(&outcome, read_ms, milliseconds(started.elapsed())));
     }
     reporter.finish();
-    print(arguments, context, &model, &runs)?;
+    let is_single = arguments.repeat == 1;
+    print(context, &runs, is_single, || text(&model, &runs))?;
     Ok(Exit::Done)
 }
 
@@ -223,19 +228,18 @@ impl Run {
     }
 }
 
-fn print(
-    arguments: &Arguments,
+/// Prints the runs: as a table, as one JSON value, or as one a line.
+fn print<R: Serialize>(
     context: &Context,
-    model: &Milp,
-    runs: &[Run],
+    runs: &[R],
+    is_single: bool,
+    text: impl FnOnce() -> String,
 ) -> Result<(), Failure> {
-    if !context.json {
-        return console::print(&text(model, runs));
+    match runs {
+        _ if !context.json => console::print(&text()),
+        [run] if is_single => console::print_json(run),
+        runs => console::print_raw(&json_lines(runs)),
     }
-    if let ([run], 1) = (runs, arguments.repeat) {
-        return console::print_json(run);
-    }
-    console::print_raw(&json_lines(runs))
 }
 
 fn json_lines(runs: &[impl Serialize]) -> Vec<u8> {
@@ -247,29 +251,40 @@ fn json_lines(runs: &[impl Serialize]) -> Vec<u8> {
     lines
 }
 
+/// What a table shows of every run.
+const COLUMNS: [(&str, Align); 5] = [
+    ("status", Align::Left),
+    ("objective", Align::Right),
+    ("bound", Align::Right),
+    ("gap", Align::Right),
+    ("solve", Align::Right),
+];
+
+/// The cells of a run under [`COLUMNS`].
+fn cells(
+    (status, reason): (&str, Option<&str>),
+    [objective, bound]: [Option<String>; 2],
+    gap: Option<f64>,
+    solve_ms: f64,
+) -> [String; 5] {
+    let or_dash = |shown: Option<String>| shown.unwrap_or_else(|| "-".to_owned());
+    let reason = reason.map_or_else(String::new, |reason| format!(" ({reason})"));
+    [
+        format!("{}{reason}", status.replace('_', " ")),
+        or_dash(objective),
+        or_dash(bound),
+        or_dash(gap.map(percent)),
+        duration_ms(solve_ms),
+    ]
+}
+
 fn text(model: &Milp, runs: &[Run]) -> String {
-    let columns = [
-        ("status", Align::Left),
-        ("objective", Align::Right),
-        ("bound", Align::Right),
-        ("gap", Align::Right),
-        ("solve", Align::Right),
-    ];
-    let number = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), short);
     let rows: Vec<Vec<String>> = runs
         .iter()
         .map(|run| {
-            let reason = run
-                .reason
-                .as_ref()
-                .map_or_else(String::new, |reason| format!(" ({reason})"));
-            vec![
-                format!("{}{reason}", run.status.replace('_', " ")),
-                number(run.objective),
-                number(run.bound),
-                run.gap.map_or_else(|| "-".to_owned(), percent),
-                duration_ms(run.timings_ms.solve),
-            ]
+            let status = (run.status, run.reason.as_deref());
+            let values = [run.objective.map(short), run.bound.map(short)];
+            cells(status, values, run.gap, run.timings_ms.solve).to_vec()
         })
         .collect();
     let sense = match model.sense {
@@ -288,6 +303,6 @@ fn text(model: &Milp, runs: &[Run]) -> String {
         model.rows.len(),
         model.columns.len(),
         duration_ms(read),
-        table::render(&columns, &rows),
+        table::render(&COLUMNS, &rows),
     )
 }

@@ -7,11 +7,12 @@ use apportion_models::formats::dimacs;
 use serde::Serialize;
 use serde_json::Number;
 
-use super::super::console::{self, milliseconds};
-use super::super::numbers::{count, counted, duration_ms, percent, short};
+use super::super::console::milliseconds;
+use super::super::numbers::{count, counted, duration_ms, short};
+use super::super::progress::Reporter;
 use super::super::table::{self, Align};
 use super::super::{Context, Exit, Failure, files};
-use super::{Arguments, Timings, json_lines, limits, status_word};
+use super::{Arguments, COLUMNS, Timings, cells, limits, print, status_word};
 
 /// One solve, as `--json` prints it.
 #[derive(Serialize)]
@@ -50,7 +51,7 @@ impl Run {
     }
 }
 
-/// Whole where JSON numbers are read back exactly everywhere; the nearest float beyond.
+/// Whole as far as 64 bits go; the nearest float beyond.
 fn number(value: i128) -> Number {
     match i64::try_from(value) {
         Ok(whole) => whole.into(),
@@ -58,7 +59,12 @@ fn number(value: i128) -> Number {
     }
 }
 
-pub(super) fn run(arguments: &Arguments, bytes: &[u8], context: &Context) -> Result<Exit, Failure> {
+pub(super) fn run(
+    arguments: &Arguments,
+    bytes: &[u8],
+    context: &Context,
+    reporter: &Reporter,
+) -> Result<Exit, Failure> {
     if arguments.solver.is_chosen() {
         let message = "flow networks are solved by a method of their own";
         return Err(Failure::usage(message).with_action("leave out --solver and --isolate"));
@@ -75,14 +81,21 @@ pub(super) fn run(arguments: &Arguments, bytes: &[u8], context: &Context) -> Res
     let mut solver = Solver {
         arguments,
         context,
+        reporter,
         read_ms,
         runs: Vec::new(),
     };
-    let runs = match &arguments.changes {
-        None => solver.repeat(&network)?,
-        Some(path) => solver.follow(&network, &groups, path)?,
+    let solved = match &arguments.changes {
+        None => solver.repeat(&network),
+        Some(path) => solver.follow(&network, &groups, path),
     };
-    print(arguments, context, &network, &runs)?;
+    reporter.finish();
+    solved?;
+    let runs = solver.runs;
+    let is_single = arguments.changes.is_none() && arguments.repeat == 1;
+    print(context, &runs, is_single, || {
+        text(arguments, &network, &runs)
+    })?;
     Ok(Exit::Done)
 }
 
@@ -93,23 +106,22 @@ fn in_file(path: &std::path::Path, error: &apportion_models::formats::FormatErro
 struct Solver<'a> {
     arguments: &'a Arguments,
     context: &'a Context,
+    reporter: &'a Reporter,
     read_ms: f64,
     runs: Vec<Run>,
 }
 
 impl Solver<'_> {
     /// The network from scratch, as often as asked for.
-    fn repeat(&mut self, network: &FlowNetwork) -> Result<Vec<Run>, Failure> {
-        let reporter = self.context.reporter();
+    fn repeat(&mut self, network: &FlowNetwork) -> Result<(), Failure> {
         for _ in 0..self.arguments.repeat {
-            reporter.phase(&solving(network));
+            self.reporter.phase(&solving(network));
             let started = Instant::now();
             let mut simplex = fresh(network)?;
             simplex.solve(&limits(self.arguments, self.context));
             self.keep(network, &simplex, milliseconds(started.elapsed()))?;
         }
-        reporter.finish();
-        Ok(std::mem::take(&mut self.runs))
+        Ok(())
     }
 
     /// The network, and after each group of changes what it is then.
@@ -118,17 +130,18 @@ impl Solver<'_> {
         network: &FlowNetwork,
         groups: &[dimacs::changes::Group],
         path: &std::path::Path,
-    ) -> Result<Vec<Run>, Failure> {
-        let reporter = self.context.reporter();
-        reporter.phase(&solving(network));
+    ) -> Result<(), Failure> {
+        self.reporter.phase(&solving(network));
         let started = Instant::now();
         let mut simplex = fresh(network)?;
         simplex.solve(&limits(self.arguments, self.context));
         let solve_ms = milliseconds(started.elapsed());
         self.keep(network, &simplex, solve_ms)?.change = Some(0);
+        simplex.prepare_changes();
         let mut changer = dimacs::changes::Changer::new(network);
         for (position, group) in groups.iter().enumerate() {
-            reporter.phase(&format!("change {} of {}", position + 1, groups.len()));
+            let phase = format!("change {} of {}", position + 1, groups.len());
+            self.reporter.phase(&phase);
             let started = Instant::now();
             changer
                 .apply(group, &mut simplex)
@@ -139,8 +152,7 @@ impl Solver<'_> {
             run.change = Some(position + 1);
             run.line = Some(group.line());
         }
-        reporter.finish();
-        Ok(std::mem::take(&mut self.runs))
+        Ok(())
     }
 
     /// Checks the proof of an answer and keeps what is printed of it.
@@ -174,54 +186,22 @@ fn size(network: &FlowNetwork) -> String {
     format!("{nodes}, {arcs}")
 }
 
-fn print(
-    arguments: &Arguments,
-    context: &Context,
-    network: &FlowNetwork,
-    runs: &[Run],
-) -> Result<(), Failure> {
-    if !context.json {
-        return console::print(&text(arguments, network, runs));
-    }
-    if let ([run], None, 1) = (runs, &arguments.changes, arguments.repeat) {
-        return console::print_json(run);
-    }
-    console::print_raw(&json_lines(runs))
-}
-
 fn text(arguments: &Arguments, network: &FlowNetwork, runs: &[Run]) -> String {
-    let columns = [
-        ("line", Align::Right),
-        ("status", Align::Left),
-        ("objective", Align::Right),
-        ("bound", Align::Right),
-        ("gap", Align::Right),
-        ("solve", Align::Right),
-    ];
-    let shown = |value: &Option<Number>| match value {
-        None => "-".to_owned(),
-        Some(number) => match number.as_i64() {
-            Some(whole) => count(whole),
-            None => number.as_f64().map_or_else(String::new, short),
-        },
+    let shown = |number: &Number| match number.as_i64() {
+        Some(whole) => count(whole),
+        None => number.as_f64().map_or_else(String::new, short),
     };
     let skip = usize::from(arguments.changes.is_none());
+    let mut columns = vec![("line", Align::Right)];
+    columns.extend(COLUMNS);
     let rows: Vec<Vec<String>> = runs
         .iter()
         .map(|run| {
-            let reason = run
-                .reason
-                .as_ref()
-                .map_or_else(String::new, |reason| format!(" ({reason})"));
-            let cells = [
-                run.line.map_or_else(String::new, |line| line.to_string()),
-                format!("{}{reason}", run.status.replace('_', " ")),
-                shown(&run.objective),
-                shown(&run.bound),
-                run.gap.map_or_else(|| "-".to_owned(), percent),
-                duration_ms(run.timings_ms.solve),
-            ];
-            cells.into_iter().skip(skip).collect()
+            let status = (run.status, run.reason.as_deref());
+            let values = [&run.objective, &run.bound].map(|value| value.as_ref().map(shown));
+            let line = run.line.map_or_else(String::new, |line| line.to_string());
+            let cells = cells(status, values, run.gap, run.timings_ms.solve);
+            [line].into_iter().chain(cells).skip(skip).collect()
         })
         .collect();
     let read = runs.first().map_or(0.0, |run| run.timings_ms.read);

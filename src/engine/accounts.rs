@@ -1,12 +1,14 @@
 //! Accounts: what each framework deserves and got, what roles are promised, and why, for the plan file.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use apportion_cluster::file::Amounts;
 use apportion_cluster::plan::{GuaranteeResult, HeldFile, PlanFile, Reason, Share};
-use apportion_cluster::{Cluster, FrameworkIdx, Quantities, TaskIdx};
+use apportion_cluster::{AgentIdx, Cluster, FrameworkIdx, Offer, Quantities, TaskIdx};
 
 use super::context::Context;
+use super::devices::Devices;
 use super::state::{State, by_shape};
 use crate::broker::{Audit, FrameworkShare, Guarantee, Shares};
 
@@ -41,8 +43,9 @@ pub(super) fn share(
     let waits = !state.pending(framework).is_empty();
     let short = if waits { lent } else { 0.0 };
     let granularity = short.min(audit.units[framework.at()]);
-    // Whoever has all that it wants has lost nothing.
+    // Whoever has all that it wants, or deserves nothing, has lost nothing.
     let credit = match waits {
+        true if fair.deserved <= 0.0 => before.clamp(0.0, MOST_CREDIT),
         true => (before + (fair.deserved - utility) / fair.deserved).clamp(0.0, MOST_CREDIT),
         false => 0.0,
     };
@@ -205,18 +208,29 @@ fn amounts(cluster: &Cluster, quantities: &Quantities) -> Amounts {
 }
 
 /// Why tasks wait that would have room, were it not for the limits and guarantees of roles; beside the reasons that are
-/// known already.
+/// known already. Once `stop` says that the time is up, no more are looked for.
 pub(super) fn reasons(
     state: &State<'_>,
     known: &BTreeMap<TaskIdx, Reason>,
+    stop: &dyn Fn() -> bool,
 ) -> BTreeMap<TaskIdx, Reason> {
     let cluster = state.cluster;
     let mut reasons = known.clone();
+    if state.roles.are_free() {
+        return reasons;
+    }
     for framework in (0..cluster.frameworks.len()).map(FrameworkIdx::of) {
-        for (task, _) in state.pending(framework) {
-            let reason = limited(state, task).or_else(|| held(state, framework, task));
-            if let Some(reason) = reason {
-                reasons.entry(task).or_insert(reason);
+        for alike in by_shape(cluster, &state.pending(framework)) {
+            if stop() {
+                return reasons;
+            }
+            let by_guarantees = OnceCell::new();
+            let held = |task| by_guarantees.get_or_init(|| held(state, framework, task));
+            for (task, _) in alike {
+                let reason = limited(state, task).or_else(|| held(task).clone());
+                if let Some(reason) = reason {
+                    reasons.entry(task).or_insert(reason);
+                }
             }
         }
     }
@@ -244,30 +258,28 @@ fn held(state: &State<'_>, framework: FrameworkIdx, task: TaskIdx) -> Option<Rea
     }
     let cluster = state.cluster;
     let of = cluster.task(task);
+    let fits = |agent: AgentIdx, resources: &Quantities, devices: &Devices| {
+        of.demand.fits_in(resources) && cluster.device_copies(of, agent, devices) > 0
+    };
     let usable = cluster.agent_indices().filter(|&agent| {
-        cluster.refusal(of, agent).is_none()
-            && of.demand.fits_in(&state.free[agent.at()])
-            && cluster.device_copies(of, agent, &state.free_devices[agent.at()]) > 0
+        let (free, devices) = (&state.free[agent.at()], &state.free_devices[agent.at()]);
+        cluster.refusal(of, agent).is_none() && fits(agent, free, devices)
     });
-    let offers = usable.map(|agent| {
-        let mut offer = apportion_cluster::Offer {
+    let mut with_room = 0;
+    let is_open = { usable }.any(|agent| {
+        with_room += 1;
+        let mut offer = Offer {
             agent,
             resources: state.free[agent.at()].clone(),
             devices: state.free_devices[agent.at()].clone(),
         };
         state.roles.withhold(framework, &mut offer);
-        offer
+        fits(agent, &offer.resources, &offer.devices)
     });
-    let offers: Vec<_> = offers.collect();
-    let open = offers.iter().any(|offer| {
-        of.demand.fits_in(&offer.resources)
-            && cluster.device_copies(of, offer.agent, &offer.devices) > 0
-    });
-    (!offers.is_empty() && !open).then(|| Reason {
+    (with_room > 0 && !is_open).then(|| Reason {
         code: "held".to_owned(),
         text: format!(
-            "what is free on {} agents with room for it is held for guarantees of other roles",
-            offers.len()
+            "what is free on {with_room} agents with room for it is held for guarantees of other roles"
         ),
         rule: "guarantee".to_owned(),
     })

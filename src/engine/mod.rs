@@ -24,6 +24,7 @@ mod solve;
 mod sorted;
 mod state;
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -317,14 +318,21 @@ impl<'a> Run<'a> {
         let (cluster, options) = (self.context.cluster, self.context.options);
         let placements = report::final_placements(&self.state);
         let devices = report::final_devices(&self.state);
-        let stop = || self.context.must_stop();
-        let told = accounts::reasons(&self.state, &self.absent);
+        // Whatever asks, and is told so, leaves something out.
+        let cut = Cell::new(false);
+        let stop = || {
+            let stops = self.context.must_stop();
+            cut.set(cut.get() || stops);
+            stops
+        };
+        let told = accounts::reasons(&self.state, &self.absent, &stop);
         let unplaced = reasons::unplaced(&self.state, &placements, &told, &stop);
         let notes = choices::notes(&self.state, &placements, &stop);
         let audit = self
             .shares
             .as_ref()
             .map(|shares| broker::certify(cluster, &self.context.bids, shares, &placements, &stop));
+        let cut = cut.get();
         let frameworks = (0..cluster.frameworks.len())
             .map(FrameworkIdx::of)
             .map(|framework| {
@@ -347,10 +355,7 @@ impl<'a> Run<'a> {
         let frameworks = frameworks.collect();
         self.time("verify", begun);
         self.time("total", self.started);
-        let unexplained = unplaced
-            .iter()
-            .any(|it| it.reason.code == reasons::DEADLINE);
-        let stopped = unexplained || self.records.iter().any(|record| record.stopped);
+        let stopped = cut || self.records.iter().any(|record| record.stopped);
         PlanFile {
             version: VERSION.to_owned(),
             snapshot_digest: cluster.digest.clone(),

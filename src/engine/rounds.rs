@@ -227,7 +227,8 @@ fn offer_everything(
     record.attempted = Some(slice.offers.clone());
     record.failed |= answer.is_none();
     let Some(answer) = answer else { return false };
-    record.stopped |= answer.solved.stopped.is_some() || effort == Effort::Construct;
+    // A sketch is asked for where the time is over: nobody searched.
+    record.stopped |= answer.solved.stopped.is_some() || effort == Effort::Sketch;
     if !is_taken(state, &before, &answer, record) {
         // It may be better by the policy's own order and yet place less in all. What fits beside what is there fits.
         return answer.proposal.placements != before
@@ -407,4 +408,37 @@ fn own_deadline(context: &Context<'_>, open: &AtomicUsize, share: f64) -> Option
     let open = u32::try_from(open.load(Ordering::Relaxed).max(1)).unwrap_or(u32::MAX);
     let threads = u32::try_from(context.threads()).unwrap_or(1).min(open);
     Some(Instant::now() + left * threads / open)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::engine::{Options, release};
+
+    /// A round that begins when the time for solving is over, and the deadline is not: what it places, nobody searched.
+    #[test]
+    fn a_round_out_of_time_is_told() {
+        let file = br#"{"version": "apportion/v1",
+            "agents": [{"id": "one", "resources": {"cpu_milli": 4000}}],
+            "frameworks": [{"id": "f", "policy": "service"}],
+            "jobs": [{"id": "j", "framework": "f",
+                      "tasks": [{"id": "t", "instances": 2, "resources": {"cpu_milli": 1000}}]}]}"#;
+        let cluster = crate::snapshot::read(file).unwrap();
+        let hour = Duration::from_secs(3600);
+        for (reserve, stopped) in [(hour / 2, false), (hour, true)] {
+            let options = Options {
+                deadline: Some(Instant::now() + hour),
+                ..Options::default()
+            };
+            let mut context = Context::new(&cluster, &options);
+            context.keep_reserve(reserve);
+            let mut state = State::new(&cluster, release::released(&cluster));
+            let mut records = vec![Record::default()];
+            again(&mut state, &context, None, &mut records);
+            assert!(state.pending(FrameworkIdx::of(0)).is_empty());
+            assert_eq!(records[0].stopped, stopped);
+        }
+    }
 }

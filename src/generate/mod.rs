@@ -14,6 +14,7 @@ use apportion_cluster::file::{
     AgentFile, Amounts, ConstraintsFile, FrameworkFile, JobFile, LimitFile, MinAvailableFile,
     RoleFile, SnapshotFile, SpreadFile, TaskFile, VERSION,
 };
+use apportion_policies::online::SplitMix64;
 
 /// Agents in a rack.
 const RACK: usize = 40;
@@ -95,7 +96,7 @@ impl GenerateOptions {
     }
 
     /// The kinds, each once.
-    fn kinds(&self) -> Vec<Kind> {
+    pub(crate) fn kinds(&self) -> Vec<Kind> {
         let mut kinds = Vec::new();
         for &kind in &self.policies {
             if !kinds.contains(&kind) {
@@ -173,28 +174,33 @@ fn services(
     jobs(&demands, &shapes, frameworks, agents.len(), &mut stream(5))
 }
 
-/// Splitmix64: small, seeded, the same everywhere.
-struct Random(u64);
+/// Gives each demand its part of what is wanted, by its weight, where all of them ask for `asked` by theirs.
+fn size(demands: &mut [Demand], wanted: i128, asked: i128) {
+    /// Most instances of a job.
+    const MOST: i128 = 1_000_000;
+    for demand in demands {
+        let instances = (demand.weight * wanted / asked).clamp(1, MOST);
+        demand.instances = i64::try_from(instances).expect("it was clamped");
+    }
+}
+
+/// One stream of seeded draws.
+struct Random(SplitMix64);
 
 impl Random {
     fn new(seed: u64, stream: u64) -> Self {
-        let mut random = Self(seed ^ stream.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        random.next(); // So that neighboring seeds do not begin alike.
-        random
+        let mut random = SplitMix64::new(seed ^ stream.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        random.next_u64(); // So that neighboring seeds do not begin alike.
+        Self(random)
     }
 
     fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        self.0.next_u64()
     }
 
     /// A number below `bound`; 0 if that is 0.
     fn below(&mut self, bound: usize) -> usize {
-        let wide = u128::from(self.next()) * bound as u128;
-        usize::try_from(wide >> 64).expect("it is below a usize")
+        self.0.below(bound)
     }
 
     /// True once in `n` times.
@@ -395,11 +401,7 @@ fn fill(
     };
     let Some(instances) = instances else {
         let (asked, wanted) = ratio(shapes, demands, &|d| d.weight);
-        for demand in demands {
-            let instances = demand.weight * wanted / asked;
-            demand.instances =
-                i64::try_from(instances.clamp(1, 1_000_000)).expect("it was clamped");
-        }
+        size(demands, wanted, asked);
         return;
     };
     share_out(instances, demands);

@@ -12,14 +12,12 @@ use apportion_cluster::file::{
     TaskFile,
 };
 
-use super::{Demand, GenerateOptions, RACK, Random, share_out, weights};
+use super::{Demand, GenerateOptions, RACK, Random, share_out, size, weights};
 
 /// The kind of every device.
 const GPU: &str = "gpu";
 /// Most instances that a gang needs.
 const LARGEST_GANG: i64 = 16;
-/// Most instances of a job.
-const MOST_INSTANCES: i128 = 1_000_000;
 
 /// A host of GPUs.
 struct Host {
@@ -201,8 +199,5 @@ fn fill(options: &GenerateOptions, shapes: &[Shape], agents: &[AgentFile], deman
         .iter()
         .map(|it| it.weight * i128::from(shapes[it.shape].milli()));
     let asked: i128 = asked.sum::<i128>().max(1);
-    for demand in demands {
-        let instances = (demand.weight * wanted / asked).clamp(1, MOST_INSTANCES);
-        demand.instances = i64::try_from(instances).expect("it was clamped");
-    }
+    size(demands, wanted, asked);
 }

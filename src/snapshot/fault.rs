@@ -30,6 +30,20 @@ pub struct Fault {
     pub place: Option<Place>,
 }
 
+impl Fault {
+    /// That there are `uncounted` more than are told, if there are any.
+    pub(crate) fn more(uncounted: usize) -> Option<Self> {
+        (uncounted > 0).then(|| Self {
+            code: code::MORE,
+            path: "$".to_owned(),
+            subject: String::new(),
+            cause: format!("{uncounted} more faults were found"),
+            action: "mend those above first".to_owned(),
+            place: None,
+        })
+    }
+}
+
 /// A position in the (unpacked) text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Place {
@@ -216,16 +230,7 @@ impl Faults {
             }
         }
         let mut faults: Vec<Fault> = self.found.into_iter().map(|found| found.fault).collect();
-        if self.uncounted > 0 {
-            faults.push(Fault {
-                code: code::MORE,
-                path: "$".to_owned(),
-                subject: String::new(),
-                cause: format!("{} more faults were found", self.uncounted),
-                action: "mend those above first".to_owned(),
-                place: None,
-            });
-        }
+        faults.extend(Fault::more(self.uncounted));
         Err(InputFaults(faults))
     }
 }

@@ -284,8 +284,12 @@ fn fractions(
     let short = if waits { lent } else { 0.0 };
     let rounding = short.min(smallest_unit(state, empty, framework) as f64);
     let before = state.plan.options.credit.get(id).copied().unwrap_or(0.0);
+    let lost = match share.deserved > 0.0 {
+        true => (share.deserved - utility) / share.deserved,
+        false => 0.0,
+    };
     let credit = if waits {
-        (before + (share.deserved - utility) / share.deserved).clamp(0.0, 100.0)
+        (before + lost).clamp(0.0, 100.0)
     } else {
         0.0
     };

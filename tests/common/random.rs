@@ -9,21 +9,23 @@ use apportion_cluster::file::{
     SpreadFile, TaskFile,
 };
 
+use apportion_policies::online::SplitMix64;
+
 use super::{naive, write};
 
-/// A small generator of numbers (SplitMix64: Steele, Lea, Flood, "Fast splittable pseudorandom number
-/// generators", OOPSLA 2014): the same on every machine.
+/// Seeded draws: the same on every machine.
 #[derive(Clone, Debug)]
-pub struct Draw(pub u64);
+pub struct Draw(SplitMix64);
 
 impl Draw {
+    /// The draws of `seed`.
+    pub fn new(seed: u64) -> Self {
+        Self(SplitMix64::new(seed))
+    }
+
     /// The next 64 bits.
     pub fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        self.0.next_u64()
     }
 
     /// A number from `low` to `high`, both included.
@@ -67,7 +69,7 @@ pub struct Size {
 
 /// A cluster with at most so many agents and instances: crowded more often than not.
 pub fn snapshot(seed: u64, size: Size) -> SnapshotFile {
-    let mut draw = Draw(seed.wrapping_mul(0x2545_f491_4f6c_dd1d));
+    let mut draw = Draw::new(seed.wrapping_mul(0x2545_f491_4f6c_dd1d));
     let mut file =
         write::snapshot(draw.one_of(&[&["rack"][..], &["rack", "zone"], &["rack", "agent"], &[]]));
     agents(&mut draw, size, &mut file);
@@ -110,7 +112,7 @@ pub fn snapshot(seed: u64, size: Size) -> SnapshotFile {
 
 /// The same for the policy `ml`: agents with devices of two models, tasks that need several, or a part of one.
 pub fn with_devices(seed: u64, size: Size) -> SnapshotFile {
-    let mut draw = Draw(seed ^ 0x5eed);
+    let mut draw = Draw::new(seed ^ 0x5eed);
     let mut file = without_running(seed, size);
     for framework in &mut file.frameworks {
         to_ml(framework);
@@ -121,7 +123,7 @@ pub fn with_devices(seed: u64, size: Size) -> SnapshotFile {
 
 /// The same with every second framework of the policy `service`, which needs no devices.
 pub fn mixed(seed: u64, size: Size) -> SnapshotFile {
-    let mut draw = Draw(seed ^ 0x5eed);
+    let mut draw = Draw::new(seed ^ 0x5eed);
     let mut file = without_running(seed, size);
     for framework in file.frameworks.iter_mut().step_by(2) {
         to_ml(framework);
@@ -133,7 +135,7 @@ pub fn mixed(seed: u64, size: Size) -> SnapshotFile {
 /// One framework of the policy `ml` with up to four agents and eight tasks, few instances of each; in a part of them
 /// something runs and holds devices.
 pub fn tiny_with_devices(seed: u64) -> SnapshotFile {
-    let mut draw = Draw(seed ^ 0x9a75);
+    let mut draw = Draw::new(seed ^ 0x9a75);
     let size = Size {
         agents: 4,
         instances: 11,
@@ -426,7 +428,7 @@ fn first_devices(
 
 /// The same snapshot with every list whose order means nothing in another order.
 pub fn shuffled(file: &SnapshotFile, seed: u64) -> SnapshotFile {
-    let mut draw = Draw(seed);
+    let mut draw = Draw::new(seed);
     let mut file = file.clone();
     draw.shuffle(&mut file.agents);
     draw.shuffle(&mut file.roles);

@@ -9,7 +9,7 @@ use flate2::{Compression, write::GzEncoder};
 use crate::generated::{Draw, snapshot};
 
 fn shuffled(mut file: SnapshotFile, seed: u64) -> SnapshotFile {
-    let draw = &mut Draw(seed);
+    let draw = &mut Draw::new(seed);
     draw.shuffle(&mut file.levels);
     draw.shuffle(&mut file.agents);
     for agent in &mut file.agents {

@@ -4,17 +4,18 @@ use apportion_cluster::file::{
     AgentFile, ConstraintsFile, DevicesFile, FrameworkFile, GangFile, JobFile, LimitFile,
     MinAvailableFile, PlacementFile, RoleFile, SnapshotFile, SpreadFile, TaskFile,
 };
+use apportion_policies::online::SplitMix64;
 
-/// A small generator (SplitMix64): the same numbers for the same seed, everywhere.
-pub struct Draw(pub u64);
+/// Seeded draws.
+pub struct Draw(SplitMix64);
 
 impl Draw {
+    pub fn new(seed: u64) -> Self {
+        Self(SplitMix64::new(seed))
+    }
+
     pub fn below(&mut self, end: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) % end as u64) as usize
+        (self.0.next_u64() % end as u64) as usize
     }
 
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
@@ -26,7 +27,7 @@ impl Draw {
 
 /// A valid snapshot that uses every part of the format, of about `n_agents` agents and `n_jobs` jobs.
 pub fn snapshot(seed: u64, n_agents: usize, n_jobs: usize) -> SnapshotFile {
-    let draw = &mut Draw(seed);
+    let draw = &mut Draw::new(seed);
     let frameworks = ["aurora", "marathon", "chronos"];
     let mut file = SnapshotFile {
         version: "apportion/v1".to_owned(),

@@ -65,7 +65,7 @@ fn mutations_of_valid_files() {
     let yaml = format!("# yaml\n{json}");
     let block = "version: apportion/v1\nlevels: [rack]\nagents:\n  - id: a1\n    domains: &d {rack: r1}\n    resources: {cpu_milli: 1}\n  - {id: a2, domains: *d}\nframeworks:\n  - {id: f, policy: service}\njobs:\n  - id: j\n    framework: f\n    tasks: [{id: t, instances: 2}]\n";
     for seed in 0..600 {
-        let draw = &mut Draw(seed);
+        let draw = &mut Draw::new(seed);
         for text in [&json, &yaml, block] {
             try_read(&mutated(text, draw));
         }
@@ -80,7 +80,7 @@ fn mutations_of_compressed_files() {
         .unwrap();
     let packed = encoder.finish().unwrap();
     for seed in 0..300 {
-        let draw = &mut Draw(seed);
+        let draw = &mut Draw::new(seed);
         let mut bytes = packed.clone();
         let at = draw.below(bytes.len());
         bytes[at] ^= 1 << draw.below(8);

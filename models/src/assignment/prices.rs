@@ -224,6 +224,9 @@ impl Pricing {
         let deadline = limits.time.map(|time| Instant::now() + time);
         let mut best: Option<(f64, GroupPrices)> = None;
         for _ in 0..ROUNDS {
+            if best.is_some() && deadline.is_some_and(|end| Instant::now() >= end) {
+                break;
+            }
             let limits = Limits {
                 time: deadline.map(|end| end.saturating_duration_since(Instant::now())),
                 ..limits.clone()

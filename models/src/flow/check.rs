@@ -252,15 +252,11 @@ fn check_cut(network: &FlowNetwork, cut: &Cut, violations: &mut Vec<FlowViolatio
         .sum();
     let mut room = Some(0_i128);
     for arc in &network.arcs {
-        let (leaves, enters) = match (inside[arc.tail as usize], inside[arc.head as usize]) {
-            (true, false) => (true, false),
-            (false, true) => (false, true),
-            _ => continue,
-        };
-        let (with, _against) = match cut.side {
-            CutSide::Supply => (leaves, enters),
-            CutSide::Demand => (enters, leaves),
-        };
+        let leaves = inside[arc.tail as usize];
+        if leaves == inside[arc.head as usize] {
+            continue;
+        }
+        let with = leaves == (cut.side == CutSide::Supply);
         room = match room {
             Some(_) if with && arc.capacity == UNLIMITED => None,
             Some(sum) if with => Some(sum + i128::from(arc.capacity)),

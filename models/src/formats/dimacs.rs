@@ -115,8 +115,7 @@ impl Reader {
             return Ok(());
         };
         match kind {
-            "c" => return Ok(()),
-            _ if kind.starts_with('c') && kind.len() > 1 => return Ok(()),
+            _ if kind.starts_with('c') => return Ok(()),
             "p" => self.problem(&mut fields, n_bytes)?,
             _ if self.problem.is_none() => {
                 return Err(fields.fault("the problem line `p min NODES ARCS` has to come first"));

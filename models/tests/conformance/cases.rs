@@ -1,6 +1,6 @@
 //! The cases, each a function of a backend.
 
-use crate::{hard, random};
+use crate::{draws, hard, random};
 use ColumnKind::{Continuous, Integer};
 use apportion_models::{
     CancelToken, ColumnKind, Limits, Milp, MilpSolver, Outcome, Sense, SolverError, Status,
@@ -284,11 +284,11 @@ pub fn constant_objective(backend: &Backend) {
 
 /// Capacities as large as instances may have: the exact row of the check leaves no room for a solver's tolerance.
 pub fn large_numbers(backend: &Backend) {
-    let random = &mut random::Random(5);
+    let random = &mut draws::Random(5);
     for _ in 0..5 {
         let mut model = Milp::new("large", Sense::Maximize);
         let weights: Vec<f64> = (0..12)
-            .map(|_| random.whole(100_000_000, 900_000_000))
+            .map(|_| random.number(100_000_000, 900_000_000))
             .collect();
         for (item, weight) in weights.iter().enumerate() {
             model.add_column(
@@ -296,7 +296,7 @@ pub fn large_numbers(backend: &Backend) {
                 0.0,
                 1.0,
                 Integer,
-                weight + random.whole(0, 1000),
+                weight + random.number(0, 1000),
             );
         }
         let capacity = (weights.iter().sum::<f64>() / 3.0).floor();

@@ -1,6 +1,6 @@
 //! Models that no branch and bound finishes in the time of a test.
 
-use crate::random::Random;
+use crate::draws::Random;
 use apportion_models::{ColumnKind, Milp, Sense};
 
 /// A multi-dimensional knapsack: good solutions are found at once, and proofs take long.
@@ -8,11 +8,11 @@ pub fn knapsack(n_items: usize, n_rows: usize) -> Milp {
     let random = &mut Random(7);
     let mut model = Milp::new("knapsack", Sense::Maximize);
     let weights: Vec<Vec<f64>> = (0..n_rows)
-        .map(|_| (0..n_items).map(|_| random.whole(1, 1000)).collect())
+        .map(|_| (0..n_items).map(|_| random.number(1, 1000)).collect())
         .collect();
     for item in 0..n_items {
         let total: f64 = weights.iter().map(|row| row[item]).sum();
-        let value = (total / n_rows as f64).floor() + random.whole(0, 500);
+        let value = (total / n_rows as f64).floor() + random.number(0, 500);
         model.add_column(format!("take{item}"), 0.0, 1.0, ColumnKind::Integer, value);
     }
     for (row, weights) in weights.iter().enumerate() {
@@ -36,7 +36,7 @@ pub fn market_split(n_columns: usize, n_rows: usize) -> Milp {
         model.add_column(format!("x{column}"), 0.0, 1.0, ColumnKind::Integer, 0.0);
     }
     for row in 0..n_rows {
-        let shares: Vec<f64> = (0..n_columns).map(|_| random.whole(0, 99)).collect();
+        let shares: Vec<f64> = (0..n_columns).map(|_| random.number(0, 99)).collect();
         let half = (shares.iter().sum::<f64>() / 2.0).floor();
         model.add_row(
             format!("market{row}"),

@@ -1,9 +1,10 @@
 //! Changes solved from the basis that there was, against a solve from scratch.
 
-use super::random::{Random, answer, arc, contended, network};
+use super::draws::Random;
+use super::random::{answer, arc, contended, network};
 use super::{solved, twin};
-use apportion_models::Limits;
-use apportion_models::flow::{Change, FlowNetwork, NetworkSimplex, check};
+use apportion_models::{Limits, Status};
+use apportion_models::flow::{Change, FlowArc, FlowNetwork, NetworkSimplex, check};
 
 /// A change of anything, of which the simplex may refuse what speaks of the dead.
 fn change(random: &mut Random, n_nodes: usize, n_arcs: usize) -> Change {
@@ -201,4 +202,92 @@ fn positions_are_used_again_and_refusals_change_nothing() {
     assert_eq!(arcs, expected.collect::<Vec<_>>());
     assert_eq!(simplex.arcs_between(4, 23), []);
     assert_eq!(simplex.arc(0), Some(network.arcs[0]));
+}
+
+#[test]
+fn a_node_that_comes_back_while_its_supply_is_stuck_loses_none_of_it() {
+    let mut plain = FlowNetwork::new(4);
+    plain.supplies = vec![1, -1, 5, -2];
+    for (tail, head, capacity) in [(0, 1, 5), (2, 3, 2)] {
+        plain.add_arc(limited(tail, head, capacity));
+    }
+    let mut simplex = NetworkSimplex::new(&plain).unwrap();
+    assert_eq!(simplex.solve(&Limits::default()), &Status::Infeasible);
+    simplex.apply(&Change::RemoveNode { node: 2 }).unwrap();
+    let added = simplex.apply(&Change::AddNode { supply: 2 }).unwrap();
+    assert_eq!(added, Some(2));
+    for (tail, head) in [(2, 1), (1, 3)] {
+        let arc = limited(tail, head, 10);
+        simplex.apply(&Change::AddArc(arc)).unwrap();
+    }
+    simplex.solve(&Limits::default());
+    let outcome = simplex.outcome();
+    assert_eq!(check(&simplex.network(), &outcome), []);
+    assert_eq!(outcome.objective, Some(5));
+}
+
+/// An arc of cost 1.
+fn limited(tail: u32, head: u32, capacity: i64) -> FlowArc {
+    FlowArc {
+        tail,
+        head,
+        lower: 0,
+        capacity,
+        cost: 1,
+    }
+}
+
+#[test]
+fn nodes_that_come_back_after_an_infeasible_solve_are_solved_as_from_scratch() {
+    let (mut n_back, mut n_mended) = (0, 0);
+    for seed in 0..600 {
+        let random = &mut Random(seed + 2_000_000);
+        let mut plain = network(seed);
+        let mut simplex = NetworkSimplex::new(&plain).unwrap();
+        simplex.solve(&Limits::default());
+        for step in 0..8 {
+            let was_infeasible = *simplex.status() == Status::Infeasible;
+            let n_nodes = plain.supplies.len();
+            let mut make = |simplex: &mut NetworkSimplex, change: Change| {
+                let added = simplex.apply(&change).unwrap();
+                apply(&mut plain, &change, added);
+            };
+            // Now and then a supply that nothing may take, so that the next step begins with it.
+            let total: i64 = simplex.network().supplies.iter().sum();
+            let node = random.whole(0, n_nodes as i64 - 1) as usize;
+            let wanted = if random.chance(50) { 0 } else { 3 };
+            let supply = simplex.supply(node).unwrap() - total + wanted;
+            if was_infeasible {
+                make(&mut simplex, Change::RemoveNode { node });
+                make(&mut simplex, Change::RestoreNode { node, supply });
+                for _ in 0..random.whole(1, 4) {
+                    let mut arc = arc(random, n_nodes);
+                    if random.chance(50) {
+                        arc.tail = node as u32;
+                    } else {
+                        arc.head = node as u32;
+                    }
+                    make(&mut simplex, Change::AddArc(arc));
+                }
+                n_back += 1;
+            } else {
+                make(&mut simplex, Change::SetSupply { node, supply });
+            }
+            simplex.solve(&Limits::default());
+            let outcome = simplex.outcome();
+            assert_eq!(simplex.network(), plain);
+            assert_eq!(
+                check(&plain, &outcome),
+                [],
+                "seed {seed}, step {step}: {plain:?}"
+            );
+            assert_eq!(
+                answer(&outcome),
+                twin::solve(&plain),
+                "seed {seed}, step {step}: {plain:?}"
+            );
+            n_mended += usize::from(was_infeasible && outcome.objective.is_some());
+        }
+    }
+    assert!(n_back > 1_000 && n_mended > 100, "{n_back} {n_mended}");
 }

@@ -1,6 +1,7 @@
 //! Numbers at the edge, limits of time, and broken outcomes.
 
-use super::random::{Random, contended, network};
+use super::draws::Random;
+use super::random::{contended, network};
 use super::solved;
 use apportion_models::flow::{
     Change, Cut, CutSide, FlowArc, FlowError, FlowFault, FlowNetwork, FlowOutcome, FlowSolver,

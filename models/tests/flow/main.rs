@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod changes;
+#[path = "../support/draws.rs"]
+mod draws;
 mod hostile;
 mod published;
 mod random;

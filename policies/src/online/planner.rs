@@ -64,8 +64,7 @@ pub struct Planner {
     rank: Vec<usize>,
     worth: Vec<f64>,
     scores: Vec<Scores>,
-    /// Shapes with scores, in the order in which they were scored afresh; a shape that was forgotten meanwhile may be
-    /// in it still.
+    /// Shapes with scores, in the order in which they were scored afresh.
     scored: VecDeque<usize>,
     most_scored: usize,
     /// Agents that changed, oldest first, without the first `forgotten` changes.
@@ -202,6 +201,7 @@ impl Planner {
     pub fn forget(&mut self, shape: usize) {
         if let Some(scores) = self.scores.get_mut(shape) {
             *scores = Scores::default();
+            self.scored.retain(|it| *it != shape);
         }
     }
 

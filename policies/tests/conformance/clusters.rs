@@ -7,17 +7,13 @@ use apportion_cluster::{
     GroupIdx, Job, JobIdx, Level, LevelIdx, LimitRule, MinAvailable, Offer, Quantities, Role,
     RoleIdx, Running, Slice, SpreadRule, Task, TaskIdx,
 };
+use apportion_policies::online::SplitMix64;
 
-/// SplitMix64.
-struct Draw(u64);
+struct Draw(SplitMix64);
 
 impl Draw {
     fn below(&mut self, n: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((z ^ (z >> 31)) % n as u64).unwrap()
+        usize::try_from(self.0.next_u64() % n as u64).unwrap()
     }
 
     fn count(&mut self, low: i64, high: i64) -> i64 {
@@ -31,7 +27,7 @@ impl Draw {
 
 /// A random cluster whose frameworks all have the policy `policy`; about a third runs something already.
 pub fn random(seed: u64, policy: &str) -> Cluster {
-    let mut draw = Draw(seed);
+    let mut draw = Draw(SplitMix64::new(seed));
     let mut cluster = Cluster {
         name: "random".to_owned(),
         digest: String::new(),

@@ -3,21 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use apportion_cluster::{Cluster, Fairness, Running};
+use apportion_policies::online::SplitMix64;
 use serde_json::{Value, json};
 
 use super::super::{Shares, certify, shares};
 use super::support::{Which, bids, check, close, shared};
 
-/// A small generator of pseudo-random numbers (splitmix64).
-struct Random(u64);
+struct Random(SplitMix64);
 
 impl Random {
+    fn new(seed: u64) -> Self {
+        Self(SplitMix64::new(seed))
+    }
+
     fn below(&mut self, n: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % n
+        self.0.next_u64() % n
     }
 }
 
@@ -99,7 +99,7 @@ fn assert_feasible(cluster: &Cluster, shares: &Shares) {
 
 #[test]
 fn random_clusters_have_feasible_shares_above_the_floors_with_a_certificate() {
-    let mut random = Random(3);
+    let mut random = Random::new(3);
     let (mut floors, mut halves) = (0, 0);
     for case in 0..150 {
         let cluster = random_cluster(&mut random, "a");
@@ -135,8 +135,8 @@ fn random_clusters_have_feasible_shares_above_the_floors_with_a_certificate() {
 #[test]
 fn names_do_not_matter() {
     for seed in 0..20 {
-        let one = shared(&random_cluster(&mut Random(seed), "a")).0;
-        let two = shared(&random_cluster(&mut Random(seed), "z")).0;
+        let one = shared(&random_cluster(&mut Random::new(seed), "a")).0;
+        let two = shared(&random_cluster(&mut Random::new(seed), "z")).0;
         for (left, right) in one.frameworks.iter().zip(&two.frameworks) {
             close(left.deserved, right.deserved);
             close(left.floor, right.floor);
@@ -146,7 +146,7 @@ fn names_do_not_matter() {
 
 #[test]
 fn a_stop_leaves_honest_numbers() {
-    let mut random = Random(8);
+    let mut random = Random::new(8);
     for _ in 0..20 {
         let cluster = random_cluster(&mut random, "a");
         let bids = bids(&cluster);
@@ -181,7 +181,7 @@ fn a_stop_leaves_honest_numbers() {
 
 #[test]
 fn integer_certificates_hold_on_random_placements() {
-    let mut random = Random(12);
+    let mut random = Random::new(12);
     let mut proved = 0;
     for _ in 0..100 {
         let cluster = random_cluster(&mut random, "a");
@@ -232,7 +232,7 @@ fn integer_certificates_hold_on_random_placements() {
 
 /// `kinds` shapes of agents, frameworks with `tasks` tasks each.
 fn large_cluster(agents: u64, kinds: u64, frameworks: u64, tasks: u64) -> Cluster {
-    let mut random = Random(1);
+    let mut random = Random::new(1);
     let shapes: Vec<Value> = (0..kinds)
         .map(|_| {
             json!({"cpu_milli": 4000 * (4 + random.below(28)), "memory_mib": 8192 * (2 + random.below(30)),

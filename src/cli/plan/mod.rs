@@ -17,7 +17,7 @@ use super::files::Destination;
 use super::numbers::{count, counted, parse_duration, parse_gap};
 use super::progress::Reporter;
 use super::solvers::SolverArguments;
-use super::{Context, Exit, Failure, console, inputs};
+use super::{Context, Exit, Failure, console, files, inputs};
 use crate::engine::{self, Mode, Options, Progress};
 use dump::Dump;
 
@@ -114,12 +114,20 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Fail
         .map(Dump::open)
         .transpose()?;
     reporter.phase("reading");
-    arguments.online.one_standard_input(&arguments.snapshot)?;
+    let previous = arguments.previous.as_deref();
+    let inputs = [
+        Some(arguments.snapshot.as_path()),
+        arguments.online.order(),
+        previous,
+    ];
+    files::one_standard_input(&inputs.into_iter().flatten().collect::<Vec<_>>())?;
+    let credit = credit(arguments)?;
     let cluster = inputs::cluster(&arguments.snapshot)?;
     let online = arguments.online.read(&cluster)?;
     let read_ms = context.elapsed_ms();
 
     let mut options = options(arguments, context, &cluster, &reporter, dump.as_ref())?;
+    options.credit = credit;
     if let Some(online) = online {
         options.mode = Mode::Online;
         options.online = online;
@@ -137,6 +145,18 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Fail
     // The process is about to end: a large plan and cluster need not be taken apart piece by piece.
     std::mem::forget((plan, cluster));
     Ok(exit)
+}
+
+/// The credit of an earlier plan; only where there are shares to be owed.
+fn credit(arguments: &Arguments) -> Result<BTreeMap<String, f64>, Failure> {
+    match &arguments.previous {
+        None => Ok(BTreeMap::new()),
+        Some(_) if arguments.mode == ModeWord::Greedy => Err(Failure::usage(
+            "--previous goes with shares, and --mode greedy has none",
+        )
+        .with_action("leave out one of the two")),
+        Some(path) => Ok(engine::credit(&inputs::plan(path)?)),
+    }
 }
 
 fn options(
@@ -164,10 +184,6 @@ fn options(
             FairnessWord::Maxmin => Fairness::Maxmin,
             FairnessWord::Drf => Fairness::Drf,
         }),
-        credit: match &arguments.previous {
-            Some(path) => engine::credit(&inputs::plan(path)?),
-            None => BTreeMap::new(),
-        },
         seed: arguments.seed,
         threads: arguments.threads.map_or(0, usize::from),
         solver: arguments.solver.solver()?,

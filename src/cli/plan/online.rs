@@ -19,7 +19,7 @@ pub(super) struct Arguments {
         long,
         value_name = "ORDER",
         help_heading = "Online",
-        conflicts_with_all = ["mode", "fairness", "gap", "dump_models", "solver", "isolate"]
+        conflicts_with_all = ["mode", "fairness", "previous", "gap", "dump_models", "solver", "isolate"]
     )]
     online: Option<PathBuf>,
     /// How an arriving task chooses among the agents where it may go [default: shadow_price]
@@ -34,12 +34,9 @@ pub(super) struct Arguments {
 }
 
 impl Arguments {
-    /// That not both the snapshot and the order come from standard input.
-    pub(super) fn one_standard_input(&self, snapshot: &Path) -> Result<(), Failure> {
-        match &self.online {
-            Some(order) => files::one_standard_input(&[snapshot, order]),
-            None => Ok(()),
-        }
+    /// The order as it was named.
+    pub(super) fn order(&self) -> Option<&Path> {
+        self.online.as_deref()
     }
 
     /// The order and the rule, if tasks arrive one at a time.

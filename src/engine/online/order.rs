@@ -208,14 +208,7 @@ impl Reader<'_> {
 
     /// The faults, and how many more there are.
     fn told(self) -> Vec<Fault> {
-        let more = (self.uncounted > 0).then(|| Fault {
-            code: code::MORE,
-            path: "$".to_owned(),
-            subject: String::new(),
-            cause: format!("{} more faults were found", self.uncounted),
-            action: "mend those above first".to_owned(),
-            place: None,
-        });
+        let more = Fault::more(self.uncounted);
         self.faults.into_iter().chain(more).collect()
     }
 }

@@ -18,7 +18,7 @@ use room::{Open, Room};
 use words::{agents_of, counted_noun};
 
 /// The code of a reason that nobody had the time to look for.
-pub(super) const DEADLINE: &str = "deadline";
+const DEADLINE: &str = "deadline";
 
 /// Every task with instances that have no place, by task; `absent` has the reason of tasks that never arrived, and
 /// `stop` says that no more time may be spent.

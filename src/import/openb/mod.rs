@@ -98,10 +98,7 @@ pub fn openb_with(
     let jobs = jobs(&pods, &mut notes, &mut faults);
     nodes.remark("nodes", COLUMN, &mut notes);
     pods.remark("pods", COLUMN, &mut notes);
-    let mut jobs = faults
-        .finish(())
-        .map(|()| jobs)
-        .map_err(ImportError::Input)?;
+    let mut jobs = faults.finish(jobs).map_err(ImportError::Input)?;
     if let Some(resample) = options.resample {
         jobs = resample.jobs(&jobs, &agents, &mut notes);
     }

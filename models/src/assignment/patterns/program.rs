@@ -335,7 +335,6 @@ impl<'a> Program<'a> {
         self.fill_rest(run, tally);
     }
 
-    /// The items that may be moved, ascending.
     /// Whether the item may be moved.
     pub(super) fn is_free(&self, item: u32) -> bool {
         !self.is_fixed[item as usize]

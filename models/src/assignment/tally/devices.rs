@@ -73,7 +73,7 @@ impl Tally<'_> {
     /// Adds as many copies as there is room for, by [`Tally::room`], and says how many were: one or none, where the packing of more is
     /// not found.
     pub(in crate::assignment) fn add(&mut self, item: u32, bin: u32, copies: i64) -> i64 {
-        for copies in [copies, 1] {
+        for copies in std::iter::once(copies).chain((copies > 1).then_some(1)) {
             self.change(item, bin, copies);
             if !self.unpacked.contains(&bin) {
                 return copies;

@@ -7,18 +7,20 @@ use crate::flow::outcome::{Cut, CutSide};
 impl Core {
     /// Whether no artificial arc carries anything.
     pub(super) fn is_feasible(&self) -> bool {
-        let mut child = self.nodes[ROOT as usize].first_child;
-        while child != NONE {
-            if self.carried(child) != 0 {
-                return false;
-            }
-            child = self.nodes[child as usize].next_sibling;
-        }
-        true
+        self.children(ROOT).all(|child| self.carried(child) == 0)
+    }
+
+    /// The children of a node of the tree.
+    pub(super) fn children(&self, node: u32) -> impl Iterator<Item = u32> + '_ {
+        let present = |node: u32| (node != NONE).then_some(node);
+        let first = present(self.nodes[node as usize].first_child);
+        std::iter::successors(first, move |&child| {
+            present(self.nodes[child as usize].next_sibling)
+        })
     }
 
     /// What the artificial arc of a child of the root carries upward.
-    fn carried(&self, child: u32) -> i64 {
+    pub(super) fn carried(&self, child: u32) -> i64 {
         let entry = &self.nodes[child as usize];
         match entry.arc {
             ARTIFICIAL if entry.room_up >= ENDLESS => entry.room_down,
@@ -30,12 +32,10 @@ impl Core {
     /// At an optimum, the nodes whose prices bear the penalty are those whose supply, or demand, does not go through: their border is full.
     pub(super) fn violated_cut(&self) -> Option<Cut> {
         let (mut supply, mut demand) = (false, false);
-        let mut child = self.nodes[ROOT as usize].first_child;
-        while child != NONE {
+        for child in self.children(ROOT) {
             let carried = self.carried(child);
             supply |= carried > 0;
             demand |= carried < 0;
-            child = self.nodes[child as usize].next_sibling;
         }
         let side = match (supply, demand) {
             (true, _) => CutSide::Supply,
@@ -71,26 +71,9 @@ impl Core {
 
     /// What the flow costs, artificial arcs left out.
     pub(super) fn cost(&self) -> i128 {
-        let product = |cost: i64, amount: i64| i128::from(cost) * i128::from(amount);
-        let mut sum = 0;
-        let arcs =
-            (self.costs.iter().zip(&self.lowers)).zip(self.states.iter().zip(&self.capacities));
-        for ((&cost, &lower), (&state, &capacity)) in arcs {
-            if lower != 0 {
-                sum += product(cost, lower);
-            }
-            if state < 0 {
-                sum += product(cost, capacity);
-            }
-        }
-        for (node, entry) in self.nodes.iter().enumerate().skip(1) {
-            if entry.arc < PROVISIONAL {
-                #[expect(clippy::cast_possible_truncation, reason = "nodes are below 2^30")]
-                let flow = self.tree_flow(node as u32);
-                sum += product(self.costs[entry.arc as usize], flow);
-            }
-        }
-        sum
+        (self.costs.iter().zip(self.flows()))
+            .map(|(&cost, flow)| i128::from(cost) * i128::from(flow))
+            .sum()
     }
 
     /// What the prices prove: every arc at the end of its bounds that its reduced cost prefers, less the value of all supplies.
@@ -140,8 +123,8 @@ impl Core {
     /// Makes every arc free, and prices what they are then.
     pub(super) fn forget_costs(&mut self) {
         self.costs.fill(0);
-        let mut child = self.nodes[ROOT as usize].first_child;
-        while child != NONE {
+        let children: Vec<u32> = self.children(ROOT).collect();
+        for child in children {
             let potential = self.potentials[child as usize];
             let level = match self.nodes[child as usize].arc {
                 PROVISIONAL => 0,
@@ -149,7 +132,6 @@ impl Core {
                 _ => PENALTY,
             };
             self.level(child, level);
-            child = self.nodes[child as usize].next_sibling;
         }
     }
 
@@ -158,11 +140,7 @@ impl Core {
         let mut stack = vec![child];
         while let Some(node) = stack.pop() {
             self.potentials[node as usize] = level;
-            let mut below = self.nodes[node as usize].first_child;
-            while below != NONE {
-                stack.push(below);
-                below = self.nodes[below as usize].next_sibling;
-            }
+            stack.extend(self.children(node));
         }
     }
 }

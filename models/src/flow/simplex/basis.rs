@@ -1,7 +1,7 @@
 //! Keeping the tree a basis when something else than a pivot changes it: an amount appears at a node, an arc goes.
 
 use super::Core;
-use super::tree::{self, ARTIFICIAL, ENDLESS, PENALTY, PROVISIONAL, ROOT, TreeNode, less, more};
+use super::tree::{self, ARTIFICIAL, ENDLESS, PENALTY, PROVISIONAL, ROOT, TreeNode};
 
 impl Core {
     /// Sends an amount that appeared at a node (or, if it is negative, is missing there) along the tree to the root, as far as there is room.
@@ -9,7 +9,6 @@ impl Core {
     pub(super) fn inject(&mut self, node: u32, amount: i64) {
         let (mut node, mut amount) = (node, amount);
         while amount != 0 && node != ROOT {
-            let up = amount > 0;
             let TreeNode {
                 arc,
                 parent,
@@ -21,34 +20,20 @@ impl Core {
                 self.inject_artificial(node, amount);
                 return;
             }
-            let room = if up { room_up } else { room_down };
-            let size = amount.abs();
-            let passing = size.min(room);
-            let entry = &mut self.nodes[node as usize];
-            if up {
-                entry.room_up = less(room_up, passing);
-                entry.room_down = more(room_down, passing);
-            } else {
-                entry.room_down = less(room_down, passing);
-                entry.room_up = more(room_up, passing);
+            let room = if amount > 0 { room_up } else { room_down };
+            let passing = amount.clamp(-room, room);
+            self.nodes[node as usize].send(passing);
+            if passing != amount {
+                self.cut_off(node, amount - passing);
             }
-            if passing < size {
-                self.cut_off(node, if up { size - passing } else { passing - size });
-            }
-            amount = if up { passing } else { -passing };
+            amount = passing;
             node = parent;
         }
     }
 
     /// Sends an amount from a child of the root to the root, or back.
     fn inject_artificial(&mut self, node: u32, amount: i64) {
-        let entry = &self.nodes[node as usize];
-        let carried = match (entry.arc, entry.room_up >= ENDLESS) {
-            (PROVISIONAL, _) => 0,
-            (_, true) => entry.room_down,
-            (_, false) => -entry.room_up,
-        };
-        self.carry(node, carried + amount);
+        self.carry(node, self.carried(node) + amount);
     }
 
     /// Takes the arc above a node out of the tree, and hangs the node from the root by an artificial arc that carries an amount,

@@ -1,6 +1,6 @@
 //! Changes of a network whose basis is kept.
 
-use super::tree::{self, ENDLESS, NONE, TreeNode};
+use super::tree::{self, ENDLESS, NONE, TreeNode, less};
 use super::{Core, NetworkSimplex, range};
 use crate::flow::changes::Change;
 use crate::flow::network::{FlowArc, FlowFault, MOST_ELEMENTS, arc_faults};
@@ -438,10 +438,7 @@ impl Core {
         let after = before.clamp(arc.lower, arc.capacity);
         let upward = self.tails[position] + 1 == below;
         let back = after - arc.lower;
-        let room = match self.capacities[position] {
-            ENDLESS.. => ENDLESS,
-            capacity => capacity - back,
-        };
+        let room = less(self.capacities[position], back);
         let entry = &mut self.nodes[below as usize];
         (entry.room_up, entry.room_down) = if upward { (room, back) } else { (back, room) };
         if dearer != 0 {

@@ -2,7 +2,7 @@
 
 use super::Core;
 use super::pivot::{Entering, Pivot};
-use super::tree::{self, ENDLESS, NONE, PROVISIONAL, ROOT, TreeNode};
+use super::tree::{self, ENDLESS, NONE, PROVISIONAL, ROOT, TreeNode, less};
 use crate::flow::start::Start;
 
 /// Groups of nodes that are joined, as a forest of representatives.
@@ -147,12 +147,7 @@ impl Core {
         tree::attach(&mut self.nodes, node, parent);
         let depth = self.nodes[parent as usize].depth + 1;
         let upward = self.tails[arc as usize] + 1 == node;
-        let capacity = self.capacities[arc as usize];
-        let room = if capacity >= ENDLESS {
-            ENDLESS
-        } else {
-            capacity - flow
-        };
+        let room = less(self.capacities[arc as usize], flow);
         let cost = self.costs[arc as usize];
         let above = self.potentials[parent as usize];
         let entry = &mut self.nodes[node as usize];
@@ -172,12 +167,7 @@ impl Core {
     /// Brings an arc between its bounds that is not in the tree into it, or to one of its bounds.
     fn insert(&mut self, arc: u32, flow: i64) {
         let (tail, head) = (self.tails[arc as usize] + 1, self.heads[arc as usize] + 1);
-        let capacity = self.capacities[arc as usize];
-        let room = if capacity >= ENDLESS {
-            ENDLESS
-        } else {
-            capacity - flow
-        };
+        let room = less(self.capacities[arc as usize], flow);
         loop {
             let forward = self.reduced_cost(arc) < 0 && room < ENDLESS;
             let entering = if forward {

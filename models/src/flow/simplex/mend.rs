@@ -2,7 +2,7 @@
 //! method then has left to do is little.
 
 use super::changes::Links;
-use super::tree::{self, NONE, PENALTY, PROVISIONAL, ROOT, TreeNode, less, more};
+use super::tree::{self, NONE, PENALTY, PROVISIONAL, ROOT, TreeNode};
 use super::{Core, NetworkSimplex};
 use std::collections::BinaryHeap;
 
@@ -111,17 +111,9 @@ impl Mender<'_> {
             }
             return;
         }
-        let up = amount > 0;
-        let passing = amount.abs().min(if up { room_up } else { room_down });
-        let entry = &mut self.core.nodes[node as usize];
-        if up {
-            entry.room_up = less(room_up, passing);
-            entry.room_down = more(room_down, passing);
-        } else {
-            entry.room_down = less(room_down, passing);
-            entry.room_up = more(room_up, passing);
-        }
-        let passing = if up { passing } else { -passing };
+        let room = if amount > 0 { room_up } else { room_down };
+        let passing = amount.clamp(-room, room);
+        self.core.nodes[node as usize].send(passing);
         if passing != 0 {
             self.leave_at(parent, passing);
         }
@@ -171,13 +163,11 @@ impl Mender<'_> {
         while let Some(&here) = self.part.get(next) {
             next += 1;
             self.seen[here as usize] = self.n_looks;
-            let mut child = self.core.nodes[here as usize].first_child;
-            while child != NONE {
+            for child in self.core.children(here) {
                 if self.part.len() >= LARGEST_PART {
                     return false;
                 }
                 self.part.push(child);
-                child = self.core.nodes[child as usize].next_sibling;
             }
         }
         true
@@ -220,7 +210,10 @@ impl Core {
     /// it, or enter it if it demands something.
     fn hang_best(&mut self, node: u32, supplies: bool, links: &Links) {
         let entry = self.nodes[node as usize];
-        if entry.parent != ROOT || entry.arc < PROVISIONAL || entry.first_child != NONE {
+        let is_alone =
+            entry.parent == ROOT && entry.arc >= PROVISIONAL && entry.first_child == NONE;
+        // A node that was removed and is back may still have what did not go through before.
+        if !is_alone || self.carried(node) != 0 {
             return;
         }
         let mut best: Option<(i64, u32, u32)> = None;
@@ -243,20 +236,14 @@ impl Core {
             return;
         };
         self.states[arc as usize] = 0;
-        tree::detach(&mut self.nodes, node);
-        tree::attach(&mut self.nodes, node, other);
-        let depth = self.nodes[other as usize].depth + 1;
         let room = self.capacities[arc as usize];
-        let entry = &mut self.nodes[node as usize];
-        (entry.arc, entry.depth) = (arc, depth);
-        (
-            entry.room_up,
-            entry.room_down,
-            self.potentials[node as usize],
-        ) = if supplies {
+        let (room_up, room_down, potential) = if supplies {
             (room, 0, -price)
         } else {
             (0, room, price)
         };
+        self.hang(node, other, node, arc, room_up, room_down);
+        let change = potential - self.potentials[node as usize];
+        tree::shift(&mut self.nodes, &mut self.potentials, node, change);
     }
 }

@@ -152,15 +152,13 @@ impl Core {
         let mut node = first;
         while node != join {
             let entry = &mut self.nodes[node as usize];
-            entry.room_down = less(entry.room_down, amount);
-            entry.room_up = more(entry.room_up, amount);
+            entry.send(-amount);
             node = entry.parent;
         }
         node = second;
         while node != join {
             let entry = &mut self.nodes[node as usize];
-            entry.room_up = less(entry.room_up, amount);
-            entry.room_down = more(entry.room_down, amount);
+            entry.send(amount);
             node = entry.parent;
         }
     }

@@ -42,6 +42,13 @@ impl TreeNode {
         room_up: 0,
         room_down: 0,
     };
+
+    /// Sends an amount to the parent, or, if it is negative, from there.
+    #[inline]
+    pub(super) fn send(&mut self, amount: i64) {
+        self.room_up = less(self.room_up, amount);
+        self.room_down = more(self.room_down, amount);
+    }
 }
 
 /// A room after `amount` was sent into it: without end it stays so.
