@@ -10,6 +10,7 @@ mod apply;
 mod choice;
 mod choices;
 mod context;
+mod conversation;
 mod devices;
 mod offers;
 mod online;
@@ -39,6 +40,7 @@ use state::State;
 
 pub use accounts::credit;
 pub use apply::{ApplyError, apply};
+pub use conversation::{Listener, Room, Said, Waiting};
 pub use online::{Listed, Order};
 pub use options::{Mode, ModelSink, Online, Options, Progress};
 
@@ -196,6 +198,7 @@ impl<'a> Run<'a> {
             frameworks: active,
             classes: shares.classes.len(),
         });
+        conversation::shares(&self.context, &shares);
         let share_time = begun.elapsed();
         let first = offers::first_offers(&self.state, &shares, &self.context);
         self.time("broker", begun);

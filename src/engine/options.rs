@@ -8,6 +8,7 @@ use apportion_cluster::Fairness;
 use apportion_models::{CancelToken, Milp, MilpSolver, default_solver};
 use apportion_policies::Registry;
 
+use super::conversation::Listener;
 use super::online::Order;
 
 /// How a plan is made.
@@ -129,6 +130,8 @@ pub struct Options {
     pub policies: Registry,
     /// Called from any thread as the plan proceeds.
     pub progress: Arc<dyn Fn(Progress) + Send + Sync>,
+    /// Hears the conversation of offers and answers; nothing is said without one.
+    pub listener: Option<Listener>,
     /// Called with each first-round model (`<framework>.<stage>`), once its slice is solved: a later stage's
     /// model holds the values that earlier stages reached.
     pub dump: Option<ModelSink>,
@@ -150,6 +153,7 @@ impl Default for Options {
             solver: default_solver(),
             policies: Registry::default(),
             progress: Arc::new(|_| {}),
+            listener: None,
             dump: None,
         }
     }

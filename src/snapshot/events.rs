@@ -121,7 +121,10 @@ struct Course<'f> {
 
 impl<'f> Course<'f> {
     fn of(snapshot: &'f SnapshotFile, file: &'f EventsFile) -> Self {
-        let agents = snapshot.agents.iter().map(|agent| (agent.id.as_str(), true));
+        let agents = snapshot
+            .agents
+            .iter()
+            .map(|agent| (agent.id.as_str(), true));
         let mut course = Self {
             file,
             jobs: BTreeMap::new(),
@@ -193,7 +196,11 @@ impl<'f> Course<'f> {
 
     fn unknown_job(&self, job: &str, path: &Path<'_>, faults: &mut Faults) {
         let name = text::quote(job);
-        let mut arrivals = self.file.events.iter().filter_map(|event| event.arrive.as_ref());
+        let mut arrivals = self
+            .file
+            .events
+            .iter()
+            .filter_map(|event| event.arrive.as_ref());
         if self.ended.contains(job) {
             let cause = format!("the job {name} is over by then");
             let action = "state an earlier moment, or leave the event out";
@@ -227,11 +234,7 @@ impl<'f> Course<'f> {
     }
 }
 
-fn suggestion<'n>(
-    word: &str,
-    names: impl Iterator<Item = &'n str> + Clone,
-    what: &str,
-) -> String {
+fn suggestion<'n>(word: &str, names: impl Iterator<Item = &'n str> + Clone, what: &str) -> String {
     match text::closest(word, names.clone()) {
         Some(close) => format!("did you mean {}?", text::quote(close)),
         None => format!("use one of {what}: {}", text::list(names, 8)),

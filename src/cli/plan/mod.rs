@@ -92,13 +92,23 @@ enum ModeWord {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum FairnessWord {
+pub(super) enum FairnessWord {
     /// Weighted Nash welfare with floors
     Nash,
     /// The least relative utility first, with the same floors
     Maxmin,
     /// Dominant resource fairness, as in Mesos
     Drf,
+}
+
+impl FairnessWord {
+    pub(super) fn rule(self) -> Fairness {
+        match self {
+            Self::Nash => Fairness::Nash,
+            Self::Maxmin => Fairness::Maxmin,
+            Self::Drf => Fairness::Drf,
+        }
+    }
 }
 
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
@@ -179,11 +189,7 @@ fn options(
             .deadline
             .map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
         gap: arguments.gap,
-        fairness: arguments.fairness.map(|word| match word {
-            FairnessWord::Nash => Fairness::Nash,
-            FairnessWord::Maxmin => Fairness::Maxmin,
-            FairnessWord::Drf => Fairness::Drf,
-        }),
+        fairness: arguments.fairness.map(FairnessWord::rule),
         seed: arguments.seed,
         threads: arguments.threads.map_or(0, usize::from),
         solver: arguments.solver.solver()?,
