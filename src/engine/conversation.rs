@@ -67,6 +67,15 @@ pub enum Said {
         /// What waits and why nothing of it goes there; empty if nothing waits.
         waits: Vec<Waiting>,
     },
+    /// Running instances have to go, so that a job under a guarantee has its place.
+    Preempted {
+        /// The job.
+        job: String,
+        /// Path of the role whose guarantee covers it.
+        role: String,
+        /// Who goes: `job/task` and the agent.
+        victims: Vec<(String, String)>,
+    },
     /// A framework had no answer: its policy failed.
     Silent {
         /// Round.
@@ -172,6 +181,27 @@ pub(super) fn turn(
             waits: waiting(state, framework, &rest),
         });
     }
+}
+
+/// That instances have to go for a job, which a role covers.
+pub(super) fn preempted(
+    state: &State<'_>,
+    context: &Context<'_>,
+    (job, role): &(String, String),
+    victims: &[(TaskIdx, AgentIdx)],
+) {
+    let Some(listener) = &context.options.listener else {
+        return;
+    };
+    let cluster = state.cluster;
+    let victims = victims.iter();
+    listener(Said::Preempted {
+        job: job.clone(),
+        role: role.clone(),
+        victims: victims
+            .map(|&(task, agent)| (cluster.task_name(task), name(cluster, agent)))
+            .collect(),
+    });
 }
 
 /// Of the devices that were offered, what is free now.
@@ -319,6 +349,16 @@ impl fmt::Display for Said {
                     [] => write!(out, "it wants no more"),
                     waits => write!(out, "{}", listed(waits)),
                 }
+            }
+            Self::Preempted { job, role, victims } => {
+                let named = victims
+                    .iter()
+                    .map(|(task, agent)| format!("{task} on {agent}"));
+                let named = listed(named);
+                write!(
+                    out,
+                    "preemption: {role} is under its guarantee; {named} make room for {job}"
+                )
             }
             Self::Silent { round, framework } => {
                 write!(

@@ -2,7 +2,7 @@
 //!
 //! [`plan`] is the whole of it; each step is a file here, in this order: `release` (what may not stay
 //! where it runs), `context` (bids), [`broker`] (shares), `offers`, `rounds`, `solve` (one
-//! slice), `report`, `accounts` and `reasons` (the plan file). `online` takes the place of shares, offers and rounds where
+//! slice), `preempt` (where it was asked for), `report`, `accounts` and `reasons` (the plan file). `online` takes the place of shares, offers and rounds where
 //! tasks arrive one at a time.
 
 mod accounts;
@@ -15,6 +15,7 @@ mod devices;
 mod offers;
 mod online;
 mod options;
+mod preempt;
 mod reasons;
 mod release;
 mod report;
@@ -216,6 +217,10 @@ impl<'a> Run<'a> {
             Some(&shares),
             &mut self.records,
         );
+        if self.context.options.preempt {
+            preempt::run(&mut self.state, &self.context, &shares, &mut self.records);
+            accounts::retract(&self.state, &self.context);
+        }
         self.time("solve", begun);
         self.shares = Some(shares);
     }
@@ -328,7 +333,9 @@ impl<'a> Run<'a> {
             cut.set(cut.get() || stops);
             stops
         };
-        let told = accounts::reasons(&self.state, &self.absent, &stop);
+        let moves = report::moves(&self.state);
+        let mut told = accounts::reasons(&self.state, &self.absent, &stop);
+        told.extend(preempt::reasons(&self.state, &moves));
         let unplaced = reasons::unplaced(&self.state, &placements, &told, &stop);
         let notes = choices::notes(&self.state, &placements, &stop);
         let audit = self
@@ -366,7 +373,8 @@ impl<'a> Run<'a> {
             status: report::status(stopped, &unplaced),
             placements: report::named(cluster, &placements, &devices),
             unplaced,
-            moves: report::moves(&self.state),
+            preemptions: preempt::entries(&self.state, &moves),
+            moves,
             frameworks,
             offers: report::offers(&self.state),
             fairness: audit.map(|(certificate, _)| certificate),
@@ -402,6 +410,7 @@ fn plan_options(options: &Options, fairness: Fairness) -> PlanOptions {
         gap: options.gap,
         seed: options.seed,
         replan: "keep".to_owned(),
+        preempt: options.preempt && options.mode == Mode::Brokered,
         solver: options.solver.name().to_owned(),
     }
 }

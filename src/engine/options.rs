@@ -114,6 +114,8 @@ pub struct Options {
     pub cancel: CancelToken,
     /// Stop improving a stage at this gap.
     pub gap: f64,
+    /// Whether frameworks under their guarantee may displace instances of others, in the mode [`Mode::Brokered`].
+    pub preempt: bool,
     /// How shares are computed; `None` for what the snapshot says.
     pub fairness: Option<Fairness>,
     /// Shortfalls of an earlier plan, in shares, by framework id: who lost a rounding then is first now. See [`credit`].
@@ -146,6 +148,7 @@ impl Default for Options {
             deadline_ms: None,
             cancel: CancelToken::default(),
             gap: 0.0,
+            preempt: false,
             fairness: None,
             credit: BTreeMap::new(),
             seed: 0,

@@ -59,6 +59,13 @@ pub(super) struct Record {
     attempted: Option<Vec<Offer>>,
 }
 
+impl Record {
+    /// What was asked before may have another answer now.
+    pub(super) fn forget(&mut self) {
+        self.attempted = None;
+    }
+}
+
 /// The first round: every slice by itself, in parallel, each with its own part of the time.
 pub(super) fn first(
     state: &mut State<'_>,

@@ -8,6 +8,7 @@ use apportion_cluster::{
 };
 
 use super::devices::{self, Devices};
+use super::preempt::Seats;
 use super::roles::{Counts, Roles};
 
 /// Tasks with counts, those together that may use the same agents and need the same.
@@ -44,6 +45,8 @@ pub(super) struct State<'a> {
     pub occupied: Vec<bool>,
     /// What roles may hold, and what is kept free for them.
     pub roles: Roles<'a>,
+    /// Who sits fast and who had to go, where preemption is allowed.
+    pub seats: Seats,
     /// The most that each framework could use on each agent in any round, beside what is kept.
     pub offered: Vec<BTreeMap<AgentIdx, Offer>>,
 }
@@ -75,6 +78,7 @@ impl<'a> State<'a> {
             free_devices: cluster.free_devices(),
             occupied,
             roles: Roles::new(cluster),
+            seats: Seats::default(),
             offered: vec![BTreeMap::new(); cluster.frameworks.len()],
         }
     }

@@ -21,6 +21,8 @@ pub struct Step {
     pub lost_agents: usize,
     /// Running instances that the plan moved.
     pub moves: i64,
+    /// Running instances that had to go for a job under a guarantee, moved or not.
+    pub preempted: i64,
     /// How far from efficient the plan is, but for one unit each; absent where the plan has no certificate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub epsilon_one_unit: Option<f64>,
@@ -82,6 +84,12 @@ impl Accounts {
             wanted: points.values().map(|point| point.wanted).sum(),
             lost_agents: lost.len(),
             moves: plan.moves.iter().map(|it| it.instances).sum(),
+            preempted: plan
+                .preemptions
+                .iter()
+                .flat_map(|it| &it.victims)
+                .map(|victim| victim.instances)
+                .sum(),
             epsilon_one_unit: certificate.and_then(|it| it.epsilon_one_unit),
             frameworks: points,
             transcript: Vec::new(),

@@ -55,6 +55,9 @@ pub(super) struct Arguments {
     /// How shares are computed [default: what the snapshot says]
     #[arg(long, value_enum)]
     fairness: Option<FairnessWord>,
+    /// Let frameworks under their guarantee displace instances of frameworks above theirs
+    #[arg(long)]
+    preempt: bool,
     /// An earlier plan: whoever lost a rounding there is first now
     #[arg(long, value_name = "PLAN")]
     previous: Option<PathBuf>,
@@ -132,6 +135,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Fail
     ];
     files::one_standard_input(&inputs.into_iter().flatten().collect::<Vec<_>>())?;
     let credit = credit(arguments)?;
+    preempts(arguments)?;
     let cluster = inputs::cluster(&arguments.snapshot)?;
     let online = arguments.online.read(&cluster)?;
     let read_ms = context.elapsed_ms();
@@ -169,6 +173,16 @@ fn credit(arguments: &Arguments) -> Result<BTreeMap<String, f64>, Failure> {
     }
 }
 
+/// Preemption is for guarantees, beside shares.
+fn preempts(arguments: &Arguments) -> Result<(), Failure> {
+    let other = arguments.mode != ModeWord::Brokered || arguments.online.order().is_some();
+    match arguments.preempt && other {
+        false => Ok(()),
+        true => Err(Failure::usage("--preempt goes with --mode brokered alone")
+            .with_action("leave out one of the two")),
+    }
+}
+
 fn options(
     arguments: &Arguments,
     context: &Context,
@@ -188,6 +202,7 @@ fn options(
         deadline_ms: arguments
             .deadline
             .map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
+        preempt: arguments.preempt,
         gap: arguments.gap,
         fairness: arguments.fairness.map(FairnessWord::rule),
         seed: arguments.seed,

@@ -63,6 +63,9 @@ pub(super) struct Arguments {
     /// How shares are computed [default: what the snapshot says]
     #[arg(long, value_enum)]
     fairness: Option<FairnessWord>,
+    /// Let frameworks under their guarantee displace instances of frameworks above theirs
+    #[arg(long)]
+    preempt: bool,
     /// Forget who lost a rounding from one plan to the next
     #[arg(long)]
     no_credit: bool,
@@ -210,6 +213,7 @@ fn simulated(
     let options = SimulateOptions {
         plan: Options {
             fairness: arguments.fairness.map(FairnessWord::rule),
+            preempt: arguments.preempt,
             seed: arguments.seed,
             threads: arguments.threads.map_or(0, usize::from),
             solver: arguments.solver.solver()?,

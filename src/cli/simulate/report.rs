@@ -53,6 +53,7 @@ fn transcript(steps: &[Step]) -> String {
 
 fn header(name: &str, n_events: usize, steps: &[Step], verified: bool) -> String {
     let last = steps.last().map_or(0, |step| step.at_ms);
+    let preempted: i64 = steps.iter().map(|step| step.preempted).sum();
     let moved: i64 = steps.iter().map(|step| step.moves).sum();
     let judged = match verified {
         true => styled(Tone::Good, "each passed the verifier"),
@@ -62,8 +63,12 @@ fn header(name: &str, n_events: usize, steps: &[Step], verified: bool) -> String
         0 => "nothing moved".to_owned(),
         moved => format!("{} moves of running instances", count(moved)),
     };
+    let preempted = match preempted {
+        0 => String::new(),
+        preempted => format!("; {} displaced for guarantees", count(preempted)),
+    };
     wrapped(&format!(
-        "{}: {} in {}, {}; {judged}; {moved}",
+        "{}: {} in {}, {}; {judged}; {moved}{preempted}",
         styled(Tone::Heading, name),
         counted(n_events, "event"),
         time(last),
