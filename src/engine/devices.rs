@@ -17,6 +17,11 @@ pub(super) fn give(cluster: &Cluster, free: &mut [Devices], held: &RunningDevice
     change(cluster, &mut free[held.agent.at()], held, 1);
 }
 
+/// Takes what an instance holds out of the devices of its agent.
+pub(super) fn take_from(cluster: &Cluster, devices: &mut Devices, held: &RunningDevices) {
+    change(cluster, devices, held, -1);
+}
+
 /// Adds what an instance holds to the devices of an agent.
 pub(super) fn add_to(cluster: &Cluster, devices: &mut Devices, held: &RunningDevices) {
     change(cluster, devices, held, 1);

@@ -63,6 +63,7 @@ impl Record {
     /// What was asked before may have another answer now.
     pub(super) fn forget(&mut self) {
         self.attempted = None;
+        self.last = None;
     }
 }
 

@@ -62,7 +62,7 @@ pub(super) fn run(
         return;
     }
     state.seat_all();
-    while displace(state, context, shares, records) {
+    while displace(state, context, shares, records) | state.spare() {
         for record in &mut *records {
             record.forget();
         }
@@ -71,6 +71,7 @@ pub(super) fn run(
     }
     state.unseat_all();
     state.cancel_returns();
+    state.count_occupied();
 }
 
 /// Units one after the other, until none more can be placed; whether any was.
@@ -94,10 +95,7 @@ fn displace(
                 continue;
             };
             conversation::preempted(state, context, &unit.job(state), &found.instances());
-            for victim in &found.victims {
-                records[victim.framework.at()].last = None;
-            }
-            records[framework.at()].last = None;
+
             state.displace(&unit, found);
             any = true;
         }

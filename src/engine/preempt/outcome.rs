@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use apportion_cluster::file::PlacementFile;
 use apportion_cluster::plan::{Move, Preemption, Reason, Victim};
-use apportion_cluster::{AgentIdx, JobIdx, Running, RunningDevices, TaskIdx};
+use apportion_cluster::{AgentIdx, JobIdx, RunningDevices, TaskIdx};
 
 use super::super::state::State;
 
@@ -18,8 +18,6 @@ pub(in crate::engine) struct Displaced {
     pub job: JobIdx,
     /// The role that covers it.
     pub role: usize,
-    /// What is placed for the unit, with the last of its victims.
-    pub placements: Vec<Running>,
 }
 
 /// By job and role; `moves` are those of the plan.
@@ -28,16 +26,12 @@ pub(in crate::engine) fn entries(state: &State<'_>, moves: &[Move]) -> Vec<Preem
     let mut placed: BTreeMap<(JobIdx, usize), BTreeMap<(TaskIdx, AgentIdx), i64>> = BTreeMap::new();
     let mut gone = placed.clone();
     for it in &state.seats.displaced {
-        let key = (it.job, it.role);
-        *gone
-            .entry(key)
-            .or_default()
-            .entry((it.task, it.agent))
-            .or_default() += 1;
-        let here = placed.entry(key).or_default();
-        for new in &it.placements {
-            *here.entry((new.task, new.agent)).or_default() += new.instances;
-        }
+        let places = gone.entry((it.job, it.role)).or_default();
+        *places.entry((it.task, it.agent)).or_default() += 1;
+    }
+    for (job, role, new) in &state.seats.units {
+        let places = placed.entry((*job, *role)).or_default();
+        *places.entry((new.task, new.agent)).or_default() += new.instances;
     }
     let name = |task: TaskIdx| {
         let of = cluster.task(task);

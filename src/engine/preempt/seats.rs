@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use apportion_cluster::{AgentIdx, FrameworkIdx, Running, RunningDevices, TaskIdx};
+use apportion_cluster::{AgentIdx, FrameworkIdx, JobIdx, Running, RunningDevices, TaskIdx};
 
 use super::super::devices;
 use super::super::state::State;
@@ -20,6 +20,8 @@ pub(in crate::engine) struct Seats {
     devices: BTreeMap<FrameworkIdx, Vec<RunningDevices>>,
     /// Who had to go, in order.
     pub displaced: Vec<Displaced>,
+    /// What was placed for it: the job, the role that covers it, and where.
+    pub units: Vec<(JobIdx, usize, Running)>,
 }
 
 impl State<'_> {
@@ -134,6 +136,7 @@ impl State<'_> {
     /// Places a unit in the room of its victims, who are pending from here on.
     pub(super) fn displace(&mut self, unit: &Unit, found: Found) {
         let cluster = self.cluster;
+        let mut any = false;
         for victim in found.victims {
             let framework = victim.framework;
             self.free[victim.agent.at()].add(&cluster.task(victim.task).demand, 1);
@@ -163,15 +166,16 @@ impl State<'_> {
                     devices: victim.devices,
                     job: unit.job,
                     role: unit.role,
-                    placements: Vec::new(),
                 });
+                any = true;
             }
             self.settle(framework);
         }
         let proposal = found.fit.proposal;
-        if let Some(last) = self.seats.displaced.last_mut() {
-            last.placements.extend_from_slice(&proposal.placements);
-        }
+        // Where only what this plan placed had to go, nobody was preempted.
+        let placed = proposal.placements.iter().filter(|_| any);
+        let placed = placed.map(|&it| (unit.job, unit.role, it));
+        self.seats.units.extend(placed);
         self.record(unit.framework, &found.fit.offers);
         for placed in &proposal.placements {
             let demand = &cluster.task(placed.task).demand;
@@ -183,6 +187,70 @@ impl State<'_> {
         self.seat(unit.framework, proposal.placements, proposal.devices);
     }
 
+    /// Lets displaced instances stay after all that moved and would have room where they ran; whether there were any.
+    ///
+    /// Tasks that rules count over domains are left where they are.
+    pub(super) fn spare(&mut self) -> bool {
+        let displaced = std::mem::take(&mut self.seats.displaced);
+        let n_displaced = displaced.len();
+        for it in displaced {
+            match self.seat_of(&it) {
+                None => self.seats.displaced.push(it),
+                Some(seat) => self.bring_back(&it, seat),
+            }
+        }
+        self.seats.displaced.len() < n_displaced
+    }
+
+    /// Where a displaced instance sits now, with its devices, if it would have room where it ran.
+    fn seat_of(&self, it: &Displaced) -> Option<(AgentIdx, Option<RunningDevices>)> {
+        let cluster = self.cluster;
+        let (task, framework) = (cluster.task(it.task), cluster.framework_of(it.task));
+        let counted =
+            !task.limits.is_empty() || !task.spreads.is_empty() || !task.groups.is_empty();
+        let seated = self.seats.seated.get(&framework)?;
+        let now = seated.iter().rev().find(|seat| seat.task == it.task)?;
+        let free = &self.free[it.agent.at()];
+        let has_room = task.demand.fits_in(free)
+            && self
+                .roles
+                .leaves_room(framework, &task.demand, it.agent, free);
+        let mut devices = self.free_devices[it.agent.at()].clone();
+        if let Some(held) = &it.devices {
+            devices::take_from(cluster, &mut devices, held);
+        }
+        let whole = devices.iter().flatten().all(|&left| left >= 0);
+        let own = self.seats.devices.get(&framework).into_iter().flatten();
+        let place = |own: &&RunningDevices| (own.task, own.agent) == (now.task, now.agent);
+        let held = own.filter(place).next_back();
+        (!counted && has_room && whole && now.agent != it.agent).then(|| (now.agent, held.cloned()))
+    }
+
+    /// Puts a displaced instance back where it ran.
+    fn bring_back(&mut self, it: &Displaced, (seat, held): (AgentIdx, Option<RunningDevices>)) {
+        let cluster = self.cluster;
+        let framework = cluster.framework_of(it.task);
+        let demand = &cluster.task(it.task).demand;
+        self.free[seat.at()].add(demand, 1);
+        self.free[it.agent.at()].subtract(demand, 1);
+        if let Some(held) = &held {
+            devices::give(cluster, &mut self.free_devices, held);
+            let own = self.seats.devices.entry(framework).or_default();
+            if let Some(at) = own.iter().position(|other| other == held) {
+                own.remove(at);
+            }
+        }
+        if let Some(held) = &it.devices {
+            devices::take(cluster, &mut self.free_devices, held);
+        }
+        let seated = self.seats.seated.entry(framework).or_default();
+        change(seated, it.task, seat, -1);
+        let kept = &mut self.kept[framework.at()];
+        change(kept, it.task, seat, -1);
+        change(kept, it.task, it.agent, 1);
+        self.settle(framework);
+    }
+
     /// A displaced instance that came back to its own agent stayed there; with devices it may hold others now, and has
     /// moved indeed.
     pub(super) fn cancel_returns(&mut self) {
@@ -190,12 +258,20 @@ impl State<'_> {
         for it in displaced {
             let framework = self.cluster.framework_of(it.task);
             let back = count(&self.added[framework.at()], it.task, it.agent) > 0;
-            if back && it.devices.is_none() && it.placements.is_empty() {
+            if back && it.devices.is_none() {
                 change(&mut self.added[framework.at()], it.task, it.agent, -1);
                 change(&mut self.kept[framework.at()], it.task, it.agent, 1);
             } else {
                 self.seats.displaced.push(it);
             }
+        }
+    }
+
+    /// Agents on which something stays running, now that some of it had to go.
+    pub(super) fn count_occupied(&mut self) {
+        self.occupied.fill(false);
+        for kept in self.kept.iter().flatten() {
+            self.occupied[kept.agent.at()] = true;
         }
     }
 }
