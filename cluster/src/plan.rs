@@ -25,6 +25,9 @@ pub struct PlanFile {
     pub unplaced: Vec<Unplaced>,
     /// Running instances that change agent.
     pub moves: Vec<Move>,
+    /// Running instances that had to go for others, and for whom; by job and role.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub preemptions: Vec<Preemption>,
     /// One entry per framework, by id.
     pub frameworks: Vec<FrameworkResult>,
     /// Everything that each framework was offered over all rounds, what it holds included.
@@ -70,6 +73,9 @@ pub struct PlanOptions {
     pub credit: BTreeMap<String, f64>,
     /// `keep`.
     pub replan: String,
+    /// Whether frameworks under their guarantee may displace instances of others.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub preempt: bool,
     /// Solver backend.
     pub solver: String,
 }
@@ -126,7 +132,7 @@ pub struct Unplaced {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Reason {
-    /// `never_fits`, `no_eligible_agent`, `no_room`, `limit`, `spread`, `gang`, `not_arrived`, `deadline`
+    /// `never_fits`, `no_eligible_agent`, `no_room`, `limit`, `spread`, `gang`, `not_arrived`, `preempted`, `deadline`
     pub code: String,
     /// A sentence with the numbers needed and available.
     pub text: String,
@@ -164,6 +170,36 @@ pub struct Move {
     pub to: String,
     /// How many.
     pub instances: i64,
+}
+
+/// Running instances that had to go so that a job under a guarantee has its place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Preemption {
+    /// The job that they went for.
+    pub job: String,
+    /// Path of the role whose guarantee covers it.
+    pub role: String,
+    /// What of the job is placed for it, by task and agent; part of the plan's placements.
+    pub placed: Vec<PlacementFile>,
+    /// Who went, by job, task and agent.
+    pub victims: Vec<Victim>,
+}
+
+/// Running instances that had to go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Victim {
+    /// Job id.
+    pub job: String,
+    /// Task id.
+    pub task: String,
+    /// Where they ran.
+    pub agent: String,
+    /// How many.
+    pub instances: i64,
+    /// How many of them have another place: they are among the plan's moves. The others are unplaced.
+    pub moved: i64,
 }
 
 /// What one framework got, how good it is, and why.

@@ -2,7 +2,7 @@
 //!
 //! [`plan`] is the whole of it; each step is a file here, in this order: `release` (what may not stay
 //! where it runs), `context` (bids), [`broker`] (shares), `offers`, `rounds`, `solve` (one
-//! slice), `report`, `accounts` and `reasons` (the plan file). `online` takes the place of shares, offers and rounds where
+//! slice), `preempt` (where it was asked for), `report`, `accounts` and `reasons` (the plan file). `online` takes the place of shares, offers and rounds where
 //! tasks arrive one at a time.
 
 mod accounts;
@@ -10,10 +10,12 @@ mod apply;
 mod choice;
 mod choices;
 mod context;
+mod conversation;
 mod devices;
 mod offers;
 mod online;
 mod options;
+mod preempt;
 mod reasons;
 mod release;
 mod report;
@@ -40,6 +42,7 @@ use state::State;
 
 pub use accounts::credit;
 pub use apply::{ApplyError, apply};
+pub use conversation::{Listener, Room, Said, Waiting};
 pub use online::{Listed, Order};
 pub use options::{Mode, ModelSink, Online, Options, Progress};
 
@@ -197,6 +200,7 @@ impl<'a> Run<'a> {
             frameworks: active,
             classes: shares.classes.len(),
         });
+        conversation::shares(&self.context, &shares);
         let share_time = begun.elapsed();
         let first = offers::first_offers(&self.state, &shares, &self.context);
         self.time("broker", begun);
@@ -214,6 +218,10 @@ impl<'a> Run<'a> {
             Some(&shares),
             &mut self.records,
         );
+        if self.context.options.preempt {
+            preempt::run(&mut self.state, &self.context, &shares, &mut self.records);
+            accounts::retract(&self.state, &self.context);
+        }
         self.time("solve", begun);
         self.shares = Some(shares);
     }
@@ -328,7 +336,9 @@ impl<'a> Run<'a> {
             cut.set(cut.get() || stops);
             stops
         };
-        let told = accounts::reasons(&self.state, &self.absent, &stop);
+        let moves = report::moves(&self.state);
+        let mut told = accounts::reasons(&self.state, &self.absent, &stop);
+        told.extend(preempt::reasons(&self.state, &moves));
         let unplaced = reasons::unplaced(&self.state, &placements, &told, &stop);
         let notes = choices::notes(&self.state, &placements, &stop);
         let audit = self
@@ -366,7 +376,8 @@ impl<'a> Run<'a> {
             status: report::status(stopped, &unplaced),
             placements: report::named(cluster, &placements, &devices, &times),
             unplaced,
-            moves: report::moves(&self.state),
+            preemptions: preempt::entries(&self.state, &moves),
+            moves,
             frameworks,
             offers: report::offers(&self.state),
             fairness: audit.map(|(certificate, _)| certificate),
@@ -402,6 +413,7 @@ fn plan_options(options: &Options, fairness: Fairness) -> PlanOptions {
         gap: options.gap,
         seed: options.seed,
         replan: "keep".to_owned(),
+        preempt: options.preempt && options.mode == Mode::Brokered,
         solver: options.solver.name().to_owned(),
     }
 }

@@ -113,13 +113,13 @@ pub(super) fn final_times(state: &State<'_>) -> Vec<Timed> {
 
 /// The devices of everything in place at the end, sorted.
 pub(super) fn final_devices(state: &State<'_>) -> Vec<RunningDevices> {
-    let mut held = devices::kept(state.cluster, &state.kept);
+    let mut held = devices::kept(state.cluster, &state.kept, &state.gone_devices());
     held.extend(state.added_devices.iter().flatten().cloned());
     held.sort_unstable();
     held
 }
 
-/// Running instances that change agent: what was released and did not go back, paired with what was added.
+/// Running instances that change agent: what was released and did not go back, or was displaced, paired with what was added.
 pub(super) fn moves(state: &State<'_>) -> Vec<Move> {
     let cluster = state.cluster;
     let mut gone: BTreeMap<TaskIdx, Vec<(AgentIdx, i64)>> = BTreeMap::new();
@@ -127,6 +127,10 @@ pub(super) fn moves(state: &State<'_>) -> Vec<Move> {
         gone.entry(released.task)
             .or_default()
             .push((released.agent, released.instances));
+    }
+    for displaced in &state.seats.displaced {
+        let places = gone.entry(displaced.task).or_default();
+        places.push((displaced.agent, 1));
     }
     let mut moves = Vec::new();
     for (task, mut from) in gone {

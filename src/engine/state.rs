@@ -9,6 +9,7 @@ use apportion_cluster::{
 };
 
 use super::devices::{self, Devices};
+use super::preempt::Seats;
 use super::roles::{Counts, Roles};
 use super::times;
 
@@ -48,6 +49,8 @@ pub(super) struct State<'a> {
     pub occupied: Vec<bool>,
     /// What roles may hold, and what is kept free for them.
     pub roles: Roles<'a>,
+    /// Who sits fast and who had to go, where preemption is allowed.
+    pub seats: Seats,
     /// The most that each framework could use on each agent in any round, beside what is kept.
     pub offered: Vec<BTreeMap<AgentIdx, Offer>>,
 }
@@ -80,6 +83,7 @@ impl<'a> State<'a> {
             free_devices: cluster.free_devices(),
             occupied,
             roles: Roles::new(cluster),
+            seats: Seats::default(),
             offered: vec![BTreeMap::new(); cluster.frameworks.len()],
         }
     }

@@ -118,4 +118,10 @@ codes! {
     NO_POLICY_KEY = "E0604";
     /// The policy of a task with devices does not place single devices.
     NO_DEVICES = "E0605";
+    /// An event states none or several of the things that can happen.
+    EVENT_KIND = "E0701";
+    /// A moment or a time is out of its range.
+    EVENT_TIME = "E0702";
+    /// An event cannot happen at its moment.
+    EVENT_ORDER = "E0703";
 }

@@ -15,6 +15,7 @@ mod build;
 mod canonical;
 mod check;
 pub mod code;
+mod events;
 mod fault;
 mod json;
 mod path;
@@ -31,6 +32,7 @@ use apportion_cluster::file::SnapshotFile;
 use apportion_policies::Registry;
 
 pub use canonical::{canonical, digest};
+pub use events::events;
 pub use fault::{Fault, InputFaults, Place};
 pub use source::{Format, text as text_of};
 
@@ -74,7 +76,7 @@ pub fn parse(bytes: &[u8]) -> Result<SnapshotFile, InputFaults> {
         tree,
         mut faults,
     } = parse_text(&text)?;
-    check::version(&file, &mut faults);
+    check::version(&file.version, &mut faults);
     if faults.is_empty() {
         Ok(file)
     } else {

@@ -19,6 +19,7 @@ mod names;
 mod offered_devices;
 mod offers;
 mod placements;
+mod preemptions;
 mod report;
 mod roles;
 mod rule;
@@ -47,6 +48,7 @@ pub fn verify(cluster: &Cluster, plan: &PlanFile) -> Report {
     domains::check_limits(&state, &mut findings);
     domains::check_spreads(&state, &mut findings);
     moves::check(&state, &mut findings);
+    preemptions::check(&state, &mut findings);
     offers::check(&state, &mut findings);
     offered_devices::check(&state, &mut findings);
     roles::check(&state, &mut findings);

@@ -60,6 +60,8 @@ rules! {
     Stays = "stays";
     /// Moves leave only places that break a rule, and stay within the job's budget.
     Moves = "moves";
+    /// Instances go for others only for a job under a guarantee, which is placed, and none that could be spared.
+    Preemption = "preemption";
     /// What is wanted and not placed is listed once, with a reason.
     Unplaced = "unplaced";
     /// The status says what the lists say.
