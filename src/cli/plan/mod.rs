@@ -87,6 +87,8 @@ pub(super) struct Arguments {
 enum ModeWord {
     /// Fair shares, offers, one model per framework
     Brokered,
+    /// One model over the whole cluster, for the same welfare
+    Monolithic,
     /// The baseline: frameworks in order of id, each takes the first good place
     Greedy,
 }
@@ -172,6 +174,7 @@ fn options(
     Ok(Options {
         mode: match arguments.mode {
             ModeWord::Brokered => Mode::Brokered,
+            ModeWord::Monolithic => Mode::Monolithic,
             ModeWord::Greedy => Mode::Greedy,
         },
         deadline: deadline.map(|moment| moment.max(Instant::now())),
