@@ -162,6 +162,8 @@ pub fn plan(
         frameworks: Vec::new(),
         offers: offers(cluster, moves),
         fairness: None,
+        welfare: None,
+        brokering: None,
         notes: Vec::new(),
         guarantees: Vec::new(),
         warnings: Vec::new(),
