@@ -204,6 +204,28 @@ impl<'a> State<'a> {
 
     /// Replaces what a framework added.
     pub(super) fn commit(&mut self, framework: FrameworkIdx, proposal: Proposal) {
+        self.replace(framework, proposal);
+        self.settle(framework);
+    }
+
+    /// Replaces what several frameworks added, who may take each other's places.
+    pub(super) fn exchange(&mut self, proposals: Vec<(FrameworkIdx, Proposal)>) {
+        let frameworks: Vec<FrameworkIdx> = proposals.iter().map(|it| it.0).collect();
+        for &framework in &frameworks {
+            self.replace(framework, Proposal::default());
+        }
+        for (framework, proposal) in proposals {
+            self.replace(framework, proposal);
+        }
+        // What is held for a role depends on all that is used below it: usage first.
+        for _ in 0..2 {
+            for &framework in &frameworks {
+                self.settle(framework);
+            }
+        }
+    }
+
+    fn replace(&mut self, framework: FrameworkIdx, proposal: Proposal) {
         let Proposal {
             placements,
             devices,
@@ -222,7 +244,6 @@ impl<'a> State<'a> {
             self.free[new.agent.at()].subtract(&self.cluster.task(new.task).demand, new.instances);
         }
         self.added[framework.at()] = placements;
-        self.settle(framework);
     }
 
     /// Brings usage and what is held for roles up to date.

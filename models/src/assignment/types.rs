@@ -198,7 +198,7 @@ pub struct Rate {
 /// A weighted concave function of the value placed of some items.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Curve {
-    /// Unique name.
+    /// Unique name, over all stages.
     pub name: String,
     /// Weight, at least 0.
     pub weight: f64,

@@ -361,6 +361,11 @@ impl Check<'_> {
             _ => &[],
         });
         self.unique("loss", losses.map(|term| term.name.as_str()));
+        let curves = stages().flat_map(|objective| match objective {
+            Objective::Utility(curves) => curves.as_slice(),
+            _ => &[],
+        });
+        self.unique("curve", curves.map(|curve| curve.name.as_str()));
         let survivals = stages().flat_map(|objective| match objective {
             Objective::Shortfall(terms) => terms.as_slice(),
             _ => &[],

@@ -1,15 +1,15 @@
 //! One model of everything: the models of several frameworks over the same agents, side by side.
 //!
 //! Every framework's model is made by its own policy for everything that is free, so that all have the same bins. Items, rules
-//! and stages follow one another, named after their frameworks. What no row has to say anew is capacity and devices: these
+//! and stages follow one another, named after their frameworks; resources that only one policy counts are appended. What no row has to say anew is capacity and devices: these
 //! are the bins', and all items share them.
 
 use std::sync::Arc;
 
-use apportion_cluster::{FrameworkIdx, Proposal, Running, Slice};
+use apportion_cluster::{FrameworkIdx, Offer, Proposal, Running, Slice};
 use apportion_models::assignment::{
-    Assignment, Balance, Cap, Curve, Entry, Gang, Limit, Loss, Objective, Packing, Placement, Rate,
-    Span, Stage, Survival, Term, Yield,
+    Assignment, Balance, Bin, Cap, Curve, Entry, Gang, Item, Limit, Loss, Objective, Packing,
+    Placement, Rate, Span, Stage, Survival, Term, Yield,
 };
 use apportion_policies::{Formulation, StageRole};
 
@@ -69,6 +69,7 @@ impl<'a> Joint<'a> {
             prefix: &slice.cluster.framework(slice.framework).id,
             first,
         };
+        let n_shared = slice.cluster.resources.len();
         let Assignment {
             resources,
             items,
@@ -83,8 +84,27 @@ impl<'a> Joint<'a> {
             whole.resources.clone_from(resources);
             whole.bins.clone_from(bins);
             self.model.bins.clone_from(&formulation.bins);
+            whole.items.extend(items.iter().cloned());
+        } else {
+            let n_before = whole.resources.len();
+            let own = resources[n_shared..].iter().map(|name| shift.name(name));
+            whole.resources.extend(own);
+            for (bin, own) in whole.bins.iter_mut().zip(bins) {
+                bin.capacity.extend(&own.capacity[n_shared..]);
+            }
+            for item in &mut whole.items {
+                item.demand.resize(whole.resources.len(), 0);
+            }
+            whole.items.extend(items.iter().map(|item| {
+                let mut demand = item.demand[..n_shared].to_vec();
+                demand.resize(n_before, 0);
+                demand.extend(&item.demand[n_shared..]);
+                Item {
+                    demand,
+                    ..item.clone()
+                }
+            }));
         }
-        whole.items.extend(items.iter().cloned());
         whole.caps.extend(caps.iter().map(|cap| shift.cap(cap)));
         whole
             .limits
@@ -134,17 +154,19 @@ impl<'a> Joint<'a> {
         &self,
         context: &Context<'_>,
         placement: &Placement,
-    ) -> Result<Vec<Proposal>, String> {
+    ) -> Result<Vec<Proposal>, (FrameworkIdx, String)> {
         let mut proposals = Vec::new();
         for part in &self.parts {
+            let failed = |text: String| (part.framework(), text);
             let own = part.items().flat_map(|(item, at)| {
                 let entries = placement.of_item(item).iter();
                 entries.map(move |&(_, bin, copies)| (at as u32, bin, copies))
             });
             let own = Placement::new(own.collect());
             let policy = (context.policy(part.framework()))
-                .ok_or_else(|| "a framework without a policy takes part".to_owned())?;
-            proposals.push(solve::decode(&**policy, &part.formulation, &own)?);
+                .ok_or_else(|| failed("it has no policy".to_owned()))?;
+            let proposal = solve::decode(&**policy, &part.formulation, &own);
+            proposals.push(proposal.map_err(failed)?);
         }
         for proposal in &mut proposals {
             proposal.devices.clear();
@@ -157,10 +179,32 @@ impl<'a> Joint<'a> {
                 .push(held);
         }
         for (part, proposal) in self.parts.iter().zip(&proposals) {
-            solve::check(&part.slice, proposal)?;
+            let checked = solve::check(&part.slice, proposal);
+            checked.map_err(|text| (part.framework(), text))?;
         }
         Ok(proposals)
     }
+}
+
+/// Whether a model's bins are what is offered, agent by agent: then it can be joined with others. A policy may count more resources.
+pub(super) fn is_joinable(slice: &Slice<'_>, formulation: &Formulation) -> bool {
+    let cluster = slice.cluster;
+    let bins = &formulation.assignment.bins;
+    let is_offer = |(offer, bin): (&Offer, &Bin)| {
+        let mut by_kind = vec![Vec::new(); cluster.devices.len()];
+        let kinds = &cluster.agent(offer.agent).devices;
+        for (kind, devices) in kinds.iter().zip(&offer.devices) {
+            by_kind[kind.kind.at()].clone_from(devices);
+        }
+        bin.capacity.starts_with(&offer.resources.0) && bin.devices == by_kind
+    };
+    let agents = slice.offers.iter().map(|offer| offer.agent);
+    formulation
+        .assignment
+        .resources
+        .starts_with(&cluster.resources)
+        && agents.eq(formulation.bins.iter().copied())
+        && slice.offers.iter().zip(bins).all(is_offer)
 }
 
 /// From positions and names in a framework's model to those in the joint model.

@@ -36,7 +36,7 @@ use super::rounds::{self, Record};
 use super::solve as slices;
 use super::state::State;
 use crate::broker::Shares;
-use joint::Joint;
+use joint::{Joint, Part};
 
 /// One part in so many of the time for solving goes to the start.
 const START_PART: u32 = 4;
@@ -58,15 +58,23 @@ impl Run<'_> {
         let begun = Instant::now();
         let (state, context) = (&mut self.state, &self.context);
         let everybody: Vec<FrameworkIdx> = context.planned().collect();
-        let free: Vec<FrameworkIdx> = (everybody.iter().copied())
-            .filter(|&framework| !state.roles.is_promised(framework))
-            .collect();
-        let joined =
-            improve(state, context, &shares, &everybody, &mut self.records).or_else(|| {
-                let worth_it = free.len() < everybody.len();
-                worth_it.then(|| improve(state, context, &shares, &free, &mut self.records))?
-            });
-        self.welfare_bound = joined.flatten();
+        let mut joining = everybody.clone();
+        while !joining.is_empty() {
+            match improve(state, context, &shares, &joining, &mut self.records) {
+                Outcome::Done(bound) => {
+                    self.welfare_bound = bound;
+                    break;
+                }
+                Outcome::Guarantee => {
+                    let n_before = joining.len();
+                    joining.retain(|&framework| !state.roles.is_promised(framework));
+                    if joining.len() == n_before {
+                        break;
+                    }
+                }
+                Outcome::Failed(failed) => joining.retain(|&framework| framework != failed),
+            }
+        }
         for (at, &framework) in everybody.iter().enumerate() {
             let record = &mut self.records[framework.at()];
             rounds::rearrange(state, context, framework, everybody.len() - at, record);
@@ -81,23 +89,32 @@ impl Run<'_> {
     }
 }
 
-/// Solves the joint model of some frameworks, and commits what comes out: with a bound on the welfare, where there is one. `None` if
-/// that is not to be had because of a guarantee, or a policy.
+/// What became of a joint model.
+enum Outcome {
+    /// It is in place; with a bound on the welfare, where there is one.
+    Done(Option<f64>),
+    /// A guarantee would have had less than before: everything is as it was.
+    Guarantee,
+    /// The policy of a framework makes no sense of its part: everything is as it was.
+    Failed(FrameworkIdx),
+}
+
+/// Solves the joint model of some frameworks, and commits what comes out.
 fn improve(
     state: &mut State<'_>,
     context: &Context<'_>,
     shares: &Shares,
     frameworks: &[FrameworkIdx],
     records: &mut [Record],
-) -> Option<Option<f64>> {
+) -> Outcome {
     if context.out_of_time() {
         records.iter_mut().for_each(|record| record.stopped = true);
-        return Some(None);
+        return Outcome::Done(None);
     }
     let joint = join(state, context, frameworks);
     let own = welfare::stages(&joint, state, shares);
     let mut options = slices::ladder_options(context.options, deadline(context));
-    let (mut model, is_small) = staged(&joint, own, options.exact_columns);
+    let (mut model, is_small) = staged(&joint, own, options.columns_solved_whole());
     if options.deadline.is_some() {
         options.neighborhoods = NEIGHBORHOODS;
     }
@@ -118,7 +135,7 @@ fn improve(
             break;
         }
     }
-    commit(state, context, &joint, &placement).then_some(bound)
+    commit(state, context, &joint, &placement).unwrap_or(Outcome::Done(bound))
 }
 
 /// The joint model with the stages of the welfare; and with the policies' own, where it is small enough for that. Says whether it is
@@ -165,8 +182,8 @@ fn deadline(context: &Context<'_>) -> Option<Instant> {
     Some(now + by.saturating_duration_since(now).mul_f64(JOINT_PART))
 }
 
-/// The joint model of these frameworks over what is free and what they have placed. Of a framework whose policy fails, everything
-/// stays where it is.
+/// The joint model of these frameworks over what is free and what they have placed. Of a framework whose policy fails, or whose model has
+/// other bins than agents, everything stays where it is.
 fn join<'a>(state: &State<'a>, context: &Context<'_>, frameworks: &[FrameworkIdx]) -> Joint<'a> {
     let mut parts: Vec<FrameworkIdx> = (frameworks.iter().copied())
         .filter(|&framework| !state.not_kept(framework).is_empty())
@@ -193,7 +210,10 @@ fn join<'a>(state: &State<'a>, context: &Context<'_>, frameworks: &[FrameworkIdx
             let slice = state.slice_within(framework, offers.clone(), counts.as_ref());
             let policy = context.policy(framework);
             match policy.map(|policy| slices::formulate(&**policy, &slice, None)) {
-                Some(Ok(formulation)) => formulated.push((slice, formulation)),
+                Some(Ok(formulation)) if joint::is_joinable(&slice, &formulation) => {
+                    formulated.push((slice, formulation));
+                }
+                Some(Ok(_)) => failed = Some(framework),
                 Some(Err(text)) => {
                     let id = &state.cluster.framework(framework).id;
                     context.warn("policy_failed", id, text);
@@ -238,18 +258,19 @@ fn open(state: &State<'_>, frameworks: &[FrameworkIdx]) -> Vec<Offer> {
         .collect()
 }
 
-/// Puts an answer in the place of what the frameworks have; whether that was possible without harm to a guarantee.
+/// Puts an answer in the place of what the frameworks have; or says why not.
 fn commit(
     state: &mut State<'_>,
     context: &Context<'_>,
     joint: &Joint<'_>,
     placement: &Placement,
-) -> bool {
+) -> Option<Outcome> {
     let proposals = match joint.proposals(context, placement) {
         Ok(proposals) => proposals,
-        Err(text) => {
-            context.warn("policy_failed", "monolithic", text);
-            return false;
+        Err((framework, text)) => {
+            let id = &state.cluster.framework(framework).id;
+            context.warn("policy_failed", id, text);
+            return Some(Outcome::Failed(framework));
         }
     };
     let before = joint.parts.iter().map(|part| Proposal {
@@ -258,22 +279,13 @@ fn commit(
     });
     let before: Vec<Proposal> = before.collect();
     let missing = state.roles.missing();
-    replace(state, joint, proposals);
-    let holds = state.roles.missing() <= missing;
-    if !holds {
-        replace(state, joint, before);
+    let frameworks = || joint.parts.iter().map(Part::framework);
+    state.exchange(frameworks().zip(proposals).collect());
+    if state.roles.missing() <= missing {
+        return None;
     }
-    holds
-}
-
-/// Everything out, then everything in: places change hands.
-fn replace(state: &mut State<'_>, joint: &Joint<'_>, proposals: Vec<Proposal>) {
-    for part in &joint.parts {
-        state.commit(part.framework(), Proposal::default());
-    }
-    for (part, proposal) in joint.parts.iter().zip(proposals) {
-        state.commit(part.framework(), proposal);
-    }
+    state.exchange(frameworks().zip(before).collect());
+    Some(Outcome::Guarantee)
 }
 
 /// What each framework was offered, in the end: what it holds, and everything that is free.

@@ -19,6 +19,7 @@ use crate::engine::state::State;
 
 /// Position of the stage that is the welfare.
 pub(super) const WELFARE: usize = 2;
+const NAMES: [&str; 3] = ["floors", "served", "welfare"];
 
 /// The three stages, for frameworks that take part in the shares.
 pub(super) fn stages(joint: &Joint<'_>, state: &State<'_>, shares: &Shares) -> Vec<Stage> {
@@ -30,16 +31,24 @@ pub(super) fn stages(joint: &Joint<'_>, state: &State<'_>, shares: &Shares) -> V
         if !share.active || share.weight <= 0.0 || unit < 1.0 {
             continue;
         }
-        let curve = |weight: f64, shape: Shape| curve(joint, state, framework, weight, shape);
+        let curve = |stage: &str, weight: f64, shape: Shape| Curve {
+            name: format!("{stage},{}", state.cluster.framework(framework).id),
+            weight,
+            shape,
+            ..curve(joint, state, framework)
+        };
         let target = floor_target(share.floor, unit);
         if target >= 1.0 {
-            curves[0].push(curve(share.weight / target, Shape::UpTo(whole(target))));
+            curves[0].push(curve(
+                NAMES[0],
+                share.weight / target,
+                Shape::UpTo(whole(target)),
+            ));
         }
-        curves[1].push(curve(1.0 / unit, Shape::UpTo(whole(unit))));
-        curves[2].push(curve(share.weight, Shape::Logarithm(whole(unit))));
+        curves[1].push(curve(NAMES[1], 1.0 / unit, Shape::UpTo(whole(unit))));
+        curves[2].push(curve(NAMES[2], share.weight, Shape::Logarithm(whole(unit))));
     }
-    let names = ["floors", "served", "welfare"];
-    let stages = names.into_iter().zip(curves);
+    let stages = NAMES.into_iter().zip(curves);
     let stages = stages.map(|(name, curves)| Stage {
         name: name.to_owned(),
         objective: Objective::Utility(curves),
@@ -63,14 +72,8 @@ pub(super) fn look_near(stages: &mut [Stage], totals: &dyn Fn(&Curve) -> i64) ->
     moved
 }
 
-/// A function of what a framework has in place.
-fn curve(
-    joint: &Joint<'_>,
-    state: &State<'_>,
-    framework: FrameworkIdx,
-    weight: f64,
-    shape: Shape,
-) -> Curve {
+/// What a framework has in place, and what its items add to it.
+fn curve(joint: &Joint<'_>, state: &State<'_>, framework: FrameworkIdx) -> Curve {
     let part = joint
         .parts
         .iter()
@@ -83,9 +86,9 @@ fn curve(
         })
     });
     Curve {
-        name: state.cluster.framework(framework).id.clone(),
-        weight,
-        shape,
+        name: String::new(),
+        weight: 0.0,
+        shape: Shape::UpTo(0),
         // Whoever takes no part keeps what it has.
         base: part.map_or(has, |_| kept_value(state, framework)),
         near: has,
