@@ -4,6 +4,7 @@
 pub mod broker;
 #[cfg(feature = "cli")]
 pub mod cli;
+pub mod compare;
 pub mod engine;
 pub mod generate;
 pub mod import;

@@ -7,6 +7,7 @@
 //! - Standard output carries the result, standard error progress and diagnostics. Nothing else in the library prints.
 
 mod apply;
+mod compare;
 mod completions;
 mod console;
 mod exit;
@@ -80,6 +81,7 @@ enum Command {
     Plan(plan::Arguments),
     Verify(verify::Arguments),
     Apply(apply::Arguments),
+    Compare(compare::Arguments),
     Lint(lint::Arguments),
     Import(import::Arguments),
     Generate(generate::Arguments),
@@ -109,6 +111,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<Exit, Failure> {
         Command::Plan(arguments) => plan::run(arguments, context),
         Command::Verify(arguments) => verify::run(arguments, context),
         Command::Apply(arguments) => apply::run(arguments, context),
+        Command::Compare(arguments) => compare::run(arguments, context),
         Command::Lint(arguments) => lint::run(arguments, context),
         Command::Import(arguments) => import::run(arguments, context),
         Command::Generate(arguments) => generate::run(arguments, context),

@@ -52,6 +52,7 @@ pub(super) fn share(
     let bound_by = &audit.bound_by[framework.at()];
     Some(Share {
         weight: fair.weight,
+        unit: audit.units[framework.at()],
         utility,
         deserved: fair.deserved,
         offered: offered_value(state, framework),

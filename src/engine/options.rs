@@ -17,6 +17,8 @@ pub enum Mode {
     /// Shares, offers, one model per framework, rounds.
     #[default]
     Brokered,
+    /// One model over the whole cluster, for the same welfare.
+    Monolithic,
     /// The baseline: frameworks in order of id, each takes the first good place. No shares, no bound.
     Greedy,
     /// Tasks one at a time, as [`Options::online`] says: no shares, no bound, no knowledge of what is to come.
@@ -29,6 +31,7 @@ impl Mode {
     pub fn name(self) -> &'static str {
         match self {
             Self::Brokered => "brokered",
+            Self::Monolithic => "monolithic",
             Self::Greedy => "greedy",
             Self::Online => "online",
         }

@@ -280,6 +280,31 @@ fn take(
     true
 }
 
+/// Lets a framework that has placed something rearrange it within that and everything free; it never places less. `left` frameworks,
+/// this one included, share what is left of the time.
+pub(super) fn rearrange(
+    state: &mut State<'_>,
+    context: &Context<'_>,
+    framework: FrameworkIdx,
+    left: usize,
+    record: &mut Record,
+) {
+    // What was answered before is about other offers.
+    record.last = None;
+    if context.out_of_time() {
+        record.stopped = true;
+        return;
+    }
+    let mut fresh = Record::default();
+    let deadline = own_deadline(context, &AtomicUsize::new(left), 1.0);
+    let effort = Effort::Ladder(deadline);
+    // Not one of the rounds of offers.
+    offer_everything(state, context, (0, framework), 1, effort, &mut fresh);
+    record.stopped |= fresh.stopped;
+    record.failed |= fresh.failed;
+    record.last = fresh.last;
+}
+
 /// Adds what fits beside what a framework placed, nothing rearranged; whether that is anything.
 fn add(
     state: &mut State<'_>,

@@ -213,6 +213,28 @@ impl<'a> State<'a> {
 
     /// Replaces what a framework added.
     pub(super) fn commit(&mut self, framework: FrameworkIdx, proposal: Proposal) {
+        self.replace(framework, proposal);
+        self.settle(framework);
+    }
+
+    /// Replaces what several frameworks added, who may take each other's places.
+    pub(super) fn exchange(&mut self, proposals: Vec<(FrameworkIdx, Proposal)>) {
+        let frameworks: Vec<FrameworkIdx> = proposals.iter().map(|it| it.0).collect();
+        for &framework in &frameworks {
+            self.replace(framework, Proposal::default());
+        }
+        for (framework, proposal) in proposals {
+            self.replace(framework, proposal);
+        }
+        // What is held for a role depends on all that is used below it: usage first.
+        for _ in 0..2 {
+            for &framework in &frameworks {
+                self.settle(framework);
+            }
+        }
+    }
+
+    fn replace(&mut self, framework: FrameworkIdx, proposal: Proposal) {
         let Proposal {
             placements,
             devices,
@@ -233,7 +255,6 @@ impl<'a> State<'a> {
         for (agent, amounts) in self.occupied(framework) {
             self.free[agent.at()].subtract(&amounts, 1);
         }
-        self.settle(framework);
     }
 
     /// The most that what a framework added uses of each agent at any moment.

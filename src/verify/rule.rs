@@ -106,6 +106,10 @@ rules! {
     Floors = "floors";
     /// Epsilons follow from the published numbers.
     Epsilon = "epsilon";
+    /// Welfare is that of the plan, and its bound is proved by the published prices, or claimed by search.
+    Welfare = "welfare";
+    /// The price of brokering and its losses follow from welfare and bound.
+    Brokering = "brokering";
     /// Rents follow from the published duals.
     Rent = "rent";
     /// Envy numbers follow from the published prices.

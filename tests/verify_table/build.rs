@@ -164,6 +164,8 @@ pub fn plan(
         preemptions: Vec::new(),
         offers: offers(cluster, moves),
         fairness: None,
+        welfare: None,
+        brokering: None,
         notes: Vec::new(),
         guarantees: Vec::new(),
         warnings: Vec::new(),

@@ -76,6 +76,9 @@ fn correct_plans_hold() {
     let (cluster, plan) = fair::case();
     let report = verify(&cluster, &plan);
     assert!(report.holds(), "{report:#?}");
+    let (cluster, plan) = fair::priced();
+    let report = verify(&cluster, &plan);
+    assert!(report.holds(), "{report:#?}");
     let checked: BTreeSet<Rule> = report.checks.iter().map(|it| it.rule).collect();
     for rule in [
         Rule::Columns,

@@ -5,6 +5,7 @@
 
 mod fragments;
 mod spans;
+mod utility;
 mod values;
 
 use self::fragments::move_fragments;
@@ -154,6 +155,9 @@ impl Search {
         if let Objective::Opened(costs) = &tally.assignment.stages[self.stage].objective {
             return self.close_bins(run, tally, costs, &mut looks);
         }
+        if let Objective::Utility(curves) = &tally.assignment.stages[self.stage].objective {
+            return self.raise_utility(run, tally, curves, &mut looks);
+        }
         if let Objective::Fragmentation(probes) = &tally.assignment.stages[self.stage].objective {
             return move_fragments(run, tally, probes, &mut looks);
         }
@@ -215,6 +219,9 @@ impl Search {
                 } else {
                     (self.around_low(tally, &terms)).or_else(|| self.around_unplaced(tally, &terms))
                 }
+            }
+            Objective::Utility(curves) => {
+                self.around_unplaced(tally, &utility::worth_most(tally, curves))
             }
             Objective::Shortfall(_) | Objective::WorstShare(_) => self.around_worst(tally),
             Objective::Span(_) => self.around_span(tally),

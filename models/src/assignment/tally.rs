@@ -150,6 +150,7 @@ fn rules(assignment: &Assignment) -> Vec<Rule> {
                 rules.extend((0..terms.len()).map(|term| Rule::Span(stage, term)));
             }
             Objective::Value(_)
+            | Objective::Utility(_)
             | Objective::Yield(_)
             | Objective::Fragmentation(_)
             | Objective::Opened(_) => {}

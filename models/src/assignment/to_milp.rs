@@ -3,7 +3,7 @@
 //! # Model
 //! Columns, in this order: `x[i,b]` for every item and eligible bin with room; then, where they are needed, the auxiliary columns
 //! `gang[name]` (binary), `least[name]` (a balance's smallest count), `takes[i,b,k,d]` (copies of an item that take a part of a device),
-//! `lost[name]` and `short[name]` (a survival's largest group and what is missing), `worst[name]` (a loss's largest group), and, all
+//! `total[name]` and `worth[name]` (a curve's value placed, and what that is worth), `lost[name]` and `short[name]` (a survival's largest group and what is missing), `worst[name]` (a loss's largest group), and, all
 //! binary, `opened[b]`, `used[name,g]` and `filled[b,n]` (the bin holds its n-th set of copies).
 //! Rows: those of the [module](crate::assignment); `takes[i,b,k]` and `takes[i,b,k,d]` (`sum_d takes = count x x`, `takes <= x`);
 //! `lost[name,g]`, `worst[name,g]`, `short[name]`, `opened[i,b]`, `used[name,g,i,b]`, `used[name,g,all]`, `filled[b]` and `filled[i,b]`
@@ -16,6 +16,7 @@
 mod devices;
 mod fragments;
 mod spans;
+mod utility;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -57,6 +58,10 @@ enum Auxiliary {
     /// Position in [`StageModel::fillings`].
     Filled(usize),
     Device(DeviceOf),
+    /// Stage and curve: the value placed.
+    Total(usize, usize),
+    /// Stage and curve: what that is worth, as [`utility`] counts it.
+    Worth(usize, usize),
 }
 
 /// A device that copies of an item may take.
@@ -148,6 +153,9 @@ impl StageModel {
                 let holds = by_bin.get(bin).map_or(&[][..], Vec::as_slice);
                 f64::from(u8::from(holds == counts.as_slice()))
             }
+            Auxiliary::Worth(stage, curve) => {
+                utility::worth(utility::curve(assignment, stage, curve), placement)
+            }
             other => auxiliary_value(assignment, placement, other),
         };
         values.extend(self.auxiliaries.iter().map(auxiliary));
@@ -220,8 +228,11 @@ fn auxiliary_value(assignment: &Assignment, placement: &Placement, auxiliary: Au
             let counts = span(assignment, stage, term).packing.counts(placement);
             i64::from(counts[group] > 0)
         }
-        Auxiliary::Device(_) | Auxiliary::Filled(_) => {
-            unreachable!("what a bin holds is found for the whole bin")
+        Auxiliary::Total(stage, curve) => utility::curve(assignment, stage, curve).total(placement),
+        Auxiliary::Device(_) | Auxiliary::Filled(_) | Auxiliary::Worth(..) => {
+            unreachable!(
+                "what a bin holds is found for the whole bin, and what is worth how much is no whole number"
+            )
         }
     };
     whole as f64
@@ -524,6 +535,7 @@ impl<'a> Builder<'a> {
                     .flat_map(|rate| self.columns_of(rate.item));
                 Expression::whole(columns.map(value).collect())
             }
+            Objective::Utility(curves) => self.add_utility(position, curves),
             Objective::Shortfall(terms) => {
                 let shorts = (terms.iter().enumerate())
                     .map(|(term, survival)| (self.add_survival(position, term, survival), 1.0));

@@ -18,7 +18,7 @@ use super::numbers::{count, counted, parse_duration, parse_gap};
 use super::progress::Reporter;
 use super::solvers::SolverArguments;
 use super::{Context, Exit, Failure, console, files, inputs};
-use crate::engine::{self, Mode, Options, Progress};
+use crate::engine::{self, Mode, Options, Progress, brokering};
 use dump::Dump;
 
 /// Say where everything should go, why the rest has no place, how fair that is, and how far from the best
@@ -32,6 +32,8 @@ Examples:
   apportion plan cluster.json -o plan.json --deadline 10s
   apportion plan cluster.json --json --no-timings | jq .frameworks
   apportion plan cluster.json --mode greedy
+  apportion plan cluster.json --mode monolithic --deadline 60s -o monolithic.json
+  apportion plan cluster.json --against monolithic.json -o plan.json
   apportion plan cluster.json --online shuffled --seed 3 --rule best_fit
   apportion plan cluster.json --online arrivals.txt -o plan.json
 
@@ -61,6 +63,9 @@ pub(super) struct Arguments {
     /// An earlier plan: whoever lost a rounding there is first now
     #[arg(long, value_name = "PLAN")]
     previous: Option<PathBuf>,
+    /// A monolithic plan of the same snapshot: state the price of brokering against it
+    #[arg(long, value_name = "PLAN")]
+    against: Option<PathBuf>,
     /// The answer must be written by then, from the start of the process: 500ms, 10s, 2m
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     deadline: Option<Duration>,
@@ -90,6 +95,8 @@ pub(super) struct Arguments {
 enum ModeWord {
     /// Fair shares, offers, one model per framework
     Brokered,
+    /// One model over the whole cluster, for the same welfare
+    Monolithic,
     /// The baseline: frameworks in order of id, each takes the first good place
     Greedy,
 }
@@ -128,16 +135,19 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Fail
         .transpose()?;
     reporter.phase("reading");
     let previous = arguments.previous.as_deref();
+    let against = arguments.against.as_deref();
     let inputs = [
         Some(arguments.snapshot.as_path()),
         arguments.online.order(),
         previous,
+        against,
     ];
     files::one_standard_input(&inputs.into_iter().flatten().collect::<Vec<_>>())?;
     let credit = credit(arguments)?;
     preempts(arguments)?;
     let cluster = inputs::cluster(&arguments.snapshot)?;
     let online = arguments.online.read(&cluster)?;
+    let against = monolithic(arguments, &cluster)?;
     let read_ms = context.elapsed_ms();
 
     let mut options = options(arguments, context, &cluster, &reporter, dump.as_ref())?;
@@ -149,6 +159,9 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Fail
     let planned = engine::plan(&cluster, &options);
     reporter.finish();
     let mut plan = planned.map_err(|error| Failure::error(error.to_string()))?;
+    if let Some(against) = &against {
+        brokering::compare(&mut plan, against);
+    }
     if let Some(dump) = dump {
         dump.finish()?;
     }
@@ -183,6 +196,33 @@ fn preempts(arguments: &Arguments) -> Result<(), Failure> {
     }
 }
 
+/// The monolithic plan to compare with: of this snapshot, and monolithic.
+fn monolithic(arguments: &Arguments, cluster: &Cluster) -> Result<Option<PlanFile>, Failure> {
+    let Some(path) = &arguments.against else {
+        return Ok(None);
+    };
+    if arguments.mode != ModeWord::Brokered {
+        let failure = Failure::usage(
+            "--against goes with a brokered plan: only that has a price of brokering",
+        );
+        return Err(failure.with_action("leave out --against, or the other mode"));
+    }
+    let plan = inputs::plan(path)?;
+    let path = path.display();
+    if plan.options.mode != "monolithic" {
+        let failure = Failure::usage(format!(
+            "{path} is a plan of the mode {}",
+            plan.options.mode
+        ));
+        return Err(failure.with_action("make it with `plan --mode monolithic`"));
+    }
+    if plan.snapshot_digest != cluster.digest {
+        let failure = Failure::usage(format!("{path} is a plan of another snapshot"));
+        return Err(failure.with_action("make it from this snapshot with `plan --mode monolithic`"));
+    }
+    Ok(Some(plan))
+}
+
 fn options(
     arguments: &Arguments,
     context: &Context,
@@ -196,6 +236,7 @@ fn options(
     Ok(Options {
         mode: match arguments.mode {
             ModeWord::Brokered => Mode::Brokered,
+            ModeWord::Monolithic => Mode::Monolithic,
             ModeWord::Greedy => Mode::Greedy,
         },
         deadline: deadline.map(|moment| moment.max(Instant::now())),

@@ -292,6 +292,7 @@ fn fairness(plan: &PlanFile) -> String {
             "Fair shares cost {price} of the most value that could be placed in fractions of instances."
         )));
     }
+    text.push_str(&brokering(plan));
     for excluded in fairness.excluded.iter().take(MOST_ROWS) {
         text.push_str(&wrapped(&format!(
             "Left out: {}: {}",
@@ -299,6 +300,27 @@ fn fairness(plan: &PlanFile) -> String {
         )));
     }
     text
+}
+
+/// What the plan lacks of the most welfare; of a brokered plan, that is what brokering can cost.
+fn brokering(plan: &PlanFile) -> String {
+    let part = |fraction: f64| percent((fraction * 1e6).round() / 1e6);
+    match (&plan.brokering, &plan.welfare) {
+        (Some(section), _) => {
+            let most = part(section.price_bound);
+            let price = section.price.map_or_else(String::new, |price| {
+                format!(", and {} beside the monolithic plan", part(price))
+            });
+            wrapped(&format!(
+                "Brokering costs at most {most} of what frameworks could have were the cluster planned as one{price}."
+            ))
+        }
+        (None, Some(welfare)) => wrapped(&format!(
+            "No plan gives the frameworks more than {} more, on the weighted geometric mean.",
+            part(welfare.gap)
+        )),
+        (None, None) => String::new(),
+    }
 }
 
 fn epsilon(fairness: &FairnessCertificate) -> String {
