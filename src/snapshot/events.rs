@@ -30,8 +30,8 @@ pub fn events(bytes: &[u8], snapshot: &SnapshotFile) -> Result<EventsFile, Input
     let mut faults = Faults::default();
     let file = shape::events(&tree.root, &mut faults);
     faults.end_of_pass();
-    check::version(&file.version, &mut faults);
     let misread = !faults.is_empty();
+    check::version(&file.version, &mut faults);
     jobs(&file, snapshot, &mut faults);
     let root = Path::Root;
     let list = root.key("events");

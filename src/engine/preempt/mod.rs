@@ -116,10 +116,27 @@ impl Found {
     }
 }
 
+/// What makes room for a unit: among all that may go at once, or else, for a single instance, agent by agent: what may
+/// go elsewhere counts against what roles may lose.
+fn search(state: &State<'_>, context: &Context<'_>, shares: &Shares, unit: &Unit) -> Option<Found> {
+    let among = |only| search_among(state, context, unit, &Pool::of(state, shares, unit, only));
+    among(None).or_else(|| {
+        let mut agents = state.cluster.agent_indices().filter(|_| unit.needed == 1);
+        agents.find_map(|agent| {
+            let here = unit.could_fit(state, agent);
+            here.then(|| among(Some(agent))).flatten()
+        })
+    })
+}
+
 /// The victims that a unit needs: as many as suffice in the order of preference, then whoever can be spared is, the
 /// dearest first.
-fn search(state: &State<'_>, context: &Context<'_>, shares: &Shares, unit: &Unit) -> Option<Found> {
-    let pool = Pool::of(state, shares, unit);
+fn search_among(
+    state: &State<'_>,
+    context: &Context<'_>,
+    unit: &Unit,
+    pool: &Pool<'_>,
+) -> Option<Found> {
     let fits = |chosen: &[usize]| unit.fit(state, context, &pool.room(state, chosen));
     let all: Vec<usize> = (0..pool.instances.len()).collect();
     fits(&all)?;

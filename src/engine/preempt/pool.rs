@@ -31,7 +31,13 @@ pub(super) struct Pool<'a> {
 }
 
 impl<'a> Pool<'a> {
-    pub(super) fn of(state: &'a State<'a>, shares: &Shares, unit: &Unit) -> Self {
+    /// Those that may go for a unit; of the instances on one agent `only`, if that is stated.
+    pub(super) fn of(
+        state: &'a State<'a>,
+        shares: &Shares,
+        unit: &Unit,
+        only: Option<AgentIdx>,
+    ) -> Self {
         let cluster = state.cluster;
         let mut pool = Self {
             state,
@@ -52,7 +58,7 @@ impl<'a> Pool<'a> {
                 && !bystanders.contains(&it.task)
         });
         candidates.sort_by(|left, right| pool.order(shares, left, right));
-        pool.admit(unit, candidates);
+        pool.admit(unit, only, candidates);
         pool
     }
 
@@ -73,7 +79,7 @@ impl<'a> Pool<'a> {
     }
 
     /// Takes candidates in, one by one or gang by gang, as long as no role, job or domain loses what it may not.
-    fn admit(&mut self, unit: &Unit, candidates: Vec<Instance>) {
+    fn admit(&mut self, unit: &Unit, only: Option<AgentIdx>, candidates: Vec<Instance>) {
         let cluster = self.state.cluster;
         let mut toll = Toll::of(self.state, unit);
         let mut done: BTreeSet<JobIdx> = BTreeSet::new();
@@ -83,7 +89,8 @@ impl<'a> Pool<'a> {
             .collect();
         for (at, candidate) in candidates.iter().enumerate() {
             let job = jobs[at];
-            let near = unit.may_use(cluster, candidate.agent);
+            let near = only.is_none_or(|only| only == candidate.agent)
+                && unit.may_use(cluster, candidate.agent);
             match self.gangs.get(&job).copied() {
                 None if near => {
                     if toll.bears(std::slice::from_ref(candidate)) {

@@ -1,6 +1,6 @@
 //! Instances that are placed and no more up for rearrangement, and those that had to go.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use apportion_cluster::{AgentIdx, FrameworkIdx, JobIdx, Running, RunningDevices, TaskIdx};
 
@@ -25,15 +25,21 @@ pub(in crate::engine) struct Seats {
 }
 
 impl State<'_> {
-    /// Seats everything that was added: from here on it stays where it is. What follows in time keeps what it has on each
-    /// agent at most, and is not seated.
+    /// Seats everything that was added: from here on it stays where it is. Not so tasks that a broken rule moves (what of
+    /// them was released is still theirs), and what follows in time, which keeps what it has on each agent at most.
     pub(super) fn seat_all(&mut self) {
+        let moving: BTreeSet<TaskIdx> = self.released.iter().map(|it| it.task).collect();
         for framework in (0..self.cluster.frameworks.len()).map(FrameworkIdx::of) {
             if !self.added_times[framework.at()].is_empty() {
                 continue;
             }
             let added = std::mem::take(&mut self.added[framework.at()]);
             let devices = std::mem::take(&mut self.added_devices[framework.at()]);
+            let seated = |task: TaskIdx| !moving.contains(&task);
+            let (added, open) = added.into_iter().partition(|it| seated(it.task));
+            let (devices, held) = devices.into_iter().partition(|it| seated(it.task));
+            self.added[framework.at()] = open;
+            self.added_devices[framework.at()] = held;
             self.seat(framework, added, devices);
         }
     }

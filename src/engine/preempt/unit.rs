@@ -130,6 +130,20 @@ impl Unit {
         tasks.any(holds).then_some(offer)
     }
 
+    /// Whether something of the unit could go there if everybody whom its role may displace were gone.
+    pub(super) fn could_fit(&self, state: &State<'_>, agent: AgentIdx) -> bool {
+        let cluster = state.cluster;
+        let mut room = state.free[agent.at()].clone();
+        for kept in state.kept.iter().flatten().filter(|it| it.agent == agent) {
+            let framework = cluster.framework_of(kept.task);
+            if !state.roles.above(framework).contains(&self.role) {
+                room.add(&cluster.task(kept.task).demand, kept.instances);
+            }
+        }
+        let mut tasks = self.tasks.iter().map(|&(task, _)| cluster.task(task));
+        tasks.any(|task| cluster.refusal(task, agent).is_none() && task.demand.fits_in(&room))
+    }
+
     /// Whether something of the unit could ever go there.
     pub(super) fn may_use(&self, cluster: &Cluster, agent: AgentIdx) -> bool {
         self.tasks.iter().any(|&(task, _)| {
