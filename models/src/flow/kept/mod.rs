@@ -33,11 +33,8 @@ struct Node {
     price: i64,
     /// Its supply less what leaves it and is not made up for by what enters.
     excess: i64,
-    /// How far it is from where the search began that `search` numbers.
-    distance: i64,
-    search: u32,
-    /// The way by which that search came, or went on.
-    arrived: u32,
+    /// What the two sides of a search know of it.
+    marks: [search::Mark; 2],
 }
 
 impl Node {
@@ -45,9 +42,7 @@ impl Node {
         Self {
             price,
             excess: 0,
-            distance: 0,
-            search: 0,
-            arrived: 0,
+            marks: [search::Mark::default(); 2],
         }
     }
 }

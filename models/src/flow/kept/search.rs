@@ -1,23 +1,51 @@
-//! The nearest node that takes what another one has too much, or gives what it lacks.
+//! The nearest node that takes what another one has too much, or gives what it lacks: a search from that node, and, once it gets long, another one
+//! from all targets towards it.
 
 use super::{Kept, LARGEST};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+/// Looks that a search from one node is worth, for each target and altogether, before another one comes towards it.
+const LOOKS_PER_TARGET: usize = 4;
+const FREE_LOOKS: usize = 256;
+const FAR: i64 = i64::MAX;
+/// The way by which a search came to where it began.
+const NOWHERE: u32 = u32::MAX;
+
 /// What searches need, kept so that none has to allocate or clear anything.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Search {
     number: u32,
+    sides: [Side; 2],
+    /// Ends of arcs that searches have looked at since the count was set back.
+    pub(super) n_looks: usize,
+    /// Nodes that may have too much, and too little.
+    pub(super) waiting: [Vec<u32>; 2],
+}
+
+/// A search from one side.
+#[derive(Clone, Debug, Default)]
+struct Side {
     /// Nodes as far away as the search has come.
     level: Vec<u32>,
+    distance: i64,
     /// Nodes farther away.
     heap: BinaryHeap<Reverse<(i64, u32)>>,
     settled: Vec<u32>,
-    /// Ends of arcs that searches have looked at since the count was set back.
-    pub(super) n_looks: usize,
+    n_looks: usize,
 }
 
-/// Which way a search goes: from what is too much, or back from what is missing.
+/// What a search from one side knows of a node.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Mark {
+    distance: i64,
+    /// The search that says so.
+    search: u32,
+    /// The way by which it came.
+    pub(super) arrived: u32,
+}
+
+/// Which way flow is sought to go: away from what is too much, or towards what is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Direction {
     Forward,
@@ -32,86 +60,216 @@ impl Direction {
             Self::Backward => -1,
         }
     }
+
+    /// The direction of a side of a search that goes this way.
+    #[inline]
+    pub(super) fn of_side(self, side: usize) -> Self {
+        match (self, side) {
+            (Self::Forward, 0) | (Self::Backward, 1) => Self::Forward,
+            _ => Self::Backward,
+        }
+    }
+}
+
+/// The best way that a search knows.
+#[derive(Clone, Copy)]
+struct Meeting {
+    length: i64,
+    /// A node on it that both sides know, or a target.
+    node: u32,
+}
+
+impl Side {
+    fn clear(&mut self) {
+        self.level.clear();
+        self.distance = 0;
+        self.heap.clear();
+        self.settled.clear();
+        self.n_looks = 0;
+    }
 }
 
 impl Kept {
-    /// The nearest node whose excess has the other sign, or the hub. Prices are moved so that the way there costs nothing.
+    /// The nearest node whose excess has the other sign, or the hub: a node on the way there that both sides of the search know.
+    /// Prices are moved so that the way costs nothing.
     ///
     /// # Source
-    /// Successive shortest paths with reduced costs: Ahuja, Magnanti, Orlin: Network Flows, 1993, section 9.7.
+    /// Successive shortest paths with reduced costs: Ahuja, Magnanti, Orlin: Network Flows, 1993, section 9.7. That both sides move prices, each as
+    /// far as it has come: no arc is passed by both for more than its reduced cost, since no way is shorter than the best.
     pub(super) fn nearest(
         &mut self,
         from: u32,
         direction: Direction,
         hub: Option<u32>,
     ) -> Option<u32> {
-        let (target, length) = self.look(from, direction, hub)?;
-        let sign = direction.sign();
-        for &node in &self.search.settled {
-            let node = &mut self.nodes[node as usize];
-            node.price += sign * (node.distance - length);
-            self.lost |= node.price.abs() > LARGEST;
-        }
-        Some(target)
-    }
-
-    fn look(&mut self, from: u32, direction: Direction, hub: Option<u32>) -> Option<(u32, i64)> {
-        let sign = direction.sign();
-        let search = &mut self.search;
-        search.number = search.number.checked_add(1).unwrap_or_else(|| {
-            self.nodes.iter_mut().for_each(|node| node.search = 0);
-            1
-        });
-        let number = search.number;
-        let is_target =
-            |node: u32, excess: i64| (sign * excess < 0 || Some(node) == hub) && node != from;
-        search.level.clear();
-        search.heap.clear();
-        search.settled.clear();
-        let start = &mut self.nodes[from as usize];
-        (start.distance, start.search) = (0, number);
-        let mut distance = 0;
-        search.level.push(from);
-        loop {
-            let node = match search.level.pop() {
-                Some(node) => node,
-                None => {
-                    let Reverse((farther, node)) = search.heap.pop()?;
-                    let here = &self.nodes[node as usize];
-                    if here.distance != farther {
-                        continue;
-                    }
-                    distance = farther;
-                    if is_target(node, here.excess) {
-                        return Some((node, distance));
-                    }
-                    node
-                }
-            };
-            search.settled.push(node);
-            let base = self.nodes[node as usize].price;
-            let list = &self.lists[node as usize];
-            let ends = match direction {
-                Direction::Forward => list.out(),
-                Direction::Backward => list.into(),
-            };
-            search.n_looks += ends.len();
-            for end in ends {
-                let other = &mut self.nodes[end.other as usize];
-                let length = distance + sign * (end.cost + base - other.price);
-                if other.search == number && other.distance <= length {
-                    continue;
-                }
-                (other.search, other.distance, other.arrived) = (number, length, end.way);
-                if length > distance {
-                    search.heap.push(Reverse((length, end.other)));
-                } else if is_target(end.other, other.excess) {
-                    return Some((end.other, distance));
-                } else {
-                    search.level.push(end.other);
-                }
+        let Meeting { length, node } = self.look(from, direction, hub)?;
+        let first = self.search.sides[0].distance.min(length);
+        for (side, radius) in [first, length - first].into_iter().enumerate() {
+            let sign = direction.of_side(side).sign();
+            for &node in &self.search.sides[side].settled {
+                let node = &mut self.nodes[node as usize];
+                let nearer = (node.marks[side].distance - radius).min(0);
+                node.price += sign * nearer;
+                self.lost |= node.price.abs() > LARGEST;
             }
         }
+        Some(node)
+    }
+
+    fn look(&mut self, from: u32, direction: Direction, hub: Option<u32>) -> Option<Meeting> {
+        self.search.number = self.search.number.checked_add(1).unwrap_or_else(|| {
+            for node in &mut self.nodes {
+                node.marks = [Mark::default(); 2];
+            }
+            1
+        });
+        self.search.sides.iter_mut().for_each(Side::clear);
+        self.start(0, from);
+        let targets = usize::from(direction == Direction::Forward);
+        let patience = FREE_LOOKS + LOOKS_PER_TARGET * self.search.waiting[targets].len();
+        let mut best = Meeting {
+            length: FAR,
+            node: from,
+        };
+        let mut both = false;
+        loop {
+            let [first, second] = &self.search.sides;
+            if best.length != FAR && best.length - first.distance <= second.distance {
+                return Some(best);
+            }
+            if !both && first.n_looks > patience {
+                both = true;
+                self.start_from_targets(from, direction, hub);
+            }
+            let [first, second] = &self.search.sides;
+            let side = usize::from(both && first.n_looks > second.n_looks);
+            let Some(node) = self.next(side) else {
+                // All is known that this side can know.
+                self.search.sides[side].distance = FAR / 2;
+                return Some(best).filter(|best| best.length != FAR);
+            };
+            self.settle(node, side, direction, (from, hub, both), &mut best);
+        }
+    }
+
+    /// A node from which a side of the search goes out.
+    fn start(&mut self, side: usize, node: u32) {
+        let mark = &mut self.nodes[node as usize].marks[side];
+        *mark = Mark {
+            distance: 0,
+            search: self.search.number,
+            arrived: NOWHERE,
+        };
+        self.search.sides[side].level.push(node);
+    }
+
+    fn start_from_targets(&mut self, from: u32, direction: Direction, hub: Option<u32>) {
+        let sign = direction.sign();
+        let place = usize::from(direction == Direction::Forward);
+        let mut targets = std::mem::take(&mut self.search.waiting[place]);
+        targets.retain(|&node| sign * self.nodes[node as usize].excess < 0);
+        for &node in targets.iter().chain(&hub) {
+            if node != from {
+                self.start(1, node);
+            }
+        }
+        self.search.waiting[place] = targets;
+    }
+
+    /// The nearest node that a side has not settled; none if there is none.
+    #[inline]
+    fn next(&mut self, side: usize) -> Option<u32> {
+        let number = self.search.number;
+        let here = &mut self.search.sides[side];
+        if let Some(node) = here.level.pop() {
+            return Some(node);
+        }
+        loop {
+            let Reverse((distance, node)) = here.heap.pop()?;
+            let mark = &self.nodes[node as usize].marks[side];
+            debug_assert_eq!(mark.search, number);
+            if mark.distance == distance {
+                here.distance = distance;
+                return Some(node);
+            }
+        }
+    }
+
+    #[inline]
+    fn settle(
+        &mut self,
+        node: u32,
+        side: usize,
+        direction: Direction,
+        (from, hub, both): (u32, Option<u32>, bool),
+        best: &mut Meeting,
+    ) {
+        let number = self.search.number;
+        let target_sign = direction.sign();
+        let direction = direction.of_side(side);
+        let sign = direction.sign();
+        let opposite = self.search.sides[1 - side].distance;
+        let here = &mut self.search.sides[side];
+        here.settled.push(node);
+        let base = self.nodes[node as usize].price;
+        let list = &self.lists[node as usize];
+        let ends = match direction {
+            Direction::Forward => list.out(),
+            Direction::Backward => list.into(),
+        };
+        here.n_looks += ends.len();
+        self.search.n_looks += ends.len();
+        for end in ends {
+            let other = &mut self.nodes[end.other as usize];
+            let length = here.distance + sign * (end.cost + base - other.price);
+            let known = other.marks[side];
+            if known.search == number && known.distance <= length
+                || length >= best.length - opposite
+            {
+                continue;
+            }
+            other.marks[side] = Mark {
+                distance: length,
+                search: number,
+                arrived: end.way,
+            };
+            let beyond = other.marks[1 - side];
+            let rest = if beyond.search == number {
+                Some(beyond.distance)
+            } else {
+                let is_target = !both
+                    && (target_sign * other.excess < 0 || Some(end.other) == hub)
+                    && end.other != from;
+                is_target.then_some(0)
+            };
+            if let Some(rest) = rest
+                && length + rest < best.length
+            {
+                *best = Meeting {
+                    length: length + rest,
+                    node: end.other,
+                };
+            }
+            if length > here.distance {
+                here.heap.push(Reverse((length, end.other)));
+            } else {
+                here.level.push(end.other);
+            }
+        }
+    }
+
+    /// The way by which a side of the last search came to a node, and from which node; none where that side began.
+    #[inline]
+    pub(super) fn arrival(&self, node: u32, side: usize) -> Option<(u32, u32)> {
+        let Mark {
+            search, arrived, ..
+        } = self.nodes[node as usize].marks[side];
+        if search != self.search.number || arrived == NOWHERE {
+            return None;
+        }
+        let arc = &self.arcs[arrived as usize / 2];
+        let before = if arrived % 2 == 0 { arc.tail } else { arc.head };
+        Some((arrived, before))
     }
 
     /// Every node that the ways open in a direction lead to.
