@@ -102,9 +102,8 @@ impl Kept {
         direction: Direction,
         hub: Option<u32>,
     ) -> Option<u32> {
-        let Meeting { length, node } = self.look(from, direction, hub)?;
-        let first = self.search.sides[0].distance.min(length);
-        for (side, radius) in [first, length - first].into_iter().enumerate() {
+        let (node, radii) = self.look(from, direction, hub)?;
+        for (side, radius) in radii.into_iter().enumerate() {
             let sign = direction.of_side(side).sign();
             for &node in &self.search.sides[side].settled {
                 let node = &mut self.nodes[node as usize];
@@ -116,7 +115,13 @@ impl Kept {
         Some(node)
     }
 
-    fn look(&mut self, from: u32, direction: Direction, hub: Option<u32>) -> Option<Meeting> {
+    /// A node on the best way, and how far each side has to move prices: as far as it has settled everything, and together the length of the way.
+    fn look(
+        &mut self,
+        from: u32,
+        direction: Direction,
+        hub: Option<u32>,
+    ) -> Option<(u32, [i64; 2])> {
         self.search.number = self.search.number.checked_add(1).unwrap_or_else(|| {
             for node in &mut self.nodes {
                 node.marks = [Mark::default(); 2];
@@ -135,7 +140,8 @@ impl Kept {
         loop {
             let [first, second] = &self.search.sides;
             if best.length != FAR && best.length - first.distance <= second.distance {
-                return Some(best);
+                let radius = first.distance.min(best.length);
+                return Some((best.node, [radius, best.length - radius]));
             }
             if !both && first.n_looks > patience {
                 both = true;
@@ -143,11 +149,15 @@ impl Kept {
             }
             let [first, second] = &self.search.sides;
             let side = usize::from(both && first.n_looks > second.n_looks);
-            let Some(node) = self.next(side) else {
-                // All is known that this side can know.
-                self.search.sides[side].distance = FAR / 2;
-                return Some(best).filter(|best| best.length != FAR);
+            let opposite = self.search.sides[1 - side].distance;
+            let next = self.next(side);
+            let Some((distance, node)) = next.filter(|next| next.0 < best.length - opposite) else {
+                // No way that is not known can be better.
+                let mut radii = [opposite; 2];
+                radii[side] = best.length - opposite;
+                return Some((best.node, radii)).filter(|_| best.length != FAR);
             };
+            self.search.sides[side].distance = distance;
             self.settle(node, side, direction, (from, hub, both), &mut best);
         }
     }
@@ -176,21 +186,17 @@ impl Kept {
         self.search.waiting[place] = targets;
     }
 
-    /// The nearest node that a side has not settled; none if there is none.
+    /// The nearest node that a side has not settled, and how far away it is; none if there is none.
     #[inline]
-    fn next(&mut self, side: usize) -> Option<u32> {
-        let number = self.search.number;
+    fn next(&mut self, side: usize) -> Option<(i64, u32)> {
         let here = &mut self.search.sides[side];
         if let Some(node) = here.level.pop() {
-            return Some(node);
+            return Some((here.distance, node));
         }
         loop {
             let Reverse((distance, node)) = here.heap.pop()?;
-            let mark = &self.nodes[node as usize].marks[side];
-            debug_assert_eq!(mark.search, number);
-            if mark.distance == distance {
-                here.distance = distance;
-                return Some(node);
+            if self.nodes[node as usize].marks[side].distance == distance {
+                return Some((distance, node));
             }
         }
     }
