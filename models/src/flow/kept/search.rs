@@ -162,9 +162,12 @@ impl Kept {
         }
     }
 
-    /// A node from which a side of the search goes out.
+    /// A node from which a side of the search goes out; once, however often it is named.
     fn start(&mut self, side: usize, node: u32) {
         let mark = &mut self.nodes[node as usize].marks[side];
+        if mark.search == self.search.number {
+            return;
+        }
         *mark = Mark {
             distance: 0,
             search: self.search.number,
