@@ -131,7 +131,7 @@ impl Kept {
         self.known_node(arc.tail as usize)?;
         self.known_node(arc.head as usize)?;
         let n_arcs = self.arcs.len();
-        let position = (self.free_arcs.peek()).map_or(n_arcs, |&Reverse(arc)| arc as usize);
+        let position = (self.free_arcs.last()).map_or(n_arcs, |&arc| arc as usize);
         let mut faults = Vec::new();
         arc_faults(position, arc, self.supplies.len(), &mut faults);
         let mut extent = self.extent;
@@ -177,7 +177,7 @@ impl Kept {
             ..arc
         };
         self.has_arc[position] = false;
-        self.free_arcs.push(Reverse(index(position)));
+        self.free_arcs.push(index(position));
         Ok(())
     }
 

@@ -44,9 +44,10 @@ pub(super) fn put_place(places: &mut Places, way: u32, place: usize) {
 }
 
 impl List {
+    /// For so many ends, and a few that may come.
     pub(super) fn with_capacity(n_ends: usize) -> Self {
         Self {
-            ends: Vec::with_capacity(n_ends),
+            ends: Vec::with_capacity(n_ends + n_ends / 16 + 2),
             stops: [0; N_GROUPS - 1],
         }
     }

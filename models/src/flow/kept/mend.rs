@@ -1,6 +1,6 @@
 //! Making flow and prices right again after changes.
 
-use super::search::Direction;
+use super::search::{Direction, Wanted};
 use super::{Kept, LARGEST, room};
 use crate::flow::network::{FlowArc, UNLIMITED};
 use crate::flow::outcome::{Cut, CutSide};
@@ -159,11 +159,6 @@ impl Kept {
         self.search.n_looks = 0;
         let hub = self.hub();
         let nodes = self.unbalanced.clone();
-        let of_sign = |sign: i64| -> Vec<u32> {
-            let has = |node: &u32| sign * self.nodes[*node as usize].excess > 0;
-            nodes.iter().copied().filter(has).collect()
-        };
-        self.search.waiting = [of_sign(1), of_sign(-1)];
         let mut n_paths = 0;
         for &node in &nodes {
             if Some(node) != hub {
@@ -198,19 +193,23 @@ impl Kept {
                 1.. => Direction::Forward,
                 _ => Direction::Backward,
             };
-            let Some(meeting) = self.nearest(node, direction, hub) else {
+            let wanted = Wanted {
+                from: node,
+                direction,
+                hub,
+            };
+            let Some(target) = self.nearest(wanted) else {
                 return Ok(());
             };
             if self.search.n_looks > worth || self.lost {
                 return Err(Break::TooLong);
             }
-            let (path, target) = self.path(meeting, direction);
             let most = if Some(target) == hub {
                 excess.abs()
             } else {
                 excess.abs().min(self.nodes[target as usize].excess.abs())
             };
-            let amount = self.send(&path, most);
+            let amount = self.send(wanted, target, most);
             self.leave_at(node, -direction.sign() * amount);
             self.leave_at(target, direction.sign() * amount);
             *n_paths += 1;
@@ -222,41 +221,44 @@ impl Kept {
         }
     }
 
-    /// The ways from where the last search began through a node to the target, and the target.
-    fn path(&self, meeting: u32, direction: Direction) -> (Vec<u32>, u32) {
-        let mut ways = Vec::new();
-        let mut target = meeting;
-        for side in 0..2 {
-            let flip = u32::from(direction.of_side(side) == Direction::Backward);
-            let mut node = meeting;
-            while let Some((way, before)) = self.arrival(node, side) {
-                ways.push(way ^ flip);
-                node = before;
-            }
-            if side == 1 {
-                target = node;
-            }
+    /// Sends at most so much along the path that the last search found. Returns how much there was room for.
+    fn send(&mut self, wanted: Wanted, target: u32, most: i64) -> i64 {
+        // Back from the target; flow goes the other way where what is missing was looked for.
+        let flip = u32::from(wanted.direction == Direction::Backward);
+        let mut amount = most;
+        let mut node = target;
+        while node != wanted.from {
+            let way = self.nodes[node as usize].mark.arrived;
+            let arc = way as usize / 2;
+            amount = amount.min(room(&self.arcs[arc], self.flows[arc], way ^ flip));
+            node = self.origin(way);
         }
-        (ways, target)
-    }
-
-    /// Sends at most so much along ways. Returns how much there was room for.
-    fn send(&mut self, ways: &[u32], most: i64) -> i64 {
-        let amount = (ways.iter())
-            .map(|&way| {
-                let arc = way as usize / 2;
-                room(&self.arcs[arc], self.flows[arc], way)
-            })
-            .fold(most, i64::min);
-        for &way in ways {
+        node = target;
+        while node != wanted.from {
+            let way = self.nodes[node as usize].mark.arrived;
             let arc = way as usize / 2;
             let was = self.is_open(arc);
-            self.flows[arc] += if way % 2 == 0 { amount } else { -amount };
+            self.flows[arc] += if (way ^ flip) % 2 == 0 {
+                amount
+            } else {
+                -amount
+            };
             self.lost |= self.flows[arc] > LARGEST;
             if self.is_open(arc) != was {
                 self.relist(arc);
             }
+            node = self.origin(way);
         }
         amount
+    }
+
+    /// The node where a way begins.
+    fn origin(&self, way: u32) -> u32 {
+        let arc = &self.arcs[way as usize / 2];
+        if way.is_multiple_of(2) {
+            arc.tail
+        } else {
+            arc.head
+        }
     }
 }

@@ -33,8 +33,7 @@ struct Node {
     price: i64,
     /// Its supply less what leaves it and is not made up for by what enters.
     excess: i64,
-    /// What the two sides of a search know of it.
-    marks: [search::Mark; 2],
+    mark: search::Mark,
 }
 
 impl Node {
@@ -42,7 +41,7 @@ impl Node {
         Self {
             price,
             excess: 0,
-            marks: [search::Mark::default(); 2],
+            mark: search::Mark::default(),
         }
     }
 }
@@ -59,9 +58,9 @@ pub(super) struct Kept {
     extent: Extent,
     has_node: Vec<bool>,
     has_arc: Vec<bool>,
-    /// Positions to use again, the least first. A node that came back by itself may still be here, or twice.
+    /// Positions to use again, the least first. A node that came back by itself may still be here, or be here twice.
     free_nodes: BinaryHeap<Reverse<u32>>,
-    free_arcs: BinaryHeap<Reverse<u32>>,
+    free_arcs: Vec<u32>,
     /// Nodes that changes have added.
     fresh: Vec<u32>,
     /// Arcs that changes have touched.
@@ -98,7 +97,7 @@ impl Kept {
             has_node: vec![true; n_nodes],
             has_arc: vec![true; n_arcs],
             free_nodes: BinaryHeap::new(),
-            free_arcs: BinaryHeap::new(),
+            free_arcs: Vec::new(),
             fresh: Vec::new(),
             touched: Vec::new(),
             unbalanced: Vec::new(),
