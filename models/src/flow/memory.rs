@@ -76,7 +76,9 @@ impl NetworkSimplex {
             && let Some(core) = &self.core
             && matches!(status, Status::Optimal | Status::Infeasible)
         {
-            kept.take_over(core.flows(), core.prices());
+            // That there is no flow may have been found without regard to costs.
+            let supported = *status == Status::Optimal;
+            kept.take_over(core.flows(), core.prices(), supported);
             self.core = None;
         }
     }

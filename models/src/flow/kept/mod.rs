@@ -112,14 +112,17 @@ impl Kept {
         kept
     }
 
-    /// Takes over a flow and prices that support it.
-    pub(super) fn take_over(&mut self, flows: Vec<i64>, potentials: &[i64]) {
+    /// Takes over a flow, and prices that may support it.
+    pub(super) fn take_over(&mut self, flows: Vec<i64>, potentials: &[i64], supported: bool) {
         self.flows = flows;
         for (node, &price) in self.nodes.iter_mut().zip(potentials) {
             *node = Node::of_price(price);
         }
         self.fresh.clear();
         self.touched.clear();
+        if !supported {
+            self.touched.extend(0..index(self.arcs.len()));
+        }
         self.unbalanced.clear();
         self.search = search::Search::default();
         self.lost = false;

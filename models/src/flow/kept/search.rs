@@ -14,6 +14,8 @@ pub(super) struct Search {
     number: u32,
     /// How far the search has come.
     distance: i64,
+    /// How far away the nearest node is that is known to be wanted.
+    limit: i64,
     /// Nodes so far away, in the order in which they were found.
     level: VecDeque<u32>,
     /// Nodes farther away.
@@ -88,7 +90,7 @@ impl Kept {
             }
             2
         });
-        self.search.distance = 0;
+        (self.search.distance, self.search.limit) = (0, FAR);
         self.search.level.clear();
         self.search.heap.clear();
         self.search.settled.clear();
@@ -151,7 +153,9 @@ impl Kept {
             if end.other != node {
                 least = least.min(reduced);
             }
-            if other.mark.search >= number && other.mark.distance <= length {
+            if length >= search.limit
+                || other.mark.search >= number && other.mark.distance <= length
+            {
                 continue;
             }
             other.mark = Mark {
@@ -159,9 +163,13 @@ impl Kept {
                 search: number,
                 arrived: end.way,
             };
+            let is_wanted = wanted.is(end.other, other.excess);
+            if is_wanted {
+                search.limit = length;
+            }
             if reduced > 0 {
                 search.heap.push(Reverse((length, end.other)));
-            } else if wanted.is(end.other, other.excess) {
+            } else if is_wanted {
                 return Some(end.other);
             } else {
                 search.level.push_back(end.other);
