@@ -8,6 +8,7 @@ use crate::devices::{AgentDevices, DeviceNeed, RunningDevices, WHOLE_DEVICE, dev
 use crate::index::{
     AgentIdx, DeviceIdx, DomainIdx, FrameworkIdx, GroupIdx, JobIdx, LevelIdx, RoleIdx, TaskIdx,
 };
+use crate::phase::{Block, Phase};
 use crate::quantities::Quantities;
 use crate::slice::Offer;
 
@@ -42,6 +43,8 @@ pub struct Cluster {
     pub tasks: Vec<Task>,
     /// Names of task groups, ascending.
     pub groups: Vec<String>,
+    /// Blocks of data by id.
+    pub blocks: Vec<Block>,
     /// What runs now, by (task, agent), one entry per pair.
     pub running: Vec<Running>,
     /// The devices of each running instance that holds any, sorted; instances that are alike repeat.
@@ -187,6 +190,8 @@ pub struct Job {
     pub min_available: Option<MinAvailable>,
     /// At most this many of its running instances may move.
     pub max_moves: Option<i64>,
+    /// How long it has waited, in milliseconds.
+    pub waited_ms: i64,
     /// Its tasks, ascending.
     pub tasks: Vec<TaskIdx>,
 }
@@ -227,6 +232,8 @@ pub struct Task {
     pub limits: Vec<LimitRule>,
     /// Even counts over domains.
     pub spreads: Vec<SpreadRule>,
+    /// What it does with data, if it is a map or a reduce task.
+    pub phase: Option<Phase>,
 }
 
 /// A rule on one attribute of an agent.

@@ -11,6 +11,7 @@ mod devices;
 mod eligibility;
 pub mod file;
 mod index;
+mod phase;
 pub mod plan;
 mod quantities;
 mod slice;
@@ -25,8 +26,9 @@ pub use devices::{
 };
 pub use eligibility::{Eligibility, Refusal};
 pub use index::{
-    AgentIdx, DeviceIdx, DomainIdx, FrameworkIdx, GroupIdx, JobIdx, LevelIdx, ResourceIdx, RoleIdx,
-    TaskIdx,
+    AgentIdx, BlockIdx, DeviceIdx, DomainIdx, FrameworkIdx, GroupIdx, JobIdx, LevelIdx,
+    ResourceIdx, RoleIdx, TaskIdx,
 };
+pub use phase::{Block, Distances, MapWork, Phase, ReduceWork, Shuffle};
 pub use quantities::{MAX_INSTANCES, MAX_QUANTITY, Quantities};
 pub use slice::{Offer, Proposal, Slice};

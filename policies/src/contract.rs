@@ -26,6 +26,11 @@ pub trait Policy: Send + Sync {
         false
     }
 
+    /// Whether it knows map and reduce tasks; those of other policies may not be any.
+    fn reads_blocks(&self) -> bool {
+        false
+    }
+
     /// Everything that is wrong with a framework's parameters.
     fn check(&self, cluster: &Cluster, framework: &Framework) -> Vec<ParameterFault>;
 

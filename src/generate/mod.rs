@@ -518,6 +518,7 @@ fn add_tasks(
         devices: Vec::new(),
         groups: group.clone().into_iter().collect(),
         constraints: constraints.clone(),
+        ..TaskFile::default()
     };
     job.tasks.push(task("main", instances - canary));
     if canary > 0 {

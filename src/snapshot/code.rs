@@ -90,6 +90,8 @@ codes! {
     ROLE_PATH = "E0411";
     /// An attribute contradicts the domain at the level of the same name.
     ATTRIBUTE_LEVEL = "E0412";
+    /// No block has this id.
+    UNKNOWN_BLOCK = "E0420";
     /// A gang needs more instances than its job has.
     GANG = "E0501";
     /// More instances run than the task wants.
@@ -114,8 +116,14 @@ codes! {
     DEVICE_NEED = "E0511";
     /// A role is promised more than it may hold.
     GUARANTEE_ABOVE_LIMIT = "E0512";
+    /// A task is not clearly a map or a reduce task.
+    PHASE = "E0520";
+    /// What a reduce task pulls is stated for another number of map tasks than its job has, or does not add up.
+    SHUFFLE = "E0521";
     /// The key belongs to a policy that is not in this version.
     NO_POLICY_KEY = "E0604";
     /// The policy of a task with devices does not place single devices.
     NO_DEVICES = "E0605";
+    /// The policy of a map or reduce task does not know what that is.
+    NO_PHASES = "E0620";
 }

@@ -18,6 +18,7 @@ pub mod code;
 mod fault;
 mod json;
 mod path;
+mod phases;
 mod roles;
 mod shape;
 mod source;

@@ -27,6 +27,7 @@ fn cluster(agents: &[(u32, i64)], tasks: Vec<Task>) -> Cluster {
         gang_min: None,
         min_available: None,
         max_moves: None,
+        waited_ms: 0,
         tasks: vec![TaskIdx::of(at)],
     });
     Cluster {
@@ -64,6 +65,7 @@ fn cluster(agents: &[(u32, i64)], tasks: Vec<Task>) -> Cluster {
             })
             .collect(),
         groups: vec!["g".to_owned()],
+        blocks: Vec::new(),
         running: Vec::new(),
         running_devices: Vec::new(),
     }
@@ -96,6 +98,7 @@ fn task(instances: i64, cpu: i64) -> Task {
         groups: Vec::new(),
         limits: Vec::new(),
         spreads: Vec::new(),
+        phase: None,
     }
 }
 

@@ -41,6 +41,7 @@ pub fn random(seed: u64, policy: &str) -> Cluster {
         jobs: Vec::new(),
         tasks: Vec::new(),
         groups: (0..2).map(|framework| format!("g{framework}")).collect(),
+        blocks: Vec::new(),
         running: Vec::new(),
         running_devices: Vec::new(),
     };
@@ -109,6 +110,7 @@ fn add_framework(draw: &mut Draw, cluster: &mut Cluster, framework: usize, polic
             gang_min: draw.once_in(3).then(|| draw.count(1, wanted.max(1))),
             min_available: draw.once_in(3).then_some(survive),
             max_moves: None,
+            waited_ms: 0,
             tasks: (first_task..cluster.tasks.len()).map(TaskIdx::of).collect(),
         });
     }
@@ -195,6 +197,7 @@ fn task(
         } else {
             Vec::new()
         },
+        phase: None,
     }
 }
 

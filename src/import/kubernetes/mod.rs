@@ -187,6 +187,7 @@ impl Rules {
                 devices: Vec::new(),
                 groups,
                 constraints,
+                ..TaskFile::default()
             }
         };
         let files = jobs.list.iter().map(|(name, members)| JobFile {

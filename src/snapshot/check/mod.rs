@@ -4,6 +4,7 @@
 
 mod accounts;
 mod agents;
+mod data;
 mod devices;
 mod names;
 mod placements;
@@ -36,6 +37,8 @@ pub(super) fn check(file: &SnapshotFile, registry: &Registry, faults: &mut Fault
     work::jobs(file, &names, faults);
     work::groups(file, faults);
     devices::devices(file, registry, faults);
+    data::blocks(file, &names, faults);
+    data::phases(file, registry, faults);
     placements::placements(file, &names, faults);
 }
 
