@@ -9,6 +9,7 @@
 
 mod contract;
 mod error;
+pub mod mapreduce;
 pub mod ml;
 pub mod online;
 mod registry;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::contract::Policy;
+use crate::mapreduce::MapReduce;
 use crate::ml::Ml;
 use crate::service::Service;
 
@@ -20,6 +21,7 @@ impl Default for Registry {
         };
         registry.register(Arc::new(Service));
         registry.register(Arc::new(Ml));
+        registry.register(Arc::new(MapReduce));
         registry
     }
 }
