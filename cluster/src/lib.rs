@@ -16,7 +16,7 @@ mod quantities;
 mod slice;
 
 pub use cluster::{
-    Agent, AttributeRule, Cluster, Fairness, Framework, IdleGuarantee, Job, Level, LimitRule,
+    Agent, AttributeRule, Cluster, Edge, EdgeLoad, Fairness, Framework, IdleGuarantee, Job, Level, LimitRule,
     MinAvailable, Role, Running, SpreadRule, Task,
 };
 pub use devices::{

@@ -10,6 +10,7 @@ pub mod openb;
 mod report;
 mod settings;
 pub mod vm_topology;
+pub mod wfcommons;
 
 pub use dlrm::{CpuNodes, DlrmOptions, dlrm, dlrm_with};
 pub use kubernetes::{Frameworks, KubernetesOptions, kubernetes};
@@ -17,6 +18,7 @@ pub use openb::{OpenbOptions, Resample, openb, openb_with};
 pub use report::{Code, ImportError, Imported, InputFault, Note, NoteGroup, Weight};
 pub use settings::{Setting, Settings, Takes};
 pub use vm_topology::vm_topology;
+pub use wfcommons::{MadeUp, WfcommonsOptions, wfcommons, wfcommons_with};
 
 /// A foreign format that can be read.
 pub trait Importer: Sync {
@@ -50,6 +52,7 @@ pub fn importers() -> &'static [&'static dyn Importer] {
         &kubernetes::Kubernetes,
         &openb::Openb,
         &vm_topology::VmTopology,
+        &wfcommons::Wfcommons,
     ]
 }
 

@@ -4,12 +4,12 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use apportion_cluster::file::{
-    AgentFile, Amounts, DeviceFile, DeviceNeedFile, DevicesFile, PlacementFile, SnapshotFile,
-    TaskFile,
+    AgentFile, Amounts, DeviceFile, DeviceNeedFile, DevicesFile, EdgeFile, JobFile, PlacementFile,
+    SnapshotFile, TaskFile,
 };
 use apportion_cluster::{
     Agent, AgentDevices, AgentIdx, AttributeRule, Cluster, DeviceIdx, DeviceNeed, DeviceUse,
-    DomainIdx, Fairness, Framework, FrameworkIdx, GroupIdx, IdleGuarantee, Job, JobIdx, Level,
+    DomainIdx, Edge, EdgeLoad, Fairness, Framework, FrameworkIdx, GroupIdx, IdleGuarantee, Job, JobIdx, Level,
     LevelIdx, LimitRule, MinAvailable, ModelChoice, Quantities, Role, RoleIdx, Running,
     RunningDevices, SpreadRule, Task, TaskIdx, WHOLE_DEVICE, device_resource,
 };
@@ -322,9 +322,27 @@ fn work(file: &SnapshotFile, positions: &Positions<'_>) -> (Vec<Job>, Vec<Task>)
             }),
             max_moves: job.max_moves,
             tasks: (first..tasks.len()).map(TaskIdx::of).collect(),
+            edges: edges(job, first),
         });
     }
     (jobs, tasks)
+}
+
+/// The edges of a job whose tasks, by id, start at the position `first`.
+fn edges(job: &JobFile, first: usize) -> Vec<Edge> {
+    let task = |id: &String| {
+        let at = job.tasks.binary_search_by(|task| task.id.cmp(id));
+        TaskIdx::of(first + at.expect("edges name tasks of their job"))
+    };
+    let edge = |edge: &EdgeFile| Edge {
+        from: task(&edge.from),
+        to: task(&edge.to),
+        load: match (edge.mib_s, edge.mib) {
+            (Some(rate), _) => EdgeLoad::MibPerSecond(rate),
+            (None, amount) => EdgeLoad::Mib(amount.unwrap_or(0)),
+        },
+    };
+    job.edges.iter().map(edge).collect()
 }
 
 fn task(task: &TaskFile, job: JobIdx, positions: &Positions<'_>) -> Task {
@@ -351,6 +369,7 @@ fn task(task: &TaskFile, job: JobIdx, positions: &Positions<'_>) -> Task {
         job,
         instances: task.instances,
         value: task.value,
+        work_ms: task.work_ms,
         demand: positions.demand(task),
         devices: task
             .devices

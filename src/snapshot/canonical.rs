@@ -94,6 +94,7 @@ fn role(role: &mut RoleFile) {
 fn job(job: &mut JobFile) {
     job.tasks.iter_mut().for_each(task);
     job.tasks.sort_by(|a, b| a.id.cmp(&b.id));
+    job.edges.sort();
 }
 
 fn task(task: &mut TaskFile) {

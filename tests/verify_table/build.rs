@@ -114,6 +114,7 @@ pub fn add_task(
         gang_min: None,
         min_available: None,
         max_moves: None,
+        edges: Vec::new(),
         tasks: vec![TaskIdx::of(cluster.tasks.len())],
     });
     cluster.tasks.push(Task {

@@ -27,6 +27,7 @@ fn cluster(agents: &[(u32, i64)], tasks: Vec<Task>) -> Cluster {
         gang_min: None,
         min_available: None,
         max_moves: None,
+        edges: Vec::new(),
         tasks: vec![TaskIdx::of(at)],
     });
     Cluster {

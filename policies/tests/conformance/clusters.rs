@@ -109,6 +109,7 @@ fn add_framework(draw: &mut Draw, cluster: &mut Cluster, framework: usize, polic
             gang_min: draw.once_in(3).then(|| draw.count(1, wanted.max(1))),
             min_available: draw.once_in(3).then_some(survive),
             max_moves: None,
+            edges: Vec::new(),
             tasks: (first_task..cluster.tasks.len()).map(TaskIdx::of).collect(),
         });
     }

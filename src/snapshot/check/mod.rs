@@ -5,6 +5,7 @@
 mod accounts;
 mod agents;
 mod devices;
+mod edges;
 mod names;
 mod placements;
 mod values;
@@ -36,6 +37,7 @@ pub(super) fn check(file: &SnapshotFile, registry: &Registry, faults: &mut Fault
     work::jobs(file, &names, faults);
     work::groups(file, faults);
     devices::devices(file, registry, faults);
+    edges::edges(file, registry, faults);
     placements::placements(file, &names, faults);
 }
 

@@ -1,7 +1,7 @@
 //! The objects of the format, one function each, in the order of `apportion_cluster::file`.
 
 use apportion_cluster::file::{
-    AgentFile, ConstraintsFile, DeviceFile, DeviceNeedFile, DevicesFile, FrameworkFile, GangFile,
+    AgentFile, ConstraintsFile, DeviceFile, DeviceNeedFile, DevicesFile, EdgeFile, FrameworkFile, GangFile,
     JobFile, LimitFile, MinAvailableFile, ModelFile, PlacementFile, RoleFile, SnapshotFile,
     SpreadFile, TaskFile,
 };
@@ -61,12 +61,12 @@ const JOB: Shape = Shape {
         "max_moves",
         "gang",
         "tasks",
+        "edges",
     ],
     later: &[
         ("map", "mapreduce"),
         ("reduce", "mapreduce"),
         ("shards", "storage"),
-        ("edges", "workflow"),
     ],
 };
 const MIN_AVAILABLE: Shape = Shape {
@@ -85,12 +85,18 @@ const TASK: Shape = Shape {
         "id",
         "instances",
         "value",
+        "work_ms",
         "resources",
         "devices",
         "groups",
         "constraints",
     ],
-    later: &[("work_ms", "workflow")],
+    later: &[],
+};
+const EDGE: Shape = Shape {
+    noun: "an edge",
+    keys: &["from", "to", "mib_s", "mib"],
+    later: &[],
 };
 const DEVICES: Shape = Shape {
     noun: "an agent's devices",
@@ -205,6 +211,17 @@ fn job(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> JobFile {
         max_moves: fields.optional_integer("max_moves", faults),
         gang: fields.optional_object("gang", faults, gang),
         tasks: fields.required_objects("tasks", "id", faults, task),
+        edges: fields.objects("edges", "", faults, edge),
+    }
+}
+
+fn edge(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> EdgeFile {
+    let fields = Fields::open(&EDGE, node, path, faults);
+    EdgeFile {
+        from: fields.text("from", faults),
+        to: fields.text("to", faults),
+        mib_s: fields.optional_integer("mib_s", faults),
+        mib: fields.optional_integer("mib", faults),
     }
 }
 
@@ -229,6 +246,7 @@ fn task(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> TaskFile {
         id: fields.text("id", faults),
         instances: fields.integer_or("instances", 1, faults),
         value: fields.integer_or("value", 1, faults),
+        work_ms: fields.optional_integer("work_ms", faults),
         resources: fields.map("resources", faults, integer_of),
         devices: fields.objects("devices", "name", faults, device_need),
         groups: fields.texts("groups", faults),
