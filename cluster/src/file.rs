@@ -183,6 +183,27 @@ pub struct JobFile {
     pub reduce: Option<ReduceFile>,
     /// Its shapes.
     pub tasks: Vec<TaskFile>,
+    /// What its tasks send to each other.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub edges: Vec<EdgeFile>,
+}
+
+/// What one task sends to another: a rate or an amount, exactly one of them.
+#[derive(
+    Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(deny_unknown_fields)]
+pub struct EdgeFile {
+    /// Id of the task that sends.
+    pub from: String,
+    /// Id of the task that receives.
+    pub to: String,
+    /// MiB per second that all instances send together, while both run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mib_s: Option<i64>,
+    /// MiB that all instances send together, when the sender has ended; the receiver starts when they are there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mib: Option<i64>,
 }
 
 /// `instances` must be left after the loss of any one domain of `level`.
@@ -245,6 +266,9 @@ pub struct TaskFile {
     /// Worth of one placed instance; 1 if absent.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub value: i64,
+    /// How long one instance works at the usual speed, in a batch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub work_ms: Option<i64>,
     /// What one instance needs.
     #[serde(default)]
     pub resources: Amounts,

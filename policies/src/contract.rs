@@ -31,6 +31,11 @@ pub trait Policy: Send + Sync {
         false
     }
 
+    /// Whether plans look at the edges and the work of jobs; jobs of other policies may not have any.
+    fn follows_edges(&self) -> bool {
+        false
+    }
+
     /// Everything that is wrong with a framework's parameters.
     fn check(&self, cluster: &Cluster, framework: &Framework) -> Vec<ParameterFault>;
 

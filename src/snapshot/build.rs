@@ -4,15 +4,15 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use apportion_cluster::file::{
-    AgentFile, Amounts, DeviceFile, DeviceNeedFile, DevicesFile, MapFile, PlacementFile,
-    ReduceFile, SnapshotFile, TaskFile,
+    AgentFile, Amounts, DeviceFile, DeviceNeedFile, DevicesFile, EdgeFile, JobFile, MapFile,
+    PlacementFile, ReduceFile, SnapshotFile, TaskFile,
 };
 use apportion_cluster::{
     Agent, AgentDevices, AgentIdx, AttributeRule, Block, BlockIdx, Cluster, DeviceIdx, DeviceNeed,
-    DeviceUse, DomainIdx, Fairness, Framework, FrameworkIdx, GroupIdx, IdleGuarantee, Job, JobIdx,
-    Level, LevelIdx, LimitRule, MapWork, MinAvailable, ModelChoice, Phase, Quantities, ReduceWork,
-    Role, RoleIdx, Running, RunningDevices, Shuffle, SpreadRule, Task, TaskIdx, WHOLE_DEVICE,
-    device_resource,
+    DeviceUse, DomainIdx, Edge, EdgeLoad, Fairness, Framework, FrameworkIdx, GroupIdx,
+    IdleGuarantee, Job, JobIdx, Level, LevelIdx, LimitRule, MapWork, MinAvailable, ModelChoice,
+    Phase, Quantities, ReduceWork, Role, RoleIdx, Running, RunningDevices, Shuffle, SpreadRule,
+    Task, TaskIdx, WHOLE_DEVICE, device_resource,
 };
 
 use super::check::Words;
@@ -345,9 +345,27 @@ fn work(file: &SnapshotFile, positions: &Positions<'_>) -> (Vec<Job>, Vec<Task>)
             max_moves: job.max_moves,
             waited_ms: job.waited_ms,
             tasks: (first..tasks.len()).map(TaskIdx::of).collect(),
+            edges: edges(job, first),
         });
     }
     (jobs, tasks)
+}
+
+/// The edges of a job whose tasks, by id, start at the position `first`.
+fn edges(job: &JobFile, first: usize) -> Vec<Edge> {
+    let task = |id: &String| {
+        let at = job.tasks.binary_search_by(|task| task.id.cmp(id));
+        TaskIdx::of(first + at.expect("edges name tasks of their job"))
+    };
+    let edge = |edge: &EdgeFile| Edge {
+        from: task(&edge.from),
+        to: task(&edge.to),
+        load: match (edge.mib_s, edge.mib) {
+            (Some(rate), _) => EdgeLoad::MibPerSecond(rate),
+            (None, amount) => EdgeLoad::Mib(amount.unwrap_or(0)),
+        },
+    };
+    job.edges.iter().map(edge).collect()
 }
 
 fn blocks(file: &SnapshotFile, positions: &Positions<'_>) -> Vec<Block> {
@@ -408,6 +426,7 @@ fn task(task: &TaskFile, job: JobIdx, phase: Option<Phase>, positions: &Position
         job,
         instances: task.instances,
         value: task.value,
+        work_ms: task.work_ms,
         demand: positions.demand(task),
         devices: task
             .devices

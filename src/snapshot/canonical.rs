@@ -104,6 +104,7 @@ fn job(job: &mut JobFile) {
     job.map.iter_mut().for_each(map);
     sort_shuffles(job);
     job.tasks.sort_by(|a, b| a.id.cmp(&b.id));
+    job.edges.sort();
 }
 
 fn map(map: &mut MapFile) {

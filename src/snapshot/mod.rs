@@ -14,6 +14,7 @@
 mod build;
 mod canonical;
 mod check;
+pub(crate) mod circle;
 pub mod code;
 mod fault;
 mod json;

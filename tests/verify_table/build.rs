@@ -116,6 +116,7 @@ pub fn add_task(
         min_available: None,
         max_moves: None,
         waited_ms: 0,
+        edges: Vec::new(),
         tasks: vec![TaskIdx::of(cluster.tasks.len())],
     });
     cluster.tasks.push(Task {

@@ -15,7 +15,11 @@ pub(super) const MILLIONTHS: i64 = 1_000_000;
 const LARGEST_COST: i128 = 1_000_000_000_000_000;
 
 /// The rack of an agent: its domain at the level that the parameters name; without one, every agent is far from every other.
-pub(super) fn rack(cluster: &Cluster, level: Option<LevelIdx>, agent: AgentIdx) -> Option<DomainIdx> {
+pub(super) fn rack(
+    cluster: &Cluster,
+    level: Option<LevelIdx>,
+    agent: AgentIdx,
+) -> Option<DomainIdx> {
     level.map(|level| cluster.domain(agent, level))
 }
 
@@ -67,11 +71,7 @@ pub(super) struct Outputs<'a> {
 
 impl<'a> Outputs<'a> {
     /// Of the map instances among these.
-    pub(super) fn of(
-        cluster: &'a Cluster,
-        level: Option<LevelIdx>,
-        placed: &[Running],
-    ) -> Self {
+    pub(super) fn of(cluster: &'a Cluster, level: Option<LevelIdx>, placed: &[Running]) -> Self {
         let mut running: BTreeMap<TaskIdx, BTreeMap<_, i64>> = BTreeMap::new();
         for it in placed {
             if matches!(cluster.task(it.task).phase, Some(Phase::Map(_))) {
@@ -87,7 +87,11 @@ impl<'a> Outputs<'a> {
     }
 
     /// What all instances of a reduce task together pull, in millionths of a MiB: in all, and by the rack that it comes from.
-    fn pulled(&self, task: TaskIdx, work: &ReduceWork) -> (i128, BTreeMap<Option<DomainIdx>, i128>) {
+    fn pulled(
+        &self,
+        task: TaskIdx,
+        work: &ReduceWork,
+    ) -> (i128, BTreeMap<Option<DomainIdx>, i128>) {
         let cluster = self.cluster;
         let per_instance = |of: TaskIdx, mib: i64, instances: i64| {
             let share = i128::from(mib) * i128::from(MILLIONTHS) / i128::from(instances.max(1));
@@ -97,11 +101,14 @@ impl<'a> Outputs<'a> {
             Shuffle::Total(mib) => {
                 let maps = || cluster.map_tasks(cluster.task(task).job);
                 let instances = maps().map(|map| cluster.task(map).instances).sum();
-                maps().map(|map| per_instance(map, *mib, instances)).collect()
+                maps()
+                    .map(|map| per_instance(map, *mib, instances))
+                    .collect()
             }
             Shuffle::ByTask(amounts) => {
-                let of_map =
-                    |&(map, mib): &(TaskIdx, i64)| per_instance(map, mib, cluster.task(map).instances);
+                let of_map = |&(map, mib): &(TaskIdx, i64)| {
+                    per_instance(map, mib, cluster.task(map).instances)
+                };
                 amounts.iter().map(of_map).collect()
             }
         };
@@ -123,8 +130,12 @@ impl<'a> Outputs<'a> {
     ) -> (i128, BTreeMap<DomainIdx, i128>) {
         let instances = i128::from(self.cluster.task(task).instances.max(1));
         let (all, by_rack) = self.pulled(task, work);
-        let of_rack = |(rack, own): (Option<DomainIdx>, i128)| Some((rack?, (all - own) / instances));
-        (all / instances, by_rack.into_iter().filter_map(of_rack).collect())
+        let of_rack =
+            |(rack, own): (Option<DomainIdx>, i128)| Some((rack?, (all - own) / instances));
+        (
+            all / instances,
+            by_rack.into_iter().filter_map(of_rack).collect(),
+        )
     }
 
     /// The level of racks.
@@ -207,7 +218,9 @@ impl TaskPrices<'_> {
             }
             (_, Some((all, by_rack))) => {
                 let rack = rack(cluster, level, agent);
-                rack.and_then(|rack| by_rack.get(&rack)).copied().unwrap_or(*all)
+                rack.and_then(|rack| by_rack.get(&rack))
+                    .copied()
+                    .unwrap_or(*all)
             }
             _ => 0,
         };

@@ -33,10 +33,17 @@ pub(super) fn all(standing: &Standing<'_>, parameters: &Parameters) -> BTreeMap<
         metrics.insert(format!("{name}_mib"), mib[at]);
     }
     let maps: i64 = tasks.iter().sum();
-    let local = if maps > 0 { tasks[0] as f64 / maps as f64 } else { 1.0 };
+    let local = if maps > 0 {
+        tasks[0] as f64 / maps as f64
+    } else {
+        1.0
+    };
     metrics.insert("node_local".to_owned(), local);
     metrics.insert("cross_rack_mib[map]".to_owned(), mib[2]);
-    metrics.insert("cross_rack_mib[shuffle]".to_owned(), shuffle(standing, parameters));
+    metrics.insert(
+        "cross_rack_mib[shuffle]".to_owned(),
+        shuffle(standing, parameters),
+    );
     metrics
 }
 

@@ -75,7 +75,9 @@ impl Policy for MapReduce {
     }
 
     fn check(&self, cluster: &Cluster, framework: &Framework) -> Vec<ParameterFault> {
-        Parameters::read(cluster, framework).err().unwrap_or_default()
+        Parameters::read(cluster, framework)
+            .err()
+            .unwrap_or_default()
     }
 
     fn bid(&self, view: &View<'_>) -> Bid {

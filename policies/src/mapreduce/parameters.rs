@@ -1,7 +1,7 @@
 //! The parameters of a `mapreduce` framework.
 
-use apportion_cluster::{Framework, LevelIdx};
 use apportion_cluster::Cluster;
+use apportion_cluster::{Framework, LevelIdx};
 use serde_json::Value;
 
 use crate::contract::ParameterFault;
@@ -64,7 +64,9 @@ impl Parameters {
                     read.plan_ahead = *truth;
                     None
                 }
-                ("plan_ahead", _) => Some(fault("must be true or false", "write `true` or `false`")),
+                ("plan_ahead", _) => {
+                    Some(fault("must be true or false", "write `true` or `false`"))
+                }
                 ("rack_level", Value::String(level)) => {
                     read.rack = level_named(level);
                     let action = "name one of the snapshot's `levels`";

@@ -28,6 +28,7 @@ fn cluster(agents: &[(u32, i64)], tasks: Vec<Task>) -> Cluster {
         min_available: None,
         max_moves: None,
         waited_ms: 0,
+        edges: Vec::new(),
         tasks: vec![TaskIdx::of(at)],
     });
     Cluster {

@@ -111,6 +111,7 @@ fn add_framework(draw: &mut Draw, cluster: &mut Cluster, framework: usize, polic
             min_available: draw.once_in(3).then_some(survive),
             max_moves: None,
             waited_ms: 0,
+            edges: Vec::new(),
             tasks: (first_task..cluster.tasks.len()).map(TaskIdx::of).collect(),
         });
     }

@@ -184,7 +184,6 @@ impl Rules {
                 instances: 1,
                 value: 1,
                 resources: pods[pod].demand.clone(),
-                devices: Vec::new(),
                 groups,
                 constraints,
                 ..TaskFile::default()

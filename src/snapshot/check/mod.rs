@@ -6,6 +6,7 @@ mod accounts;
 mod agents;
 mod data;
 mod devices;
+mod edges;
 mod names;
 mod placements;
 mod values;
@@ -39,6 +40,7 @@ pub(super) fn check(file: &SnapshotFile, registry: &Registry, faults: &mut Fault
     devices::devices(file, registry, faults);
     data::blocks(file, &names, faults);
     data::phases(file, registry, faults);
+    edges::edges(file, registry, faults);
     placements::placements(file, &names, faults);
 }
 

@@ -2,7 +2,7 @@
 
 use apportion_cluster::file::{
     AgentFile, BlockFile, ConstraintsFile, DataFile, DeviceFile, DeviceNeedFile, DevicesFile,
-    FrameworkFile, GangFile, JobFile, LimitFile, MapFile, MinAvailableFile, ModelFile,
+    EdgeFile, FrameworkFile, GangFile, JobFile, LimitFile, MapFile, MinAvailableFile, ModelFile,
     PlacementFile, ReduceFile, RoleFile, SnapshotFile, SpreadFile, TaskFile,
 };
 
@@ -75,8 +75,9 @@ const JOB: Shape = Shape {
         "map",
         "reduce",
         "tasks",
+        "edges",
     ],
-    later: &[("shards", "storage"), ("edges", "workflow")],
+    later: &[("shards", "storage")],
 };
 const MIN_AVAILABLE: Shape = Shape {
     noun: "`min_available`",
@@ -104,6 +105,7 @@ const TASK: Shape = Shape {
         "id",
         "instances",
         "value",
+        "work_ms",
         "resources",
         "devices",
         "groups",
@@ -111,7 +113,12 @@ const TASK: Shape = Shape {
         "map",
         "reduce",
     ],
-    later: &[("work_ms", "workflow")],
+    later: &[],
+};
+const EDGE: Shape = Shape {
+    noun: "an edge",
+    keys: &["from", "to", "mib_s", "mib"],
+    later: &[],
 };
 const DEVICES: Shape = Shape {
     noun: "an agent's devices",
@@ -246,6 +253,17 @@ fn job(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> JobFile {
         map: fields.optional_object("map", faults, map),
         reduce: fields.optional_object("reduce", faults, reduce),
         tasks: fields.required_objects("tasks", "id", faults, task),
+        edges: fields.objects("edges", "", faults, edge),
+    }
+}
+
+fn edge(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> EdgeFile {
+    let fields = Fields::open(&EDGE, node, path, faults);
+    EdgeFile {
+        from: fields.text("from", faults),
+        to: fields.text("to", faults),
+        mib_s: fields.optional_integer("mib_s", faults),
+        mib: fields.optional_integer("mib", faults),
     }
 }
 
@@ -288,6 +306,7 @@ fn task(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> TaskFile {
         id: fields.text("id", faults),
         instances: fields.integer_or("instances", 1, faults),
         value: fields.integer_or("value", 1, faults),
+        work_ms: fields.optional_integer("work_ms", faults),
         resources: fields.map("resources", faults, integer_of),
         devices: fields.objects("devices", "name", faults, device_need),
         groups: fields.texts("groups", faults),
