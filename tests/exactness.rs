@@ -363,7 +363,7 @@ fn split(whole: &Assignment) -> Assignment {
                 });
                 *terms = expanded.collect();
             }
-            Objective::Yield(by_class) => {
+            Objective::Yield(by_class) | Objective::Cost(by_class) => {
                 let expanded = by_class.rates.iter().flat_map(|rate| {
                     expand(&[rate.item]).into_iter().map(|item| Rate {
                         item,

@@ -9,6 +9,9 @@
 //! - Value: `sum_i value_i most_i` (where bins differ in value, the copies in the best of their bins); or, for prices `pi >= 0`
 //!   of every bin and resource,
 //!   `sum_i most_i max(0, max_b (value_ib - pi_b . demand_i)) + sum_b pi_b . capacity_b` (see `prices`).
+//! - Cost: of each item, the copies that plans that are at least as good in an earlier value stage must place (of all that can be
+//!   placed, all but `floor((most value - value reached) / value of a copy)`), in the bins where they
+//!   cost least; or, for prices, see `least`.
 //! - Worst share of a term: the least level `s` to which its groups must be filled to hold as many copies as plans that are at least as
 //!   good in the last value stage must place: all of them, but for `floor((most value - value reached) / least value of a copy)`.
 //! - Shortfall of a term: what is left when as many as possible are placed, filled evenly.
@@ -23,7 +26,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::devices::copies_on;
-use super::types::{Assignment, DeviceNeed, Limit, Objective, Packing, Term, Yield};
+use super::types::{Assignment, Costs, DeviceNeed, Limit, Objective, Packing, Rate, Term, Yield};
 use super::validate::NO_GROUP;
 
 /// Copies of an item that asks for nothing.
@@ -196,6 +199,7 @@ impl<'a> Room<'a> {
         match &self.assignment.stages[stage].objective {
             Objective::Value(terms) => self.most_value(terms) as f64,
             Objective::Yield(by_class) => self.most_yield(by_class) as f64,
+            Objective::Cost(costs) => self.least_tolls(costs, stage, reached) as f64,
             Objective::Shortfall(terms) => (terms.iter())
                 .map(|term| {
                     let survivors = self.most_survivors(&term.packing);
@@ -242,6 +246,40 @@ impl<'a> Room<'a> {
                 sum
             })
             .sum()
+    }
+
+    /// The copies that must be placed in the classes of bins where they cost least, each item as if it were alone.
+    fn least_tolls(&self, costs: &Costs, stage: usize, reached: &[f64]) -> i128 {
+        let of_rate = |rate: &Rate| {
+            let mut left = self.least(rate.item, stage, reached);
+            let shape = &self.shapes[self.shape_of[rate.item as usize]];
+            let cost = |bin: u32| rate.values[costs.class_of[bin as usize] as usize];
+            let mut copies: Vec<(i64, i64)> = (shape.copies.iter())
+                .map(|&(bin, here)| (cost(bin), here))
+                .collect();
+            copies.sort_unstable();
+            let mut sum = 0;
+            for (cost, here) in copies {
+                sum += i128::from(cost) * i128::from(here.min(left));
+                left -= here.min(left);
+            }
+            sum
+        };
+        costs.rates.iter().map(of_rate).sum()
+    }
+
+    /// How many copies of an item plans must have that keep the values reached: losing more would lose more value than may be lost.
+    pub(super) fn least(&self, item: u32, stage: usize, reached: &[f64]) -> i64 {
+        let most = self.most[item as usize];
+        let of_stage = |(best, &reached): (&Option<Best<'_>>, &f64)| {
+            let (terms, all) = best.as_ref()?;
+            let found = terms.binary_search_by_key(&item, |term| term.item).ok()?;
+            let slack = (all - reached.round() as i128).max(0);
+            let missing = slack.checked_div(i128::from(terms[found].value))?;
+            Some(most - missing.min(i128::from(most)) as i64)
+        };
+        let stages = self.best[..stage].iter().zip(reached);
+        stages.filter_map(of_stage).max().unwrap_or(0)
     }
 
     /// The last value stage before `stage`, with the value that may be lost against the most there is, every copy in its best bin.
@@ -416,6 +454,7 @@ fn packings(objective: &Objective) -> Vec<&Packing> {
         Objective::Span(terms) => terms.iter().map(|term| &term.packing).collect(),
         Objective::Value(_)
         | Objective::Yield(_)
+        | Objective::Cost(_)
         | Objective::Fragmentation(_)
         | Objective::Opened(_) => Vec::new(),
     }

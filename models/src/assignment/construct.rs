@@ -3,7 +3,7 @@
 //! Order of items: by the values of one copy in the value stages, the larger first; then the larger share of all capacity first;
 //! then by name. A gang is placed as a whole when its first item comes up, and taken back when it does not reach its least number.
 //!
-//! Order of bins, for one copy: what its value there is below the best; what it raises of the worst groups (and of the cost of open bins, and of
+//! Order of bins, for one copy: what its value there is below the best, or what it costs there; what it raises of the worst groups (and of the cost of open bins, and of
 //! fragmentation), stage by stage; then, for
 //! copies that are to be together, the group with just enough room for all of them; then the smallest
 //! sum of the counts of its groups; then a bin in use; then the tightest fit; then the position.
@@ -540,11 +540,10 @@ impl<'s> Filler<'s> {
             key.leftover = (self.scale.len() + self.device_scale.len()) as f64 - key.leftover;
         }
         self.add_spans(tally, &mut key, fine, bin);
-        for &stage in &tally.index.yield_stages {
-            if let (Some(slot), Objective::Yield(by_class)) =
-                (self.slots[stage], &tally.assignment.stages[stage].objective)
-            {
-                key.raises[slot] += by_class.lost(item, bin) as f64;
+        for &stage in &tally.index.toll_stages {
+            if let Some(slot) = self.slots[stage] {
+                let objective = &tally.assignment.stages[stage].objective;
+                key.raises[slot] += objective.toll(item, bin) as f64;
             }
         }
         if self.preference == Preference::TightestFit {

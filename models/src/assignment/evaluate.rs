@@ -288,7 +288,7 @@ impl Objective {
                     .map(|term| of_term(term.item, term.value))
                     .sum::<i128>() as f64
             }
-            Self::Yield(by_class) => {
+            Self::Yield(by_class) | Self::Cost(by_class) => {
                 let of_entry = |&(item, bin, copies): &Entry| {
                     i128::from(by_class.of(item, bin)) * i128::from(copies)
                 };

@@ -5,7 +5,7 @@
 
 mod fragments;
 mod spans;
-mod values;
+mod tolls;
 
 use self::fragments::move_fragments;
 use self::spans::leave_a_group;
@@ -160,9 +160,12 @@ impl Search {
         if let Some(worth) = tally.assignment.stages[self.stage].objective.worth() {
             let terms = worth.best(tally.assignment);
             let placed = place_more(run, tally, &terms, &mut looks);
-            let raised = matches!(worth, Worth::ByClass(_))
-                && self.raise_values(run, tally, &terms, &mut looks);
+            let raised =
+                matches!(worth, Worth::ByClass(_)) && self.lower_tolls(run, tally, &mut looks);
             return placed || raised;
+        }
+        if let Objective::Cost(_) = &tally.assignment.stages[self.stage].objective {
+            return self.lower_tolls(run, tally, &mut looks);
         }
         let mut moved = false;
         for rule in self.excessive(tally) {
@@ -211,11 +214,12 @@ impl Search {
             Objective::Yield(by_class) => {
                 let terms = Worth::ByClass(by_class).best(tally.assignment);
                 if self.random.below(2) == 0 {
-                    (self.around_unplaced(tally, &terms)).or_else(|| self.around_low(tally, &terms))
+                    (self.around_unplaced(tally, &terms)).or_else(|| self.around_toll(tally))
                 } else {
-                    (self.around_low(tally, &terms)).or_else(|| self.around_unplaced(tally, &terms))
+                    (self.around_toll(tally)).or_else(|| self.around_unplaced(tally, &terms))
                 }
             }
+            Objective::Cost(_) => self.around_toll(tally),
             Objective::Shortfall(_) | Objective::WorstShare(_) => self.around_worst(tally),
             Objective::Span(_) => self.around_span(tally),
             Objective::Fragmentation(probes) => self.around_fragments(tally, probes),
@@ -589,6 +593,11 @@ fn best_target(
 
 /// By stage: the part of its value that moving a copy between the bins can change.
 fn touched(tally: &Tally<'_>, item: u32, from: u32, to: u32) -> Vec<f64> {
+    touched_by(tally, &[item], from, to)
+}
+
+/// The same for copies of several items.
+fn touched_by(tally: &Tally<'_>, items: &[u32], from: u32, to: u32) -> Vec<f64> {
     let mut values: Vec<f64> = (tally.assignment.stages.iter())
         .map(|stage| match &stage.objective {
             Objective::Opened(costs) => {
@@ -602,15 +611,22 @@ fn touched(tally: &Tally<'_>, item: u32, from: u32, to: u32) -> Vec<f64> {
                 let bins = [from, to].map(|bin| tally.fragmentation(probes, bin));
                 bins.iter().sum::<i128>() as f64
             }
-            Objective::Yield(by_class) => {
-                let copies = |bin: u32| tally.at[item as usize].get(&bin).copied().unwrap_or(0);
-                let value = |bin: u32| by_class.of(item, bin) as f64 * copies(bin) as f64;
-                value(from) + value(to)
+            Objective::Yield(by_class) | Objective::Cost(by_class) => {
+                let value = |item: u32, bin: u32| {
+                    let copies = tally.at[item as usize].get(&bin).copied().unwrap_or(0);
+                    by_class.of(item, bin) as f64 * copies as f64
+                };
+                let of_item = |&item: &u32| value(item, from) + value(item, to);
+                items.iter().map(of_item).sum()
             }
             _ => 0.0,
         })
         .collect();
-    for &rule in &tally.index.rules_of[item as usize] {
+    let rules_of = |item: &u32| tally.index.rules_of[*item as usize].iter().copied();
+    let mut rules: Vec<u32> = items.iter().flat_map(rules_of).collect();
+    rules.sort_unstable();
+    rules.dedup();
+    for rule in rules {
         if let Rule::Loss(stage, _) | Rule::Survival(stage, _) | Rule::Span(stage, _) =
             tally.index.rules[rule as usize]
         {

@@ -15,6 +15,7 @@ use super::bound::Room;
 use super::construct::{Preference, construct, construct_by};
 use super::evaluate::TIE;
 use super::improve;
+use super::least::Least;
 use super::patterns;
 use super::placement::Placement;
 use super::prices::{PricedBound, Prices, Pricing};
@@ -549,6 +550,8 @@ pub(super) struct Bounds<'a> {
     /// The values of the earlier stages for which the combinatorial bounds were computed.
     computed_for: Vec<f64>,
     priced: Vec<bool>,
+    /// The values of the earlier stages for which the prices of a stage were found, where they matter.
+    priced_for: Vec<Option<Vec<f64>>>,
     /// The prices found for a stage.
     prices: Vec<Option<PricedBound>>,
     spent_on_prices: Duration,
@@ -562,6 +565,7 @@ impl<'a> Bounds<'a> {
             of_stage: vec![None; n_stages],
             computed_for: Vec::new(),
             priced: vec![false; n_stages],
+            priced_for: vec![None; n_stages],
             prices: vec![None; n_stages],
             spent_on_prices: Duration::ZERO,
         }
@@ -577,11 +581,17 @@ impl<'a> Bounds<'a> {
         let is_new = self.computed_for != run.values;
         for (stage, of_stage) in self.room.assignment.stages.iter().enumerate() {
             let sense = of_stage.objective.sense();
-            if is_new && !matches!(self.of_stage[stage], Some((_, Proof::Multipliers(_)))) {
+            let is_priced = matches!(self.of_stage[stage], Some((_, Proof::Multipliers(_))));
+            let depends = matches!(of_stage.objective, Objective::Cost(_));
+            if is_new && (depends || !is_priced) {
                 let bound = self.room.combinatorial(stage, &run.values);
                 self.of_stage[stage] = Some((bound, Proof::Combinatorial));
             }
-            self.price(run, stage);
+            if matches!(of_stage.objective, Objective::Cost(_)) {
+                self.price_cost(run, stage, is_new);
+            } else {
+                self.price(run, stage);
+            }
             if let (Some(searched), Some((bound, _))) = (run.searched[stage], &self.of_stage[stage])
                 && sense.is_better(*bound, searched, TIE)
             {
@@ -624,6 +634,44 @@ impl<'a> Bounds<'a> {
             self.of_stage[stage] = Some((priced.bound, Proof::Multipliers(priced.prices.clone())));
         }
         self.prices[stage] = Some(priced);
+    }
+
+    /// The same for a stage that is minimized: its bound depends on what earlier stages have reached.
+    fn price_cost(&mut self, run: &mut Run<'_>, stage: usize, is_new: bool) {
+        let earlier = run.values[..stage].to_vec();
+        let is_known = self.priced_for[stage].as_ref() == Some(&earlier);
+        if self.is_met(run, stage) || (is_known && !is_new) {
+            return;
+        }
+        let values = run.values.clone();
+        let room = Room::new(run.assignment);
+        let least = Least::new(&room, stage, &values);
+        if !is_known {
+            let Ok(time) = run.time() else {
+                return;
+            };
+            let limits = Limits {
+                time: time.map(|time| time / run.price_share),
+                seed: run.options.seed,
+                cancel: run.options.cancel.clone(),
+                ..Limits::default()
+            };
+            let solver = run.is_usable.then(|| Arc::clone(&run.options.solver));
+            let began = Instant::now();
+            let (priced, failure) = least.solve(solver.as_ref(), &limits, &run.incumbent);
+            self.spent_on_prices += began.elapsed();
+            if let Some(error) = failure {
+                run.fail("prices", &error);
+            }
+            self.priced_for[stage] = Some(earlier);
+            self.prices[stage] = Some(priced);
+        }
+        if let (Some(priced), Some((bound, _))) = (&self.prices[stage], &self.of_stage[stage])
+            && priced.bound > bound + TIE
+            && priced.bound <= values[stage] + TIE * values[stage].max(1.0)
+        {
+            self.of_stage[stage] = Some((priced.bound, Proof::Multipliers(priced.prices.clone())));
+        }
     }
 
     pub(super) fn is_met(&self, run: &Run<'_>, stage: usize) -> bool {

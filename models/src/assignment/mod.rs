@@ -29,6 +29,7 @@ mod fragments;
 mod improve;
 mod knapsack;
 mod ladder;
+mod least;
 mod neighborhood;
 mod patterns;
 mod placement;
@@ -51,7 +52,7 @@ pub use reduce::{Reduced, reduce};
 pub use tally::Stop;
 pub use to_milp::StageModel;
 pub use types::{
-    Assignment, Balance, Bin, Cap, DeviceNeed, Gang, Item, Limit, Loss, Objective, Packing, Probe,
-    Rate, Span, Stage, Survival, Term, Yield,
+    Assignment, Balance, Bin, Cap, Costs, DeviceNeed, Gang, Item, Limit, Loss, Objective, Packing,
+    Probe, Rate, Span, Stage, Survival, Term, Yield,
 };
 pub use validate::{AssignmentFault, LARGEST_COUNT, LARGEST_QUANTITY, NO_GROUP};

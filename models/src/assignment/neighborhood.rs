@@ -329,6 +329,7 @@ impl<'a> Cut<'a> {
                 objective: match &stage.objective {
                     Objective::Value(terms) => Objective::Value(self.terms(terms)),
                     Objective::Yield(by_class) => Objective::Yield(self.by_class(by_class)),
+                    Objective::Cost(by_class) => Objective::Cost(self.by_class(by_class)),
                     Objective::Shortfall(terms) => {
                         Objective::Shortfall(self.survivals(position, terms))
                     }

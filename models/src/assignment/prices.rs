@@ -45,6 +45,9 @@ pub struct Prices {
     pub counts: Vec<Count>,
     /// Positions of the counts that apply to each bin (shape: bins x those).
     pub counts_of: Vec<Vec<u32>>,
+    /// The price of one unit of what each earlier stage has reached, in stages that are minimized (shape: earlier stages; or empty).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept: Vec<f64>,
 }
 
 /// A bound and the prices that prove it.
@@ -386,6 +389,7 @@ impl Pricing {
                 .map(|&group| counts_of_group[group].clone())
                 .collect(),
             counts,
+            kept: Vec::new(),
         }
     }
 

@@ -127,7 +127,7 @@ fn signatures(assignment: &Assignment) -> Vec<Vec<i64>> {
                     values[term.item as usize].extend([position as i64, term.value]);
                 }
             }
-            Objective::Yield(by_class) => {
+            Objective::Yield(by_class) | Objective::Cost(by_class) => {
                 for rate in &by_class.rates {
                     let of_item = &mut values[rate.item as usize];
                     of_item.extend([position as i64, rate.values.len() as i64]);
@@ -216,7 +216,7 @@ fn over_classes(assignment: &Assignment, class_of: &[u32], members: &[Vec<u32>])
                 terms.sort_unstable_by_key(|term| term.item);
                 terms.dedup_by_key(|term| term.item);
             }
-            Objective::Yield(by_class) => {
+            Objective::Yield(by_class) | Objective::Cost(by_class) => {
                 for rate in &mut by_class.rates {
                     rate.item = class_of[rate.item as usize];
                 }

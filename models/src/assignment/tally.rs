@@ -92,8 +92,8 @@ pub(super) struct Index {
     pub(super) opened_stages: Vec<usize>,
     /// Stages that count what is free of devices and cannot be used.
     pub(super) fragmentation_stages: Vec<usize>,
-    /// Stages in which the value of a copy depends on its bin.
-    pub(super) yield_stages: Vec<usize>,
+    /// Stages in which the value or the cost of a copy depends on its bin.
+    pub(super) toll_stages: Vec<usize>,
 }
 
 impl Index {
@@ -106,7 +106,7 @@ impl Index {
             gang_of: vec![None; n_items],
             opened_stages: Vec::new(),
             fragmentation_stages: Vec::new(),
-            yield_stages: Vec::new(),
+            toll_stages: Vec::new(),
         };
         for (position, rule) in index.rules.iter().enumerate() {
             for &item in rule.packing(assignment).items.iter() {
@@ -127,7 +127,7 @@ impl Index {
             match stage.objective {
                 Objective::Opened(_) => index.opened_stages.push(position),
                 Objective::Fragmentation(_) => index.fragmentation_stages.push(position),
-                Objective::Yield(_) => index.yield_stages.push(position),
+                Objective::Yield(_) | Objective::Cost(_) => index.toll_stages.push(position),
                 _ => {}
             }
         }
@@ -151,6 +151,7 @@ fn rules(assignment: &Assignment) -> Vec<Rule> {
             }
             Objective::Value(_)
             | Objective::Yield(_)
+            | Objective::Cost(_)
             | Objective::Fragmentation(_)
             | Objective::Opened(_) => {}
         }

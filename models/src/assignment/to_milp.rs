@@ -513,7 +513,7 @@ impl<'a> Builder<'a> {
                     })
                     .collect(),
             ),
-            Objective::Yield(by_class) => {
+            Objective::Yield(by_class) | Objective::Cost(by_class) => {
                 let value = |column: usize| {
                     let (item, bin) = self.columns[column];
                     (column, by_class.of(item, bin) as f64)

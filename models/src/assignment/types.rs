@@ -153,6 +153,8 @@ pub enum Objective {
     Value(Vec<Term>),
     /// Maximize the same where the value of a copy depends on its bin.
     Yield(Yield),
+    /// Minimize `sum of cost x copies placed`, where the cost of a copy depends on its bin.
+    Cost(Costs),
     /// Minimize `sum over terms of max(0, need - (placed - max_g placed_g))`, `base` included in both.
     Shortfall(Vec<Survival>),
     /// Minimize `sum over terms of weight x max_g (base_g + x_g) / total`.
@@ -174,7 +176,7 @@ pub struct Term {
     pub value: i64,
 }
 
-/// Values of copies by item and class of bins.
+/// Values (or costs) of copies by item and class of bins.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Yield {
     /// Class of each bin (shape: bins). Shared between stages.
@@ -184,12 +186,15 @@ pub struct Yield {
     pub rates: Vec<Rate>,
 }
 
-/// The value of each placed copy of an item, by the class of its bin.
+/// Costs of copies by item and class of bins: an item without a rate costs nothing.
+pub type Costs = Yield;
+
+/// The value (or cost) of each placed copy of an item, by the class of its bin.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rate {
     /// Item position.
     pub item: u32,
-    /// Value of one copy, at least 0, by class.
+    /// Value (or cost) of one copy, at least 0, by class.
     pub values: Vec<i64>,
 }
 
@@ -263,7 +268,8 @@ impl Objective {
     pub fn sense(&self) -> Sense {
         match self {
             Self::Value(_) | Self::Yield(_) => Sense::Maximize,
-            Self::Shortfall(_)
+            Self::Cost(_)
+            | Self::Shortfall(_)
             | Self::WorstShare(_)
             | Self::Span(_)
             | Self::Fragmentation(_)

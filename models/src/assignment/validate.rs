@@ -232,7 +232,9 @@ impl Check<'_> {
                         self.amount(|| place("value"), term.value);
                     }
                 }
-                Objective::Yield(by_class) => self.by_class(&place, by_class),
+                Objective::Yield(by_class) | Objective::Cost(by_class) => {
+                    self.by_class(&place, by_class);
+                }
                 Objective::Shortfall(terms) => {
                     for term in terms {
                         self.packing(&place(&term.name), &term.packing);

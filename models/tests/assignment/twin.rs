@@ -43,7 +43,7 @@ pub fn split(assignment: &Assignment) -> Assignment {
                     });
                 }
             }
-            Objective::Yield(by_class) => {
+            Objective::Yield(by_class) | Objective::Cost(by_class) => {
                 if let Some(first) = by_class.rates.first().filter(|rate| rate.item == 0) {
                     let values = first.values.clone();
                     by_class.rates.push(Rate { item: twin, values });

@@ -1,6 +1,8 @@
 //! A tally that is changed copy by copy against one made anew, and against the slow definitions.
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeMap;
+
 #[path = "../../../tests/assignment/generate.rs"]
 #[expect(dead_code, reason = "the other tests use the rest")]
 mod generate;
@@ -44,6 +46,12 @@ fn values(tally: &Tally<'_>) -> Vec<f64> {
                     .sum::<i64>();
             }
             sum as f64
+        }
+        Objective::Cost(costs) => {
+            let of_item = |(item, bins): (u32, &BTreeMap<u32, i64>)| {
+                (bins.iter().map(|(&bin, n)| costs.of(item, bin) * n)).sum::<i64>()
+            };
+            (0_u32..).zip(&tally.at).map(of_item).sum::<i64>() as f64
         }
         Objective::Opened(costs) => {
             let open = tally.load.iter().zip(costs).filter(|(load, _)| **load > 0);
