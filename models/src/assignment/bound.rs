@@ -9,6 +9,7 @@
 //! - Value: `sum_i value_i most_i` (where bins differ in value, the copies in the best of their bins); or, for prices `pi >= 0`
 //!   of every bin and resource,
 //!   `sum_i most_i max(0, max_b (value_ib - pi_b . demand_i)) + sum_b pi_b . capacity_b` (see `prices`).
+//!   Only such a part of a capacity counts as is a multiple of the greatest common divisor of all demands.
 //! - Cost: of each item, the copies that plans that are at least as good in an earlier value stage must place (of all that can be
 //!   placed, all but `floor((most value - value reached) / value of a copy)`), in the bins where they
 //!   cost least; or, for prices, see `least`.
@@ -44,6 +45,8 @@ pub(super) struct Room<'a> {
     pub(super) most: Vec<i64>,
     /// Limits that count each item.
     limits_of: Vec<Vec<u32>>,
+    /// What can be used of each bin's capacity: whole multiples of the greatest common divisor of all demands (shape: bins x resources).
+    pub(super) usable: Vec<Vec<i64>>,
     /// Of each stage about values, what a copy is worth at best, and the most value there is.
     best: Vec<Option<Best<'a>>>,
 }
@@ -71,6 +74,7 @@ impl<'a> Room<'a> {
             shapes: Vec::new(),
             most: Vec::new(),
             limits_of: vec![Vec::new(); assignment.items.len()],
+            usable: usable(assignment),
             best: Vec::new(),
         };
         room.find_shapes();
@@ -445,6 +449,30 @@ impl Shape {
             by_group: BTreeMap::new(),
         }
     }
+}
+
+/// See [`Room::usable`].
+fn usable(assignment: &Assignment) -> Vec<Vec<i64>> {
+    let mut divisors = vec![0_i64; assignment.resources.len()];
+    for item in &assignment.items {
+        for (divisor, &demand) in divisors.iter_mut().zip(&item.demand) {
+            *divisor = greatest_common_divisor(*divisor, demand);
+        }
+    }
+    let bins = assignment.bins.iter().map(|bin| {
+        let capacity = bin.capacity.iter().zip(&divisors);
+        capacity
+            .map(|(&capacity, &divisor)| capacity - capacity % divisor.max(1))
+            .collect()
+    });
+    bins.collect()
+}
+
+fn greatest_common_divisor(mut left: i64, mut right: i64) -> i64 {
+    while right != 0 {
+        (left, right) = (right, left % right);
+    }
+    left
 }
 
 fn packings(objective: &Objective) -> Vec<&Packing> {

@@ -1,4 +1,4 @@
-//! The ladder: construct, bound, solve exactly or improve (by patterns, moves and neighborhoods), stage by stage.
+//! The ladder: construct, take the best flow where the assignment is one, bound, solve exactly or improve (by patterns, moves and neighborhoods), stage by stage.
 //!
 //! # Guarantees
 //! - The placement breaks no rule, and is lexicographically at least as good as the constructive one and as the start.
@@ -21,6 +21,7 @@ use super::placement::Placement;
 use super::prices::{PricedBound, Prices, Pricing};
 use super::reduce::reduce;
 use super::tally::Stop;
+use super::transport::{Transported, transport};
 use super::types::{Assignment, Objective, Stage};
 use crate::guard::solve_guarded;
 use crate::milp::{Milp, Sense};
@@ -191,6 +192,7 @@ pub fn solve(
     let began = Instant::now();
     let room = Room::new(assignment);
     let mut bounds = Bounds::new(&room);
+    run.flow(&mut bounds);
     bounds.update(&mut run);
     // What comes after the search takes about as long as this, but for the prices: these are found once.
     run.reserve = (began.elapsed() - bounds.spent_on_prices) * 3 + Duration::from_millis(10);
@@ -455,6 +457,20 @@ impl Run<'_> {
         self.options.solver.capabilities().node_limit || self.options.deadline.is_some()
     }
 
+    /// Takes the best flow, where the assignment is one.
+    fn flow(&mut self, bounds: &mut Bounds<'_>) {
+        let Ok(time) = self.time() else { return };
+        let limits = Limits {
+            time: time.map(|time| time / 2),
+            cancel: self.options.cancel.clone(),
+            ..Limits::default()
+        };
+        let flow = bounds.transported(self, &limits);
+        if let Some(placement) = flow.map(|flow| flow.placement.clone()) {
+            self.take(&placement);
+        }
+    }
+
     fn improve(&mut self, bounds: &mut Bounds<'_>) {
         let exact_columns = if self.is_limited() {
             self.options.exact_columns
@@ -554,6 +570,8 @@ pub(super) struct Bounds<'a> {
     priced_for: Vec<Option<Vec<f64>>>,
     /// The prices found for a stage.
     prices: Vec<Option<PricedBound>>,
+    /// The best flow, where the assignment is one; looked for once.
+    transported: Option<Option<Transported>>,
     spent_on_prices: Duration,
 }
 
@@ -567,6 +585,7 @@ impl<'a> Bounds<'a> {
             priced: vec![false; n_stages],
             priced_for: vec![None; n_stages],
             prices: vec![None; n_stages],
+            transported: None,
             spent_on_prices: Duration::ZERO,
         }
     }
@@ -656,9 +675,20 @@ impl<'a> Bounds<'a> {
                 cancel: run.options.cancel.clone(),
                 ..Limits::default()
             };
-            let solver = run.is_usable.then(|| Arc::clone(&run.options.solver));
             let began = Instant::now();
-            let (priced, failure) = least.solve(solver.as_ref(), &limits, &run.incumbent);
+            let by_flow = self
+                .transported(run, &limits)
+                .and_then(|it| it.prices.get(stage));
+            let by_flow = by_flow.map(|prices| least.at(prices.clone()));
+            let is_proof =
+                |it: &PricedBound| it.bound >= values[stage] - TIE * values[stage].max(1.0);
+            let (priced, failure) = match by_flow.filter(is_proof) {
+                Some(priced) => (priced, None),
+                None => {
+                    let solver = run.is_usable.then(|| Arc::clone(&run.options.solver));
+                    least.solve(solver.as_ref(), &limits, &run.incumbent)
+                }
+            };
             self.spent_on_prices += began.elapsed();
             if let Some(error) = failure {
                 run.fail("prices", &error);
@@ -672,6 +702,14 @@ impl<'a> Bounds<'a> {
         {
             self.of_stage[stage] = Some((priced.bound, Proof::Multipliers(priced.prices.clone())));
         }
+    }
+
+    /// The best flow, where the assignment is one.
+    fn transported(&mut self, run: &Run<'_>, limits: &Limits) -> Option<&Transported> {
+        let known = self
+            .transported
+            .get_or_insert_with(|| transport(run.assignment, limits));
+        known.as_ref()
     }
 
     pub(super) fn is_met(&self, run: &Run<'_>, stage: usize) -> bool {

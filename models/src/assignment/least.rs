@@ -95,13 +95,21 @@ impl<'a> Least<'a> {
         (best.unwrap_or_else(|| self.step_up()), failure)
     }
 
+    /// What given prices prove.
+    pub(super) fn at(&self, prices: Prices) -> PricedBound {
+        PricedBound {
+            bound: self.choose(&prices).0,
+            prices,
+        }
+    }
+
     /// `L` at the given prices, and what each item would choose.
     fn choose(&self, prices: &Prices) -> (f64, Vec<Choice>) {
         let items = 0..self.assignment.items.len() as u32;
         let choices: Vec<Choice> = items.map(|item| self.choice(item, prices)).collect();
         let of_items: f64 = choices.iter().map(|choice| choice.sum).sum();
-        let of_bins: f64 = (self.assignment.bins.iter().zip(&prices.by_bin))
-            .map(|(bin, prices)| dot(prices, &bin.capacity))
+        let of_bins: f64 = (self.room.usable.iter().zip(&prices.by_bin))
+            .map(|(usable, prices)| dot(prices, usable))
             .sum();
         let of_stages: f64 = (prices.kept.iter().enumerate())
             .map(|(stage, price)| price * self.sign(stage) * self.reached[stage])
@@ -383,7 +391,7 @@ impl Program {
 
     fn add_capacities(&mut self, least: &Least<'_>, of_bin: &[Vec<(u32, usize)>]) {
         for (bin, columns) in (0_u32..).zip(of_bin) {
-            let capacity = &least.assignment.bins[bin as usize].capacity;
+            let capacity = &least.room.usable[bin as usize];
             for (resource, &capacity) in capacity.iter().enumerate() {
                 let demand = |item: u32| least.assignment.items[item as usize].demand[resource];
                 let terms: Vec<(usize, f64)> = (columns.iter())

@@ -37,6 +37,7 @@ mod prices;
 mod reduce;
 mod tally;
 mod to_milp;
+mod transport;
 mod types;
 mod validate;
 mod worth;

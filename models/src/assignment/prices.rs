@@ -118,8 +118,9 @@ impl Pricing {
         let n_groups = group_of.iter().copied().max().map_or(0, |group| group + 1);
         let n_resources = assignment.resources.len() + n_kinds;
         let mut capacity = vec![vec![0.0; n_resources]; n_groups];
-        for (amounts, &group) in amounts.iter().zip(&group_of) {
-            for (sum, &of_bin) in capacity[group].iter_mut().zip(amounts) {
+        for ((amounts, usable), &group) in amounts.iter().zip(&room.usable).zip(&group_of) {
+            let devices = amounts[usable.len()..].iter();
+            for (sum, &of_bin) in capacity[group].iter_mut().zip(usable.iter().chain(devices)) {
                 *sum += of_bin as f64;
             }
         }

@@ -160,7 +160,7 @@ fn rows(
     let text = match text_of(bytes) {
         Ok(text) => text,
         Err(found) => {
-            for fault in found.faults() {
+            for fault in found.0 {
                 faults.add(file, String::new(), fault.cause.clone(), &fault.action);
             }
             return Vec::new();
@@ -285,7 +285,7 @@ fn job(
     row: &Row,
     end: u64,
     options: &SwimOptions,
-    files: &mut Files,
+    files: &mut Files<'_>,
     notes: &mut Notes,
 ) -> JobFile {
     let path = if row.path.is_empty() {
