@@ -16,8 +16,8 @@ mod quantities;
 mod slice;
 
 pub use cluster::{
-    Agent, AttributeRule, Cluster, Edge, EdgeLoad, Fairness, Framework, IdleGuarantee, Job, Level, LimitRule,
-    MinAvailable, Role, Running, SpreadRule, Task,
+    Agent, AttributeRule, Cluster, Edge, EdgeLoad, Fairness, Framework, IdleGuarantee, Job, Level,
+    LimitRule, MinAvailable, Role, Running, SpreadRule, Task,
 };
 pub use devices::{
     AgentDevices, DeviceNeed, DeviceUse, MAX_DEVICES, ModelChoice, RunningDevices, WHOLE_DEVICE,

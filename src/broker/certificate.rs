@@ -475,7 +475,11 @@ impl<'a> Auditor<'a> {
         let mut fair = 0.0;
         for (p, (member, most)) in market.members.iter().zip(&most).enumerate() {
             // Who can place nothing, as one that only runs what its agent is too small for, counts for nothing.
-            let weight = if *most > 0.0 { member.weight / most } else { 0.0 };
+            let weight = if *most > 0.0 {
+                member.weight / most
+            } else {
+                0.0
+            };
             problem.block_mut(p).set_weight(weight);
             weights.push(weight);
             fair += weight * self.shares.deserved[p];
@@ -484,8 +488,7 @@ impl<'a> Auditor<'a> {
         let best: f64 = (weights.iter().zip(&solution.utilities))
             .map(|(weight, utility)| weight * utility)
             .sum();
-        (solution.status == Status::Optimal && best > 0.0)
-            .then(|| (1.0 - fair / best).max(0.0))
+        (solution.status == Status::Optimal && best > 0.0).then(|| (1.0 - fair / best).max(0.0))
     }
 }
 

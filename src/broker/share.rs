@@ -239,10 +239,12 @@ fn shut_out(market: &Market, witness: &Amounts, stop: &dyn Fn() -> bool) -> Vec<
     let values = market.values(witness);
     let runs = |position: usize| {
         let groups = &market.members[position].groups;
-        groups.iter().flat_map(|group| &group.tasks).any(|it| it.runs)
+        groups
+            .iter()
+            .flat_map(|group| &group.tasks)
+            .any(|it| it.runs)
     };
-    let suspects =
-        (0..values.len()).filter(|&position| values[position] <= 0.0 && !runs(position));
+    let suspects = (0..values.len()).filter(|&position| values[position] <= 0.0 && !runs(position));
     let can_have_nothing = |&position: &usize| {
         let mut problem = market.problem(&market.whole(), Objective::Linear, None);
         for other in 0..values.len() {

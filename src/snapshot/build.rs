@@ -9,9 +9,9 @@ use apportion_cluster::file::{
 };
 use apportion_cluster::{
     Agent, AgentDevices, AgentIdx, AttributeRule, Cluster, DeviceIdx, DeviceNeed, DeviceUse,
-    DomainIdx, Edge, EdgeLoad, Fairness, Framework, FrameworkIdx, GroupIdx, IdleGuarantee, Job, JobIdx, Level,
-    LevelIdx, LimitRule, MinAvailable, ModelChoice, Quantities, Role, RoleIdx, Running,
-    RunningDevices, SpreadRule, Task, TaskIdx, WHOLE_DEVICE, device_resource,
+    DomainIdx, Edge, EdgeLoad, Fairness, Framework, FrameworkIdx, GroupIdx, IdleGuarantee, Job,
+    JobIdx, Level, LevelIdx, LimitRule, MinAvailable, ModelChoice, Quantities, Role, RoleIdx,
+    Running, RunningDevices, SpreadRule, Task, TaskIdx, WHOLE_DEVICE, device_resource,
 };
 
 use super::check::Words;

@@ -9,10 +9,7 @@ use petgraph::graph::{DiGraph, NodeIndex};
 const MOST_NAMED: usize = 12;
 
 /// A shortest circle through one of the elements `0..n`, in order, if the edges make any.
-pub(crate) fn find(
-    n: usize,
-    edges: impl Iterator<Item = (usize, usize)>,
-) -> Option<Vec<usize>> {
+pub(crate) fn find(n: usize, edges: impl Iterator<Item = (usize, usize)>) -> Option<Vec<usize>> {
     let mut graph: DiGraph<(), ()> = DiGraph::new();
     for _ in 0..n {
         graph.add_node(());

@@ -211,6 +211,7 @@ impl<'a> Room<'a> {
                     term.weight as f64 * n_groups as f64
                 })
                 .sum(),
+            Objective::Traffic(traffic) => self.assignment.least_traffic(traffic),
             Objective::Fragmentation(_) => 0.0,
             Objective::Opened(costs) => self.least_cost(costs, stage, reached),
         }
@@ -416,6 +417,7 @@ fn packings(objective: &Objective) -> Vec<&Packing> {
         Objective::Span(terms) => terms.iter().map(|term| &term.packing).collect(),
         Objective::Value(_)
         | Objective::Yield(_)
+        | Objective::Traffic(_)
         | Objective::Fragmentation(_)
         | Objective::Opened(_) => Vec::new(),
     }

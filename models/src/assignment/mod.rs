@@ -36,6 +36,7 @@ mod prices;
 mod reduce;
 mod tally;
 mod to_milp;
+mod traffic;
 mod types;
 mod validate;
 mod worth;
@@ -51,7 +52,7 @@ pub use reduce::{Reduced, reduce};
 pub use tally::Stop;
 pub use to_milp::StageModel;
 pub use types::{
-    Assignment, Balance, Bin, Cap, DeviceNeed, Gang, Item, Limit, Loss, Objective, Packing, Probe,
-    Rate, Span, Stage, Survival, Term, Yield,
+    Assignment, Balance, Bin, Cap, DeviceNeed, End, Flow, Gang, Item, Limit, Loss, Objective,
+    Packing, Probe, Rate, Span, Stage, Survival, Term, Traffic, Yield,
 };
 pub use validate::{AssignmentFault, LARGEST_COUNT, LARGEST_QUANTITY, NO_GROUP};

@@ -115,7 +115,9 @@ impl Machines {
                 }
             }
             // Of what tasks need the next whole MiB is taken, of what there is the last.
-            let memory = machine.memory_in_bytes.map(|bytes| bytes_to_mib(bytes - MIB + 1.0));
+            let memory = machine
+                .memory_in_bytes
+                .map(|bytes| bytes_to_mib(bytes - MIB + 1.0));
             match memory.transpose() {
                 Ok(stated) => {
                     let mib = stated.unwrap_or(UNSTATED_MIB);

@@ -6,9 +6,7 @@ use apportion_cluster::MAX_QUANTITY;
 use apportion_cluster::file::{Amounts, EdgeFile, JobFile, TaskFile};
 
 use super::format::{Instance, Run, Task};
-use super::{
-    CPU_USE, EDGE_OF_FILES, FILE_IO, ONE_CORE, PLACES, PRIORITY, ROUNDED_UP, fault,
-};
+use super::{CPU_USE, EDGE_OF_FILES, FILE_IO, ONE_CORE, PLACES, PRIORITY, ROUNDED_UP, fault};
 use crate::import::InputFault;
 use crate::import::notes::Notes;
 use crate::snapshot::circle;
@@ -45,7 +43,11 @@ pub(super) fn job(
     let wanted: Vec<TaskFile> = wanted.collect();
     if tasks.is_empty() {
         let place = "workflow.specification.tasks".to_owned();
-        reader.fault(place, "there is no task".to_owned(), "give a workflow with tasks");
+        reader.fault(
+            place,
+            "there is no task".to_owned(),
+            "give a workflow with tasks",
+        );
     }
     let edges = reader.edges(instance, &known);
     let at = |edge: &EdgeFile| Some((*known.get(&edge.from[..])?, *known.get(&edge.to[..])?));
@@ -125,7 +127,11 @@ impl Reader<'_> {
         ];
         for (key, cause) in found {
             if let Err(cause) = cause {
-                self.fault(place(key), cause.clone(), "correct the number, or record the task again");
+                self.fault(
+                    place(key),
+                    cause.clone(),
+                    "correct the number, or record the task again",
+                );
             }
         }
         let (work, cpu, memory) = (work.ok()?, cpu.ok()?, memory.ok()?);
@@ -171,12 +177,17 @@ impl Reader<'_> {
             for (list, others) in [("children", &task.children), ("parents", &task.parents)] {
                 for (position, other) in others.iter().enumerate() {
                     let Some(&other) = known.get(other.as_str()) else {
-                        let place = format!("workflow.specification.tasks[{at}].{list}[{position}]");
+                        let place =
+                            format!("workflow.specification.tasks[{at}].{list}[{position}]");
                         let cause = format!("the workflow has no task {}", quote(other));
                         self.fault(place, cause, "add the task, or remove the dependency");
                         continue;
                     };
-                    let pair = if list == "children" { (at, other) } else { (other, at) };
+                    let pair = if list == "children" {
+                        (at, other)
+                    } else {
+                        (other, at)
+                    };
                     bytes.entry(pair).or_insert(0.0);
                 }
             }
@@ -250,7 +261,11 @@ impl Reader<'_> {
         if !sizes.contains_key(file) {
             let place = format!("workflow.specification.tasks[{at}].{list}[{position}]");
             let cause = format!("the size of {} is not stated", quote(file));
-            self.fault(place, cause, "add the file to `workflow.specification.files`");
+            self.fault(
+                place,
+                cause,
+                "add the file to `workflow.specification.files`",
+            );
         }
     }
 }
@@ -268,7 +283,11 @@ fn seconds_to_ms(seconds: f64) -> Result<i64, String> {
     // Decimal seconds are no binary fractions: 1.001 s is 1001 ms, not 1002.
     let ms = seconds * 1000.0;
     let nearest = ms.round();
-    let ms = if (ms - nearest).abs() < 1e-6 { nearest } else { ms };
+    let ms = if (ms - nearest).abs() < 1e-6 {
+        nearest
+    } else {
+        ms
+    };
     scaled(ms, 1.0, "ms")
 }
 

@@ -109,7 +109,9 @@ pub fn wfcommons_with(
     if !faults.is_empty() {
         return Err(ImportError::Input(faults));
     }
-    let parameters = options.order.map(|order| ("order".to_owned(), order.into()));
+    let parameters = options
+        .order
+        .map(|order| ("order".to_owned(), order.into()));
     let racks = options.made_up.is_some();
     let framework = FrameworkFile {
         id: "workflows".to_owned(),
@@ -168,7 +170,8 @@ fn read(file: &str, bytes: &[u8], faults: &mut Vec<InputFault>) -> Option<Instan
         }
     };
     let wrong = |place: String, cause: String| {
-        let action = "give a workflow in WfFormat 1.5 (`workflow.specification` and `workflow.execution`)";
+        let action =
+            "give a workflow in WfFormat 1.5 (`workflow.specification` and `workflow.execution`)";
         fault(file, place, cause, action)
     };
     let value: serde_json::Value = match serde_json::from_str(&text) {

@@ -1,9 +1,9 @@
 //! The objects of the format, one function each, in the order of `apportion_cluster::file`.
 
 use apportion_cluster::file::{
-    AgentFile, ConstraintsFile, DeviceFile, DeviceNeedFile, DevicesFile, EdgeFile, FrameworkFile, GangFile,
-    JobFile, LimitFile, MinAvailableFile, ModelFile, PlacementFile, RoleFile, SnapshotFile,
-    SpreadFile, TaskFile,
+    AgentFile, ConstraintsFile, DeviceFile, DeviceNeedFile, DevicesFile, EdgeFile, FrameworkFile,
+    GangFile, JobFile, LimitFile, MinAvailableFile, ModelFile, PlacementFile, RoleFile,
+    SnapshotFile, SpreadFile, TaskFile,
 };
 
 use super::fields::{Fields, Shape};
