@@ -372,6 +372,11 @@ fn split(whole: &Assignment) -> Assignment {
                 });
                 by_class.rates = expanded.collect();
             }
+            Objective::Traffic(traffic) => {
+                for of_end in traffic.ends.iter_mut().flat_map(|end| &mut end.packings) {
+                    *of_end = packing(of_end);
+                }
+            }
             Objective::Shortfall(terms) => terms
                 .iter_mut()
                 .for_each(|term| term.packing = packing(&term.packing)),

@@ -219,6 +219,7 @@ impl<'a> Room<'a> {
                     term.weight as f64 * n_groups as f64
                 })
                 .sum(),
+            Objective::Traffic(traffic) => self.assignment.least_traffic(traffic),
             Objective::Fragmentation(_) => 0.0,
             Objective::Opened(costs) => self.least_cost(costs, stage, reached),
         }
@@ -483,6 +484,7 @@ fn packings(objective: &Objective) -> Vec<&Packing> {
         Objective::Value(_)
         | Objective::Yield(_)
         | Objective::Cost(_)
+        | Objective::Traffic(_)
         | Objective::Fragmentation(_)
         | Objective::Opened(_) => Vec::new(),
     }

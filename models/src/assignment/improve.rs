@@ -6,9 +6,11 @@
 mod fragments;
 mod spans;
 mod tolls;
+mod traffic;
 
 use self::fragments::move_fragments;
 use self::spans::leave_a_group;
+use self::traffic::move_traffic;
 use super::bound::Room;
 use super::evaluate::TIE;
 use super::ladder::{Bounds, Run};
@@ -157,6 +159,9 @@ impl Search {
         if let Objective::Fragmentation(probes) = &tally.assignment.stages[self.stage].objective {
             return move_fragments(run, tally, probes, &mut looks);
         }
+        if let Objective::Traffic(_) = &tally.assignment.stages[self.stage].objective {
+            return move_traffic(run, tally, &mut looks);
+        }
         if let Some(worth) = tally.assignment.stages[self.stage].objective.worth() {
             let terms = worth.best(tally.assignment);
             let placed = place_more(run, tally, &terms, &mut looks);
@@ -222,6 +227,7 @@ impl Search {
             Objective::Cost(_) => self.around_toll(tally),
             Objective::Shortfall(_) | Objective::WorstShare(_) => self.around_worst(tally),
             Objective::Span(_) => self.around_span(tally),
+            Objective::Traffic(_) => self.around_traffic(tally),
             Objective::Fragmentation(probes) => self.around_fragments(tally, probes),
             Objective::Opened(costs) => self.around_open(tally, costs),
         }?;
@@ -631,6 +637,15 @@ fn touched_by(tally: &Tally<'_>, items: &[u32], from: u32, to: u32) -> Vec<f64> 
             tally.index.rules[rule as usize]
         {
             values[stage] += tally.term_value(rule);
+        }
+        if let Rule::End(stage, ..) = tally.index.rules[rule as usize] {
+            let mut groups = [tally.group(rule, from), tally.group(rule, to)];
+            if groups[0] == groups[1] {
+                groups[1] = None;
+            }
+            let exchanged = groups.into_iter().flatten();
+            let exchanged = exchanged.map(|group| tally.exchanged(rule, group));
+            values[stage] -= exchanged.sum::<f64>();
         }
     }
     values

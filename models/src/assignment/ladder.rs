@@ -21,6 +21,7 @@ use super::placement::Placement;
 use super::prices::{PricedBound, Prices, Pricing};
 use super::reduce::reduce;
 use super::tally::Stop;
+use super::traffic;
 use super::transport::{Transported, transport};
 use super::types::{Assignment, Objective, Stage};
 use crate::guard::solve_guarded;
@@ -188,6 +189,19 @@ pub fn solve(
         let few = construct_by(Preference::FewBins, &reduced.assignment, None, &stop);
         run.cut = run.cut.take().or(few.stopped);
         run.accept(few.placement, false);
+    }
+    for (stage, of_stage) in reduced.assignment.stages.iter().enumerate() {
+        if matches!(of_stage.objective, Objective::Traffic(_))
+            && !run.must_stop()
+            && let Some(together) = traffic::partition(&reduced.assignment, stage, &stop)
+        {
+            let completed = construct(&reduced.assignment, Some(&together), &stop);
+            run.cut = run.cut.take().or(completed.stopped);
+            // A gang may be there in part.
+            if run.assignment.faults(&completed.placement).is_empty() {
+                run.accept(completed.placement, false);
+            }
+        }
     }
     let began = Instant::now();
     let room = Room::new(assignment);
@@ -479,7 +493,7 @@ impl Run<'_> {
                 .exact_columns
                 .min(self.options.exact_columns_without_limits)
         };
-        let is_exact = self.assignment.n_columns() <= exact_columns;
+        let is_exact = self.assignment.n_columns() + self.assignment.n_pairs() <= exact_columns;
         for stage in 0..self.assignment.stages.len() {
             bounds.update(self);
             if bounds.is_met(self, stage) {
@@ -602,7 +616,10 @@ impl<'a> Bounds<'a> {
             let sense = of_stage.objective.sense();
             let is_priced = matches!(self.of_stage[stage], Some((_, Proof::Multipliers(_))));
             let depends = matches!(of_stage.objective, Objective::Cost(_));
-            if is_new && (depends || !is_priced) {
+            // What must cross does not depend on what is reached, and takes long to say.
+            let is_known = matches!(of_stage.objective, Objective::Traffic(_))
+                && self.of_stage[stage].is_some();
+            if is_new && !is_known && (depends || !is_priced) {
                 let bound = self.room.combinatorial(stage, &run.values);
                 self.of_stage[stage] = Some((bound, Proof::Combinatorial));
             }

@@ -37,6 +37,7 @@ mod prices;
 mod reduce;
 mod tally;
 mod to_milp;
+mod traffic;
 mod transport;
 mod types;
 mod validate;
@@ -53,7 +54,7 @@ pub use reduce::{Reduced, reduce};
 pub use tally::Stop;
 pub use to_milp::StageModel;
 pub use types::{
-    Assignment, Balance, Bin, Cap, Costs, DeviceNeed, Gang, Item, Limit, Loss, Objective, Packing,
-    Probe, Rate, Span, Stage, Survival, Term, Yield,
+    Assignment, Balance, Bin, Cap, Costs, DeviceNeed, End, Flow, Gang, Item, Limit, Loss,
+    Objective, Packing, Probe, Rate, Span, Stage, Survival, Term, Traffic, Yield,
 };
 pub use validate::{AssignmentFault, LARGEST_COUNT, LARGEST_QUANTITY, NO_GROUP};

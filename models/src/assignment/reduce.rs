@@ -232,6 +232,10 @@ fn over_classes(assignment: &Assignment, class_of: &[u32], members: &[Vec<u32>])
             Objective::Span(terms) => {
                 terms.iter_mut().for_each(|term| packing(&mut term.packing));
             }
+            Objective::Traffic(traffic) => {
+                let packings = traffic.ends.iter_mut().flat_map(|end| &mut end.packings);
+                packings.for_each(packing);
+            }
             Objective::Fragmentation(_) | Objective::Opened(_) => {}
         }
     }

@@ -63,10 +63,7 @@ pub(super) fn transport(assignment: &Assignment, limits: &Limits) -> Option<Tran
                 (arc.lower, arc.capacity) = (flow, flow);
             }
         }
-        solved.push(StageFlow {
-            reduced,
-            fixed,
-        });
+        solved.push(StageFlow { reduced, fixed });
     }
     let prices = (0..solved.len())
         .map(|stage| network.prices(assignment, &shape, &solved[..=stage]))

@@ -7,6 +7,7 @@ mod generate;
 mod large;
 mod patterns;
 mod solvers;
+mod traffic;
 mod transport;
 mod twin;
 

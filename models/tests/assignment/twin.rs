@@ -58,6 +58,10 @@ pub fn split(assignment: &Assignment) -> Assignment {
             Objective::Span(terms) => {
                 terms.iter_mut().for_each(|term| packing(&mut term.packing));
             }
+            Objective::Traffic(traffic) => {
+                let packings = traffic.ends.iter_mut().flat_map(|end| &mut end.packings);
+                packings.for_each(packing);
+            }
             Objective::Fragmentation(_) | Objective::Opened(_) => {}
         }
     }

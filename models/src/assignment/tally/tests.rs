@@ -26,7 +26,7 @@ fn values(tally: &Tally<'_>) -> Vec<f64> {
     let of_rules = |stage: usize| -> f64 {
         let is_of_stage = |rule: &Rule| match *rule {
             Rule::Survival(of, _) | Rule::Loss(of, _) | Rule::Span(of, _) => of == stage,
-            Rule::Limit(_) | Rule::Balance(_) => false,
+            Rule::Limit(_) | Rule::Balance(_) | Rule::End(..) => false,
         };
         let rules = (0_u32..).zip(&tally.index.rules);
         let rules = rules.filter(|(_, rule)| is_of_stage(rule));
@@ -53,6 +53,8 @@ fn values(tally: &Tally<'_>) -> Vec<f64> {
             };
             (0_u32..).zip(&tally.at).map(of_item).sum::<i64>() as f64
         }
+        // Its changes have tests of their own.
+        Objective::Traffic(_) => tally.assignment.values(&tally.placement())[stage],
         Objective::Opened(costs) => {
             let open = tally.load.iter().zip(costs).filter(|(load, _)| **load > 0);
             open.map(|(_, cost)| cost).sum::<i64>() as f64
