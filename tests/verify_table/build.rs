@@ -133,6 +133,7 @@ pub fn add_task(
         limits: Vec::new(),
         spreads: Vec::new(),
         phase: None,
+        work_ms: None,
     });
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use apportion_cluster::{
-    AgentIdx, Cluster, Distances, DomainIdx, LevelIdx, MapWork, Phase, ReduceWork, Running,
+    AgentIdx, Cluster, Distances, DomainIdx, JobIdx, LevelIdx, MapWork, Phase, ReduceWork, Running,
     Shuffle, TaskIdx,
 };
 
@@ -138,6 +138,16 @@ impl<'a> Outputs<'a> {
         )
     }
 
+    /// Whether every map instance of the job is among them: then what its reduce tasks pull is known before they are placed.
+    pub(super) fn is_known(&self, job: JobIdx) -> bool {
+        let all_run = |map: TaskIdx| {
+            let by_rack = self.running.get(&map).into_iter().flatten();
+            let running: i64 = by_rack.map(|(_, instances)| instances).sum();
+            running >= self.cluster.task(map).instances
+        };
+        self.cluster.map_tasks(job).all(all_run)
+    }
+
     /// The level of racks.
     pub(super) fn level(&self) -> Option<LevelIdx> {
         self.level
@@ -154,23 +164,18 @@ pub(super) struct Prices<'a> {
 }
 
 impl<'a> Prices<'a> {
-    /// Of a framework's tasks where these instances stay running.
-    pub(super) fn new(
-        cluster: &'a Cluster,
-        parameters: &'a Parameters,
-        jobs: &[apportion_cluster::JobIdx],
-        kept: &[Running],
-    ) -> Self {
+    /// Of a framework's tasks, where the snapshot has its map instances.
+    pub(super) fn new(cluster: &'a Cluster, parameters: &'a Parameters, jobs: &[JobIdx]) -> Self {
         let waits = jobs.iter().map(|&job| cluster.job(job).waited_ms);
         Self {
             cluster,
             parameters,
-            outputs: Outputs::of(cluster, parameters.rack, kept),
+            outputs: Outputs::of(cluster, parameters.rack, &cluster.running),
             longest_wait: waits.max().unwrap_or(0),
         }
     }
 
-    /// What every new instance of a task costs for waiting less than another: wherever it is placed.
+    /// What every instance of a task costs for waiting less than another: wherever it is placed.
     pub(super) fn queue(&self, task: TaskIdx) -> i64 {
         let job = self.cluster.job(self.cluster.task(task).job);
         let less = i128::from(self.longest_wait - job.waited_ms);
@@ -180,7 +185,9 @@ impl<'a> Prices<'a> {
     /// What instances of a task cost by agent.
     pub(super) fn of_task(&self, task: TaskIdx) -> TaskPrices<'_> {
         let pulls = match &self.cluster.task(task).phase {
-            Some(Phase::Reduce(work)) => Some(self.outputs.across(task, work)),
+            Some(Phase::Reduce(work)) if self.outputs.is_known(self.cluster.task(task).job) => {
+                Some(self.outputs.across(task, work))
+            }
             _ => None,
         };
         TaskPrices {

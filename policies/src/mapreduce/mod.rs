@@ -20,11 +20,14 @@
 //! 3. `network` (minimize): what instances read over the network, and what is counted as if they did, in MiB across racks:
 //!    `sum_t sum_a x[t,a] (read[t,a] + slow[t,a] + queue[t])`, where
 //!    - `read` of a map task is, over its inputs, 0 if a copy is on `a`, `rack_percent` hundredths of the block if one is in its
-//!      rack, else the block; of a reduce task what it pulls across racks from map tasks of its job that run already:
-//!      `(M - m_g)/R` with `m_g` the output of those in its rack, `M` that of all and `R` the reduce instances wanted;
+//!      rack, else the block; of a reduce task, if all map instances of its job run already, what it pulls across racks: `(M - m_g)/R` with
+//!      `m_g` the output of those in its rack, `M` that of all and `R` the reduce instances wanted;
 //!    - `slow` is the time that `a` takes longer than an agent of the usual speed, at `slow_mib_per_s`;
 //!    - `queue` is the time by which the job waited less than the one that waited longest, at `waiting_mib_per_s`: as long
-//!      as not all have a place, who waited longer goes first, unless the network says otherwise. What stays running pays none.
+//!      as not all have a place, who waited longer goes first, unless the network says otherwise.
+//! 4. `shuffle` (minimize), where a job's map instances do not all run and it has reduce tasks: what these pull across racks, in MiB, of
+//!    all that they are to pull: `sum over pairs of a map and a reduce task of M (1 - sum_g m_g r_g / (m r))`, with `m_g`, `r_g` the instances
+//!    in rack `g` and `m`, `r` those wanted. What is not in place yet counts as apart.
 //!
 //! With tasks of one shape this is a flow from tasks to agents, and the optimum comes with prices that prove it.
 //!
