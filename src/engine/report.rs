@@ -370,7 +370,12 @@ fn finish(
             largest = largest.zip(gap).map(|(largest, gap)| largest.max(gap));
         }
         let unit = formulation.units[at] as f64;
-        let (proof, multipliers) = proof(slice, answer.bound.and(answer.proof.as_ref()), unit);
+        let (proof, mut multipliers) = proof(slice, answer.bound.and(answer.proof.as_ref()), unit);
+        if let (Some(assignment::Proof::Multipliers(all)), Some(multipliers)) =
+            (&answer.proof, &mut multipliers)
+        {
+            multipliers.extend(kept(formulation, answers, all, unit));
+        }
         results.push(StageResult {
             name: answer.name.clone(),
             sense: match answer.sense {
@@ -388,6 +393,24 @@ fn finish(
         });
     }
     (results, largest)
+}
+
+/// The prices of what earlier stages have reached.
+fn kept(
+    formulation: &Formulation,
+    answers: &[StageAnswer],
+    all: &assignment::Prices,
+    unit: f64,
+) -> Vec<Multiplier> {
+    let earlier = all.kept.iter().zip(answers).zip(&formulation.units);
+    let priced = earlier.filter(|((price, _), _)| **price > 0.0);
+    let multiplier = |((&price, earlier), &of): ((&f64, &StageAnswer), &i64)| Multiplier {
+        agents: Vec::new(),
+        resource: format!("kept:{}", earlier.name),
+        price: price * of as f64 / unit,
+        weights: Vec::new(),
+    };
+    priced.map(multiplier).collect()
 }
 
 /// A proof in the plan's words: prices by agents that share them, zero prices left out. The model counts devices by

@@ -13,6 +13,7 @@ mod domains;
 mod eligibility;
 mod empty;
 mod floors;
+mod mapreduce;
 mod market;
 mod moves;
 mod names;

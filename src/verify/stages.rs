@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use apportion_cluster::plan::{FrameworkResult, PlanStatus, Proof, StageResult, StageSense};
 
 use super::bounds::Reach;
+use super::mapreduce::{Hadoop, mib};
 use super::report::Findings;
 use super::rule::Rule;
 use super::state::{Counts, State, total};
@@ -23,6 +24,10 @@ pub(super) enum Measure {
     AgentsUsed,
     /// Domains used by jobs of several instances, agents among them.
     Span,
+    /// What a `mapreduce` framework reads over the network.
+    Network,
+    /// What it shuffles across racks.
+    Shuffle,
     /// What only breaks ties, and is taken as it is told.
     Claimed,
 }
@@ -41,6 +46,7 @@ pub(super) fn check(state: &State<'_>, findings: &mut Findings) {
         let known = match result.policy.as_str() {
             "service" => service_stages(state, framework),
             "ml" => ml_stages(state, framework),
+            "mapreduce" => mapreduce_stages(state, framework),
             _ => Vec::new(),
         };
         if !known.is_empty() {
@@ -96,6 +102,16 @@ fn ml_stages(state: &State<'_>, framework: usize) -> Vec<(String, Measure)> {
         stages.push(("fragmentation".to_owned(), Measure::Claimed));
     }
     stages.push(("holes".to_owned(), Measure::Claimed));
+    stages
+}
+
+/// The stages of a `mapreduce` framework.
+fn mapreduce_stages(state: &State<'_>, framework: usize) -> Vec<(String, Measure)> {
+    let mut stages = placing_stages(state, framework);
+    stages.push(("network".to_owned(), Measure::Network));
+    if Hadoop::of(state, framework).shuffled().is_some() {
+        stages.push(("shuffle".to_owned(), Measure::Shuffle));
+    }
     stages
 }
 
@@ -190,6 +206,8 @@ fn value(
         Measure::Spread => worst_shares(state, framework),
         Measure::AgentsUsed => agents_opened(state, framework) as f64,
         Measure::Span => domains_used(state, framework) as f64,
+        Measure::Network => mib(Hadoop::of(state, framework).costs(&state.placed)),
+        Measure::Shuffle => Hadoop::of(state, framework).shuffled().unwrap_or(0.0),
         Measure::Claimed => stage.objective,
     };
     let holds = close(need, stage.objective, STAGE_TOLERANCE);
@@ -309,6 +327,10 @@ fn bound(
 ) {
     let Some(claimed) = stage.bound else { return };
     let proved = match &stage.proof {
+        Some(Proof::Combinatorial) if measure == Measure::Shuffle => {
+            let what = format!("{} {}: bound {claimed}", result.id, stage.name);
+            return findings.claim(what);
+        }
         Some(Proof::Search) => {
             let what = format!("{} {}: bound {claimed} by search", result.id, stage.name);
             return findings.claim(what);
@@ -318,6 +340,7 @@ fn bound(
             (Measure::Placed(priority), Some(prices)) => {
                 reach.multipliers(priority, prices, findings)
             }
+            (Measure::Network, Some(prices)) => reach.least_network(prices, findings),
             _ => None,
         },
         None => None,
