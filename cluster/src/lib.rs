@@ -31,4 +31,4 @@ pub use index::{
 };
 pub use phase::{Block, Distances, MapWork, Phase, ReduceWork, Shuffle};
 pub use quantities::{MAX_INSTANCES, MAX_QUANTITY, Quantities};
-pub use slice::{Offer, Proposal, Slice};
+pub use slice::{Offer, Proposal, Slice, Timed};
