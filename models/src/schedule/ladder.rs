@@ -1,10 +1,14 @@
 //! Construct, bound, and what is known of the result.
 
-use super::list::list_schedule;
+use std::time::Instant;
+
+use super::independent::{makespan_is_first, queues};
+use super::list::{complete, list_schedule};
 use super::timetable::Timetable;
 use super::types::Schedule;
-use crate::assignment::{LadderOptions, Proof, StageAnswer, Stop, TIE};
+use crate::assignment::{LadderOptions, StageAnswer, Stop, TIE};
 use crate::outcome::StopReason;
+use crate::solver::Limits;
 
 /// The answer of [`solve`].
 #[derive(Clone, Debug, PartialEq)]
@@ -25,11 +29,66 @@ pub fn solve(schedule: &Schedule, options: &LadderOptions) -> Scheduled {
         cancel: options.cancel.clone(),
     };
     let greedy = list_schedule(schedule, &stop);
+    let limits = Limits {
+        time: (options.deadline).map(|end| end.saturating_duration_since(Instant::now()) / 2),
+        cancel: options.cancel.clone(),
+        ..Limits::default()
+    };
+    let queued = by_queues(schedule, &greedy, &stop, &limits);
+    let better = queued.filter(|queued| {
+        let values = schedule.values(queued);
+        let order = schedule.compare(&values, &schedule.values(&greedy));
+        schedule.faults(queued).is_empty() && order.is_lt()
+    });
+    let timetable = better.unwrap_or_else(|| greedy.clone());
     Scheduled {
-        stages: audit(schedule, &greedy, Some(&greedy)),
-        timetable: greedy,
+        stages: audit_within(schedule, &timetable, Some(&greedy), &limits),
+        timetable,
         stopped: stop.reason(),
     }
+}
+
+/// What follows nothing in queues, and the rest after it as it comes; where nothing follows what follows.
+fn by_queues(
+    schedule: &Schedule,
+    greedy: &Timetable,
+    stop: &Stop,
+    limits: &Limits,
+) -> Option<Timetable> {
+    if !makespan_is_first(schedule) || stop.reason().is_some() {
+        return None;
+    }
+    let mut follows = vec![false; schedule.operations.len()];
+    for edge in &schedule.edges {
+        follows[edge.to as usize] = true;
+    }
+    if schedule
+        .edges
+        .iter()
+        .any(|edge| follows[edge.from as usize])
+    {
+        return None;
+    }
+    let first: Vec<u32> = (0u32..)
+        .zip(&follows)
+        .filter(|(_, follows)| !**follows)
+        .map(|(at, _)| at)
+        .collect();
+    let alone = Schedule {
+        operations: (first.iter())
+            .map(|&at| schedule.operations[at as usize].clone())
+            .collect(),
+        edges: Vec::new(),
+        ..schedule.clone()
+    };
+    let entries = greedy.entries().iter();
+    let of_first = entries.filter(|entry| !follows[entry.operation as usize]);
+    let most = of_first.map(|entry| entry.end).max().unwrap_or(0);
+    let mut queued = queues(&alone, most, stop, limits)?.entries().to_vec();
+    for entry in &mut queued {
+        entry.operation = first[entry.operation as usize];
+    }
+    Some(complete(schedule, Timetable::new(queued), stop))
 }
 
 /// What is known of a timetable: its values and their bounds, and the values of a baseline beside them, if there is one.
@@ -39,14 +98,25 @@ pub fn audit(
     timetable: &Timetable,
     greedy: Option<&Timetable>,
 ) -> Vec<StageAnswer> {
+    audit_within(schedule, timetable, greedy, &Limits::default())
+}
+
+fn audit_within(
+    schedule: &Schedule,
+    timetable: &Timetable,
+    greedy: Option<&Timetable>,
+    limits: &Limits,
+) -> Vec<StageAnswer> {
+    let values = schedule.values(timetable);
     let greedy = greedy.map(|greedy| schedule.values(greedy));
     let mut is_comparable = true;
-    let stages = schedule.stages.iter().zip(schedule.values(timetable));
+    let stages = schedule.stages.iter().zip(values.iter().copied());
     stages
         .enumerate()
         .map(|(at, (stage, objective))| {
             let sense = stage.objective.sense();
-            let bound = schedule.bound(stage.objective);
+            let bound = schedule.bound(at, &values, limits);
+            let (bound, proof) = bound.map_or((None, None), |it| (Some(it.0), Some(it.1)));
             let greedy = greedy.as_ref().filter(|_| is_comparable);
             let greedy = greedy.map(|values| values[at]);
             is_comparable &= greedy.is_some_and(|greedy| !sense.is_better(objective, greedy, TIE));
@@ -55,7 +125,7 @@ pub fn audit(
                 sense,
                 objective,
                 bound,
-                proof: bound.map(|_| Proof::Combinatorial),
+                proof,
                 greedy,
             }
         })

@@ -18,8 +18,11 @@
 
 mod bound;
 mod check;
+mod flow;
+mod independent;
 mod ladder;
 mod list;
+mod places;
 mod profile;
 mod timetable;
 mod types;

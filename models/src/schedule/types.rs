@@ -43,6 +43,8 @@ pub struct Operation {
     pub value: i64,
     /// No copy starts earlier, in milliseconds from 0.
     pub release: i64,
+    /// Of copies that may take turns, the more urgent come first.
+    pub urgency: i64,
 }
 
 /// `to` follows `from`, which hands over an amount in all.

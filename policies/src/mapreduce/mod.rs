@@ -29,9 +29,24 @@
 //!    all that they are to pull: `sum over pairs of a map and a reduce task of M (1 - sum_g m_g r_g / (m r))`, with `m_g`, `r_g` the instances
 //!    in rack `g` and `m`, `r` those wanted. What is not in place yet counts as apart.
 //!
+//! # Ahead
+//! Where `plan_ahead` says so (as it does by default), every task states how long it runs, and none has a rule about what is in place at
+//! one time (`gang`, `min_available`, `limit`, hard `spread`), tasks may follow one another: columns are then an agent and a start for
+//! each instance, `capacity[a,r]` holds at every moment, and a reduce instance starts when all map instances of its job have ended
+//! (`edge[t,t']`). An instance runs `(work_ms + remote_penalty_ms x part of its input that is elsewhere) / speed`. Stages:
+//! 1. `placed` (maximize): value placed: all that fits an agent's offer;
+//! 2. `makespan` (minimize): when the last instance ends, in seconds;
+//! 3. `network` (minimize): as above, `queue` aside;
+//! 4. `shuffle` (minimize), where the level `rack_level` is declared: MiB that reduce instances pull across racks;
+//! 5. `completion` (minimize, breaks ties): the sum of the moments at which instances end, in seconds.
+//!
+//! On each place of an agent the job of higher priority comes first, then the one that waited longer.
+//!
+//! # One shape
 //! With tasks of one shape this is a flow from tasks to agents, and the optimum comes with prices that prove it.
 //!
 //! # Parameters
+//! - `plan_ahead`: whether tasks may follow one another; true.
 //! - `rack_level`: the level at which agents are near each other; `rack` if the snapshot declares it.
 //! - `rack_percent`: cost of a MiB within a rack, in hundredths of one across racks; 10.
 //! - `slow_mib_per_s`: what a second of run time is worth that a slow agent adds, in MiB across racks; 100.
@@ -48,6 +63,7 @@
 //! Isard et al., "Quincy: Fair Scheduling for Distributed Computing Clusters", SOSP 2009: locality as costs of a flow. Delay
 //! scheduling, the baseline: Zaharia et al., EuroSys 2010.
 
+mod ahead;
 mod data;
 mod metrics;
 mod parameters;
@@ -93,7 +109,11 @@ impl Policy for MapReduce {
         let parameters = parameters.map_err(PolicyError::of_parameters)?;
         let tables = Tables::new(slice);
         let stages = stages::all(&tables, &parameters);
-        Ok(rules::formulation(&tables, &stages))
+        let mut formulation = rules::formulation(&tables, &stages);
+        if ahead::plans_ahead(slice.cluster, framework, &parameters) {
+            ahead::add(&mut formulation, &tables, &parameters);
+        }
+        Ok(formulation)
     }
 
     fn metrics(&self, standing: &Standing<'_>) -> BTreeMap<String, f64> {
