@@ -315,6 +315,12 @@ pub struct PlacementFile {
     /// The devices that the instance holds, if its task needs any; `instances` is then 1.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub devices: Vec<DeviceFile>,
+    /// In a plan, of instances that follow others: milliseconds from now at which they start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_ms: Option<i64>,
+    /// In a plan, with `start_ms`: milliseconds from now at which they end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_ms: Option<i64>,
 }
 
 /// A part of one device that an instance holds.

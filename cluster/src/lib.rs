@@ -29,4 +29,4 @@ pub use index::{
     TaskIdx,
 };
 pub use quantities::{MAX_INSTANCES, MAX_QUANTITY, Quantities};
-pub use slice::{Offer, Proposal, Slice};
+pub use slice::{Offer, Proposal, Slice, Timed};

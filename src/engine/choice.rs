@@ -118,7 +118,7 @@ impl<'a> Choice<'a> {
         Some(Sketch {
             witness: Proposal {
                 placements: placements.collect(),
-                devices: Vec::new(),
+                ..Proposal::default()
             },
             usable: None,
             unmet: unmet || !is_whole,

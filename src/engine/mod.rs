@@ -23,6 +23,7 @@ mod rules;
 mod solve;
 mod sorted;
 mod state;
+mod times;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -317,7 +318,9 @@ impl<'a> Run<'a> {
         let begun = Instant::now();
         let (cluster, options) = (self.context.cluster, self.context.options);
         let placements = report::final_placements(&self.state);
+        let held = report::held_placements(&self.state);
         let devices = report::final_devices(&self.state);
+        let times = report::final_times(&self.state);
         // Whatever asks, and is told so, leaves something out.
         let cut = Cell::new(false);
         let stop = || {
@@ -331,7 +334,7 @@ impl<'a> Run<'a> {
         let audit = self
             .shares
             .as_ref()
-            .map(|shares| broker::certify(cluster, &self.context.bids, shares, &placements, &stop));
+            .map(|shares| broker::certify(cluster, &self.context.bids, shares, &held, &stop));
         let cut = cut.get();
         let frameworks = (0..cluster.frameworks.len())
             .map(FrameworkIdx::of)
@@ -361,7 +364,7 @@ impl<'a> Run<'a> {
             snapshot_digest: cluster.digest.clone(),
             options: plan_options(options, self.context.fairness()),
             status: report::status(stopped, &unplaced),
-            placements: report::named(cluster, &placements, &devices),
+            placements: report::named(cluster, &placements, &devices, &times),
             unplaced,
             moves: report::moves(&self.state),
             frameworks,

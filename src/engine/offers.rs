@@ -223,6 +223,8 @@ fn sketch(
     let policy = context.policy(framework)?;
     // A policy that fails here fails again in its round, where the failure is recorded.
     let mut formulation = solve::formulate(&**policy, &slice, None).ok()?;
+    // Shares are of what is held at one moment.
+    formulation.schedule = None;
     let mut usable = vec![false; cluster.agents.len()];
     for item in &formulation.assignment.items {
         for &bin in item.eligible.iter() {

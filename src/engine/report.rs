@@ -10,9 +10,11 @@ use apportion_cluster::plan::{
 };
 use apportion_cluster::{
     AgentIdx, Cluster, DeviceIdx, FrameworkIdx, Offer, Running, RunningDevices, Slice, TaskIdx,
+    Timed,
 };
 use apportion_models::Sense;
 use apportion_models::assignment::{self, Placement, StageAnswer};
+use apportion_models::schedule::{self, TimedEntry, Timetable};
 use apportion_policies::{Formulation, StageRole, Standing};
 
 use super::context::Context;
@@ -24,8 +26,19 @@ use super::state::State;
 
 /// Everything in place at the end, by (task, agent), one entry per pair.
 pub(super) fn final_placements(state: &State<'_>) -> Vec<Running> {
+    by_place(state.kept.iter().chain(&state.added).flatten().copied())
+}
+
+/// The same as it counts for shares: where instances follow one another, those at the moment of most value.
+pub(super) fn held_placements(state: &State<'_>) -> Vec<Running> {
+    let frameworks = (0..state.cluster.frameworks.len()).map(FrameworkIdx::of);
+    let added = frameworks.flat_map(|framework| state.added_at_peak(framework).into_owned());
+    by_place(state.kept.iter().flatten().copied().chain(added))
+}
+
+fn by_place(placed: impl Iterator<Item = Running>) -> Vec<Running> {
     let mut counts: BTreeMap<(TaskIdx, AgentIdx), i64> = BTreeMap::new();
-    for placed in state.kept.iter().chain(&state.added).flatten() {
+    for placed in placed {
         *counts.entry((placed.task, placed.agent)).or_insert(0) += placed.instances;
     }
     counts
@@ -38,11 +51,12 @@ pub(super) fn final_placements(state: &State<'_>) -> Vec<Running> {
         .collect()
 }
 
-/// The placements with names; instances that hold devices one by one.
+/// The placements with names; instances that hold devices one by one, and those that follow others by when they start.
 pub(super) fn named(
     cluster: &Cluster,
     placements: &[Running],
     devices: &[RunningDevices],
+    times: &[Timed],
 ) -> Vec<PlacementFile> {
     let entry = |task: TaskIdx, agent: AgentIdx, instances, devices| PlacementFile {
         job: cluster.job(cluster.task(task).job).id.clone(),
@@ -50,9 +64,12 @@ pub(super) fn named(
         agent: cluster.agent(agent).id.clone(),
         instances,
         devices,
+        start_ms: None,
+        end_ms: None,
     };
     let mut named = Vec::with_capacity(placements.len());
     let mut held = devices.iter().peekable();
+    let mut following = times.iter().peekable();
     for &Running {
         task,
         agent,
@@ -69,11 +86,29 @@ pub(super) fn named(
             });
             named.push(entry(task, agent, 1, devices.collect()));
         }
+        let before = named.len();
+        while let Some(timed) = following.next_if(|it| (it.task, it.agent) == (task, agent)) {
+            alone += timed.instances;
+            named.push(PlacementFile {
+                start_ms: Some(timed.start_ms),
+                end_ms: Some(timed.end_ms),
+                ..entry(task, agent, timed.instances, Vec::new())
+            });
+        }
         if instances > alone {
-            named.push(entry(task, agent, instances - alone, Vec::new()));
+            // What runs already comes before what follows.
+            let staying = entry(task, agent, instances - alone, Vec::new());
+            named.insert(before, staying);
         }
     }
     named
+}
+
+/// When everything runs that follows something else, sorted.
+pub(super) fn final_times(state: &State<'_>) -> Vec<Timed> {
+    let mut times: Vec<Timed> = state.added_times.iter().flatten().copied().collect();
+    times.sort_unstable();
+    times
 }
 
 /// The devices of everything in place at the end, sorted.
@@ -314,6 +349,10 @@ fn audited(
 ) -> Option<(Vec<StageResult>, Option<f64>)> {
     let policy = context.policy(slice.framework)?;
     let formulation = solve::formulate(&**policy, slice, None).ok()?;
+    if let Some(model) = &formulation.schedule {
+        let answers = schedule::audit(model, &timetable(state, &formulation, slice), None);
+        return Some(finish(slice, &formulation, &answers));
+    }
     let model = &formulation.assignment;
     let placement = solve::as_placement(&formulation, &state.added[slice.framework.at()]);
     let options = solve::ladder_options(context.options, context.options.deadline);
@@ -324,6 +363,23 @@ fn audited(
     };
     let answers = assignment::audit(model, &placement, greedy, &options);
     Some(finish(slice, &formulation, &answers))
+}
+
+/// What a framework added in time, in the words of its model.
+fn timetable(state: &State<'_>, formulation: &Formulation, slice: &Slice<'_>) -> Timetable {
+    let times = state.added_times[slice.framework.at()].iter();
+    let entries = times.filter_map(|timed| {
+        let operation = formulation.items.binary_search(&timed.task).ok()?;
+        let bin = formulation.bins.binary_search(&timed.agent).ok()?;
+        Some(TimedEntry {
+            operation: u32::try_from(operation).ok()?,
+            bin: u32::try_from(bin).ok()?,
+            start: timed.start_ms,
+            end: timed.end_ms,
+            copies: timed.instances,
+        })
+    });
+    Timetable::new(entries.collect())
 }
 
 /// Values of the final state alone: nothing is known of the best for a framework that was offered nothing.
@@ -337,13 +393,19 @@ fn valued(
     let formulation = solve::formulate(&**policy, slice, None)
         .map_err(|text| context.warn("policy_failed", id, text))
         .ok()?;
-    let model = &formulation.assignment;
-    let placement = solve::as_placement(&formulation, &state.added[slice.framework.at()]);
-    let values = model.stages.iter().zip(model.values(&placement));
+    let values = match &formulation.schedule {
+        Some(model) => model.values(&timetable(state, &formulation, slice)),
+        None => {
+            let added = &state.added[slice.framework.at()];
+            let placement = solve::as_placement(&formulation, added);
+            formulation.assignment.values(&placement)
+        }
+    };
+    let values = formulation.stages().into_iter().zip(values);
     let answers: Vec<StageAnswer> = values
-        .map(|(stage, objective)| StageAnswer {
-            name: stage.name.clone(),
-            sense: stage.objective.sense(),
+        .map(|((name, sense), objective)| StageAnswer {
+            name: name.to_owned(),
+            sense,
             objective,
             bound: None,
             proof: None,

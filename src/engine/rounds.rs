@@ -194,10 +194,11 @@ fn by_need(state: &State<'_>, context: &Context<'_>, shares: Option<&Shares>) ->
 /// Some frameworks in the order of the sorter, by what they hold.
 fn sorted(state: &State<'_>, wanting: &BTreeSet<FrameworkIdx>) -> Vec<FrameworkIdx> {
     let mut sorter = Sorter::new(state.cluster);
-    for (at, (kept, added)) in state.kept.iter().zip(&state.added).enumerate() {
-        for held in kept.iter().chain(added) {
+    for (at, kept) in state.kept.iter().enumerate() {
+        let framework = FrameworkIdx::of(at);
+        for held in kept.iter().chain(state.added_at_peak(framework).iter()) {
             let demand = &state.cluster.task(held.task).demand;
-            sorter.allocate(FrameworkIdx::of(at), demand, held.instances);
+            sorter.allocate(framework, demand, held.instances);
         }
     }
     let mut order = sorter.order();
@@ -277,7 +278,9 @@ fn placed_value(state: &State<'_>, placements: &[Running]) -> i64 {
 fn is_taken(state: &State<'_>, before: &[Running], answer: &Answer, record: &mut Record) -> bool {
     let had = placed_value(state, before);
     let has = placed_value(state, &answer.proposal.placements);
-    if has != had || record.rearranged == MOST_REARRANGEMENTS {
+    // What follows in time is made anew as a whole: it counts if it places more.
+    let is_timed = answer.formulation.schedule.is_some();
+    if has != had || is_timed || record.rearranged == MOST_REARRANGEMENTS {
         return has > had;
     }
     let model = &answer.formulation.assignment;

@@ -334,7 +334,7 @@ fn envy(
 fn bundle(market: &Market<'_>, duals: &Duals, active: &Active<'_>) -> f64 {
     let mut sum = 0.0;
     for task in market.state.tasks_of(active.framework) {
-        for (&agent, &count) in &market.state.placed[task] {
+        for (&agent, &count) in &market.state.held[task] {
             let class = market.class_of[agent];
             for (resource, &need) in market.state.demand(task).iter().enumerate() {
                 let price = duals

@@ -381,6 +381,7 @@ fn run_something(draw: &mut Draw, file: &mut SnapshotFile) {
             agent: cluster.agents[agent].id.clone(),
             instances: 1,
             devices,
+            ..PlacementFile::default()
         };
         let same = |it: &&mut PlacementFile| {
             it.devices.is_empty()

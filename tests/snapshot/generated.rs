@@ -66,7 +66,7 @@ pub fn snapshot(seed: u64, n_agents: usize, n_jobs: usize) -> SnapshotFile {
             task: job.tasks[0].id.clone(),
             agent: format!("agent-{}", draw.below(n_agents)),
             instances: 1,
-            devices: Vec::new(),
+            ..PlacementFile::default()
         });
     }
     file

@@ -188,7 +188,7 @@ pub fn placement(cluster: &Cluster, placed: (usize, usize, i64)) -> PlacementFil
         task: cluster.tasks[placed.0].id.clone(),
         agent: cluster.agents[placed.1].id.clone(),
         instances: placed.2,
-        devices: Vec::new(),
+        ..PlacementFile::default()
     }
 }
 

@@ -223,7 +223,7 @@ fn placements(pods: &[PodView<'_>], nodes: &Nodes, jobs: &Jobs) -> Vec<Placement
         task: view.pod.metadata.name.clone(),
         agent: nodes.list[node].name.clone(),
         instances: 1,
-        devices: Vec::new(),
+        ..PlacementFile::default()
     })
     .collect()
 }

@@ -310,6 +310,7 @@ fn placement(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Placement
         agent: fields.text("agent", faults),
         instances: fields.integer("instances", faults),
         devices: fields.objects("devices", "name", faults, device),
+        ..PlacementFile::default()
     }
 }
 
