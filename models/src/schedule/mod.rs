@@ -18,9 +18,14 @@
 
 mod bound;
 mod check;
+mod decode;
+mod exact;
+mod improve;
 mod ladder;
 mod list;
 mod profile;
+mod ranks;
+mod slots;
 mod timetable;
 mod types;
 
