@@ -242,7 +242,8 @@ pub struct Multiplier {
     /// Agents that share the price.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub agents: Vec<String>,
-    /// Resource name; without agents `kept:` and the name of an earlier stage.
+    /// Resource name; without agents `kept:` and the name of an earlier stage; where instances follow one another `places`: what an
+    /// agent can hold of them, one after the other, until the last one ends.
     pub resource: String,
     /// Price of one unit, at least 0.
     pub price: f64,

@@ -267,6 +267,8 @@ pub struct Standing<'a> {
     pub placements: &'a [Running],
     /// The devices that these hold, sorted.
     pub devices: &'a [RunningDevices],
+    /// When those run that follow others, sorted; empty where nothing does.
+    pub times: &'a [Timed],
     /// Thousandths that each device has free at the end, whoever holds the rest. Shape: by agent, by position in
     /// [`Agent::devices`](apportion_cluster::Agent::devices), by number of the device.
     pub free_devices: &'a [Vec<Vec<i64>>],

@@ -8,12 +8,13 @@ use std::rc::Rc;
 
 use apportion_cluster::plan::{Multiplier, PartWeight};
 
+use super::ahead::Ahead;
 use super::domains::CountedLimit;
 use super::mapreduce::{Hadoop, mib};
 use super::report::Findings;
 use super::rule::Rule;
 use super::stages::{
-    Measure, job_by_domain, job_size, level_weight, placed_value, span_levels, thousandths,
+    Measure, Timed, job_by_domain, job_size, level_weight, placed_value, span_levels, thousandths,
 };
 use super::state::{State, known_agent, known_resource, total};
 
@@ -161,6 +162,10 @@ impl<'a> Reach<'a> {
         sums
     }
 
+    pub(super) fn ahead(&self) -> Ahead<'a> {
+        Ahead::of(self.state, self.framework)
+    }
+
     /// The bound by counting.
     pub(super) fn combinatorial(&self, measure: Measure) -> f64 {
         match measure {
@@ -170,7 +175,11 @@ impl<'a> Reach<'a> {
             Measure::AgentsUsed => self.least_opened() as f64,
             Measure::Span => self.fewest_domains() as f64,
             Measure::Network => self.least_network_alone(),
-            Measure::Shuffle | Measure::Claimed => 0.0,
+            Measure::Ahead(Timed::Placed) => self.ahead().value_in_reach(),
+            Measure::Ahead(Timed::Makespan) => self.ahead().least_makespan(),
+            Measure::Ahead(Timed::Network) => self.ahead().least_network(),
+            Measure::Ahead(Timed::Shuffle) => self.ahead().least_shuffled(),
+            Measure::Shuffle | Measure::Ahead(Timed::Completion) | Measure::Claimed => 0.0,
         }
     }
 

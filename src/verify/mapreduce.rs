@@ -46,8 +46,8 @@ impl<'a> Hadoop<'a> {
         Some(self.state.cluster.agents[agent].domains[level].at())
     }
 
-    /// What an instance of a task costs on an agent, in millionths of a MiB.
-    pub(super) fn cost(&self, task: usize, agent: usize) -> i128 {
+    /// What an instance of a task reads over the network and adds in time on an agent, in millionths of a MiB.
+    pub(super) fn here(&self, task: usize, agent: usize) -> i128 {
         let (read, work_ms) = match &self.state.cluster.tasks[task].phase {
             Some(Phase::Map(work)) => (self.read(work, agent), work.work_ms),
             Some(Phase::Reduce(work)) => (self.pulled(task, agent), work.work_ms),
@@ -60,8 +60,47 @@ impl<'a> Hadoop<'a> {
         }
         // A MiB a second is a thousand millionths of a MiB a millisecond.
         let slow = longer * self.slow_mib_per_s * 1000;
-        let here = (read + slow).clamp(0, LARGEST_COST);
-        here + self.queue(task)
+        (read + slow).clamp(0, LARGEST_COST)
+    }
+
+    /// The same with what its job pays for having waited less than another.
+    pub(super) fn cost(&self, task: usize, agent: usize) -> i128 {
+        self.here(task, agent) + self.queue(task)
+    }
+
+    /// How long an instance runs on an agent, in milliseconds, rounded up twice: the penalty, then the whole.
+    pub(super) fn duration_ms(&self, task: usize, agent: usize) -> i64 {
+        let cluster = self.state.cluster;
+        let mut work_ms = 0;
+        match &cluster.tasks[task].phase {
+            Some(Phase::Map(work)) => {
+                let (mut away, mut all) = (0_i128, 0_i128);
+                for input in &work.inputs {
+                    let block = &cluster.blocks[input.at()];
+                    all += i128::from(block.mib);
+                    if !block.replicas.iter().any(|replica| replica.at() == agent) {
+                        away += i128::from(block.mib);
+                    }
+                }
+                work_ms += i128::from(work.work_ms);
+                if all > 0 {
+                    work_ms += (i128::from(work.remote_penalty_ms) * away + all - 1) / all;
+                }
+            }
+            Some(Phase::Reduce(work)) => work_ms += i128::from(work.work_ms),
+            None => {}
+        }
+        let speed = i128::from(cluster.agents[agent].speed).max(1);
+        i64::try_from((work_ms * 1000 + speed - 1) / speed).unwrap_or(i64::MAX)
+    }
+
+    pub(super) fn has_racks(&self) -> bool {
+        self.rack.is_some()
+    }
+
+    /// Whether two agents are in one rack.
+    pub(super) fn are_near(&self, one: usize, other: usize) -> bool {
+        self.rack.is_some() && self.rack_of(one) == self.rack_of(other)
     }
 
     fn read(&self, work: &MapWork, agent: usize) -> i128 {
@@ -123,7 +162,7 @@ impl<'a> Hadoop<'a> {
         }
     }
 
-    fn maps_of(&self, task: usize) -> Vec<usize> {
+    pub(super) fn maps_of(&self, task: usize) -> Vec<usize> {
         let cluster = self.state.cluster;
         let job = &cluster.jobs[cluster.tasks[task].job.at()];
         let tasks = job.tasks.iter().map(|task| task.at());
@@ -132,7 +171,7 @@ impl<'a> Hadoop<'a> {
             .collect()
     }
 
-    fn all_run(&self, maps: &[usize]) -> bool {
+    pub(super) fn all_run(&self, maps: &[usize]) -> bool {
         let runs = |&map: &usize| total(&self.state.running[map]) >= self.state.wanted(map);
         maps.iter().all(runs)
     }

@@ -6,6 +6,7 @@
 //! `docs/verify.md` states each check with its formula.
 
 mod accounts;
+mod ahead;
 mod bounds;
 mod certificate;
 mod devices;

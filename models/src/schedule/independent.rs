@@ -15,10 +15,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::flow::{Wish, grant};
+use super::list::complete;
 use super::places::Places;
 use super::timetable::{TimedEntry, Timetable};
 use super::types::{Operation, Schedule, TimeObjective};
-use crate::assignment::{Prices, Stop};
+use crate::assignment::{Prices, Proof, Stop, TIE};
 use crate::solver::Limits;
 
 /// Schedules of more copies or places are left to the list.
@@ -27,12 +28,7 @@ const MOST_COPIES: i64 = 3_000_000;
 const MOST_TRIES: usize = 24;
 
 /// A timetable of less makespan than `most`, or as good and cheaper, if one is found; for operations without edges and of one demand.
-pub(super) fn queues(
-    schedule: &Schedule,
-    most: i64,
-    stop: &Stop,
-    limits: &Limits,
-) -> Option<Timetable> {
+fn queues(schedule: &Schedule, most: i64, stop: &Stop, limits: &Limits) -> Option<Timetable> {
     let first = schedule.operations.first()?;
     let is_alike = |it: &Operation| it.demand == first.demand && it.release == 0;
     if !schedule.edges.is_empty() || !schedule.operations.iter().all(is_alike) {
@@ -67,15 +63,11 @@ pub(super) fn queues(
 }
 
 /// Prices of places that bound the costs of timetables that end by `time` and place every copy that fits, and the bound.
-pub(super) fn cost_prices(
-    schedule: &Schedule,
-    time: i64,
-    limits: &Limits,
-) -> Option<(f64, Prices)> {
+fn cost_prices(schedule: &Schedule, time: i64) -> Option<(f64, Proof)> {
     let places = Places::of(schedule).within(time);
     let kinds = Kinds::of(schedule);
     let wishes: Vec<Wish> = kinds.list.iter().map(|kind| kind.wish(schedule)).collect();
-    let granted = grant(&wishes, &places, limits)?;
+    let granted = grant(&wishes, &places, &Limits::default())?;
     if granted.left_out > 0 {
         return None;
     }
@@ -97,7 +89,7 @@ pub(super) fn cost_prices(
             .collect(),
         ..Prices::default()
     };
-    Some((bound as f64, prices))
+    Some((bound as f64, Proof::Multipliers(prices)))
 }
 
 /// Operations that nothing tells apart.
@@ -335,9 +327,75 @@ impl Queues {
     }
 }
 
+/// What follows nothing in queues, and the rest after it as it comes, where nothing follows what follows; if that is better than what
+/// is known.
+pub(super) fn queued(
+    schedule: &Schedule,
+    known: &Timetable,
+    stop: &Stop,
+    limits: &Limits,
+) -> Option<Timetable> {
+    if !makespan_is_first(schedule) {
+        return None;
+    }
+    let mut follows = vec![false; schedule.operations.len()];
+    for edge in &schedule.edges {
+        follows[edge.to as usize] = true;
+    }
+    if (schedule.edges.iter()).any(|edge| follows[edge.from as usize]) {
+        return None;
+    }
+    let first: Vec<u32> = (0u32..)
+        .zip(&follows)
+        .filter(|(_, follows)| !**follows)
+        .map(|(at, _)| at)
+        .collect();
+    let alone = Schedule {
+        operations: (first.iter())
+            .map(|&at| schedule.operations[at as usize].clone())
+            .collect(),
+        edges: Vec::new(),
+        ..schedule.clone()
+    };
+    let entries = known.entries().iter();
+    let of_first = entries.filter(|entry| !follows[entry.operation as usize]);
+    let most = of_first.map(|entry| entry.end).max().unwrap_or(0);
+    let mut entries = queues(&alone, most, stop, limits)?.entries().to_vec();
+    for entry in &mut entries {
+        entry.operation = first[entry.operation as usize];
+    }
+    let timetable = complete(schedule, &Timetable::new(entries), stop);
+    let order = schedule.compare(&schedule.values(&timetable), &schedule.values(known));
+    (order.is_lt() && schedule.faults(&timetable).is_empty()).then_some(timetable)
+}
+
 /// Whether the makespan comes before everything but what is placed.
-pub(super) fn makespan_is_first(schedule: &Schedule) -> bool {
+fn makespan_is_first(schedule: &Schedule) -> bool {
     let mut stages = schedule.stages.iter().map(|stage| stage.objective);
     let first = stages.find(|objective| *objective != TimeObjective::Value);
     first == Some(TimeObjective::Makespan)
+}
+
+/// A better bound than `known` on a stage of timetables that place all that fits, and reach `values` in the earlier stages: of a
+/// makespan by counting, of costs after a makespan by prices.
+pub(super) fn stronger(
+    schedule: &Schedule,
+    stage: usize,
+    values: &[f64],
+    known: f64,
+) -> Option<(f64, Proof)> {
+    let is_met = known >= values[stage] - TIE * values[stage].max(1.0);
+    let found = match schedule.stages[stage].objective {
+        TimeObjective::Makespan => {
+            let least = schedule.least_makespan(values[stage].round() as i64);
+            Some((least as f64, Proof::Combinatorial))
+        }
+        TimeObjective::Cost if !is_met => {
+            let mut earlier = schedule.stages[..stage].iter().zip(values);
+            let makespan = earlier.find(|(it, _)| it.objective == TimeObjective::Makespan);
+            makespan.and_then(|(_, &time)| cost_prices(schedule, time.round() as i64))
+        }
+        _ => None,
+    };
+    found.filter(|(bound, _)| *bound > known)
 }

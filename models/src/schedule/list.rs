@@ -29,7 +29,7 @@ pub fn list_schedule(schedule: &Schedule, stop: &Stop) -> Timetable {
 }
 
 /// What is placed already, and the rest as [`list_schedule`] has it.
-pub(super) fn complete(schedule: &Schedule, placed: Timetable, stop: &Stop) -> Timetable {
+pub(super) fn complete(schedule: &Schedule, placed: &Timetable, stop: &Stop) -> Timetable {
     let mut list = List::new(schedule);
     for &entry in placed.entries() {
         let demand = &schedule.operations[entry.operation as usize].demand;

@@ -3,7 +3,7 @@
 //! A *place* of a bin holds one copy at a time: a bin has as many as its capacity holds of the least that any operation needs. Within a
 //! time, a place holds at most as many copies as the shortest in that bin fit into it.
 
-use super::types::Schedule;
+use super::types::{Operation, Schedule};
 
 /// The places of each bin, and the shortest copy there.
 #[derive(Clone, Debug)]
@@ -87,6 +87,15 @@ impl Places {
 }
 
 impl Schedule {
+    /// Whether some bin holds a copy.
+    pub(super) fn fits_anywhere(&self, operation: &Operation) -> bool {
+        operation.eligible.iter().any(|&bin| {
+            let capacity = &self.bins[bin as usize].capacity;
+            let mut needs = operation.demand.iter().zip(capacity);
+            needs.all(|(need, has)| need <= has)
+        })
+    }
+
     /// No timetable that places every copy that fits somewhere, and ends by `most`, ends earlier: the longest copy where it is
     /// shortest, all copies by their number, all of them where they are shortest by the time that they take.
     pub(super) fn least_makespan(&self, most: i64) -> i64 {

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use apportion_cluster::{Phase, Shuffle, TaskIdx};
 
-use super::data::{MILLIONTHS, Outputs, distances, rack};
+use super::data::{MILLIONTHS, Outputs, distances, duration, rack};
 use super::parameters::Parameters;
 use crate::contract::Standing;
 
 /// `node_local_tasks`, `rack_local_tasks`, `remote_tasks` (map instances by their farthest input) and the same in MiB (by block);
-/// `node_local` (the part of map instances that read nothing over the network); `cross_rack_mib[map]` and `cross_rack_mib[shuffle]`.
+/// `node_local` (the part of map instances that read nothing over the network); `cross_rack_mib[map]` and `cross_rack_mib[shuffle]`; `makespan_ms`.
 pub(super) fn all(standing: &Standing<'_>, parameters: &Parameters) -> BTreeMap<String, f64> {
     let mut metrics = BTreeMap::new();
     let cluster = standing.cluster;
@@ -44,7 +44,21 @@ pub(super) fn all(standing: &Standing<'_>, parameters: &Parameters) -> BTreeMap<
         "cross_rack_mib[shuffle]".to_owned(),
         shuffle(standing, parameters),
     );
+    metrics.insert(
+        "makespan_ms".to_owned(),
+        makespan(standing, parameters) as f64,
+    );
     metrics
+}
+
+/// When the last instance ends, of those that have a time; if none has, how long the longest runs.
+fn makespan(standing: &Standing<'_>, parameters: &Parameters) -> i64 {
+    if let Some(last) = standing.times.iter().map(|timed| timed.end_ms).max() {
+        return last;
+    }
+    let placed = standing.placements.iter();
+    let durations = placed.map(|it| duration(standing.cluster, parameters.rack, it.task, it.agent));
+    durations.max().unwrap_or(0)
 }
 
 /// What reduce instances pull across racks, of the map instances that are in place.

@@ -190,6 +190,7 @@ fn smallest_worked_example() {
         framework: FrameworkIdx(0),
         placements: &proposal.placements,
         devices: &[],
+        times: &[],
         free: &cluster.free(),
         free_devices: &cluster.free_devices(),
     });

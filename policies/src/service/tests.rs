@@ -185,6 +185,7 @@ fn smallest_worked_example() {
         framework: FrameworkIdx(0),
         placements: &proposal.placements,
         devices: &proposal.devices,
+        times: &[],
         free: &cluster.free(),
         free_devices: &cluster.free_devices(),
     };
