@@ -12,13 +12,14 @@ mod eligibility;
 pub mod events;
 pub mod file;
 mod index;
+mod phase;
 pub mod plan;
 mod quantities;
 mod slice;
 
 pub use cluster::{
-    Agent, AttributeRule, Cluster, Fairness, Framework, IdleGuarantee, Job, Level, LimitRule,
-    MinAvailable, Role, Running, SpreadRule, Task,
+    Agent, AttributeRule, Cluster, Edge, EdgeLoad, Fairness, Framework, IdleGuarantee, Job, Level,
+    LimitRule, MinAvailable, Role, Running, SpreadRule, Task,
 };
 pub use devices::{
     AgentDevices, DeviceNeed, DeviceUse, MAX_DEVICES, ModelChoice, RunningDevices, WHOLE_DEVICE,
@@ -26,8 +27,9 @@ pub use devices::{
 };
 pub use eligibility::{Eligibility, Refusal};
 pub use index::{
-    AgentIdx, DeviceIdx, DomainIdx, FrameworkIdx, GroupIdx, JobIdx, LevelIdx, ResourceIdx, RoleIdx,
-    TaskIdx,
+    AgentIdx, BlockIdx, DeviceIdx, DomainIdx, FrameworkIdx, GroupIdx, JobIdx, LevelIdx,
+    ResourceIdx, RoleIdx, TaskIdx,
 };
+pub use phase::{Block, Distances, MapWork, Phase, ReduceWork, Shuffle};
 pub use quantities::{MAX_INSTANCES, MAX_QUANTITY, Quantities};
 pub use slice::{Offer, Proposal, Slice, Timed};

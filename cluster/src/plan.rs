@@ -277,13 +277,15 @@ pub enum Proof {
     Search,
 }
 
-/// A price of one resource on a set of agents.
+/// A price of one resource on a set of agents, or of what an earlier stage has reached.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Multiplier {
     /// Agents that share the price.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub agents: Vec<String>,
-    /// Resource name.
+    /// Resource name; without agents `kept:` and the name of an earlier stage; where instances follow one another `places`: what an
+    /// agent can hold of them, one after the other, until the last one ends.
     pub resource: String,
     /// Price of one unit, at least 0.
     pub price: f64,

@@ -34,6 +34,7 @@ fn draw(random: &mut Random, n: usize) -> Schedule {
             costs: Arc::default(),
             value: 1,
             release: random.whole(0, 3),
+            urgency: 0,
         }
     });
     let operations: Vec<Operation> = operations.collect();

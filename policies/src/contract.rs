@@ -28,6 +28,16 @@ pub trait Policy: Send + Sync {
         false
     }
 
+    /// Whether it knows map and reduce tasks; those of other policies may not be any.
+    fn reads_blocks(&self) -> bool {
+        false
+    }
+
+    /// Whether plans look at the edges and the work of jobs; jobs of other policies may not have any.
+    fn follows_edges(&self) -> bool {
+        false
+    }
+
     /// Everything that is wrong with a framework's parameters.
     fn check(&self, cluster: &Cluster, framework: &Framework) -> Vec<ParameterFault>;
 
@@ -257,6 +267,8 @@ pub struct Standing<'a> {
     pub placements: &'a [Running],
     /// The devices that these hold, sorted.
     pub devices: &'a [RunningDevices],
+    /// When those run that follow others, sorted; empty where nothing does.
+    pub times: &'a [Timed],
     /// Thousandths that each device has free at the end, whoever holds the rest. Shape: by agent, by position in
     /// [`Agent::devices`](apportion_cluster::Agent::devices), by number of the device.
     pub free_devices: &'a [Vec<Vec<i64>>],

@@ -257,6 +257,7 @@ fn metrics(
         framework,
         placements: own,
         devices: &devices,
+        times: &state.added_times[framework.at()],
         free: &state.free,
         free_devices: &state.free_devices,
     };
@@ -477,7 +478,18 @@ fn finish(
             largest = largest.zip(gap).map(|(largest, gap)| largest.max(gap));
         }
         let unit = formulation.units[at] as f64;
-        let (proof, multipliers) = proof(slice, answer.bound.and(answer.proof.as_ref()), unit);
+        let of_answer = answer.bound.and(answer.proof.as_ref());
+        let (proof, mut multipliers) = match of_answer {
+            Some(assignment::Proof::Multipliers(all)) if formulation.schedule.is_some() => {
+                (Some(Proof::Multipliers), Some(of_places(slice, all, unit)))
+            }
+            of_answer => proof(slice, of_answer, unit),
+        };
+        if let (Some(assignment::Proof::Multipliers(all)), Some(multipliers)) =
+            (&answer.proof, &mut multipliers)
+        {
+            multipliers.extend(kept(formulation, answers, all, unit));
+        }
         results.push(StageResult {
             name: answer.name.clone(),
             sense: match answer.sense {
@@ -495,6 +507,43 @@ fn finish(
         });
     }
     (results, largest)
+}
+
+/// The prices of places in time, by agents that share them.
+fn of_places(slice: &Slice<'_>, all: &assignment::Prices, unit: f64) -> Vec<Multiplier> {
+    let mut agents: BTreeMap<u64, Vec<String>> = BTreeMap::new();
+    for (offer, prices) in slice.offers.iter().zip(&all.by_bin) {
+        if let Some(&price) = prices.first().filter(|price| **price > 0.0) {
+            let id = slice.cluster.agent(offer.agent).id.clone();
+            // The bits of a positive number order as the number does.
+            agents.entry((price / unit).to_bits()).or_default().push(id);
+        }
+    }
+    let multipliers = agents.into_iter().map(|(price, agents)| Multiplier {
+        agents,
+        resource: "places".to_owned(),
+        price: f64::from_bits(price),
+        weights: Vec::new(),
+    });
+    multipliers.collect()
+}
+
+/// The prices of what earlier stages have reached.
+fn kept(
+    formulation: &Formulation,
+    answers: &[StageAnswer],
+    all: &assignment::Prices,
+    unit: f64,
+) -> Vec<Multiplier> {
+    let earlier = all.kept.iter().zip(answers).zip(&formulation.units);
+    let priced = earlier.filter(|((price, _), _)| **price > 0.0);
+    let multiplier = |((&price, earlier), &of): ((&f64, &StageAnswer), &i64)| Multiplier {
+        agents: Vec::new(),
+        resource: format!("kept:{}", earlier.name),
+        price: price * of as f64 / unit,
+        weights: Vec::new(),
+    };
+    priced.map(multiplier).collect()
 }
 
 /// A proof in the plan's words: prices by agents that share them, zero prices left out. The model counts devices by

@@ -14,11 +14,13 @@
 mod build;
 mod canonical;
 mod check;
+pub(crate) mod circle;
 pub mod code;
 mod events;
 mod fault;
 mod json;
 mod path;
+mod phases;
 mod roles;
 mod shape;
 mod source;

@@ -9,11 +9,13 @@ use std::rc::Rc;
 
 use apportion_cluster::plan::{Multiplier, PartWeight};
 
+use super::ahead::Ahead;
 use super::domains::CountedLimit;
+use super::mapreduce::{Hadoop, mib};
 use super::report::Findings;
 use super::rule::Rule;
 use super::stages::{
-    Measure, job_by_domain, job_size, level_weight, placed_value, span_levels, thousandths,
+    Measure, Timed, job_by_domain, job_size, level_weight, placed_value, span_levels, thousandths,
 };
 use super::state::{State, known_agent, known_resource, total};
 
@@ -201,6 +203,10 @@ impl<'a> Reach<'a> {
         sums
     }
 
+    pub(super) fn ahead(&self) -> Ahead<'a> {
+        Ahead::of(self.state, self.framework)
+    }
+
     /// The bound by counting.
     pub(super) fn combinatorial(&self, measure: Measure) -> f64 {
         match measure {
@@ -209,7 +215,12 @@ impl<'a> Reach<'a> {
             Measure::Spread => self.least_worst_shares(),
             Measure::AgentsUsed => self.least_opened() as f64,
             Measure::Span => self.fewest_domains() as f64,
-            Measure::Claimed => 0.0,
+            Measure::Network => self.least_network_alone(),
+            Measure::Ahead(Timed::Placed) => self.ahead().value_in_reach(),
+            Measure::Ahead(Timed::Makespan) => self.ahead().least_makespan(),
+            Measure::Ahead(Timed::Network) => self.ahead().least_network(),
+            Measure::Ahead(Timed::Shuffle) => self.ahead().least_shuffled(),
+            Measure::Shuffle | Measure::Ahead(Timed::Completion) | Measure::Claimed => 0.0,
         }
     }
 
@@ -502,6 +513,177 @@ impl<'a> Reach<'a> {
             }
         }
         Some(sum)
+    }
+
+    /// Instances of a task that every plan places which is as good in the stages about what is placed.
+    fn fewest(&self, task: usize) -> i128 {
+        let job = &self.state.cluster.jobs[self.state.cluster.tasks[task].job.at()];
+        let stages = self.placing_priorities();
+        let of_stage = |priority: Option<i64>| {
+            if priority.is_some_and(|it| it != job.priority) {
+                return 0;
+            }
+            let placed = placed_value(self.state, self.framework, priority, &self.state.placed);
+            let lost = (self.value_in_reach(priority) - placed).max(0);
+            self.most[&task] - (lost / self.state.value(task).max(1)).min(self.most[&task])
+        };
+        stages.into_iter().map(of_stage).max().unwrap_or(0)
+    }
+
+    /// The priorities that have a stage of their own, and all.
+    fn placing_priorities(&self) -> Vec<Option<i64>> {
+        let jobs = self.state.cluster.frameworks[self.framework].jobs.iter();
+        let own: BTreeSet<i64> = jobs
+            .map(|job| self.state.cluster.jobs[job.at()].priority)
+            .collect();
+        let mut all = vec![None];
+        if own.len() > 1 {
+            all.extend(own.into_iter().map(Some));
+        }
+        all
+    }
+
+    /// What stays, and of each task the instances that are certainly placed where they cost least.
+    fn least_network_alone(&self) -> f64 {
+        let hadoop = Hadoop::of(self.state, self.framework);
+        let mut sum = hadoop.costs(&self.state.kept);
+        for &task in &self.tasks {
+            let mut costs: Vec<(i128, i128)> = self
+                .copies(task)
+                .iter()
+                .map(|&(agent, count)| (hadoop.cost(task, agent), count))
+                .collect();
+            costs.sort_unstable();
+            let mut left = self.fewest(task);
+            for (cost, count) in costs {
+                sum += cost * count.min(left);
+                left -= count.min(left);
+            }
+        }
+        mib(sum)
+    }
+
+    /// `sum c K + sum_t least_t + sum_s mu_s (value of s that arrives) - sum_a pi_a O_a`, where an instance counts
+    /// `c + pi_a d - sum_s mu_s v_s` and `least_t` is the least sum over the ways to place the task alone; of an offer only whole
+    /// multiples of the greatest common divisor of all demands count.
+    pub(super) fn least_network(
+        &self,
+        multipliers: &[Multiplier],
+        findings: &mut Findings,
+    ) -> Option<f64> {
+        let is_kept = |it: &&Multiplier| it.agents.is_empty();
+        let priced: Vec<Multiplier> = multipliers
+            .iter()
+            .filter(|it| !is_kept(it))
+            .cloned()
+            .collect();
+        let prices = self.prices(&priced, findings)?;
+        let mut kept: Vec<(Option<i64>, f64)> = Vec::new();
+        for it in multipliers.iter().filter(is_kept) {
+            let stage = self.placing_priorities().into_iter().find(|priority| {
+                let name = priority.map_or("placed".to_owned(), |it| format!("placed:{it}"));
+                it.resource == format!("kept:{name}")
+            });
+            let subject = &self.state.cluster.frameworks[self.framework].id;
+            findings.check(Rule::Bound, stage.is_some() && it.price >= 0.0, || {
+                let text = format!(
+                    "{} is no stage before this one, or its price is negative",
+                    it.resource
+                );
+                (subject.clone(), 0.0, it.price, text)
+            });
+            if it.price < 0.0 {
+                return None;
+            }
+            kept.push((stage?, it.price));
+        }
+        let hadoop = Hadoop::of(self.state, self.framework);
+        let mut sum = mib(hadoop.costs(&self.state.kept));
+        for &(priority, price) in &kept {
+            let arriving = placed_value(self.state, self.framework, priority, &self.state.arriving);
+            sum += price * arriving as f64;
+        }
+        for &task in &self.tasks {
+            sum += self.least_of(task, &hadoop, &prices, &kept);
+        }
+        let divisors = self.divisors();
+        for (&agent, offer) in &self.state.offers[self.framework] {
+            for price in prices.get(&agent).into_iter().flatten() {
+                let usable =
+                    offer[price.resource] - offer[price.resource] % divisors[price.resource];
+                sum -= price.price * usable as f64;
+            }
+        }
+        Some(sum)
+    }
+
+    /// The greatest common divisor of what pending tasks need of each resource, at least 1.
+    fn divisors(&self) -> Vec<i128> {
+        let mut divisors = vec![0_i128; self.state.cluster.resources.len()];
+        for &task in self.tasks.iter().filter(|task| self.pending(**task) > 0) {
+            for (divisor, &need) in divisors.iter_mut().zip(self.state.demand(task)) {
+                let (mut left, mut right) = (*divisor, i128::from(need));
+                while right != 0 {
+                    (left, right) = (right, left % right);
+                }
+                *divisor = left;
+            }
+        }
+        divisors.into_iter().map(|it| it.max(1)).collect()
+    }
+
+    /// The least that a task's instances sum up to at these prices, under the one of its limits that gives most.
+    fn least_of(
+        &self,
+        task: usize,
+        hadoop: &Hadoop<'_>,
+        prices: &BTreeMap<usize, Vec<Rc<Price<'_>>>>,
+        kept: &[(Option<i64>, f64)],
+    ) -> f64 {
+        let value = self.state.value(task) as f64;
+        let of_stages: f64 = kept
+            .iter()
+            .filter(|(priority, _)| self.has_priority(task, *priority))
+            .map(|(_, price)| price * value)
+            .sum();
+        let mut bins: Vec<(f64, usize, i128)> = Vec::new();
+        for &(agent, count) in self.copies(task) {
+            let paid = prices.get(&agent).into_iter().flatten();
+            let paid: f64 = paid
+                .map(|price| price.price * self.needed(task, price))
+                .sum();
+            bins.push((
+                mib(hadoop.cost(task, agent)) + paid - of_stages,
+                agent,
+                count,
+            ));
+        }
+        bins.sort_by(|left, right| left.0.total_cmp(&right.0).then(left.1.cmp(&right.1)));
+        let fewest = self.fewest(task);
+        let with = |limit: Option<&CountedLimit<'_>>| {
+            let mut used: BTreeMap<usize, i128> = BTreeMap::new();
+            let (mut sum, mut placed) = (0.0, 0);
+            for &(coefficient, agent, count) in &bins {
+                let wanted = if coefficient < 0.0 {
+                    self.most[&task]
+                } else {
+                    fewest
+                };
+                let mut here = count.min(wanted - placed).max(0);
+                if let Some(limit) = limit {
+                    let level = limit.rule.level.at();
+                    let domain = self.state.cluster.agents[agent].domains[level].at();
+                    let used = used.entry(domain).or_default();
+                    here = here.min(limit.room(domain) - *used).max(0);
+                    *used += here;
+                }
+                placed += here;
+                sum += coefficient * here as f64;
+            }
+            sum
+        };
+        let limits = self.limits(task).map(|limit| with(Some(limit)));
+        limits.fold(with(None), f64::max)
     }
 
     /// What an instance needs of what is priced.

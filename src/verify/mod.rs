@@ -6,6 +6,7 @@
 //! `docs/verify.md` states each check with its formula.
 
 mod accounts;
+mod ahead;
 mod bounds;
 mod certificate;
 mod devices;
@@ -13,6 +14,7 @@ mod domains;
 mod eligibility;
 mod empty;
 mod floors;
+mod mapreduce;
 mod market;
 mod moves;
 mod names;

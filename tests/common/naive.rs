@@ -1,6 +1,6 @@
 //! The rules and the objectives of `service` and `ml` read once more, as naively as possible, in the words of
 //! the snapshot; and every placement of a small cluster, one after another. What single devices hold, and the
-//! stages that only `ml` has, are in `naive_devices`.
+//! stages that only `ml` has, are in `naive_devices`; those of `mapreduce` in `naive_data`.
 //!
 //! It shares nothing with the engine, the policies, the models or the verifier but the nouns.
 
@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use apportion_cluster::{Agent, AttributeRule, Cluster, LevelIdx, Task};
 
+use super::naive_data;
 use super::naive_devices::{self, Fits};
 
 /// Instances by task and agent.
@@ -234,6 +235,10 @@ pub fn values(cluster: &Cluster, running: &Counts, counts: &Counts) -> Vec<(Stri
             false,
             missing_survivors(cluster, counts),
         ));
+    }
+    if cluster.frameworks[0].policy == "mapreduce" {
+        values.extend(naive_data::values(cluster, running, counts));
+        return values;
     }
     if is_ml {
         values.extend(naive_devices::span(cluster, counts));

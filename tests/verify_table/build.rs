@@ -52,6 +52,7 @@ pub fn empty_cluster(agents: Vec<Agent>) -> Cluster {
         jobs: Vec::new(),
         tasks: Vec::new(),
         groups: Vec::new(),
+        blocks: Vec::new(),
         running: Vec::new(),
         running_devices: Vec::new(),
     }
@@ -114,6 +115,8 @@ pub fn add_task(
         gang_min: None,
         min_available: None,
         max_moves: None,
+        waited_ms: 0,
+        edges: Vec::new(),
         tasks: vec![TaskIdx::of(cluster.tasks.len())],
     });
     cluster.tasks.push(Task {
@@ -129,6 +132,8 @@ pub fn add_task(
         groups: Vec::new(),
         limits: Vec::new(),
         spreads: Vec::new(),
+        phase: None,
+        work_ms: None,
     });
 }
 

@@ -1,11 +1,13 @@
 //! List scheduling: one copy after the other to where it ends first.
 
+use std::collections::BTreeMap;
+
 use super::profile::Profile;
 use super::timetable::{TimedEntry, Timetable};
-use super::types::{Edge, Schedule};
-use crate::assignment::Stop;
+use super::types::{Edge, Schedule, TimeObjective};
+use crate::assignment::{NO_GROUP, Stop};
 
-/// Copies in the order of their operations' ranks, each where and when it ends first; of equal ends the cheapest bin.
+/// Copies in the order of their operations' ranks, each where and when it ends first; of equal ends the one with the least traffic, then the cheapest.
 ///
 /// The rank of an operation is the longest way from it to the end, by mean durations and mean transfers. What is left out because
 /// nothing can hold it, or `stop` says that the time is up, leaves out all that follows it.
@@ -22,6 +24,25 @@ pub fn list_schedule(schedule: &Schedule, stop: &Stop) -> Timetable {
             break;
         }
         list.place(operation);
+    }
+    Timetable::new(list.placed.into_iter().flatten().collect())
+}
+
+/// What is placed already, and the rest as [`list_schedule`] has it.
+pub(super) fn complete(schedule: &Schedule, placed: &Timetable, stop: &Stop) -> Timetable {
+    let mut list = List::new(schedule);
+    for &entry in placed.entries() {
+        let demand = &schedule.operations[entry.operation as usize].demand;
+        list.profiles[entry.bin as usize].take(entry.start, entry.end, demand, entry.copies);
+        list.placed[entry.operation as usize].push(entry);
+    }
+    for operation in by_rank(schedule) {
+        if stop.reason().is_some() {
+            break;
+        }
+        if list.placed[operation as usize].is_empty() {
+            list.place(operation);
+        }
     }
     Timetable::new(list.placed.into_iter().flatten().collect())
 }
@@ -58,9 +79,11 @@ fn by_rank(schedule: &Schedule) -> Vec<u32> {
     }
     // Ranks rise against the edges, but for operations that take no time: these go by the order in which they were ranked.
     let mut order: Vec<(usize, usize)> = ranked.into_iter().rev().enumerate().collect();
+    let urgency = |operation: usize| schedule.operations[operation].urgency;
     order.sort_by(|(left_at, left), (right_at, right)| {
         ranks[*right]
             .total_cmp(&ranks[*left])
+            .then_with(|| urgency(*right).cmp(&urgency(*left)))
             .then(left_at.cmp(right_at))
     });
     order
@@ -111,14 +134,16 @@ impl<'a> List<'a> {
             .iter()
             .map(|&bin| self.ready(operation, bin))
             .collect();
+        let traffic = self.traffic(operation);
         for _ in 0..of.count {
             let ways = of.eligible.iter().enumerate().filter_map(|(at, &bin)| {
                 let duration = of.durations[at];
                 let profile = &self.profiles[bin as usize];
                 let start = profile.earliest(ready[at], duration, &of.demand)?;
-                Some((start.saturating_add(duration), of.cost_in(bin), bin, start))
+                let end = start.saturating_add(duration);
+                Some((end, traffic[at], of.cost_in(bin), bin, start))
             });
-            let Some((end, _, bin, start)) = ways.min() else {
+            let Some((end, _, _, bin, start)) = ways.min() else {
                 return;
             };
             self.profiles[bin as usize].take(start, end, &of.demand, 1);
@@ -130,6 +155,45 @@ impl<'a> List<'a> {
                 copies: 1,
             });
         }
+    }
+
+    /// What an operation would be handed over from other bins in each of its own, weighted; nothing where no stage asks.
+    fn traffic(&self, operation: u32) -> Vec<i128> {
+        let eligible = &self.schedule.operations[operation as usize].eligible;
+        let stages = self.schedule.stages.iter();
+        let weights = stages.filter_map(|stage| match stage.objective {
+            TimeObjective::Traffic {
+                within_group,
+                across,
+            } => Some((i128::from(within_group), i128::from(across))),
+            _ => None,
+        });
+        let Some((within_group, across)) = weights.last() else {
+            return vec![0; eligible.len()];
+        };
+        let (mut all, mut by_bin, mut by_group) = (0, BTreeMap::new(), BTreeMap::new());
+        for edge in &self.before[operation as usize] {
+            let count = self.schedule.operations[edge.from as usize].count.max(1);
+            for entry in &self.placed[edge.from as usize] {
+                // In thousandths, as parts are no whole amounts.
+                let part = i128::from(edge.amount) * 1000 * i128::from(entry.copies);
+                let part = part / i128::from(count);
+                let group = self.schedule.group_of[entry.bin as usize];
+                all += part;
+                *by_bin.entry(entry.bin).or_insert(0) += part;
+                *by_group.entry(group).or_insert(0) += part;
+            }
+        }
+        let of_bin = |bin: &u32| {
+            let group = self.schedule.group_of[*bin as usize];
+            let here = by_bin.get(bin).copied().unwrap_or(0);
+            let near = match group {
+                NO_GROUP => here,
+                group => by_group.get(&group).copied().unwrap_or(0),
+            };
+            (near - here) * within_group + (all - near) * across
+        };
+        eligible.iter().map(of_bin).collect()
     }
 
     /// The moment at which a bin has everything that an operation needs from those before it.

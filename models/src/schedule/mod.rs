@@ -18,9 +18,17 @@
 
 mod bound;
 mod check;
+mod decode;
+mod exact;
+mod flow;
+mod improve;
+mod independent;
 mod ladder;
 mod list;
+mod places;
 mod profile;
+mod ranks;
+mod slots;
 mod timetable;
 mod types;
 

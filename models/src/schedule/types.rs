@@ -43,6 +43,8 @@ pub struct Operation {
     pub value: i64,
     /// No copy starts earlier, in milliseconds from 0.
     pub release: i64,
+    /// Of copies that may take turns, the more urgent come first.
+    pub urgency: i64,
 }
 
 /// `to` follows `from`, which hands over an amount in all.
@@ -133,11 +135,15 @@ impl Schedule {
 
     /// Milliseconds until a copy in `other` has what a copy in `one` hands over to it.
     pub(super) fn transfer(&self, edge: &Edge, one: u32, other: u32) -> i64 {
-        let per_thousand = match self.distance(one, other) {
-            Distance::Same => return 0,
-            Distance::WithinGroup => self.network.within_group,
-            Distance::Across => self.network.across,
-        };
+        match self.distance(one, other) {
+            Distance::Same => 0,
+            Distance::WithinGroup => self.transfer_at(edge, self.network.within_group),
+            Distance::Across => self.transfer_at(edge, self.network.across),
+        }
+    }
+
+    /// Milliseconds that a part of what an edge hands over takes, at so many for a thousand units.
+    pub(super) fn transfer_at(&self, edge: &Edge, per_thousand: i64) -> i64 {
         let count = |operation: u32| self.operations[operation as usize].count.max(1);
         let pairs = i128::from(count(edge.from)) * i128::from(count(edge.to));
         let whole = i128::from(edge.amount) * i128::from(per_thousand);

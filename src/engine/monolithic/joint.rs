@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use apportion_cluster::{FrameworkIdx, Offer, Proposal, Running, Slice};
 use apportion_models::assignment::{
-    Assignment, Balance, Bin, Cap, Curve, Entry, Gang, Item, Limit, Loss, Objective, Packing,
-    Placement, Rate, Span, Stage, Survival, Term, Yield,
+    Assignment, Balance, Bin, Cap, Curve, End, Entry, Gang, Item, Limit, Loss, Objective, Packing,
+    Placement, Rate, Span, Stage, Survival, Term, Traffic, Yield,
 };
 use apportion_policies::{Formulation, StageRole};
 
@@ -280,9 +280,11 @@ impl Shift<'_> {
             Objective::Utility(curves) => {
                 Objective::Utility(curves.iter().map(|curve| self.curve(curve)).collect())
             }
-            Objective::Yield(by_class) => Objective::Yield(Yield {
-                class_of: Arc::clone(&by_class.class_of),
-                rates: by_class.rates.iter().map(|rate| self.rate(rate)).collect(),
+            Objective::Yield(by_class) => Objective::Yield(self.by_class(by_class)),
+            Objective::Cost(by_class) => Objective::Cost(self.by_class(by_class)),
+            Objective::Traffic(traffic) => Objective::Traffic(Traffic {
+                ends: traffic.ends.iter().map(|end| self.end(end)).collect(),
+                ..traffic.clone()
             }),
             Objective::Shortfall(terms) => {
                 let terms = terms.iter().map(|term| Survival {
@@ -321,6 +323,21 @@ impl Shift<'_> {
             name: self.name(&curve.name),
             terms: curve.terms.iter().map(|term| self.term(term)).collect(),
             ..curve.clone()
+        }
+    }
+
+    fn end(&self, end: &End) -> End {
+        End {
+            name: self.name(&end.name),
+            packings: end.packings.iter().map(|it| self.packing(it)).collect(),
+            ..end.clone()
+        }
+    }
+
+    fn by_class(&self, by_class: &Yield) -> Yield {
+        Yield {
+            class_of: Arc::clone(&by_class.class_of),
+            rates: by_class.rates.iter().map(|rate| self.rate(rate)).collect(),
         }
     }
 

@@ -184,9 +184,9 @@ impl Rules {
                 instances: 1,
                 value: 1,
                 resources: pods[pod].demand.clone(),
-                devices: Vec::new(),
                 groups,
                 constraints,
+                ..TaskFile::default()
             }
         };
         let files = jobs.list.iter().map(|(name, members)| JobFile {

@@ -4,7 +4,9 @@
 
 mod accounts;
 mod agents;
+mod data;
 mod devices;
+mod edges;
 mod names;
 mod placements;
 mod values;
@@ -36,6 +38,9 @@ pub(super) fn check(file: &SnapshotFile, registry: &Registry, faults: &mut Fault
     work::jobs(file, &names, faults);
     work::groups(file, faults);
     devices::devices(file, registry, faults);
+    data::blocks(file, &names, faults);
+    data::phases(file, registry, faults);
+    edges::edges(file, registry, faults);
     placements::placements(file, &names, faults);
 }
 
