@@ -238,7 +238,7 @@ impl Kept {
             let way = self.nodes[node as usize].mark.arrived;
             let arc = way as usize / 2;
             let was = self.is_open(arc);
-            self.flows[arc] += if (way ^ flip) % 2 == 0 {
+            self.flows[arc] += if (way ^ flip).is_multiple_of(2) {
                 amount
             } else {
                 -amount
