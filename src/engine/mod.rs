@@ -50,6 +50,9 @@ pub use conversation::{Listener, Room, Said, Waiting};
 pub use online::{Listed, Order};
 pub use options::{Mode, ModelSink, Online, Options, Progress};
 
+/// Frameworks with something left up to which it is computed what each could still place: a program for each.
+const MOST_PRICED: usize = 50;
+
 /// Why no plan could be made.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -421,9 +424,10 @@ impl<'a> Run<'a> {
         };
         let is_brokered = self.context.options.mode == Mode::Brokered;
         let section = is_brokered.then(|| {
-            let all = (0..frameworks.len()).map(FrameworkIdx::of);
-            let most =
-                all.map(|framework| report::within_reach(&self.state, &self.context, framework));
+            let all = || (0..frameworks.len()).map(FrameworkIdx::of);
+            let waiting = all().filter(|&it| !self.state.pending(it).is_empty());
+            let few = waiting.count() <= MOST_PRICED;
+            let most = all().map(|it| report::within_reach(&self.state, &self.context, it, few));
             brokering::section(frameworks, &welfare, &most.collect::<Vec<f64>>())
         });
         (Some(welfare), section)

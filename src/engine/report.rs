@@ -387,11 +387,13 @@ fn timetable(state: &State<'_>, formulation: &Formulation, slice: &Slice<'_>) ->
     Timetable::new(entries.collect())
 }
 
-/// The most value that a framework could have within what it holds and what is free: a bound by counting or by prices.
+/// The most value that a framework could have within what it holds and what is free: a bound by counting or by prices where that
+/// `is_cheap`, else all that it wants.
 pub(super) fn within_reach(
     state: &State<'_>,
     context: &Context<'_>,
     framework: FrameworkIdx,
+    is_cheap: bool,
 ) -> f64 {
     let cluster = state.cluster;
     let value = |task: TaskIdx| cluster.task(task).value;
@@ -404,7 +406,7 @@ pub(super) fn within_reach(
         let policy = context.policy(framework)?;
         solve::formulate(&**policy, &slice, None).ok()
     };
-    if waiting.is_empty() || context.is_late() {
+    if waiting.is_empty() || !is_cheap || context.is_late() {
         return all;
     }
     let Some(mut formulation) = formulation() else {

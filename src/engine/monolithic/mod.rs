@@ -44,6 +44,8 @@ const START_PART: u32 = 4;
 const JOINT_PART: f64 = 0.7;
 /// How often a small model is solved, each time following the curves most closely where the last answer is.
 const MOST_SOLVES: usize = 4;
+/// Columns of a joint model that is solved whole by a solver that only a clock can stop, when there is none: curves are hard for it.
+const COLUMNS_WITHOUT_LIMITS: usize = 40;
 /// With a deadline, neighborhoods are tried until then, or until several in a row were in vain.
 const NEIGHBORHOODS: usize = 100_000;
 
@@ -118,6 +120,7 @@ fn improve(
     if options.deadline.is_some() {
         options.neighborhoods = NEIGHBORHOODS;
     }
+    options.exact_columns_without_limits = COLUMNS_WITHOUT_LIMITS;
     let mut placement = joint.placement(&state.added);
     let mut bound = None;
     for _ in 0..if is_small { MOST_SOLVES } else { 1 } {

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Where all floors can be reached, the first stage makes bounds of them. Where somebody has to go without anything, as many as
-//! possible have something, and the logarithm goes on straight below `g_p`.
+//! possible have something, and the logarithm goes on straight below 1.
 
 use apportion_cluster::FrameworkIdx;
 use apportion_models::assignment::{Curve, Objective, Shape, Stage, Term};
@@ -46,7 +46,7 @@ pub(super) fn stages(joint: &Joint<'_>, state: &State<'_>, shares: &Shares) -> V
             ));
         }
         curves[1].push(curve(NAMES[1], 1.0 / unit, Shape::UpTo(whole(unit))));
-        curves[2].push(curve(NAMES[2], share.weight, Shape::Logarithm(whole(unit))));
+        curves[2].push(curve(NAMES[2], share.weight, Shape::Logarithm(1)));
     }
     let stages = NAMES.into_iter().zip(curves);
     let stages = stages.map(|(name, curves)| Stage {
