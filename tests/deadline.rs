@@ -9,11 +9,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use apportion::engine::{self, Options, Progress};
+use apportion_cluster::Fairness;
 use apportion_cluster::file::{
     JobFile, LimitFile, MinAvailableFile, PlacementFile, RoleFile, SnapshotFile, SpreadFile,
     TaskFile,
 };
-use apportion_cluster::Fairness;
 use apportion_cluster::plan::{PlanFile, PlanStatus, StageSense};
 
 use apportion_models::{
@@ -231,7 +231,8 @@ fn a_certificate_that_is_cut_short_is_told() {
     file.agents.push(write::agent("one", "r", 4000, 4096));
     for id in ["f", "g"] {
         file.frameworks.push(write::framework(id, "service"));
-        file.jobs.push(write::job(id, id, write::task(2, 1000, 1024)));
+        file.jobs
+            .push(write::job(id, id, write::task(2, 1000, 1024)));
     }
     let cluster = cluster(&file);
     let whole = common::planned(&cluster, &common::quiet());

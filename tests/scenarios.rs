@@ -126,7 +126,7 @@ fn beside_what_runs(old: &str) {
             r#"{{"version": "apportion/v1",
                 "agents": [{{"id": "one", "resources": {{"cpu_milli": 4000}}}}],
                 "frameworks": [{}, {}], "jobs": [{}, {}],
-                "running": [{{"job": "old", "task": "t", "agent": "one", "instances": 1}}]}}"#,
+                "placements": [{{"job": "old", "task": "t", "agent": "one", "instances": 1}}]}}"#,
             framework("old"),
             frameworks.join(", "),
             job("old", old),

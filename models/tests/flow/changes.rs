@@ -3,8 +3,8 @@
 use super::draws::Random;
 use super::random::{answer, arc, contended, network};
 use super::{solved, twin};
-use apportion_models::{Limits, Status};
 use apportion_models::flow::{Change, FlowArc, FlowNetwork, NetworkSimplex, check};
+use apportion_models::{Limits, Status};
 
 /// A change of anything, of which the simplex may refuse what speaks of the dead.
 fn change(random: &mut Random, n_nodes: usize, n_arcs: usize) -> Change {
