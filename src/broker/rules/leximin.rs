@@ -153,7 +153,11 @@ impl Leximin<'_> {
         stop: &dyn Fn() -> bool,
     ) -> Option<(Vec<bool>, Level)> {
         let open = || (0..settled.len()).filter(|&member| settled[member].is_none());
-        let ratio = |member: usize| self.most[member] / self.scales[member];
+        // Who can have nothing has all it could at any level.
+        let ratio = |member: usize| match self.scales[member] {
+            scale if scale > 0.0 => self.most[member] / scale,
+            _ => 0.0,
+        };
         let satiated_at = |g: f64| -> Vec<bool> {
             let members = 0..settled.len();
             members
@@ -172,6 +176,9 @@ impl Leximin<'_> {
             self.program(&asks.collect::<Vec<_>>(), stop).t
         };
         let mut high = open().map(ratio).fold(0.0, f64::max);
+        if high <= 0.0 {
+            return None;
+        }
         let mut low = 0.0;
         let mut guesses = Vec::new();
         for _ in 0..2 {
