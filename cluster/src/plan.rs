@@ -525,7 +525,8 @@ pub struct Envy {
     pub other: String,
     /// Price of the other's bundle per weight.
     pub priced_bundle: f64,
-    /// `utility x (priced_bundle + rent)`: the other's bundle, scaled to the weights, is worth at most this.
+    /// `utility x (priced_bundle + rent)`: the other's bundle, scaled to the weights, is worth at most this. Where `epsilon` is
+    /// absent, the utility is that with one more unit.
     pub bound: f64,
 }
 
