@@ -106,6 +106,10 @@ scenarios! {
     who_has_only_what_is_held_for_others_is_left_out
     a_limit_below_what_runs_takes_nothing_away
     three_levels_of_roles
+    two_into_one_with_room_for_three
+    two_into_one_with_room_for_two
+    two_into_one_as_an_exchange
+    two_into_one_one_after_the_other
 }
 
 /// One agent of 4 cpu, on which the `old` runs; others want the cpu. Under every rule of shares, with few frameworks and so

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! DIR has a folder for each trace, laid out as `docs/benchmarks.md` says. NAME is one of `openb`, `openb-online`,
-//! `openb-full`, `vm-topology` and `dlrm`; without one, all of them. Snapshots are made by the importers, plans by the
+//! `openb-full`, `vm-topology`, `dlrm` and `wfcommons`; without one, all of them. Snapshots are made by the importers, plans by the
 //! engine with the options that the page's commands state, and every plan passes the verifier before its row is printed.
 
 mod openb;
@@ -13,6 +13,7 @@ mod openb;
 mod published;
 mod run;
 mod services;
+mod workflows;
 
 use std::path::PathBuf;
 
@@ -29,12 +30,13 @@ pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 type Experiment = fn(&Arguments) -> Result<(), Failure>;
 
-const EXPERIMENTS: [(&str, Experiment); 5] = [
+const EXPERIMENTS: [(&str, Experiment); 6] = [
     ("openb", openb::offline),
     ("openb-online", openb::online),
     ("openb-full", openb::full),
     ("vm-topology", services::vm_topology),
     ("dlrm", services::dlrm),
+    ("wfcommons", workflows::wfcommons),
 ];
 
 fn main() {

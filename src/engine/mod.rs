@@ -11,6 +11,7 @@ mod choice;
 mod choices;
 mod context;
 mod devices;
+mod edges;
 mod offers;
 mod online;
 mod options;
@@ -330,7 +331,9 @@ impl<'a> Run<'a> {
         };
         let told = accounts::reasons(&self.state, &self.absent, &stop);
         let unplaced = reasons::unplaced(&self.state, &placements, &told, &stop);
-        let notes = choices::notes(&self.state, &placements, &stop);
+        let mut notes = choices::notes(&self.state, &placements, &stop);
+        notes.extend(edges::notes(cluster, &placements));
+        notes.sort();
         let audit = self
             .shares
             .as_ref()

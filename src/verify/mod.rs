@@ -26,6 +26,7 @@ mod shares;
 mod stages;
 mod state;
 mod tolerance;
+mod workflow;
 
 use apportion_cluster::Cluster;
 use apportion_cluster::plan::PlanFile;
@@ -47,6 +48,7 @@ pub fn verify(cluster: &Cluster, plan: &PlanFile) -> Report {
     domains::check_limits(&state, &mut findings);
     domains::check_spreads(&state, &mut findings);
     moves::check(&state, &mut findings);
+    workflow::check(&state, &mut findings);
     offers::check(&state, &mut findings);
     offered_devices::check(&state, &mut findings);
     roles::check(&state, &mut findings);

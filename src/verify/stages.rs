@@ -9,6 +9,7 @@ use super::report::Findings;
 use super::rule::Rule;
 use super::state::{Counts, State, total};
 use super::tolerance::{STAGE_TOLERANCE, close};
+use super::workflow::Flows;
 
 /// What a stage of the policy `service` measures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,13 +24,33 @@ pub(super) enum Measure {
     AgentsUsed,
     /// Domains used by jobs of several instances, agents among them.
     Span,
+    /// What tasks send between agents, and between racks, each times a weight.
+    Traffic {
+        /// Weight of what flows between agents.
+        agents: i128,
+        /// What it weighs more between racks.
+        racks: i128,
+        /// Whether it is what the policy is about, or only breaks ties.
+        quality: bool,
+    },
+    /// The end of the last instance, in milliseconds.
+    Makespan {
+        /// Whether it is what the policy is about, or only breaks ties.
+        quality: bool,
+    },
+    /// The ends of all instances.
+    Completion,
     /// What only breaks ties, and is taken as it is told.
     Claimed,
 }
 
 impl Measure {
     fn breaks_ties(self) -> bool {
-        matches!(self, Self::AgentsUsed | Self::Claimed)
+        match self {
+            Self::AgentsUsed | Self::Completion | Self::Claimed => true,
+            Self::Traffic { quality, .. } | Self::Makespan { quality } => !quality,
+            Self::Placed(_) | Self::MinAvailable | Self::Spread | Self::Span => false,
+        }
     }
 }
 
@@ -41,6 +62,7 @@ pub(super) fn check(state: &State<'_>, findings: &mut Findings) {
         let known = match result.policy.as_str() {
             "service" => service_stages(state, framework),
             "ml" => ml_stages(state, framework),
+            "workflow" => workflow_stages(state, framework),
             _ => Vec::new(),
         };
         if !known.is_empty() {
@@ -96,6 +118,18 @@ fn ml_stages(state: &State<'_>, framework: usize) -> Vec<(String, Measure)> {
         stages.push(("fragmentation".to_owned(), Measure::Claimed));
     }
     stages.push(("holes".to_owned(), Measure::Claimed));
+    stages
+}
+
+/// The stages of a `workflow` framework.
+fn workflow_stages(state: &State<'_>, framework: usize) -> Vec<(String, Measure)> {
+    let flows = Flows::of(state, framework);
+    let mut stages = match flows.is_batch() {
+        // Over time there is room for all priorities.
+        true => vec![("placed".to_owned(), Measure::Placed(None))],
+        false => placing_stages(state, framework),
+    };
+    stages.extend(flows.stages());
     stages
 }
 
@@ -190,6 +224,11 @@ fn value(
         Measure::Spread => worst_shares(state, framework),
         Measure::AgentsUsed => agents_opened(state, framework) as f64,
         Measure::Span => domains_used(state, framework) as f64,
+        Measure::Traffic { agents, racks, .. } => {
+            Flows::of(state, framework).traffic(agents, racks)
+        }
+        Measure::Makespan { .. } => Flows::of(state, framework).makespan(),
+        Measure::Completion => Flows::of(state, framework).completion(),
         Measure::Claimed => stage.objective,
     };
     let holds = close(need, stage.objective, STAGE_TOLERANCE);
