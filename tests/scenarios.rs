@@ -108,6 +108,10 @@ scenarios! {
     three_levels_of_roles
     agents_with_gpus_are_left_to_who_needs_them
     every_rack_is_left_to_who_spreads
+    two_into_one_with_room_for_three
+    two_into_one_with_room_for_two
+    two_into_one_as_an_exchange
+    two_into_one_one_after_the_other
 }
 
 /// One agent of 4 cpu, on which the `old` runs; others want the cpu. Under every rule of shares, with few frameworks and so

@@ -156,7 +156,7 @@ pub struct Note {
     pub task: String,
     /// A sentence: `choice 2 of 2, H100 short by 2`.
     pub text: String,
-    /// `choice`: not on the preferred model of a device.
+    /// `choice`: not on the preferred model of a device. `edge`: what the task sends leaves its agent.
     pub code: String,
     /// How many instances it is about.
     pub instances: i64,

@@ -13,6 +13,7 @@ mod choices;
 mod context;
 mod conversation;
 mod devices;
+mod edges;
 mod monolithic;
 mod offers;
 mod online;
@@ -358,7 +359,9 @@ impl<'a> Run<'a> {
         let mut told = accounts::reasons(&self.state, &self.absent, &stop);
         told.extend(preempt::reasons(&self.state, &moves));
         let unplaced = reasons::unplaced(&self.state, &placements, &told, &stop);
-        let notes = choices::notes(&self.state, &placements, &stop);
+        let mut notes = choices::notes(&self.state, &placements, &stop);
+        notes.extend(edges::notes(cluster, &placements));
+        notes.sort();
         let audit = self
             .shares
             .as_ref()

@@ -18,6 +18,7 @@ use super::stages::{
     Measure, Timed, job_by_domain, job_size, level_weight, placed_value, span_levels, thousandths,
 };
 use super::state::{State, known_agent, known_resource, total};
+use super::workflow::Flows;
 
 /// Copies of one task by agent.
 type Copies = Vec<(usize, i128)>;
@@ -151,6 +152,12 @@ impl<'a> Reach<'a> {
         copies
     }
 
+    /// Where one pending instance fits into what is offered there.
+    pub(super) fn agents(&self, task: usize) -> Vec<usize> {
+        let copies = self.copies(task).into_iter();
+        copies.map(|&(agent, _)| agent).collect()
+    }
+
     /// The most pending instances that hold the devices that they need on those that are offered there: `n` do if
     /// the devices, each counted at most `n` times, have `n x count` places.
     fn device_copies(&self, task: usize, agent: usize) -> i128 {
@@ -220,6 +227,9 @@ impl<'a> Reach<'a> {
             Measure::Ahead(Timed::Makespan) => self.ahead().least_makespan(),
             Measure::Ahead(Timed::Network) => self.ahead().least_network(),
             Measure::Ahead(Timed::Shuffle) => self.ahead().least_shuffled(),
+            Measure::Traffic { .. } | Measure::Makespan { .. } | Measure::Completion => {
+                Flows::of(self.state, self.framework).least(self, measure)
+            }
             Measure::Shuffle | Measure::Ahead(Timed::Completion) | Measure::Claimed => 0.0,
         }
     }

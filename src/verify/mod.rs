@@ -30,6 +30,7 @@ mod stages;
 mod state;
 mod tolerance;
 mod welfare;
+mod workflow;
 
 use apportion_cluster::Cluster;
 use apportion_cluster::plan::PlanFile;
@@ -63,6 +64,7 @@ fn check<'a>(
     domains::check_spreads(&state, findings);
     moves::check(&state, findings);
     preemptions::check(&state, findings);
+    workflow::check(&state, findings);
     offers::check(&state, findings);
     offered_devices::check(&state, findings);
     roles::check(&state, findings);

@@ -56,6 +56,10 @@ rules! {
     Spread = "spread";
     /// All or nothing.
     Gang = "gang";
+    /// Instances of batches have a start and an end, as far apart as their work takes.
+    Times = "times";
+    /// What follows something starts when that has ended and what it sends is there.
+    Follows = "follows";
     /// What runs stays where it runs, unless it is listed as a move.
     Stays = "stays";
     /// Moves leave only places that break a rule, and stay within the job's budget.

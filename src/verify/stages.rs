@@ -11,6 +11,7 @@ use super::report::Findings;
 use super::rule::Rule;
 use super::state::{Counts, State, total};
 use super::tolerance::{STAGE_TOLERANCE, close};
+use super::workflow::Flows;
 
 /// What a stage of the policy `service` measures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +32,22 @@ pub(super) enum Measure {
     Shuffle,
     /// The same of one that plans ahead, and when its instances end.
     Ahead(Timed),
+    /// What tasks send between agents, and between racks, each times a weight.
+    Traffic {
+        /// Weight of what flows between agents.
+        agents: i128,
+        /// What it weighs more between racks.
+        racks: i128,
+        /// Whether it is what the policy is about, or only breaks ties.
+        quality: bool,
+    },
+    /// The end of the last instance, in milliseconds.
+    Makespan {
+        /// Whether it is what the policy is about, or only breaks ties.
+        quality: bool,
+    },
+    /// The ends of all instances.
+    Completion,
     /// What only breaks ties, and is taken as it is told.
     Claimed,
 }
@@ -47,10 +64,13 @@ pub(super) enum Timed {
 
 impl Measure {
     fn breaks_ties(self) -> bool {
-        matches!(
-            self,
-            Self::AgentsUsed | Self::Claimed | Self::Ahead(Timed::Completion)
-        )
+        match self {
+            Self::AgentsUsed | Self::Completion | Self::Claimed => true,
+            Self::Ahead(timed) => timed == Timed::Completion,
+            Self::Traffic { quality, .. } | Self::Makespan { quality } => !quality,
+            Self::Placed(_) | Self::MinAvailable | Self::Spread | Self::Span => false,
+            Self::Network | Self::Shuffle => false,
+        }
     }
 }
 
@@ -63,6 +83,7 @@ pub(super) fn check(state: &State<'_>, findings: &mut Findings) {
             "service" => service_stages(state, framework),
             "ml" => ml_stages(state, framework),
             "mapreduce" => mapreduce_stages(state, framework),
+            "workflow" => workflow_stages(state, framework),
             _ => Vec::new(),
         };
         if !known.is_empty() {
@@ -143,6 +164,18 @@ fn mapreduce_stages(state: &State<'_>, framework: usize) -> Vec<(String, Measure
     if Hadoop::of(state, framework).shuffled().is_some() {
         stages.push(("shuffle".to_owned(), Measure::Shuffle));
     }
+    stages
+}
+
+/// The stages of a `workflow` framework.
+fn workflow_stages(state: &State<'_>, framework: usize) -> Vec<(String, Measure)> {
+    let flows = Flows::of(state, framework);
+    let mut stages = match flows.is_batch() {
+        // Over time there is room for all priorities.
+        true => vec![("placed".to_owned(), Measure::Placed(None))],
+        false => placing_stages(state, framework),
+    };
+    stages.extend(flows.stages());
     stages
 }
 
@@ -249,6 +282,11 @@ fn value(
                 Timed::Completion => ahead.completion(),
             }
         }
+        Measure::Traffic { agents, racks, .. } => {
+            Flows::of(state, framework).traffic(agents, racks)
+        }
+        Measure::Makespan { .. } => Flows::of(state, framework).makespan(),
+        Measure::Completion => Flows::of(state, framework).completion(),
         Measure::Claimed => stage.objective,
     };
     let holds = close(need, stage.objective, STAGE_TOLERANCE);
