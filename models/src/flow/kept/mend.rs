@@ -198,12 +198,13 @@ impl Kept {
                 direction,
                 hub,
             };
-            let Some(target) = self.nearest(wanted) else {
-                return Ok(());
-            };
+            let target = self.nearest(wanted);
             if self.search.n_looks > worth || self.lost {
                 return Err(Break::TooLong);
             }
+            let Some(target) = target else {
+                return Ok(());
+            };
             let most = if Some(target) == hub {
                 excess.abs()
             } else {
