@@ -106,6 +106,11 @@ scenarios! {
     who_has_only_what_is_held_for_others_is_left_out
     a_limit_below_what_runs_takes_nothing_away
     three_levels_of_roles
+    a_thousand_maps_whose_data_is_on_one_agent
+    maps_that_start_now_take_the_slots_beside_their_data
+    who_waited_longer_goes_first_unless_the_network_says_otherwise
+    reducers_go_to_the_rack_that_holds_most_of_the_output
+    reducers_follow_their_maps
 }
 
 /// One agent of 4 cpu, on which the `old` runs; others want the cpu. Under every rule of shares, with few frameworks and so

@@ -74,6 +74,7 @@ pub fn tiny(seed: u64) -> Schedule {
             costs: Arc::default(),
             value: random.within(1, 3),
             release: i64::from(random.within(0, 5) == 0),
+            urgency: 0,
         }
     };
     let operations: Vec<Operation> = (0..n).map(|at| operation(at, random)).collect();
@@ -131,6 +132,7 @@ pub fn layers(seed: u64, n: u32) -> Schedule {
                 costs: Arc::default(),
                 value: 1,
                 release: 0,
+                urgency: 0,
             }
         })
         .collect();

@@ -129,6 +129,7 @@ fn operations(
             costs: Arc::default(),
             value: tables.slice.cluster.task(task).value,
             release: released.get(&task).copied().unwrap_or(0),
+            urgency: 0,
         }
     };
     items.map(operation).collect()
