@@ -4,12 +4,14 @@
 pub mod broker;
 #[cfg(feature = "cli")]
 pub mod cli;
+pub mod compare;
 pub mod engine;
 pub mod generate;
 pub mod import;
 #[cfg(feature = "cli")]
 pub mod isolate;
 pub mod lint;
+pub mod simulate;
 pub mod snapshot;
 pub mod verify;
 

@@ -386,7 +386,8 @@ fn split(whole: &Assignment) -> Assignment {
             Objective::Span(terms) => terms
                 .iter_mut()
                 .for_each(|term| term.packing = packing(&term.packing)),
-            Objective::Fragmentation(_) | Objective::Opened(_) => {}
+            // No policy states one: it is over several frameworks.
+            Objective::Utility(_) | Objective::Fragmentation(_) | Objective::Opened(_) => {}
         }
     }
     split.validate().unwrap();

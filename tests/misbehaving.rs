@@ -430,6 +430,9 @@ fn a_policy_that_fails_loses_its_proposal_and_nobody_elses() {
             result(&plan, "bad").placed >= 1,
             "{fault:?}: what runs stays"
         );
+        let joined = with_policy(fault, Mode::Monolithic);
+        assert_warned(&joined, "policy_failed", &format!("{fault:?}"));
+        assert!(result(&joined, "good").placed >= 7, "{fault:?}");
         assert_warned(
             &with_policy(fault, Mode::Greedy),
             "policy_failed",

@@ -35,7 +35,7 @@ fn cases() -> impl Iterator<Item = (u64, SnapshotFile)> {
 fn every_plan_holds_before_the_verifier_and_fits_its_agents() {
     for (seed, file) in cases() {
         let cluster = cluster(&file);
-        for mode in [Mode::Brokered, Mode::Greedy] {
+        for mode in [Mode::Brokered, Mode::Monolithic, Mode::Greedy] {
             let plan = planned(&cluster, &Options { mode, ..quiet() });
             for agent in &file.agents {
                 for (resource, capacity) in &agent.resources {

@@ -1,6 +1,6 @@
 //! The nouns of `apportion`: what a cluster is, what is asked of it, and what is answered.
 //!
-//! - [`mod@file`]: the snapshot file as people write it; [`plan`]: the plan file.
+//! - [`mod@file`]: the snapshot file as people write it; [`events`]: what happens to it; [`plan`]: the plan file.
 //! - [`Cluster`]: the validated, immutable picture that everything else reads.
 //! - [`Slice`] and [`Proposal`]: a policy's whole input, and its wish.
 //!
@@ -9,6 +9,7 @@
 mod cluster;
 mod devices;
 mod eligibility;
+pub mod events;
 pub mod file;
 mod index;
 mod phase;

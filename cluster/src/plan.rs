@@ -25,6 +25,9 @@ pub struct PlanFile {
     pub unplaced: Vec<Unplaced>,
     /// Running instances that change agent.
     pub moves: Vec<Move>,
+    /// Running instances that had to go for others, and for whom; by job and role.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub preemptions: Vec<Preemption>,
     /// One entry per framework, by id.
     pub frameworks: Vec<FrameworkResult>,
     /// Everything that each framework was offered over all rounds, what it holds included.
@@ -32,6 +35,12 @@ pub struct PlanFile {
     /// The fairness certificate; absent in a plan without shares (`--mode greedy`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fairness: Option<FairnessCertificate>,
+    /// The welfare of the plan, and the most that any plan has; where there are shares.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub welfare: Option<WelfareResult>,
+    /// What it costs that the cluster is divided among frameworks first; of a brokered plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub brokering: Option<Brokering>,
     /// What is worth knowing of placed instances, such as a model of device that is not their first choice; by job,
     /// task and text.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -51,7 +60,7 @@ pub struct PlanFile {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlanOptions {
-    /// `brokered`, `greedy` or `online`.
+    /// `brokered`, `monolithic`, `greedy` or `online`.
     pub mode: String,
     /// How an online plan came about; present exactly if the mode is `online`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -70,6 +79,9 @@ pub struct PlanOptions {
     pub credit: BTreeMap<String, f64>,
     /// `keep`.
     pub replan: String,
+    /// Whether frameworks under their guarantee may displace instances of others.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub preempt: bool,
     /// Solver backend.
     pub solver: String,
 }
@@ -126,7 +138,7 @@ pub struct Unplaced {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Reason {
-    /// `never_fits`, `no_eligible_agent`, `no_room`, `limit`, `spread`, `gang`, `not_arrived`, `deadline`
+    /// `never_fits`, `no_eligible_agent`, `no_room`, `limit`, `spread`, `gang`, `not_arrived`, `preempted`, `deadline`
     pub code: String,
     /// A sentence with the numbers needed and available.
     pub text: String,
@@ -164,6 +176,36 @@ pub struct Move {
     pub to: String,
     /// How many.
     pub instances: i64,
+}
+
+/// Running instances that had to go so that a job under a guarantee has its place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Preemption {
+    /// The job that they went for.
+    pub job: String,
+    /// Path of the role whose guarantee covers it.
+    pub role: String,
+    /// What of the job is placed for it, by task and agent; part of the plan's placements.
+    pub placed: Vec<PlacementFile>,
+    /// Who went, by job, task and agent.
+    pub victims: Vec<Victim>,
+}
+
+/// Running instances that had to go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Victim {
+    /// Job id.
+    pub job: String,
+    /// Task id.
+    pub task: String,
+    /// Where they ran.
+    pub agent: String,
+    /// How many.
+    pub instances: i64,
+    /// How many of them have another place: they are among the plan's moves. The others are unplaced.
+    pub moved: i64,
 }
 
 /// What one framework got, how good it is, and why.
@@ -272,6 +314,8 @@ pub struct PartWeight {
 pub struct Share {
     /// Fraction of the cluster that its weight stands for, among frameworks with demand.
     pub weight: f64,
+    /// Value of its smallest task or gang: what one unit more is worth.
+    pub unit: f64,
     /// Value placed.
     pub utility: f64,
     /// Value of the fair fractional share.
@@ -379,6 +423,35 @@ pub struct FairnessCertificate {
     pub envy: Vec<Envy>,
     /// Loss of weighted relative value of the fair fractional share against its maximum.
     pub price_of_fairness: Option<f64>,
+}
+
+/// `sum of weight x ln utility` over the frameworks with shares.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WelfareResult {
+    /// The plan's. Where a framework holds nothing, every utility counts one unit more.
+    pub objective: f64,
+    /// No plan that keeps the floors, up to one unit, has more.
+    pub bound: f64,
+    /// `1 - exp(objective - bound)`: the part of its utility that a framework could gain on the weighted geometric mean.
+    pub gap: f64,
+    /// `multipliers`: by the prices of the certificate; or `search`.
+    pub proof: Proof,
+}
+
+/// What it costs that the cluster is divided among frameworks first, instead of planned as one. Losses are in welfare.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Brokering {
+    /// `1 - exp(welfare - welfare of the monolithic plan)`; absent where none was compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<f64>,
+    /// The most that the price can be.
+    pub price_bound: f64,
+    /// What is lost by who holds what: at least, and at most.
+    pub division_loss: [f64; 2],
+    /// What frameworks do not get out of what they hold: at least, and at most.
+    pub solver_loss: [f64; 2],
 }
 
 /// A class of agents that share prices.

@@ -5,9 +5,10 @@
 //! ```
 //!
 //! DIR has a folder for each trace, laid out as `docs/benchmarks.md` says. NAME is one of `openb`, `openb-online`,
-//! `openb-full`, `vm-topology` and `dlrm`; without one, all of them. Snapshots are made by the importers, plans by the
+//! `openb-full`, `vm-topology`, `dlrm`, `brokering` (which needs no DIR) and `brokering-openb`; without one, all of them. Snapshots are made by the importers, plans by the
 //! engine with the options that the page's commands state, and every plan passes the verifier before its row is printed.
 
+mod brokering;
 mod openb;
 #[path = "../../policies/examples/openb/published.rs"]
 mod published;
@@ -29,12 +30,14 @@ pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 type Experiment = fn(&Arguments) -> Result<(), Failure>;
 
-const EXPERIMENTS: [(&str, Experiment); 5] = [
+const EXPERIMENTS: [(&str, Experiment); 7] = [
     ("openb", openb::offline),
     ("openb-online", openb::online),
     ("openb-full", openb::full),
     ("vm-topology", services::vm_topology),
     ("dlrm", services::dlrm),
+    ("brokering", brokering::generated),
+    ("brokering-openb", brokering::openb),
 ];
 
 fn main() {
@@ -82,9 +85,6 @@ fn arguments() -> Result<Arguments, Failure> {
             }
             _ => return Err(format!("unknown option {word}").into()),
         }
-    }
-    if arguments.data.as_os_str().is_empty() {
-        return Err("name the folder of the traces: --data DIR".into());
     }
     Ok(arguments)
 }

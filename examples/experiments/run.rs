@@ -29,6 +29,9 @@ pub fn trace(
     files: &[&str],
     settings: &[(&str, &str)],
 ) -> Result<Trace, Failure> {
+    if arguments.data.as_os_str().is_empty() {
+        return Err("name the folder of the traces: --data DIR".into());
+    }
     let mut inputs = Vec::new();
     for file in files {
         let path = arguments.data.join(file);
@@ -77,7 +80,8 @@ impl Trace {
         })
     }
 
-    fn judged(&self, options: impl FnOnce(Instant) -> Options) -> Result<Judged, Failure> {
+    /// A plan that the verifier accepts; its options are made when it begins.
+    pub fn judged(&self, options: impl FnOnce(Instant) -> Options) -> Result<Judged, Failure> {
         let begun = Instant::now();
         let plan = engine::plan(&self.cluster, &options(begun))?;
         let took = begun.elapsed();

@@ -7,6 +7,7 @@
 //! - Standard output carries the result, standard error progress and diagnostics. Nothing else in the library prints.
 
 mod apply;
+mod compare;
 mod completions;
 mod console;
 mod exit;
@@ -21,6 +22,7 @@ mod numbers;
 mod panics;
 mod plan;
 mod progress;
+mod simulate;
 mod solve;
 mod solve_model;
 mod solvers;
@@ -79,9 +81,11 @@ enum Command {
     Plan(plan::Arguments),
     Verify(verify::Arguments),
     Apply(apply::Arguments),
+    Compare(compare::Arguments),
     Lint(lint::Arguments),
     Import(import::Arguments),
     Generate(generate::Arguments),
+    Simulate(simulate::Arguments),
     Solve(solve::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
@@ -107,9 +111,11 @@ fn dispatch(command: &Command, context: &Context) -> Result<Exit, Failure> {
         Command::Plan(arguments) => plan::run(arguments, context),
         Command::Verify(arguments) => verify::run(arguments, context),
         Command::Apply(arguments) => apply::run(arguments, context),
+        Command::Compare(arguments) => compare::run(arguments, context),
         Command::Lint(arguments) => lint::run(arguments, context),
         Command::Import(arguments) => import::run(arguments, context),
         Command::Generate(arguments) => generate::run(arguments, context),
+        Command::Simulate(arguments) => simulate::run(arguments, context),
         Command::Solve(arguments) => solve::run(arguments, context),
         Command::Completions(arguments) => completions::run(arguments, context),
         Command::Man(arguments) => man::run(arguments, context),

@@ -9,7 +9,7 @@ use super::console::{self, Tone, styled};
 use super::numbers::{counted, short};
 use super::table::{self, Align};
 use super::{Context, Exit, Failure, files, inputs};
-use crate::verify::{Figure, Report, Rule, Violation, verify};
+use crate::verify::{Figure, Report, Rule, Violation, verify, verify_against};
 
 /// Violations of one rule that the table shows; `--json` has all of them.
 const MOST_OF_A_RULE: usize = 5;
@@ -22,19 +22,32 @@ not. Bounds that a solver found by search cannot be recomputed; they are listed 
 
 Examples:
   apportion verify cluster.json plan.json
+  apportion verify cluster.json plan.json --against monolithic.json
   apportion plan cluster.json --json | apportion verify cluster.json -")]
 pub(super) struct Arguments {
     /// Snapshot file (JSON or YAML, also gzipped), or - for standard input
     snapshot: PathBuf,
     /// Plan file, or - for standard input
     plan: PathBuf,
+    /// The monolithic plan that the plan's price of brokering compares with: the price is recomputed
+    #[arg(long, value_name = "PLAN")]
+    against: Option<PathBuf>,
 }
 
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
-    files::one_standard_input(&[&arguments.snapshot, &arguments.plan])?;
+    let against = arguments.against.as_deref();
+    let inputs = [
+        Some(arguments.snapshot.as_path()),
+        Some(arguments.plan.as_path()),
+        against,
+    ];
+    files::one_standard_input(&inputs.into_iter().flatten().collect::<Vec<_>>())?;
     let cluster = inputs::cluster(&arguments.snapshot)?;
     let plan = inputs::plan(&arguments.plan)?;
-    let report = verify(&cluster, &plan);
+    let report = match against {
+        None => verify(&cluster, &plan),
+        Some(path) => verify_against(&cluster, &plan, &inputs::plan(path)?),
+    };
     if context.json {
         console::print_json(&Document {
             holds: report.holds(),

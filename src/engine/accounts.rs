@@ -52,6 +52,7 @@ pub(super) fn share(
     let bound_by = &audit.bound_by[framework.at()];
     Some(Share {
         weight: fair.weight,
+        unit: audit.units[framework.at()],
         utility,
         deserved: fair.deserved,
         offered: offered_value(state, framework),
@@ -175,6 +176,16 @@ pub(super) fn warn(context: &Context<'_>, guarantee: &Guarantee) {
         },
     );
     context.warn("guarantee_short", &role.path, text);
+}
+
+/// Takes back that a guarantee is short where its role uses all of it by now.
+pub(super) fn retract(state: &State<'_>, context: &Context<'_>) {
+    for (at, role) in context.cluster.roles.iter().enumerate() {
+        let mut pairs = role.guarantee.0.iter().zip(state.roles.usage(at));
+        if pairs.all(|(&promised, &used)| used >= promised.into()) {
+            context.retract("guarantee_short", &role.path);
+        }
+    }
 }
 
 /// What roles are promised, and what is kept free for them in the end.

@@ -2,18 +2,22 @@
 //!
 //! [`plan`] is the whole of it; each step is a file here, in this order: `release` (what may not stay
 //! where it runs), `context` (bids), [`broker`] (shares), `offers`, `rounds`, `solve` (one
-//! slice), `report`, `accounts` and `reasons` (the plan file). `online` takes the place of shares, offers and rounds where
+//! slice), `preempt` (where it was asked for), `report`, `accounts` and `reasons` (the plan file). `online` takes the place of shares, offers and rounds where
 //! tasks arrive one at a time.
 
 mod accounts;
 mod apply;
+pub mod brokering;
 mod choice;
 mod choices;
 mod context;
+mod conversation;
 mod devices;
+mod monolithic;
 mod offers;
 mod online;
 mod options;
+mod preempt;
 mod reasons;
 mod release;
 mod report;
@@ -30,16 +34,19 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use apportion_cluster::file::VERSION;
-use apportion_cluster::plan::{PlanFile, PlanOptions, Reason};
+use apportion_cluster::plan::{
+    Brokering, FairnessCertificate, FrameworkResult, PlanFile, PlanOptions, Reason, WelfareResult,
+};
 use apportion_cluster::{Cluster, Fairness, FrameworkIdx, Running, TaskIdx};
 
-use crate::broker::{self, Guarantee, Shares};
+use crate::broker::{self, Audit, Guarantee, Shares};
 use context::Context;
 use rounds::Record;
 use state::State;
 
 pub use accounts::credit;
 pub use apply::{ApplyError, apply};
+pub use conversation::{Listener, Room, Said, Waiting};
 pub use online::{Listed, Order};
 pub use options::{Mode, ModelSink, Online, Options, Progress};
 
@@ -148,6 +155,8 @@ struct Run<'a> {
     records: Vec<Record>,
     shares: Option<Shares>,
     guarantees: Vec<Guarantee>,
+    /// What branch and bound proved of the welfare, if anything.
+    welfare_bound: Option<f64>,
     /// Tasks that never arrived, and why.
     absent: BTreeMap<TaskIdx, Reason>,
     timings: BTreeMap<String, f64>,
@@ -165,6 +174,7 @@ impl<'a> Run<'a> {
             records,
             shares: None,
             guarantees: Vec::new(),
+            welfare_bound: None,
             absent: BTreeMap::new(),
             timings: BTreeMap::new(),
             started,
@@ -173,7 +183,10 @@ impl<'a> Run<'a> {
 
     fn finish(mut self) -> Result<PlanFile, EngineError> {
         match self.context.options.mode {
-            Mode::Brokered => self.brokered(),
+            Mode::Brokered => {
+                self.brokered(1);
+            }
+            Mode::Monolithic => self.monolithic(),
             Mode::Greedy => self.greedy(),
             Mode::Online => self.online()?,
         }
@@ -181,8 +194,9 @@ impl<'a> Run<'a> {
         Ok(self.report())
     }
 
-    /// Shares, disjoint offers, slices in parallel, re-offers.
-    fn brokered(&mut self) {
+    /// Shares, disjoint offers, slices in parallel, re-offers: in one part of so many of the time for solving. Says what of the time is to
+    /// be kept for the audit.
+    fn brokered(&mut self, part: u32) -> Duration {
         let begun = Instant::now();
         let stop = || self.context.out_of_time();
         let (cluster, bids) = (self.context.cluster, &self.context.bids);
@@ -197,14 +211,18 @@ impl<'a> Run<'a> {
             frameworks: active,
             classes: shares.classes.len(),
         });
+        conversation::shares(&self.context, &shares);
         let share_time = begun.elapsed();
         let first = offers::first_offers(&self.state, &shares, &self.context);
         self.time("broker", begun);
-        self.context.keep_reserve(reserve(
-            share_time,
-            begun.elapsed(),
-            self.context.options.deadline,
-        ));
+        let deadline = self.context.options.deadline;
+        let reserve = reserve(share_time, begun.elapsed(), deadline);
+        let left = deadline.map_or(Duration::ZERO, |deadline| {
+            deadline.saturating_duration_since(Instant::now())
+        });
+        let solving = left.saturating_sub(reserve);
+        self.context
+            .keep_reserve(reserve + (solving - solving / part));
 
         let begun = Instant::now();
         rounds::first(&mut self.state, &self.context, first, &mut self.records);
@@ -214,8 +232,13 @@ impl<'a> Run<'a> {
             Some(&shares),
             &mut self.records,
         );
+        if self.context.options.preempt {
+            preempt::run(&mut self.state, &self.context, &shares, &mut self.records);
+            accounts::retract(&self.state, &self.context);
+        }
         self.time("solve", begun);
         self.shares = Some(shares);
+        reserve
     }
 
     /// Holds what roles are promised, and says where that is not all of it.
@@ -328,7 +351,9 @@ impl<'a> Run<'a> {
             cut.set(cut.get() || stops);
             stops
         };
-        let told = accounts::reasons(&self.state, &self.absent, &stop);
+        let moves = report::moves(&self.state);
+        let mut told = accounts::reasons(&self.state, &self.absent, &stop);
+        told.extend(preempt::reasons(&self.state, &moves));
         let unplaced = reasons::unplaced(&self.state, &placements, &told, &stop);
         let notes = choices::notes(&self.state, &placements, &stop);
         let audit = self
@@ -355,7 +380,8 @@ impl<'a> Run<'a> {
                     share,
                 )
             });
-        let frameworks = frameworks.collect();
+        let frameworks: Vec<FrameworkResult> = frameworks.collect();
+        let (welfare, brokering) = self.price(&frameworks, audit.as_ref());
         self.time("verify", begun);
         self.time("total", self.started);
         let stopped = cut || self.records.iter().any(|record| record.stopped);
@@ -366,15 +392,41 @@ impl<'a> Run<'a> {
             status: report::status(stopped, &unplaced),
             placements: report::named(cluster, &placements, &devices, &times),
             unplaced,
-            moves: report::moves(&self.state),
+            preemptions: preempt::entries(&self.state, &moves),
+            moves,
             frameworks,
             offers: report::offers(&self.state),
             fairness: audit.map(|(certificate, _)| certificate),
+            welfare,
+            brokering,
             notes,
             guarantees: accounts::guarantees(&self.state, &self.guarantees),
             warnings: self.context.take_warnings(),
             timings_ms: Some(self.timings),
         }
+    }
+
+    /// The welfare, and what of it brokering costs at most.
+    fn price(
+        &self,
+        frameworks: &[FrameworkResult],
+        audit: Option<&(FairnessCertificate, Audit)>,
+    ) -> (Option<WelfareResult>, Option<Brokering>) {
+        let Some((certificate, _)) = audit else {
+            return (None, None);
+        };
+        let searched = self.welfare_bound;
+        let Some(welfare) = brokering::welfare(frameworks, certificate, searched) else {
+            return (None, None);
+        };
+        let is_brokered = self.context.options.mode == Mode::Brokered;
+        let section = is_brokered.then(|| {
+            let all = (0..frameworks.len()).map(FrameworkIdx::of);
+            let most =
+                all.map(|framework| report::within_reach(&self.state, &self.context, framework));
+            brokering::section(frameworks, &welfare, &most.collect::<Vec<f64>>())
+        });
+        (Some(welfare), section)
     }
 
     fn time(&mut self, phase: &str, begun: Instant) {
@@ -402,6 +454,7 @@ fn plan_options(options: &Options, fairness: Fairness) -> PlanOptions {
         gap: options.gap,
         seed: options.seed,
         replan: "keep".to_owned(),
+        preempt: options.preempt && options.mode == Mode::Brokered,
         solver: options.solver.name().to_owned(),
     }
 }

@@ -113,13 +113,13 @@ pub(super) fn final_times(state: &State<'_>) -> Vec<Timed> {
 
 /// The devices of everything in place at the end, sorted.
 pub(super) fn final_devices(state: &State<'_>) -> Vec<RunningDevices> {
-    let mut held = devices::kept(state.cluster, &state.kept);
+    let mut held = devices::kept(state.cluster, &state.kept, &state.gone_devices());
     held.extend(state.added_devices.iter().flatten().cloned());
     held.sort_unstable();
     held
 }
 
-/// Running instances that change agent: what was released and did not go back, paired with what was added.
+/// Running instances that change agent: what was released and did not go back, or was displaced, paired with what was added.
 pub(super) fn moves(state: &State<'_>) -> Vec<Move> {
     let cluster = state.cluster;
     let mut gone: BTreeMap<TaskIdx, Vec<(AgentIdx, i64)>> = BTreeMap::new();
@@ -127,6 +127,10 @@ pub(super) fn moves(state: &State<'_>) -> Vec<Move> {
         gone.entry(released.task)
             .or_default()
             .push((released.agent, released.instances));
+    }
+    for displaced in &state.seats.displaced {
+        let places = gone.entry(displaced.task).or_default();
+        places.push((displaced.agent, 1));
     }
     let mut moves = Vec::new();
     for (task, mut from) in gone {
@@ -381,6 +385,47 @@ fn timetable(state: &State<'_>, formulation: &Formulation, slice: &Slice<'_>) ->
         })
     });
     Timetable::new(entries.collect())
+}
+
+/// The most value that a framework could have within what it holds and what is free: a bound by counting or by prices.
+pub(super) fn within_reach(
+    state: &State<'_>,
+    context: &Context<'_>,
+    framework: FrameworkIdx,
+) -> f64 {
+    let cluster = state.cluster;
+    let value = |task: TaskIdx| cluster.task(task).value;
+    let waiting = state.pending(framework);
+    let has = state.utility(framework);
+    let demand = waiting.iter().map(|&(task, count)| value(task) * count);
+    let all = (has + demand.sum::<i64>()) as f64;
+    let formulation = || {
+        let slice = state.slice(framework, state.everything(framework));
+        let policy = context.policy(framework)?;
+        solve::formulate(&**policy, &slice, None).ok()
+    };
+    if waiting.is_empty() || context.is_late() {
+        return all;
+    }
+    let Some(mut formulation) = formulation() else {
+        return all;
+    };
+    let placement = solve::as_placement(&formulation, &state.added[framework.at()]);
+    let terms = (0..).zip(&formulation.items);
+    let terms = terms.map(|(item, &task)| assignment::Term {
+        item,
+        value: value(task),
+    });
+    formulation.assignment.stages = vec![assignment::Stage {
+        name: "value".to_owned(),
+        objective: assignment::Objective::Value(terms.collect()),
+    }];
+    let options = solve::ladder_options(context.options, context.options.deadline);
+    let answers = assignment::audit(&formulation.assignment, &placement, || None, &options);
+    let apart = answers
+        .first()
+        .and_then(|answer| Some(answer.bound? - answer.objective));
+    apart.map_or(all, |apart| all.min(has as f64 + apart))
 }
 
 /// Values of the final state alone: nothing is known of the best for a framework that was offered nothing.

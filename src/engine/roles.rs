@@ -102,9 +102,15 @@ impl<'a> Roles<'a> {
             .map(|(&agent, amounts)| (agent, amounts))
     }
 
-    fn above(&self, framework: FrameworkIdx) -> Vec<usize> {
+    /// The roles at and above a framework's, upward.
+    pub(super) fn above(&self, framework: FrameworkIdx) -> Vec<usize> {
         let role = self.cluster.framework(framework).role.at();
         self.tree.upward(role).collect()
+    }
+
+    /// What everything below a role uses.
+    pub(super) fn usage(&self, role: usize) -> &[i128] {
+        &self.usage[role]
     }
 
     /// Whether a limit stands above a framework.
@@ -394,6 +400,36 @@ impl<'a> Roles<'a> {
         for role in self.above(framework) {
             add(&mut self.usage[role], demand, instances);
         }
+    }
+
+    /// Whether a guarantee of a role above a framework is held.
+    pub(super) fn is_promised(&self, framework: FrameworkIdx) -> bool {
+        let above = self.above(framework);
+        self.holds.iter().any(|hold| above.contains(&hold.role))
+    }
+
+    /// What guarantees lack, beside what is used and what is held, summed over resources.
+    pub(super) fn missing(&self) -> i128 {
+        let open = (0..self.holds.len()).flat_map(|at| self.open(at));
+        open.map(|open| open.max(0)).sum()
+    }
+
+    /// What of a guarantee is neither used nor held for the role or those below.
+    fn open(&self, at: usize) -> Vec<i128> {
+        let hold = &self.holds[at];
+        let below = self
+            .holds
+            .iter()
+            .filter(|other| self.tree.upward(other.role).any(|role| role == hold.role));
+        let mut open: Vec<i128> = (hold.amounts.iter().zip(&self.usage[hold.role]))
+            .map(|(amount, used)| amount - used)
+            .collect();
+        for amounts in below.flat_map(|other| other.reserved.values()) {
+            for (open, &amount) in open.iter_mut().zip(&amounts.0) {
+                *open -= i128::from(amount);
+            }
+        }
+        open
     }
 
     /// Whether no role limits or holds anything.

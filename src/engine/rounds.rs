@@ -28,6 +28,7 @@ use apportion_cluster::{Fairness, FrameworkIdx, Offer, Running, Slice};
 use rayon::prelude::*;
 
 use super::context::Context;
+use super::conversation;
 use super::offers::FirstOffer;
 use super::options::Progress;
 use super::solve::{self, Answer, Effort};
@@ -56,6 +57,14 @@ pub(super) struct Record {
     rearranged: usize,
     /// Offers of the last attempt, to not ask the same again.
     attempted: Option<Vec<Offer>>,
+}
+
+impl Record {
+    /// What was asked before may have another answer now.
+    pub(super) fn forget(&mut self) {
+        self.attempted = None;
+        self.last = None;
+    }
 }
 
 /// The first round: every slice by itself, in parallel, each with its own part of the time.
@@ -93,10 +102,14 @@ pub(super) fn first(
         .collect();
     for (offers, framework, answer) in answers {
         state.record(framework, &offers);
-        records[framework.at()].failed |= answer.is_none();
-        if let Some(answer) = answer {
+        let (turn, answered) = ((1, framework), answer.is_some());
+        records[framework.at()].failed |= !answered;
+        if let Some(answer) = &answer {
             records[framework.at()].stopped |= answer.solved.stopped.is_some();
             state.commit(framework, answer.proposal.clone());
+        }
+        conversation::turn(state, context, turn, &offers, &[], answered);
+        if let Some(answer) = answer {
             records[framework.at()].last = Some((offers, answer));
         }
     }
@@ -140,7 +153,7 @@ pub(super) fn again(
             progressed |= offer_everything(
                 state,
                 context,
-                framework,
+                (number, framework),
                 n_wanting,
                 effort,
                 &mut records[framework.at()],
@@ -206,11 +219,11 @@ fn sorted(state: &State<'_>, wanting: &BTreeSet<FrameworkIdx>) -> Vec<FrameworkI
     order
 }
 
-/// Offers one framework everything free; whether it placed more.
+/// Offers one framework everything free in a round; whether it placed more.
 fn offer_everything(
     state: &mut State<'_>,
     context: &Context<'_>,
-    framework: FrameworkIdx,
+    (number, framework): (usize, FrameworkIdx),
     n_wanting: usize,
     effort: Effort,
     record: &mut Record,
@@ -227,20 +240,69 @@ fn offer_everything(
     state.record(framework, &slice.offers);
     record.attempted = Some(slice.offers.clone());
     record.failed |= answer.is_none();
-    let Some(answer) = answer else { return false };
+    let answered = answer.is_some();
+    let taken = answer.is_some_and(|answer| {
+        take(
+            state,
+            context,
+            (&slice, budget),
+            (&before, effort),
+            answer,
+            record,
+        )
+    });
+    let turn = (number, framework);
+    conversation::turn(state, context, turn, &slice.offers, &before, answered);
+    taken
+}
+
+/// Commits an answer in a later round, or what of it can be added to what is there; whether that is anything.
+fn take(
+    state: &mut State<'_>,
+    context: &Context<'_>,
+    (slice, budget): (&Slice<'_>, Option<i64>),
+    (before, effort): (&[Running], Effort),
+    answer: Answer,
+    record: &mut Record,
+) -> bool {
     // A sketch is asked for where the time is over: nobody searched.
     record.stopped |= answer.solved.stopped.is_some() || effort == Effort::Sketch;
-    if !is_taken(state, &before, &answer, record) {
+    if !is_taken(state, before, &answer, record) {
         // It may be better by the policy's own order and yet place less in all. What fits beside what is there fits.
         return answer.proposal.placements != before
-            && add(state, context, (&slice, budget), &before, record);
+            && add(state, context, (slice, budget), before, record);
     }
-    state.commit(framework, answer.proposal.clone());
+    state.commit(slice.framework, answer.proposal.clone());
     // A part of the demand may have been all that it was allowed: it may ask again.
     record.attempted = None;
     // Of a sketch nothing but the placement is known: the report looks at it anew.
-    record.last = (!answer.solved.stages.is_empty()).then_some((slice.offers, answer));
+    record.last = (!answer.solved.stages.is_empty()).then(|| (slice.offers.clone(), answer));
     true
+}
+
+/// Lets a framework that has placed something rearrange it within that and everything free; it never places less. `left` frameworks,
+/// this one included, share what is left of the time.
+pub(super) fn rearrange(
+    state: &mut State<'_>,
+    context: &Context<'_>,
+    framework: FrameworkIdx,
+    left: usize,
+    record: &mut Record,
+) {
+    // What was answered before is about other offers.
+    record.last = None;
+    if context.out_of_time() {
+        record.stopped = true;
+        return;
+    }
+    let mut fresh = Record::default();
+    let deadline = own_deadline(context, &AtomicUsize::new(left), 1.0);
+    let effort = Effort::Ladder(deadline);
+    // Not one of the rounds of offers.
+    offer_everything(state, context, (0, framework), 1, effort, &mut fresh);
+    record.stopped |= fresh.stopped;
+    record.failed |= fresh.failed;
+    record.last = fresh.last;
 }
 
 /// Adds what fits beside what a framework placed, nothing rearranged; whether that is anything.

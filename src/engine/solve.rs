@@ -143,11 +143,7 @@ pub(super) fn answer(
             &ladder_options(options, deadline),
         ),
     };
-    let decoded = catch_unwind(AssertUnwindSafe(|| {
-        policy.decode(&formulation, &solved.placement)
-    }));
-    let mut proposal =
-        decoded.map_err(|panic| format!("the policy panicked: {}", panic_message(&*panic)))?;
+    let mut proposal = decode(policy, &formulation, &solved.placement)?;
     proposal.times = formulation.times(&timetable);
     check(slice, &proposal)?;
     Ok(Answer {
@@ -155,6 +151,16 @@ pub(super) fn answer(
         solved,
         proposal,
     })
+}
+
+/// The wish that a placement stands for, with a guard around the policy.
+pub(super) fn decode(
+    policy: &dyn Policy,
+    formulation: &Formulation,
+    placement: &Placement,
+) -> Result<Proposal, String> {
+    let decoded = catch_unwind(AssertUnwindSafe(|| policy.decode(formulation, placement)));
+    decoded.map_err(|panic| format!("the policy panicked: {}", panic_message(&*panic)))
 }
 
 /// The engine's options in the ladder's words.
@@ -241,7 +247,7 @@ pub(super) fn as_placement(formulation: &Formulation, placements: &[Running]) ->
 }
 
 /// A proposal stays inside its slice (known pairs, pending counts, offered amounts) and keeps the snapshot's rules.
-fn check(slice: &Slice<'_>, proposal: &Proposal) -> Result<(), String> {
+pub(super) fn check(slice: &Slice<'_>, proposal: &Proposal) -> Result<(), String> {
     let pairs = || {
         proposal
             .placements

@@ -9,6 +9,7 @@ use apportion_cluster::{
 };
 
 use super::devices::{self, Devices};
+use super::preempt::Seats;
 use super::roles::{Counts, Roles};
 use super::times;
 
@@ -48,6 +49,8 @@ pub(super) struct State<'a> {
     pub occupied: Vec<bool>,
     /// What roles may hold, and what is kept free for them.
     pub roles: Roles<'a>,
+    /// Who sits fast and who had to go, where preemption is allowed.
+    pub seats: Seats,
     /// The most that each framework could use on each agent in any round, beside what is kept.
     pub offered: Vec<BTreeMap<AgentIdx, Offer>>,
 }
@@ -80,6 +83,7 @@ impl<'a> State<'a> {
             free_devices: cluster.free_devices(),
             occupied,
             roles: Roles::new(cluster),
+            seats: Seats::default(),
             offered: vec![BTreeMap::new(); cluster.frameworks.len()],
         }
     }
@@ -209,6 +213,28 @@ impl<'a> State<'a> {
 
     /// Replaces what a framework added.
     pub(super) fn commit(&mut self, framework: FrameworkIdx, proposal: Proposal) {
+        self.replace(framework, proposal);
+        self.settle(framework);
+    }
+
+    /// Replaces what several frameworks added, who may take each other's places.
+    pub(super) fn exchange(&mut self, proposals: Vec<(FrameworkIdx, Proposal)>) {
+        let frameworks: Vec<FrameworkIdx> = proposals.iter().map(|it| it.0).collect();
+        for &framework in &frameworks {
+            self.replace(framework, Proposal::default());
+        }
+        for (framework, proposal) in proposals {
+            self.replace(framework, proposal);
+        }
+        // What is held for a role depends on all that is used below it: usage first.
+        for _ in 0..2 {
+            for &framework in &frameworks {
+                self.settle(framework);
+            }
+        }
+    }
+
+    fn replace(&mut self, framework: FrameworkIdx, proposal: Proposal) {
         let Proposal {
             placements,
             devices,
@@ -229,7 +255,6 @@ impl<'a> State<'a> {
         for (agent, amounts) in self.occupied(framework) {
             self.free[agent.at()].subtract(&amounts, 1);
         }
-        self.settle(framework);
     }
 
     /// The most that what a framework added uses of each agent at any moment.

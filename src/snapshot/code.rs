@@ -140,4 +140,10 @@ codes! {
     NO_EDGES = "E0608";
     /// The policy of a map or reduce task does not know what that is.
     NO_PHASES = "E0609";
+    /// An event states none or several of the things that can happen.
+    EVENT_KIND = "E0701";
+    /// A moment or a time is out of its range.
+    EVENT_TIME = "E0702";
+    /// An event cannot happen at its moment.
+    EVENT_ORDER = "E0703";
 }

@@ -3,6 +3,7 @@
 //! Kept instances `K[t,a]` stay; `P_t = wanted - K_t` are pending; `O_a` is the offer on agent `a`;
 //! `copies[t,a]` is how many pending instances `O_a` holds where the task may go.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
@@ -26,6 +27,10 @@ pub(super) struct Reach<'a> {
     state: &'a State<'a>,
     framework: usize,
     tasks: Vec<usize>,
+    /// Tasks of one shape ask the same questions: each is answered once.
+    shapes: BTreeMap<usize, usize>,
+    /// `copies[t,a]` by shape, once somebody asked.
+    copies: Vec<OnceCell<Copies>>,
     /// `K_t`.
     kept: BTreeMap<usize, i128>,
     /// `B_t`: the most of the pending instances that the task could place if it were alone.
@@ -41,11 +46,15 @@ pub(super) struct Reach<'a> {
 impl<'a> Reach<'a> {
     pub(super) fn of(state: &'a State<'a>, framework: usize) -> Self {
         let mut reach = Self::without_bounds(state, framework);
+        let mut known: BTreeMap<usize, (i128, i128)> = BTreeMap::new();
         for task in reach.tasks.clone() {
-            let copies = reach.copies(task);
-            let speeds = copies.iter().map(|&(agent, _)| state.speed(task, agent));
-            let worth = state.value(task) * speeds.max().unwrap_or(0);
-            reach.most.insert(task, reach.most_alone(task, &copies));
+            let (most, worth) = *known.entry(reach.shapes[&task]).or_insert_with(|| {
+                let copies = reach.copies(task);
+                let speeds = copies.iter().map(|&(agent, _)| state.speed(task, agent));
+                let worth = state.value(task) * speeds.max().unwrap_or(0);
+                (reach.most_alone(task, copies), worth)
+            });
+            reach.most.insert(task, most);
             reach.best_worth.insert(task, worth);
         }
         let placed = placed_value(state, framework, None, &state.placed);
@@ -56,11 +65,39 @@ impl<'a> Reach<'a> {
 
     fn without_bounds(state: &'a State<'a>, framework: usize) -> Self {
         let tasks = state.tasks_of(framework);
-        let kept = tasks.iter().map(|&task| (task, total(&state.kept[task])));
+        let kept: BTreeMap<usize, i128> = (tasks.iter())
+            .map(|&task| (task, total(&state.kept[task])))
+            .collect();
+        let mut known = BTreeMap::new();
+        let mut shapes = BTreeMap::new();
+        for &task in &tasks {
+            let it = &state.cluster.tasks[task];
+            let rules = (
+                &it.attributes,
+                &it.agents,
+                &it.tolerates,
+                &state.limits_on[task],
+            );
+            // Where what asks for nothing may be depends on where it is.
+            let alone = it.demand.0.iter().all(|&need| need <= 0).then_some(task);
+            let wants = (
+                &it.demand,
+                &it.devices,
+                it.value,
+                state.wanted(task) - kept[&task],
+                alone,
+            );
+            let n_known = known.len();
+            shapes.insert(task, *known.entry((rules, wants)).or_insert(n_known));
+        }
+        let mut copies = Vec::new();
+        copies.resize_with(known.len(), OnceCell::new);
         Self {
             state,
             framework,
-            kept: kept.collect(),
+            shapes,
+            copies,
+            kept,
             most: BTreeMap::new(),
             best_worth: BTreeMap::new(),
             lost: 0,
@@ -85,7 +122,11 @@ impl<'a> Reach<'a> {
     }
 
     /// `copies[t,a]` where that is positive, at most `P_t` each.
-    fn copies(&self, task: usize) -> Copies {
+    fn copies(&self, task: usize) -> &Copies {
+        self.copies[self.shapes[&task]].get_or_init(|| self.count_copies(task))
+    }
+
+    fn count_copies(&self, task: usize) -> Copies {
         let pending = self.pending(task);
         let demand = self.state.demand(task);
         let offers = &self.state.offers[self.framework];
@@ -206,9 +247,9 @@ impl<'a> Reach<'a> {
             for (&agent, &count) in &self.state.kept[task] {
                 sum += value * self.state.speed(task, agent) * count;
             }
-            let copies = self.copies(task).into_iter();
+            let copies = self.copies(task).iter();
             let mut speeds: Vec<(i128, i128)> = copies
-                .map(|(agent, count)| (self.state.speed(task, agent), count))
+                .map(|&(agent, count)| (self.state.speed(task, agent), count))
                 .collect();
             speeds.sort_unstable();
             let mut left = self.most[&task];
@@ -238,10 +279,9 @@ impl<'a> Reach<'a> {
         for job in &self.state.cluster.frameworks[self.framework].jobs {
             if job_size(self.state, job.at()) > 1 {
                 let placed = self.certainly_placed(job.at());
-                let copies = self.job_copies(job.at());
-                sum += fewest(&self.job_room_on_agents(job.at(), &copies), placed);
+                sum += fewest(&self.job_room_on_agents(job.at()), placed);
                 for level in span_levels(self.state) {
-                    sum += fewest(&self.job_room(job.at(), level, &copies), placed);
+                    sum += fewest(&self.job_room(job.at(), level), placed);
                 }
             }
         }
@@ -249,22 +289,22 @@ impl<'a> Reach<'a> {
     }
 
     /// As [`Self::job_room`], agent by agent.
-    fn job_room_on_agents(&self, job: usize, copies: &[(usize, Copies)]) -> Vec<(i128, i128)> {
+    fn job_room_on_agents(&self, job: usize) -> Vec<(i128, i128)> {
         let mut rooms: BTreeMap<usize, (i128, i128)> = BTreeMap::new();
         for task in self.job_tasks(job) {
             for (&agent, &count) in &self.state.kept[task] {
                 rooms.entry(agent).or_default().0 += count;
             }
         }
-        for (task, copies) in copies {
-            for &(agent, count) in copies {
-                let mut fit = count.min(self.most[task]);
-                for limit in self.limits(*task) {
+        for (task, alike) in self.job_shapes(job) {
+            for &(agent, count) in self.copies(task) {
+                let mut fit = count.min(self.most[&task]);
+                for limit in self.limits(task) {
                     let level = limit.rule.level.at();
                     let domain = self.state.cluster.agents[agent].domains[level].at();
                     fit = fit.min(limit.room(domain));
                 }
-                rooms.entry(agent).or_default().1 += fit;
+                rooms.entry(agent).or_default().1 += fit * alike;
             }
         }
         rooms.into_values().collect()
@@ -280,28 +320,32 @@ impl<'a> Reach<'a> {
         tasks.map(|task| task.at()).collect()
     }
 
-    /// `copies` of each of a job's tasks.
-    fn job_copies(&self, job: usize) -> Vec<(usize, Copies)> {
-        let tasks = self.job_tasks(job).into_iter();
-        tasks.map(|task| (task, self.copies(task))).collect()
+    /// A task of each shape in a job, and how many tasks have it.
+    fn job_shapes(&self, job: usize) -> Vec<(usize, i128)> {
+        let mut shapes: BTreeMap<usize, (usize, i128)> = BTreeMap::new();
+        for task in self.job_tasks(job) {
+            shapes.entry(self.shapes[&task]).or_insert((task, 0)).1 += 1;
+        }
+        shapes.into_values().collect()
     }
 
     /// Per domain what stays of a job, and how much more the domain could take.
-    fn job_room(&self, job: usize, level: usize, copies: &[(usize, Copies)]) -> Vec<(i128, i128)> {
+    fn job_room(&self, job: usize, level: usize) -> Vec<(i128, i128)> {
         let mut rooms: BTreeMap<usize, (i128, i128)> = BTreeMap::new();
         for (domain, have) in job_by_domain(self.state, job, level, &self.state.kept) {
             rooms.entry(domain).or_default().0 = have;
         }
-        for (task, copies) in copies {
+        for (task, alike) in self.job_shapes(job) {
+            let copies = self.copies(task);
             let mut fits = self.sum_by_domain(copies, level);
-            for limit in self.limits(*task) {
+            for limit in self.limits(task) {
                 let within = self.within_limit(copies, level, limit);
                 for (domain, fit) in &mut fits {
                     *fit = (*fit).min(within[domain]);
                 }
             }
             for (domain, fit) in fits {
-                rooms.entry(domain).or_default().1 += fit.min(self.most[task]);
+                rooms.entry(domain).or_default().1 += fit.min(self.most[&task]) * alike;
             }
         }
         rooms.into_values().collect()
@@ -343,10 +387,9 @@ impl<'a> Reach<'a> {
         let mut sum = 0.0;
         for job in &self.state.cluster.frameworks[self.framework].jobs {
             let placed = self.certainly_placed(job.at());
-            let copies = self.job_copies(job.at());
             for (level, it) in self.state.cluster.levels.iter().enumerate() {
                 if it.declared {
-                    let worst = waterfill(&self.job_room(job.at(), level, &copies), placed);
+                    let worst = waterfill(&self.job_room(job.at(), level), placed);
                     let weight = level_weight(self.state, self.framework, level);
                     sum += weight * worst as f64 / job_size(self.state, job.at()) as f64;
                 }
@@ -363,8 +406,7 @@ impl<'a> Reach<'a> {
             if let Some(rule) = it.min_available {
                 let tasks = self.job_tasks(job.at());
                 let most: i128 = tasks.iter().map(|t| self.kept[t] + self.most[t]).sum();
-                let copies = self.job_copies(job.at());
-                let rooms = self.job_room(job.at(), rule.level.at(), &copies);
+                let rooms = self.job_room(job.at(), rule.level.at());
                 let most = most.min(rooms.iter().map(|(have, fit)| have + fit).sum());
                 let survivors = most - waterfill(&rooms, most);
                 sum += (i128::from(rule.instances) - survivors).max(0);
@@ -377,7 +419,12 @@ impl<'a> Reach<'a> {
     /// value and does not fit on agents where something stays. The largest of these numbers.
     fn least_opened(&self) -> usize {
         let mut usable: BTreeSet<usize> = BTreeSet::new();
-        for &task in &self.tasks {
+        let one_of_each: BTreeMap<usize, usize> = self
+            .shapes
+            .iter()
+            .map(|(&task, &shape)| (shape, task))
+            .collect();
+        for task in one_of_each.into_values() {
             usable.extend(self.copies(task).iter().map(|(agent, _)| agent));
         }
         let offers = &self.state.offers[self.framework];
@@ -431,7 +478,7 @@ impl<'a> Reach<'a> {
     }
 
     /// `sum v K + sum_t B_t max(0, max_a (v_t - pi_a d_t)) + sum_a pi_a O_a`, where parts of devices weigh what the
-    /// prices say; absent where the prices name something unknown or are negative, which is reported.
+    /// prices say, and of `O_a` whole multiples of the greatest common divisor of all demands count; absent where the prices name something unknown or are negative, which is reported.
     pub(super) fn multipliers(
         &self,
         priority: Option<i64>,
@@ -440,6 +487,7 @@ impl<'a> Reach<'a> {
     ) -> Option<f64> {
         let prices = self.prices(prices, findings)?;
         let of_agent = |agent: usize| prices.get(&agent).into_iter().flatten();
+        let mut best_of: BTreeMap<usize, f64> = BTreeMap::new();
         let mut sum = 0.0;
         for &task in self
             .tasks
@@ -449,17 +497,20 @@ impl<'a> Reach<'a> {
             for (&agent, &count) in &self.state.kept[task] {
                 sum += thousandths(self.state.value(task) * self.state.speed(task, agent) * count);
             }
-            let mut best = 0.0_f64;
-            for (agent, _) in self.copies(task) {
-                let value = thousandths(self.state.value(task) * self.state.speed(task, agent));
-                let paid = of_agent(agent).map(|price| price.price * self.needed(task, price));
-                best = best.max(value - paid.sum::<f64>());
-            }
+            let best = *best_of.entry(self.shapes[&task]).or_insert_with(|| {
+                let worths = self.copies(task).iter().map(|&(agent, _)| {
+                    let value = thousandths(self.state.value(task) * self.state.speed(task, agent));
+                    let paid = of_agent(agent).map(|price| price.price * self.needed(task, price));
+                    value - paid.sum::<f64>()
+                });
+                worths.fold(0.0, f64::max)
+            });
             sum += self.most[&task] as f64 * best;
         }
+        let divisors = self.divisors();
         for (&agent, offer) in &self.state.offers[self.framework] {
             for price in of_agent(agent) {
-                sum += price.price * self.offered(agent, offer, price);
+                sum += price.price * self.offered(agent, offer, price, &divisors);
             }
         }
         Some(sum)
@@ -500,8 +551,8 @@ impl<'a> Reach<'a> {
         for &task in &self.tasks {
             let mut costs: Vec<(i128, i128)> = self
                 .copies(task)
-                .into_iter()
-                .map(|(agent, count)| (hadoop.cost(task, agent), count))
+                .iter()
+                .map(|&(agent, count)| (hadoop.cost(task, agent), count))
                 .collect();
             costs.sort_unstable();
             let mut left = self.fewest(task);
@@ -559,9 +610,7 @@ impl<'a> Reach<'a> {
         let divisors = self.divisors();
         for (&agent, offer) in &self.state.offers[self.framework] {
             for price in prices.get(&agent).into_iter().flatten() {
-                let usable =
-                    offer[price.resource] - offer[price.resource] % divisors[price.resource];
-                sum -= price.price * usable as f64;
+                sum -= price.price * self.offered(agent, offer, price, &divisors);
             }
         }
         Some(sum)
@@ -597,7 +646,7 @@ impl<'a> Reach<'a> {
             .map(|(_, price)| price * value)
             .sum();
         let mut bins: Vec<(f64, usize, i128)> = Vec::new();
-        for (agent, count) in self.copies(task) {
+        for &(agent, count) in self.copies(task).iter() {
             let paid = prices.get(&agent).into_iter().flatten();
             let paid: f64 = paid
                 .map(|price| price.price * self.needed(task, price))
@@ -649,9 +698,10 @@ impl<'a> Reach<'a> {
     }
 
     /// What an offer holds of what is priced.
-    fn offered(&self, agent: usize, offer: &[i128], price: &Price<'_>) -> f64 {
+    fn offered(&self, agent: usize, offer: &[i128], price: &Price<'_>, divisors: &[i128]) -> f64 {
         let Some(parts) = &price.parts else {
-            return offer[price.resource] as f64;
+            let has = offer[price.resource];
+            return (has - has % divisors[price.resource]) as f64;
         };
         let devices = self.state.offered_devices[self.framework].get(&agent);
         let of_kind = (devices.into_iter().flatten()).filter(|((kind, _), _)| *kind == parts.kind);

@@ -14,6 +14,7 @@ use super::rule::Rule;
 use super::shares::{self, Active};
 use super::state::{State, known_framework, unique};
 use super::tolerance::{COLUMN_TOLERANCE, EPSILON_TOLERANCE, SHARE_TOLERANCE, close};
+use super::welfare;
 
 /// Frameworks up to which every pair has an envy number.
 const ENVY_FRAMEWORKS: usize = 50;
@@ -21,7 +22,13 @@ const ENVY_FRAMEWORKS: usize = 50;
 pub(super) fn check(state: &State<'_>, findings: &mut Findings) {
     let shared = state.plan.frameworks.iter().any(|it| it.share.is_some());
     let Some(certificate) = &state.plan.fairness else {
-        let brokered = state.plan.options.mode == "brokered";
+        let mode = state.plan.options.mode.as_str();
+        let brokered = matches!(mode, "brokered" | "monolithic");
+        let prices = state.plan.welfare.is_some() || state.plan.brokering.is_some();
+        findings.check(Rule::Welfare, !prices, || {
+            let text = "welfare and its price are proved by a certificate".to_owned();
+            ("welfare".to_owned(), "a certificate", "none", text)
+        });
         let excused = state.plan.status == PlanStatus::Deadline;
         findings.check(Rule::Classes, !shared && (!brokered || excused), || {
             let text = "a plan with shares has a certificate".to_owned();
@@ -51,6 +58,12 @@ pub(super) fn check(state: &State<'_>, findings: &mut Findings) {
     }
     if !active.is_empty() {
         epsilons(&market, certificate, &plan, &fractional, findings);
+        welfare::check(
+            &market,
+            (&plan, money(&market, &plan)),
+            (&fractional, money(&market, &fractional)),
+            findings,
+        );
     }
     rents(&market, &plan, findings);
     envy(&market, certificate, &plan, findings);

@@ -21,6 +21,7 @@ mod names;
 mod offered_devices;
 mod offers;
 mod placements;
+mod preemptions;
 mod report;
 mod roles;
 mod rule;
@@ -28,6 +29,7 @@ mod shares;
 mod stages;
 mod state;
 mod tolerance;
+mod welfare;
 
 use apportion_cluster::Cluster;
 use apportion_cluster::plan::PlanFile;
@@ -37,22 +39,34 @@ pub use rule::Rule;
 pub use tolerance::{
     COLUMN_TOLERANCE, EPSILON_TOLERANCE, ROW_TOLERANCE, SHARE_TOLERANCE, STAGE_TOLERANCE,
 };
+pub use welfare::verify_against;
 
 /// Judges `plan` as an answer to `cluster`.
 #[must_use]
 pub fn verify(cluster: &Cluster, plan: &PlanFile) -> Report {
     let mut findings = report::Findings::default();
-    let state = state::State::read(cluster, plan, &mut findings);
-    accounts::check(&state, &mut findings);
-    placements::check(&state, &mut findings);
-    devices::check(&state, &mut findings);
-    domains::check_limits(&state, &mut findings);
-    domains::check_spreads(&state, &mut findings);
-    moves::check(&state, &mut findings);
-    offers::check(&state, &mut findings);
-    offered_devices::check(&state, &mut findings);
-    roles::check(&state, &mut findings);
-    stages::check(&state, &mut findings);
-    certificate::check(&state, &mut findings);
+    check(cluster, plan, &mut findings);
     findings.into_report()
+}
+
+/// Every check of a plan; what was read of it.
+fn check<'a>(
+    cluster: &'a Cluster,
+    plan: &'a PlanFile,
+    findings: &mut report::Findings,
+) -> state::State<'a> {
+    let state = state::State::read(cluster, plan, findings);
+    accounts::check(&state, findings);
+    placements::check(&state, findings);
+    devices::check(&state, findings);
+    domains::check_limits(&state, findings);
+    domains::check_spreads(&state, findings);
+    moves::check(&state, findings);
+    preemptions::check(&state, findings);
+    offers::check(&state, findings);
+    offered_devices::check(&state, findings);
+    roles::check(&state, findings);
+    stages::check(&state, findings);
+    certificate::check(&state, findings);
+    state
 }

@@ -60,6 +60,8 @@ rules! {
     Stays = "stays";
     /// Moves leave only places that break a rule, and stay within the job's budget.
     Moves = "moves";
+    /// Instances go for others only for a job under a guarantee, which is placed, and none that could be spared.
+    Preemption = "preemption";
     /// What is wanted and not placed is listed once, with a reason.
     Unplaced = "unplaced";
     /// The status says what the lists say.
@@ -104,6 +106,10 @@ rules! {
     Floors = "floors";
     /// Epsilons follow from the published numbers.
     Epsilon = "epsilon";
+    /// Welfare is that of the plan, and its bound is proved by the published prices, or claimed by search.
+    Welfare = "welfare";
+    /// The price of brokering and its losses follow from welfare and bound.
+    Brokering = "brokering";
     /// Rents follow from the published duals.
     Rent = "rent";
     /// Envy numbers follow from the published prices.

@@ -295,6 +295,11 @@ fn fractions(
     };
     let margin = utility / share.floor;
     let numbers = [
+        (
+            "unit",
+            smallest_unit(state, empty, framework) as f64,
+            share.unit,
+        ),
         ("granularity", rounding, share.granularity),
         ("fragmentation", short - rounding, share.fragmentation),
         ("credit", credit, share.credit),

@@ -30,8 +30,10 @@ pub(super) struct State<'a> {
     /// What counts for shares: all that is placed, but of a framework whose instances follow one another those at the
     /// first of the moments at which most value is in progress.
     pub held: Counts,
-    /// What moves away, by task and source.
+    /// What moves away or has to go, by task and source.
     pub leaving: Counts,
+    /// What has to go for others, by task and source, whether it moves or not.
+    pub displaced: Counts,
     /// What moves in, by task and destination.
     pub entering: Counts,
     /// What stays where it runs: `running - leaving`.
@@ -84,7 +86,8 @@ impl<'a> State<'a> {
         }
         let (placed, times) = read_placements(plan, &names, n_tasks, findings);
         let held = held(cluster, &placed, &times);
-        let (leaving, entering) = read_moves(plan, &names, n_tasks, findings);
+        let (mut leaving, entering) = read_moves(plan, &names, n_tasks, findings);
+        let displaced = read_victims(plan, &names, &mut leaving, findings);
         let offers = read_offers(cluster, plan, &names, findings);
         let offered_devices = read_offered_devices(cluster, plan, &names, findings);
         let kept = minus(&running, &leaving);
@@ -110,6 +113,7 @@ impl<'a> State<'a> {
             times,
             held,
             leaving,
+            displaced,
             entering,
             kept,
             arriving,
@@ -364,6 +368,35 @@ fn read_moves(
         }
     }
     (leaving, entering)
+}
+
+/// Who has to go; those of them that do not move leave all the same.
+fn read_victims(
+    plan: &PlanFile,
+    names: &Names<'_>,
+    leaving: &mut Counts,
+    findings: &mut Findings,
+) -> Counts {
+    let mut displaced = vec![BTreeMap::new(); leaving.len()];
+    for victim in plan.preemptions.iter().flat_map(|it| &it.victims) {
+        let subject = || format!("{}/{} on {}", victim.job, victim.task, victim.agent);
+        let task = known_task(names, &victim.job, &victim.task, "preemptions", findings);
+        let agent = known_agent(names, &victim.agent, "preemptions", findings);
+        let counts = positive(victim.instances, subject, findings);
+        let sensible = (0..=victim.instances).contains(&victim.moved);
+        findings.check(Rule::Instances, sensible, || {
+            let text = "as many as had to go can have moved, and no more".to_owned();
+            (subject(), victim.instances, victim.moved, text)
+        });
+        if let (Some(task), Some(agent), true, true) = (task, agent, counts, sensible) {
+            add(&mut displaced[task], agent, victim.instances.into());
+            let gone = victim.instances - victim.moved;
+            if gone > 0 {
+                add(&mut leaving[task], agent, gone.into());
+            }
+        }
+    }
+    displaced
 }
 
 fn read_offers(

@@ -307,11 +307,21 @@ pub struct Census {
     pub binding: BTreeSet<&'static str>,
 }
 
+/// Values stage by stage: (name, whether more is better, value).
+pub type Values = Vec<(String, bool, f64)>;
+
 /// The best placement of the only framework, by trying all.
 pub fn best(cluster: &Cluster) -> Census {
     let running = Counts::running(cluster);
+    best_by(cluster, &|counts| values(cluster, &running, counts))
+}
+
+/// The best placement by these values, by trying all of all frameworks.
+pub fn best_by(cluster: &Cluster, values: &dyn Fn(&Counts) -> Values) -> Census {
+    let running = Counts::running(cluster);
     let mut search = Search {
         cluster,
+        values,
         free: cluster.free().into_iter().map(|room| room.0).collect(),
         counts: running.clone(),
         running,
@@ -334,6 +344,7 @@ pub fn best(cluster: &Cluster) -> Census {
 
 struct Search<'a> {
     cluster: &'a Cluster,
+    values: &'a dyn Fn(&Counts) -> Values,
     running: Counts,
     counts: Counts,
     free: Vec<Vec<i64>>,
@@ -380,7 +391,7 @@ impl Search<'_> {
 
     fn judge(&mut self) {
         self.census.tried += 1;
-        let values = values(self.cluster, &self.running, &self.counts);
+        let values = (self.values)(&self.counts);
         let fit = self.fits.all(self.cluster, &self.running, &self.counts);
         let broken = (!fit).then_some("device");
         let broken = broken.or_else(|| self::broken(self.cluster, &self.running, &self.counts));

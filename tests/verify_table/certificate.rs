@@ -2,7 +2,9 @@
 
 use apportion::verify::{Rule, verify};
 use apportion_cluster::Cluster;
-use apportion_cluster::plan::{Envy, FairnessCertificate, PlanFile, Share};
+use apportion_cluster::plan::{
+    Brokering, Envy, FairnessCertificate, PlanFile, Proof, Share, WelfareResult,
+};
 
 use super::{Mutation, fair};
 
@@ -17,6 +19,15 @@ macro_rules! mutations {
 fn certified(change: impl FnOnce(&mut FairnessCertificate)) -> (Cluster, PlanFile) {
     let (cluster, mut plan) = fair::case();
     change(plan.fairness.as_mut().unwrap());
+    (cluster, plan)
+}
+
+fn priced(change: impl FnOnce(&mut WelfareResult, &mut Brokering)) -> (Cluster, PlanFile) {
+    let (cluster, mut plan) = fair::priced();
+    change(
+        plan.welfare.as_mut().unwrap(),
+        plan.brokering.as_mut().unwrap(),
+    );
     (cluster, plan)
 }
 
@@ -132,6 +143,47 @@ mutations! {
         it.prices.push(fair::prices(0.0, 0.0).remove(0));
         it.prices.last_mut().unwrap().class = "s7".to_owned();
     });
+    "one unit is more than it is" => [Share], || shared(|it| it.unit = 2.0);
+    "more welfare than there is" => [Welfare], || priced(|it, _| {
+        it.objective += 0.01;
+        it.gap = 1.0 - (it.objective - it.bound).exp();
+    });
+    "a bound on welfare is tighter than its proof" => [Welfare], || priced(|it, _| {
+        it.bound -= 0.01;
+        it.gap = 1.0 - (it.objective - it.bound).exp();
+    });
+    "a bound by search below the plan" => [Welfare], || priced(|it, _| {
+        it.bound = it.objective - 0.01;
+        it.proof = Proof::Search;
+        it.gap = 1.0 - (it.objective - it.bound).exp();
+    });
+    "a gap in welfare is too small" => [Welfare], || priced(|it, _| it.gap *= 0.5);
+    "a bound on welfare by counting" => [Welfare], || priced(|it, _| it.proof = Proof::Combinatorial);
+    "the bound on the price is too small" => [Brokering], || priced(|_, it| it.price_bound -= 0.01);
+    "a price above its bound" => [Brokering], || priced(|_, it| {
+        it.price = Some(it.price_bound + 0.01);
+        let gained = -(1.0 - it.price.unwrap()).ln();
+        it.division_loss = [gained - it.solver_loss[1], gained];
+    });
+    "a price that the losses do not follow" => [Brokering], || priced(|_, it| it.price = Some(0.02));
+    "division can cost more than is claimed" => [Brokering], || priced(|_, it| it.division_loss[1] -= 0.01);
+    "division costs less than is known" => [Brokering], || priced(|_, it| it.division_loss[0] -= 0.005);
+    "a solver loss that is certain" => [Brokering], || priced(|_, it| it.solver_loss[0] = 0.005);
+    "a price of another mode" => [Brokering], || {
+        let (cluster, mut plan) = fair::priced();
+        plan.options.mode = "monolithic".to_owned();
+        (cluster, plan)
+    };
+    "welfare without a certificate" => [Welfare], || {
+        let (cluster, mut plan) = fair::priced();
+        plan.fairness = None;
+        plan.brokering = None;
+        plan.options.mode = "greedy".to_owned();
+        for result in &mut plan.frameworks {
+            result.share = None;
+        }
+        (cluster, plan)
+    };
     "an unknown row" => [UnknownName], || certified(|it| {
         it.duals.push(it.duals[0].clone());
         it.duals.last_mut().unwrap().row = "wish[ja/t]".to_owned();

@@ -6,8 +6,8 @@
 //! is 45,000/11 and 18,000/11.
 
 use apportion_cluster::plan::{
-    AgentClassFile, ClassPrice, Envy, Excluded, FairnessCertificate, FloorWitness, PlanFile,
-    RowDual, Share,
+    AgentClassFile, Brokering, ClassPrice, Envy, Excluded, FairnessCertificate, FloorWitness,
+    PlanFile, Proof, RowDual, Share, WelfareResult,
 };
 use apportion_cluster::{Cluster, Quantities};
 
@@ -78,6 +78,31 @@ pub fn case() -> (Cluster, PlanFile) {
         }],
         envy: vec![envy("a", "b"), envy("b", "a")],
         price_of_fairness: Some(0.0),
+    });
+    (cluster, plan)
+}
+
+/// Welfare and brokering of the plan with 3,000 and 2,000: the fractional share, which is the best, has the bound. The floor of `a` is
+/// whole, so that its dual is worth no more for whole instances. A monolithic plan had 3,600 and 1,800.
+pub fn priced() -> (Cluster, PlanFile) {
+    let (cluster, mut plan) = case();
+    let mean = |a: f64, b: f64| 0.5 * a.ln() + 0.5 * b.ln();
+    let (objective, best) = (
+        mean(3_000.0, 2_000.0),
+        mean(45_000.0 / 11.0, 18_000.0 / 11.0),
+    );
+    let known = mean(3_600.0, 1_800.0);
+    plan.welfare = Some(WelfareResult {
+        objective,
+        bound: best,
+        gap: 1.0 - (objective - best).exp(),
+        proof: Proof::Multipliers,
+    });
+    plan.brokering = Some(Brokering {
+        price: Some(1.0 - (objective - known).exp()),
+        price_bound: 1.0 - (objective - best).exp(),
+        division_loss: [known - objective - 0.01, best - objective],
+        solver_loss: [0.0, 0.01],
     });
     (cluster, plan)
 }
@@ -207,6 +232,7 @@ fn envy(framework: &str, other: &str) -> Envy {
 fn share(utility: f64, deserved: f64, offered: f64, floor: f64, rent: f64) -> Share {
     Share {
         weight: 0.5,
+        unit: 1.0,
         utility,
         deserved,
         offered,

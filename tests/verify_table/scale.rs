@@ -110,6 +110,7 @@ fn certify(cluster: &Cluster, plan: &mut PlanFile, n_classes: usize) {
     for result in &mut plan.frameworks {
         result.share = Some(Share {
             weight: 0.0,
+            unit: 1.0,
             utility: result.placed as f64,
             deserved: result.placed as f64,
             offered: result.placed as f64,

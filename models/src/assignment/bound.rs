@@ -204,6 +204,12 @@ impl<'a> Room<'a> {
             Objective::Value(terms) => self.most_value(terms) as f64,
             Objective::Yield(by_class) => self.most_yield(by_class) as f64,
             Objective::Cost(costs) => self.least_tolls(costs, stage, reached) as f64,
+            Objective::Utility(curves) => (curves.iter())
+                .map(|curve| {
+                    let most = self.most_value(&curve.terms) + i128::from(curve.base);
+                    curve.worth_of(i64::try_from(most).unwrap_or(i64::MAX - 1))
+                })
+                .sum(),
             Objective::Shortfall(terms) => (terms.iter())
                 .map(|term| {
                     let survivors = self.most_survivors(&term.packing);
@@ -482,6 +488,7 @@ fn packings(objective: &Objective) -> Vec<&Packing> {
         Objective::WorstShare(terms) => terms.iter().map(|term| &term.packing).collect(),
         Objective::Span(terms) => terms.iter().map(|term| &term.packing).collect(),
         Objective::Value(_)
+        | Objective::Utility(_)
         | Objective::Yield(_)
         | Objective::Cost(_)
         | Objective::Traffic(_)

@@ -230,7 +230,7 @@ fn slots(assignment: &Assignment) -> Vec<Option<usize>> {
     let (mut n_slots, mut of_yields) = (0, None);
     let slots = assignment.stages.iter().map(|stage| {
         let shared = match stage.objective {
-            Objective::Value(_) => return None,
+            Objective::Value(_) | Objective::Utility(_) => return None,
             Objective::Yield(_) => of_yields,
             _ => None,
         };

@@ -294,6 +294,7 @@ impl Objective {
                 };
                 placement.entries().iter().map(of_entry).sum::<i128>() as f64
             }
+            Self::Utility(curves) => curves.iter().map(|curve| curve.worth(placement)).sum(),
             Self::Shortfall(terms) => {
                 let short = |term: &Survival| i128::from(term.short(placement));
                 terms.iter().map(short).sum::<i128>() as f64

@@ -7,6 +7,7 @@ mod fragments;
 mod spans;
 mod tolls;
 mod traffic;
+mod utility;
 
 use self::fragments::move_fragments;
 use self::spans::leave_a_group;
@@ -156,6 +157,9 @@ impl Search {
         if let Objective::Opened(costs) = &tally.assignment.stages[self.stage].objective {
             return self.close_bins(run, tally, costs, &mut looks);
         }
+        if let Objective::Utility(curves) = &tally.assignment.stages[self.stage].objective {
+            return self.raise_utility(run, tally, curves, &mut looks);
+        }
         if let Objective::Fragmentation(probes) = &tally.assignment.stages[self.stage].objective {
             return move_fragments(run, tally, probes, &mut looks);
         }
@@ -225,6 +229,9 @@ impl Search {
                 }
             }
             Objective::Cost(_) => self.around_toll(tally),
+            Objective::Utility(curves) => {
+                self.around_unplaced(tally, &utility::worth_most(tally, curves))
+            }
             Objective::Shortfall(_) | Objective::WorstShare(_) => self.around_worst(tally),
             Objective::Span(_) => self.around_span(tally),
             Objective::Traffic(_) => self.around_traffic(tally),

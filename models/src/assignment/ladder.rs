@@ -81,6 +81,21 @@ impl LadderOptions {
             moves: 4_000,
         }
     }
+
+    /// Up to so many columns, after merging alike items, an assignment is solved whole.
+    #[must_use]
+    pub fn columns_solved_whole(&self) -> usize {
+        if self.is_limited() {
+            self.exact_columns
+        } else {
+            (self.exact_columns).min(self.exact_columns_without_limits)
+        }
+    }
+
+    /// Whether a solve ends after some effort, or by the clock.
+    fn is_limited(&self) -> bool {
+        self.solver.capabilities().node_limit || self.deadline.is_some()
+    }
 }
 
 /// How a stage's bound is proved.
@@ -459,16 +474,11 @@ impl Run<'_> {
 
     /// Columns that a neighborhood may have.
     pub(super) fn part_columns(&self) -> usize {
-        if self.is_limited() {
+        if self.options.is_limited() {
             self.options.neighborhood_columns
         } else {
             (self.options.neighborhood_columns).min(self.options.exact_columns_without_limits / 3)
         }
-    }
-
-    /// Whether a solve ends after some effort, or by the clock.
-    fn is_limited(&self) -> bool {
-        self.options.solver.capabilities().node_limit || self.options.deadline.is_some()
     }
 
     /// Takes the best flow, where the assignment is one.
@@ -486,14 +496,8 @@ impl Run<'_> {
     }
 
     fn improve(&mut self, bounds: &mut Bounds<'_>) {
-        let exact_columns = if self.is_limited() {
-            self.options.exact_columns
-        } else {
-            self.options
-                .exact_columns
-                .min(self.options.exact_columns_without_limits)
-        };
-        let is_exact = self.assignment.n_columns() + self.assignment.n_pairs() <= exact_columns;
+        let is_exact = self.assignment.n_columns() + self.assignment.n_pairs()
+            <= self.options.columns_solved_whole();
         for stage in 0..self.assignment.stages.len() {
             bounds.update(self);
             if bounds.is_met(self, stage) {

@@ -40,6 +40,7 @@ mod to_milp;
 mod traffic;
 mod transport;
 mod types;
+mod utility;
 mod validate;
 mod worth;
 
@@ -54,7 +55,7 @@ pub use reduce::{Reduced, reduce};
 pub use tally::Stop;
 pub use to_milp::StageModel;
 pub use types::{
-    Assignment, Balance, Bin, Cap, Costs, DeviceNeed, End, Flow, Gang, Item, Limit, Loss,
-    Objective, Packing, Probe, Rate, Span, Stage, Survival, Term, Traffic, Yield,
+    Assignment, Balance, Bin, Cap, Costs, Curve, DeviceNeed, End, Flow, Gang, Item, Limit, Loss,
+    Objective, Packing, Probe, Rate, Shape, Span, Stage, Survival, Term, Traffic, Yield,
 };
 pub use validate::{AssignmentFault, LARGEST_COUNT, LARGEST_QUANTITY, NO_GROUP};

@@ -7,8 +7,8 @@ use super::evaluate::PlacementFault;
 use super::placement::{Entry, Placement};
 use super::tally::{Rule, Tally};
 use super::types::{
-    Assignment, Balance, Bin, Cap, End, Flow, Gang, Item, Limit, Loss, Objective, Packing, Probe,
-    Rate, Span, Stage, Survival, Term, Traffic, Yield,
+    Assignment, Balance, Bin, Cap, Curve, End, Flow, Gang, Item, Limit, Loss, Objective, Packing,
+    Probe, Rate, Span, Stage, Survival, Term, Traffic, Yield,
 };
 use super::validate::NO_GROUP;
 
@@ -331,6 +331,9 @@ impl<'a> Cut<'a> {
                     Objective::Value(terms) => Objective::Value(self.terms(terms)),
                     Objective::Yield(by_class) => Objective::Yield(self.by_class(by_class)),
                     Objective::Cost(by_class) => Objective::Cost(self.by_class(by_class)),
+                    Objective::Utility(curves) => {
+                        Objective::Utility(curves.iter().map(|curve| self.curve(curve)).collect())
+                    }
                     Objective::Shortfall(terms) => {
                         Objective::Shortfall(self.survivals(position, terms))
                     }
@@ -361,6 +364,22 @@ impl<'a> Cut<'a> {
                 Some(Term { item: local, value })
             })
             .collect()
+    }
+
+    /// What is placed outside the part is there already.
+    fn curve(&self, whole: &Curve) -> Curve {
+        let (mut now, mut base) = (whole.base, whole.base);
+        for term in &whole.terms {
+            let placed = self.tally.placed[term.item as usize];
+            now += term.value * placed;
+            base += term.value * (placed - self.freed_of_item(term.item));
+        }
+        Curve {
+            base,
+            near: now,
+            terms: self.terms(&whole.terms),
+            ..whole.clone()
+        }
     }
 
     fn by_class(&self, whole: &Yield) -> Yield {

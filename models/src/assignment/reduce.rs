@@ -134,6 +134,14 @@ fn signatures(assignment: &Assignment) -> Vec<Vec<i64>> {
                     of_item.extend(&rate.values);
                 }
             }
+            Objective::Utility(curves) => {
+                for (curve, of_curve) in curves.iter().enumerate() {
+                    for term in of_curve.terms.iter().filter(|term| term.value > 0) {
+                        let of_item = &mut values[term.item as usize];
+                        of_item.extend([position as i64, curve as i64, term.value]);
+                    }
+                }
+            }
             _ => {}
         }
     }
@@ -203,18 +211,11 @@ fn over_classes(assignment: &Assignment, class_of: &[u32], members: &[Vec<u32>])
     }
     for stage in &mut classes.stages {
         match &mut stage.objective {
-            Objective::Value(terms) => {
-                let of_class = |term: &Term| Term {
-                    item: class_of[term.item as usize],
-                    value: term.value,
-                };
-                *terms = terms
-                    .iter()
-                    .filter(|term| term.value > 0)
-                    .map(of_class)
-                    .collect();
-                terms.sort_unstable_by_key(|term| term.item);
-                terms.dedup_by_key(|term| term.item);
+            Objective::Value(terms) => merge_terms(terms, class_of),
+            Objective::Utility(curves) => {
+                for curve in curves {
+                    merge_terms(&mut curve.terms, class_of);
+                }
             }
             Objective::Yield(by_class) | Objective::Cost(by_class) => {
                 for rate in &mut by_class.rates {
@@ -240,4 +241,14 @@ fn over_classes(assignment: &Assignment, class_of: &[u32], members: &[Vec<u32>])
         }
     }
     classes
+}
+
+/// The values of classes: those of their items, which are equal.
+fn merge_terms(terms: &mut Vec<Term>, class_of: &[u32]) {
+    terms.retain(|term| term.value > 0);
+    for term in terms.iter_mut() {
+        term.item = class_of[term.item as usize];
+    }
+    terms.sort_unstable_by_key(|term| term.item);
+    terms.dedup_by_key(|term| term.item);
 }

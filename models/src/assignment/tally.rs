@@ -173,6 +173,7 @@ fn rules(assignment: &Assignment) -> Vec<Rule> {
                 rules.extend((0..traffic.ends.len()).flat_map(of_end));
             }
             Objective::Value(_)
+            | Objective::Utility(_)
             | Objective::Yield(_)
             | Objective::Cost(_)
             | Objective::Fragmentation(_)

@@ -3,7 +3,7 @@
 //! # Model
 //! Columns, in this order: `x[i,b]` for every item and eligible bin with room; then, where they are needed, the auxiliary columns
 //! `gang[name]` (binary), `least[name]` (a balance's smallest count), `takes[i,b,k,d]` (copies of an item that take a part of a device),
-//! `lost[name]` and `short[name]` (a survival's largest group and what is missing), `worst[name]` (a loss's largest group), and, all
+//! `total[name]` and `worth[name]` (a curve's value placed, and what that is worth), `lost[name]` and `short[name]` (a survival's largest group and what is missing), `worst[name]` (a loss's largest group), and, all
 //! binary, `opened[b]`, `used[name,g]` and `filled[b,n]` (the bin holds its n-th set of copies); for flows `level[end,d,g,k]` (binary: the
 //! end has so many copies in group `g` of division `d`) and `pairs[from,to,d,g,k]` (copies of the one end beside the k-th of the other).
 //! Rows: those of the [module](crate::assignment); `takes[i,b,k]` and `takes[i,b,k,d]` (`sum_d takes = count x x`, `takes <= x`);
@@ -19,6 +19,7 @@ mod devices;
 mod fragments;
 mod spans;
 mod traffic;
+mod utility;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -66,6 +67,10 @@ enum Auxiliary {
     Level(EndAt, i64),
     /// Copies of the first end in the group, if the second has more than so many there.
     Pairs(EndAt, EndAt, i64),
+    /// Stage and curve: the value placed.
+    Total(usize, usize),
+    /// Stage and curve: what that is worth, as [`utility`] counts it.
+    Worth(usize, usize),
 }
 
 /// An end in one group of a division.
@@ -166,6 +171,9 @@ impl StageModel {
                 let holds = by_bin.get(bin).map_or(&[][..], Vec::as_slice);
                 f64::from(u8::from(holds == counts.as_slice()))
             }
+            Auxiliary::Worth(stage, curve) => {
+                utility::worth(utility::curve(assignment, stage, curve), placement)
+            }
             other => auxiliary_value(assignment, placement, other),
         };
         values.extend(self.auxiliaries.iter().map(auxiliary));
@@ -246,8 +254,11 @@ fn auxiliary_value(assignment: &Assignment, placement: &Placement, auxiliary: Au
                 0
             }
         }
-        Auxiliary::Device(_) | Auxiliary::Filled(_) => {
-            unreachable!("what a bin holds is found for the whole bin")
+        Auxiliary::Total(stage, curve) => utility::curve(assignment, stage, curve).total(placement),
+        Auxiliary::Device(_) | Auxiliary::Filled(_) | Auxiliary::Worth(..) => {
+            unreachable!(
+                "what a bin holds is found for the whole bin, and what is worth how much is no whole number"
+            )
         }
     };
     whole as f64
@@ -556,6 +567,7 @@ impl<'a> Builder<'a> {
                     .flat_map(|rate| self.columns_of(rate.item));
                 Expression::whole(columns.map(value).collect())
             }
+            Objective::Utility(curves) => self.add_utility(position, curves),
             Objective::Shortfall(terms) => {
                 let shorts = (terms.iter().enumerate())
                     .map(|(term, survival)| (self.add_survival(position, term, survival), 1.0));

@@ -155,6 +155,8 @@ pub enum Objective {
     Yield(Yield),
     /// Minimize `sum of cost x copies placed`, where the cost of a copy depends on its bin.
     Cost(Costs),
+    /// Maximize `sum over curves of weight x shape(base + sum of value x copies placed)`: concave functions of values placed.
+    Utility(Vec<Curve>),
     /// Minimize `sum over terms of max(0, need - (placed - max_g placed_g))`, `base` included in both.
     Shortfall(Vec<Survival>),
     /// Minimize `sum over terms of weight x max_g (base_g + x_g) / total`.
@@ -198,6 +200,32 @@ pub struct Rate {
     pub item: u32,
     /// Value (or cost) of one copy, at least 0, by class.
     pub values: Vec<i64>,
+}
+
+/// A weighted concave function of the value placed of some items.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Curve {
+    /// Unique name, over all stages.
+    pub name: String,
+    /// Weight, at least 0.
+    pub weight: f64,
+    /// The function.
+    pub shape: Shape,
+    /// Value there already, at least 0.
+    pub base: i64,
+    /// A value placed at which programs are to follow the function most closely; it changes no value.
+    pub near: i64,
+    /// Values of the items that count, ascending; an item counts in at most one curve of a stage.
+    pub terms: Vec<Term>,
+}
+
+/// Concave functions of whole numbers from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Shape {
+    /// `min(y, most)`.
+    UpTo(i64),
+    /// `ln y` from `least`, at least 1, on; below, the straight line that touches it there.
+    Logarithm(i64),
 }
 
 /// How many copies must survive the loss of any one group. Copies in bins of no group count, and no group takes them along.
@@ -355,7 +383,7 @@ impl Objective {
     #[must_use]
     pub fn sense(&self) -> Sense {
         match self {
-            Self::Value(_) | Self::Yield(_) => Sense::Maximize,
+            Self::Value(_) | Self::Yield(_) | Self::Utility(_) => Sense::Maximize,
             Self::Cost(_)
             | Self::Shortfall(_)
             | Self::WorstShare(_)

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::devices::{LARGEST_DEVICES, WHOLE_DEVICE};
-use super::types::{Assignment, Bin, DeviceNeed, Objective, Packing, Traffic, Yield};
+use super::types::{Assignment, Bin, Curve, DeviceNeed, Objective, Packing, Shape, Traffic, Yield};
 
 /// Quantities and counts beyond this are refused, so that sums of products stay exact.
 pub const LARGEST_QUANTITY: i64 = 1_000_000_000_000_000;
@@ -235,6 +235,7 @@ impl Check<'_> {
                 Objective::Yield(by_class) | Objective::Cost(by_class) => {
                     self.by_class(&place, by_class);
                 }
+                Objective::Utility(curves) => self.curves(&place, curves),
                 Objective::Shortfall(terms) => {
                     for term in terms {
                         self.packing(&place(&term.name), &term.packing);
@@ -331,6 +332,27 @@ impl Check<'_> {
         self.unique("end", traffic.ends.iter().map(|end| end.name.as_str()));
     }
 
+    fn curves(&mut self, place: &impl Fn(&str) -> String, curves: &[Curve]) {
+        let mut counted: BTreeSet<u32> = BTreeSet::new();
+        for curve in curves {
+            let place = || place(&curve.name);
+            let items: Vec<u32> = curve.terms.iter().map(|term| term.item).collect();
+            self.positions(place, &items, self.assignment.items.len());
+            for term in &curve.terms {
+                self.amount(place, term.value);
+                if !counted.insert(term.item) {
+                    self.faults
+                        .push(AssignmentFault::Unsorted { place: place() });
+                }
+            }
+            let (Shape::UpTo(bend) | Shape::Logarithm(bend)) = curve.shape;
+            for amount in [curve.base, curve.near, bend] {
+                self.amount(place, amount);
+            }
+            self.number(place, curve.weight, 0.0, 1e9);
+        }
+    }
+
     fn by_class(&mut self, place: &impl Fn(&str) -> String, by_class: &Yield) {
         let n_bins = self.assignment.bins.len();
         self.length(|| place("classes"), by_class.class_of.len(), n_bins);
@@ -390,6 +412,11 @@ impl Check<'_> {
             _ => &[],
         });
         self.unique("loss", losses.map(|term| term.name.as_str()));
+        let curves = stages().flat_map(|objective| match objective {
+            Objective::Utility(curves) => curves.as_slice(),
+            _ => &[],
+        });
+        self.unique("curve", curves.map(|curve| curve.name.as_str()));
         let survivals = stages().flat_map(|objective| match objective {
             Objective::Shortfall(terms) => terms.as_slice(),
             _ => &[],

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use apportion_models::assignment::{
-    Assignment, Balance, Bin, Cap, Costs, DeviceNeed, Gang, Item, Limit, Loss, NO_GROUP, Objective,
-    Packing, Probe, Rate, Span, Stage, Survival, Term, Yield,
+    Assignment, Balance, Bin, Cap, Costs, Curve, DeviceNeed, Gang, Item, Limit, Loss, NO_GROUP,
+    Objective, Packing, Probe, Rate, Shape, Span, Stage, Survival, Term, Yield,
 };
 
 /// Xorshift.
@@ -324,6 +324,29 @@ fn costs(random: &mut Random, n_items: usize, n_bins: usize) -> Costs {
     }
 }
 
+/// Items by turns on two curves, some on none.
+fn curves(random: &mut Random, n_items: u32) -> Vec<Curve> {
+    let shape = |random: &mut Random| match random.within(0, 2) {
+        0 => Shape::UpTo(random.within(0, 6)),
+        _ => Shape::Logarithm(random.within(0, 3)),
+    };
+    let curve = |name: &str, first: u32, random: &mut Random| Curve {
+        name: name.into(),
+        weight: [1.0, 0.5, 0.3, 2.0][random.within(0, 3) as usize],
+        shape: shape(random),
+        base: random.within(0, 2),
+        near: random.within(0, 9),
+        terms: (first..n_items)
+            .step_by(3)
+            .map(|item| Term {
+                item,
+                value: random.within(0, 4),
+            })
+            .collect(),
+    };
+    vec![curve("left", 0, random), curve("right", 1, random)]
+}
+
 fn add_stages(random: &mut Random, divisions: &[Arc<Vec<u32>>], assignment: &mut Assignment) {
     let (n_items, n_bins) = (assignment.items.len(), assignment.bins.len());
     let equal = random.chance(50);
@@ -347,6 +370,10 @@ fn add_stages(random: &mut Random, divisions: &[Arc<Vec<u32>>], assignment: &mut
     }
     if random.chance(90) {
         add("placed", Objective::Value(terms(random)));
+    }
+    if random.chance(25) {
+        let curves = curves(random, n_items as u32);
+        add("utility", Objective::Utility(curves));
     }
     if random.chance(40) {
         let survival = |name: &str, random: &mut Random| Survival {

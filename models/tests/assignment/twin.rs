@@ -43,6 +43,16 @@ pub fn split(assignment: &Assignment) -> Assignment {
                     });
                 }
             }
+            Objective::Utility(curves) => {
+                for curve in curves {
+                    if let Some(&first) = curve.terms.first().filter(|term| term.item == 0) {
+                        curve.terms.push(Term {
+                            item: twin,
+                            ..first
+                        });
+                    }
+                }
+            }
             Objective::Yield(by_class) | Objective::Cost(by_class) => {
                 if let Some(first) = by_class.rates.first().filter(|rate| rate.item == 0) {
                     let values = first.values.clone();

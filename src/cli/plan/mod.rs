@@ -18,7 +18,7 @@ use super::numbers::{count, counted, parse_duration, parse_gap};
 use super::progress::Reporter;
 use super::solvers::SolverArguments;
 use super::{Context, Exit, Failure, console, files, inputs};
-use crate::engine::{self, Mode, Options, Progress};
+use crate::engine::{self, Mode, Options, Progress, brokering};
 use dump::Dump;
 
 /// Say where everything should go, why the rest has no place, how fair that is, and how far from the best
@@ -32,6 +32,8 @@ Examples:
   apportion plan cluster.json -o plan.json --deadline 10s
   apportion plan cluster.json --json --no-timings | jq .frameworks
   apportion plan cluster.json --mode greedy
+  apportion plan cluster.json --mode monolithic --deadline 60s -o monolithic.json
+  apportion plan cluster.json --against monolithic.json -o plan.json
   apportion plan cluster.json --online shuffled --seed 3 --rule best_fit
   apportion plan cluster.json --online arrivals.txt -o plan.json
 
@@ -55,9 +57,15 @@ pub(super) struct Arguments {
     /// How shares are computed [default: what the snapshot says]
     #[arg(long, value_enum)]
     fairness: Option<FairnessWord>,
+    /// Let frameworks under their guarantee displace instances of frameworks above theirs
+    #[arg(long)]
+    preempt: bool,
     /// An earlier plan: whoever lost a rounding there is first now
     #[arg(long, value_name = "PLAN")]
     previous: Option<PathBuf>,
+    /// A monolithic plan of the same snapshot: state the price of brokering against it
+    #[arg(long, value_name = "PLAN")]
+    against: Option<PathBuf>,
     /// The answer must be written by then, from the start of the process: 500ms, 10s, 2m
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     deadline: Option<Duration>,
@@ -87,18 +95,30 @@ pub(super) struct Arguments {
 enum ModeWord {
     /// Fair shares, offers, one model per framework
     Brokered,
+    /// One model over the whole cluster, for the same welfare
+    Monolithic,
     /// The baseline: frameworks in order of id, each takes the first good place
     Greedy,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum FairnessWord {
+pub(super) enum FairnessWord {
     /// Weighted Nash welfare with floors
     Nash,
     /// The least relative utility first, with the same floors
     Maxmin,
     /// Dominant resource fairness, as in Mesos
     Drf,
+}
+
+impl FairnessWord {
+    pub(super) fn rule(self) -> Fairness {
+        match self {
+            Self::Nash => Fairness::Nash,
+            Self::Maxmin => Fairness::Maxmin,
+            Self::Drf => Fairness::Drf,
+        }
+    }
 }
 
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
@@ -115,15 +135,19 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Fail
         .transpose()?;
     reporter.phase("reading");
     let previous = arguments.previous.as_deref();
+    let against = arguments.against.as_deref();
     let inputs = [
         Some(arguments.snapshot.as_path()),
         arguments.online.order(),
         previous,
+        against,
     ];
     files::one_standard_input(&inputs.into_iter().flatten().collect::<Vec<_>>())?;
     let credit = credit(arguments)?;
+    preempts(arguments)?;
     let cluster = inputs::cluster(&arguments.snapshot)?;
     let online = arguments.online.read(&cluster)?;
+    let against = monolithic(arguments, &cluster)?;
     let read_ms = context.elapsed_ms();
 
     let mut options = options(arguments, context, &cluster, &reporter, dump.as_ref())?;
@@ -135,6 +159,9 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Fail
     let planned = engine::plan(&cluster, &options);
     reporter.finish();
     let mut plan = planned.map_err(|error| Failure::error(error.to_string()))?;
+    if let Some(against) = &against {
+        brokering::compare(&mut plan, against);
+    }
     if let Some(dump) = dump {
         dump.finish()?;
     }
@@ -159,6 +186,43 @@ fn credit(arguments: &Arguments) -> Result<BTreeMap<String, f64>, Failure> {
     }
 }
 
+/// Preemption is for guarantees, beside shares.
+fn preempts(arguments: &Arguments) -> Result<(), Failure> {
+    let other = arguments.mode != ModeWord::Brokered || arguments.online.order().is_some();
+    match arguments.preempt && other {
+        false => Ok(()),
+        true => Err(Failure::usage("--preempt goes with --mode brokered alone")
+            .with_action("leave out one of the two")),
+    }
+}
+
+/// The monolithic plan to compare with: of this snapshot, and monolithic.
+fn monolithic(arguments: &Arguments, cluster: &Cluster) -> Result<Option<PlanFile>, Failure> {
+    let Some(path) = &arguments.against else {
+        return Ok(None);
+    };
+    if arguments.mode != ModeWord::Brokered {
+        let failure = Failure::usage(
+            "--against goes with a brokered plan: only that has a price of brokering",
+        );
+        return Err(failure.with_action("leave out --against, or the other mode"));
+    }
+    let plan = inputs::plan(path)?;
+    let path = path.display();
+    if plan.options.mode != "monolithic" {
+        let failure = Failure::usage(format!(
+            "{path} is a plan of the mode {}",
+            plan.options.mode
+        ));
+        return Err(failure.with_action("make it with `plan --mode monolithic`"));
+    }
+    if plan.snapshot_digest != cluster.digest {
+        let failure = Failure::usage(format!("{path} is a plan of another snapshot"));
+        return Err(failure.with_action("make it from this snapshot with `plan --mode monolithic`"));
+    }
+    Ok(Some(plan))
+}
+
 fn options(
     arguments: &Arguments,
     context: &Context,
@@ -172,18 +236,16 @@ fn options(
     Ok(Options {
         mode: match arguments.mode {
             ModeWord::Brokered => Mode::Brokered,
+            ModeWord::Monolithic => Mode::Monolithic,
             ModeWord::Greedy => Mode::Greedy,
         },
         deadline: deadline.map(|moment| moment.max(Instant::now())),
         deadline_ms: arguments
             .deadline
             .map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
+        preempt: arguments.preempt,
         gap: arguments.gap,
-        fairness: arguments.fairness.map(|word| match word {
-            FairnessWord::Nash => Fairness::Nash,
-            FairnessWord::Maxmin => Fairness::Maxmin,
-            FairnessWord::Drf => Fairness::Drf,
-        }),
+        fairness: arguments.fairness.map(FairnessWord::rule),
         seed: arguments.seed,
         threads: arguments.threads.map_or(0, usize::from),
         solver: arguments.solver.solver()?,

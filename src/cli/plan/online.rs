@@ -19,7 +19,7 @@ pub(super) struct Arguments {
         long,
         value_name = "ORDER",
         help_heading = "Online",
-        conflicts_with_all = ["mode", "fairness", "previous", "gap", "dump_models", "solver", "isolate"]
+        conflicts_with_all = ["mode", "fairness", "previous", "against", "gap", "dump_models", "solver", "isolate"]
     )]
     online: Option<PathBuf>,
     /// How an arriving task chooses among the agents where it may go [default: shadow_price]

@@ -33,6 +33,7 @@ pub(super) fn text(
         fairness(plan),
         unplaced(plan),
         moves(plan),
+        preemptions(plan),
         notes(plan),
         warnings(plan),
         footer(plan, snapshot, written),
@@ -291,6 +292,7 @@ fn fairness(plan: &PlanFile) -> String {
             "Fair shares cost {price} of the most value that could be placed in fractions of instances."
         )));
     }
+    text.push_str(&brokering(plan));
     for excluded in fairness.excluded.iter().take(MOST_ROWS) {
         text.push_str(&wrapped(&format!(
             "Left out: {}: {}",
@@ -298,6 +300,27 @@ fn fairness(plan: &PlanFile) -> String {
         )));
     }
     text
+}
+
+/// What the plan lacks of the most welfare; of a brokered plan, that is what brokering can cost.
+fn brokering(plan: &PlanFile) -> String {
+    let part = |fraction: f64| percent((fraction * 1e6).round() / 1e6);
+    match (&plan.brokering, &plan.welfare) {
+        (Some(section), _) => {
+            let most = part(section.price_bound);
+            let price = section.price.map_or_else(String::new, |price| {
+                format!(", and {} beside the monolithic plan", part(price))
+            });
+            wrapped(&format!(
+                "Brokering costs at most {most} of what frameworks could have were the cluster planned as one{price}."
+            ))
+        }
+        (None, Some(welfare)) => wrapped(&format!(
+            "No plan gives the frameworks more than {} more, on the weighted geometric mean.",
+            part(welfare.gap)
+        )),
+        (None, None) => String::new(),
+    }
 }
 
 fn epsilon(fairness: &FairnessCertificate) -> String {
@@ -372,6 +395,45 @@ fn unplaced(plan: &PlanFile) -> String {
 /// `limit[web/web,rack][r1]` and its like belong to the family `limit`.
 fn family(rule: &str) -> &str {
     rule.split('[').next().unwrap_or(rule)
+}
+
+/// Who had to go, for whom.
+fn preemptions(plan: &PlanFile) -> String {
+    if plan.preemptions.is_empty() {
+        return String::new();
+    }
+    let columns = [
+        ("displaced", Align::Right),
+        ("moved", Align::Right),
+        ("job", Align::Left),
+        ("task", Align::Left),
+        ("from", Align::Left),
+        ("for", Align::Left),
+        ("guarantee of", Align::Left),
+    ];
+    let entries = plan.preemptions.iter();
+    let all = entries.flat_map(|entry| entry.victims.iter().map(move |victim| (entry, victim)));
+    let rows: Vec<Vec<String>> = all
+        .clone()
+        .take(MOST_ROWS)
+        .map(|(entry, victim)| {
+            vec![
+                count(victim.instances),
+                count(victim.moved),
+                victim.job.clone(),
+                victim.task.clone(),
+                victim.agent.clone(),
+                entry.job.clone(),
+                entry.role.clone(),
+            ]
+        })
+        .collect();
+    let more = and_more(all.count(), "place");
+    format!(
+        "{}{}{more}",
+        heading("Displaced for guarantees"),
+        table::render(&columns, &rows)
+    )
 }
 
 fn moves(plan: &PlanFile) -> String {

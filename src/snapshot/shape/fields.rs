@@ -291,6 +291,18 @@ impl<'n, 'p, 't> Fields<'n, 'p, 't> {
         self.objects(key, id, faults, read)
     }
 
+    /// An object that must be there.
+    pub(super) fn required_object<T>(
+        &self,
+        key: &'static str,
+        faults: &mut Faults,
+        read: impl Fn(&Node<'t>, &Path<'_>, &mut Faults) -> T,
+    ) -> Option<T> {
+        self.required(key, faults, |_, _, _| Some(()));
+        let node = self.find(key)?;
+        Some(read(node, &self.path.key(key), faults))
+    }
+
     /// An object that may be absent.
     pub(super) fn optional_object<T>(
         &self,

@@ -240,7 +240,7 @@ fn framework(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Framework
     }
 }
 
-fn job(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> JobFile {
+pub(super) fn job(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> JobFile {
     let fields = Fields::open(&JOB, node, path, faults);
     JobFile {
         id: fields.text("id", faults),

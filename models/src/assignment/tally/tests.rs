@@ -36,7 +36,7 @@ fn values(tally: &Tally<'_>) -> Vec<f64> {
         Objective::Fragmentation(probes) => (0..n_bins)
             .map(|bin| tally.fragmentation(probes, bin))
             .sum::<i128>() as f64,
-        Objective::Value(_) | Objective::Yield(_) => {
+        Objective::Value(_) | Objective::Utility(_) | Objective::Yield(_) => {
             let worth = objective.worth().unwrap();
             let mut sum = 0;
             for (item, bins) in (0_u32..).zip(&tally.at) {

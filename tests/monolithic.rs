@@ -1,0 +1,312 @@
+//! The mode `monolithic` and the price of brokering, against every placement of small clusters.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use apportion::compare::compare;
+use apportion::engine::{Mode, Options, brokering};
+use apportion::verify::verify_against;
+use apportion_cluster::Cluster;
+use apportion_cluster::file::{RoleFile, SnapshotFile};
+use apportion_cluster::plan::{PlanFile, Proof, Warning};
+
+use apportion_models::backends::GoodLp;
+use common::naive::{Counts, Values};
+use common::{cluster, naive, planned, quiet, random, without_timings};
+
+const TOLERANCE: f64 = 1e-6;
+
+fn monolithic() -> Options {
+    Options {
+        mode: Mode::Monolithic,
+        ..quiet()
+    }
+}
+
+fn tiny(seed: u64) -> random::Size {
+    random::Size {
+        agents: 3,
+        instances: 8,
+        frameworks: 2 + i64::from(seed.is_multiple_of(3)),
+        room: if seed.is_multiple_of(4) { 16 } else { 7 },
+        running: seed.is_multiple_of(2),
+    }
+}
+
+/// Weight, unit and whole-number floor of everybody who takes part, by framework.
+type Shares = BTreeMap<usize, (f64, f64, f64)>;
+
+fn shares(cluster: &Cluster, plan: &PlanFile) -> Shares {
+    let results = plan.frameworks.iter();
+    let shares = results.filter_map(|result| {
+        let at = cluster.frameworks.iter().position(|it| it.id == result.id);
+        let share = result.share.as_ref()?;
+        let target = (share.floor.floor() - (share.unit - 1.0)).max(0.0);
+        Some((at?, (share.weight, share.unit, target)))
+    });
+    shares.collect()
+}
+
+/// Floors, how many have something, and welfare, from how much everybody has.
+fn stages(shares: &Shares, utility: &dyn Fn(usize) -> f64) -> Values {
+    let (mut floors, mut served, mut welfare) = (0.0, 0.0, 0.0);
+    for (&framework, &(weight, unit, target)) in shares {
+        let has = utility(framework);
+        if target >= 1.0 {
+            floors += weight * (has / target).min(1.0);
+        }
+        served += (has / unit).min(1.0);
+        welfare += weight
+            * if has >= unit {
+                has.ln()
+            } else {
+                unit.ln() + (has - unit) / unit
+            };
+    }
+    let values = [("floors", floors), ("served", served), ("welfare", welfare)];
+    let values = values.into_iter();
+    values
+        .map(|(name, value)| (name.to_owned(), true, value))
+        .collect()
+}
+
+fn utility_of(cluster: &Cluster, counts: &Counts, framework: usize) -> f64 {
+    let tasks = cluster.tasks.iter().enumerate();
+    let own = tasks.filter(|(_, task)| cluster.jobs[task.job.at()].framework.at() == framework);
+    own.map(|(at, task)| (task.value * counts.of_task(at)) as f64)
+        .sum()
+}
+
+fn stages_of(cluster: &Cluster, shares: &Shares, plan: &PlanFile) -> Values {
+    stages(shares, &|framework| {
+        let id = &cluster.frameworks[framework].id;
+        let result = plan.frameworks.iter().find(|it| it.id == *id).unwrap();
+        result.share.as_ref().unwrap().utility
+    })
+}
+
+/// Positive if the left values are better at the first difference.
+fn ahead(left: &Values, right: &Values) -> f64 {
+    let mut gains = left.iter().zip(right).map(|(left, right)| left.2 - right.2);
+    gains.find(|gain| gain.abs() > TOLERANCE).unwrap_or(0.0)
+}
+
+/// No solver failed.
+fn brokered_warnings(plan: &PlanFile) -> Vec<Warning> {
+    let fine = plan.warnings.iter();
+    fine.filter(|it| it.code != "solver_failed")
+        .cloned()
+        .collect()
+}
+
+/// A cluster planned in both modes, and the best of all placements.
+fn judge(seed: u64, file: &SnapshotFile) -> (PlanFile, PlanFile) {
+    let cluster = cluster(file);
+    let plan = planned(&cluster, &monolithic());
+    assert_eq!(plan.warnings, brokered_warnings(&plan), "seed {seed}");
+    let shares = shares(&cluster, &plan);
+    let best = naive::best_by(&cluster, &|counts| {
+        stages(&shares, &|framework| {
+            utility_of(&cluster, counts, framework)
+        })
+    });
+    let have = stages_of(&cluster, &shares, &plan);
+    let apart = ahead(&best.best, &have).abs();
+    assert!(
+        shares.is_empty() || apart <= TOLERANCE,
+        "seed {seed}: {have:?}, best {:?}",
+        best.best
+    );
+    let brokered = planned(&cluster, &quiet());
+    assert!(
+        ahead(&have, &stages_of(&cluster, &shares, &brokered)) >= 0.0,
+        "seed {seed}"
+    );
+    bounds_hold(seed, &plan, &brokered, &best.best);
+    (plan, brokered)
+}
+
+/// Every bound on the welfare of plans that keep the floors is one on the best of them.
+fn bounds_hold(seed: u64, monolithic: &PlanFile, brokered: &PlanFile, best: &Values) {
+    let starved = |plan: &PlanFile| {
+        let mut shares = plan.frameworks.iter().filter_map(|it| it.share.as_ref());
+        shares.any(|share| share.utility <= 0.0)
+    };
+    let targets = monolithic.frameworks.iter().filter_map(|it| {
+        let share = it.share.as_ref()?;
+        let target = share.floor.floor() - (share.unit - 1.0);
+        (target >= 1.0).then_some(share.weight)
+    });
+    let all: f64 = targets.sum();
+    let keeps_floors = best
+        .first()
+        .is_some_and(|(_, _, floors)| *floors >= all - 1e-9);
+    if !keeps_floors || starved(monolithic) {
+        return;
+    }
+    for plan in [monolithic, brokered] {
+        if let Some(welfare) = plan.welfare.filter(|_| !starved(plan)) {
+            let text = format!("seed {seed}: {welfare:?}, best {best:?}");
+            assert!(welfare.bound >= best[2].2 - TOLERANCE, "{text}");
+        }
+    }
+}
+
+#[test]
+fn the_welfare_of_tiny_clusters_is_the_best_of_all_placements() {
+    let (mut searched, mut proved) = (0, 0);
+    for seed in 0..160 {
+        let (plan, _) = judge(seed, &random::snapshot(seed, tiny(seed)));
+        if let Some(welfare) = plan.welfare {
+            searched += usize::from(welfare.proof == Proof::Search);
+            proved += usize::from(welfare.gap <= TOLERANCE);
+        }
+    }
+    // Search says more than prices where whole instances leave something over.
+    assert!(searched > 20 && proved > 100, "{searched} {proved}");
+}
+
+/// Two frameworks take devices of the same agents: who holds which is decided together.
+#[test]
+fn devices_are_given_out_to_all_together() {
+    for seed in 0..60 {
+        judge(seed, &random::mixed(seed, tiny(seed * 2 + 1)));
+        judge(seed, &random::with_devices(seed, tiny(seed * 2 + 1)));
+    }
+}
+
+/// Limits and guarantees of roles hold, as the verifier says of every plan, and nothing is worse than brokered.
+#[test]
+fn roles_keep_their_limits_and_guarantees() {
+    let mut bound = 0;
+    for seed in 0..80 {
+        let size = random::Size {
+            agents: 5,
+            instances: 16,
+            frameworks: 3,
+            room: 9,
+            running: seed % 2 == 1,
+        };
+        let mut file = random::snapshot(seed, size);
+        let Some(framework) = file.frameworks.first_mut() else {
+            continue;
+        };
+        framework.role = Some("promised".to_owned());
+        let amounts = |amount: i64| BTreeMap::from([("cpu_milli".to_owned(), amount)]);
+        file.roles.push(RoleFile {
+            path: "promised".to_owned(),
+            guarantee: Some(amounts(1 + seed as i64 % 4)),
+            ..RoleFile::default()
+        });
+        if let Some(role) = file.roles.iter_mut().find(|it| it.path == "shared/role") {
+            role.limit = Some(amounts(4));
+        }
+        let cluster = cluster(&file);
+        let plan = planned(&cluster, &monolithic());
+        let brokered = planned(&cluster, &quiet());
+        let shares = shares(&cluster, &plan);
+        let (have, before) = (
+            stages_of(&cluster, &shares, &plan),
+            stages_of(&cluster, &shares, &brokered),
+        );
+        assert!(
+            ahead(&have, &before) >= 0.0,
+            "seed {seed}: {have:?} {before:?}"
+        );
+        bound += usize::from(plan.guarantees.iter().any(|it| !it.held.is_empty()));
+    }
+    assert!(
+        bound > 3,
+        "guarantees hold something free in {bound} of these"
+    );
+}
+
+/// What is claimed of brokering holds against the best there is, and the verifier agrees.
+#[test]
+fn the_price_of_brokering_is_within_its_bounds() {
+    let mut dear = 0;
+    for seed in 0..160 {
+        let file = random::snapshot(seed, tiny(seed));
+        let (monolithic, mut brokered) = judge(seed, &file);
+        brokering::compare(&mut brokered, &monolithic);
+        let Some(section) = brokered.brokering else {
+            continue;
+        };
+        let price = section.price.unwrap();
+        dear += usize::from(price > 1e-3);
+        let report = verify_against(&cluster(&file), &brokered, &monolithic);
+        assert!(report.holds(), "seed {seed}: {report:#?}");
+        let mut cheaper = brokered.clone();
+        cheaper.brokering.as_mut().unwrap().price = Some(price - 0.01);
+        let report = verify_against(&cluster(&file), &cheaper, &monolithic);
+        assert!(!report.holds(), "seed {seed}: a wrong price passes");
+        let report = verify_against(&cluster(&file), &brokered, &brokered);
+        assert!(
+            !report.holds(),
+            "seed {seed}: a brokered plan passes as a monolithic one"
+        );
+    }
+    assert!(dear > 5, "brokering costs something in {dear} of these");
+}
+
+/// Too large to be solved whole, for a solver that knows no limits: exchanges and neighborhoods, from the brokered plan on.
+#[test]
+fn large_clusters_are_no_worse_and_the_same_for_any_number_of_threads() {
+    let size = random::Size {
+        agents: 14,
+        instances: 60,
+        frameworks: 4,
+        room: 12,
+        running: true,
+    };
+    let options = |mode: Mode, threads: usize| Options {
+        mode,
+        threads,
+        solver: Arc::new(GoodLp),
+        ..quiet()
+    };
+    let mut better = 0;
+    for seed in 0..12 {
+        let cluster = cluster(&random::snapshot(seed, size));
+        let plan = planned(&cluster, &options(Mode::Monolithic, 1));
+        let again = planned(&cluster, &options(Mode::Monolithic, 2));
+        assert_eq!(without_timings(&plan), without_timings(&again));
+        let brokered = planned(&cluster, &options(Mode::Brokered, 1));
+        let shares = shares(&cluster, &plan);
+        let (have, before) = (
+            stages_of(&cluster, &shares, &plan),
+            stages_of(&cluster, &shares, &brokered),
+        );
+        assert!(
+            ahead(&have, &before) >= 0.0,
+            "seed {seed}: {have:?} {before:?}"
+        );
+        better += usize::from(ahead(&have, &before) > 0.0);
+    }
+    assert!(better > 2, "{better}");
+}
+
+#[test]
+fn comparisons_have_a_row_for_every_way() {
+    let cluster = cluster(&random::snapshot(3, tiny(3)));
+    let comparison = compare(&cluster, &quiet(), None, &|_| {}).unwrap();
+    let names: Vec<&str> = comparison.plans.iter().map(|it| it.name.as_str()).collect();
+    let need = [
+        "brokered nash",
+        "brokered maxmin",
+        "brokered drf",
+        "monolithic",
+        "greedy",
+    ];
+    assert_eq!(names, need);
+    for row in &comparison.plans {
+        assert_eq!(row.quality.len(), cluster.frameworks.len(), "{row:?}");
+        if let (Some(welfare), Some(bound)) = (row.welfare, row.bound) {
+            assert!(welfare <= bound + TOLERANCE, "{row:?}");
+        }
+        assert_eq!(row.price_of_brokering.is_some(), row.mode == "brokered");
+    }
+}
