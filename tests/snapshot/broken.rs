@@ -707,6 +707,7 @@ fn each_case_gives_its_fault_and_no_other() {
 fn every_code_has_a_case() {
     let mut covered: BTreeSet<&str> = cases().iter().map(|case| case.2).collect();
     covered.extend(crate::devices::codes());
+    covered.extend(crate::data::codes());
     // Bytes rather than text: tested beside the code that reads them. And the summary of many faults.
     covered.extend(["E0102", "E0103", "E0104", "E0299"]);
     let all: BTreeSet<&str> = apportion::snapshot::code::ALL.iter().copied().collect();
