@@ -95,7 +95,6 @@ fn every_row_is_noticed() {
         eligible: Arc::new(vec![0, 1]),
         durations: Arc::new(vec![10, 20]),
         release: 5,
-        urgency: 0,
         value: 1,
         ..Operation::default()
     };

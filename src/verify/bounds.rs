@@ -488,7 +488,7 @@ impl<'a> Reach<'a> {
     }
 
     /// `sum v K + sum_t B_t max(0, max_a (v_t - pi_a d_t)) + sum_a pi_a O_a`, where parts of devices weigh what the
-    /// prices say, and of `O_a` whole multiples of the greatest common divisor of all demands count; absent where the prices name something unknown or are negative, which is reported.
+    /// prices say; absent where the prices name something unknown or are negative, which is reported.
     pub(super) fn multipliers(
         &self,
         priority: Option<i64>,
@@ -517,10 +517,9 @@ impl<'a> Reach<'a> {
             });
             sum += self.most[&task] as f64 * best;
         }
-        let divisors = self.divisors();
         for (&agent, offer) in &self.state.offers[self.framework] {
             for price in of_agent(agent) {
-                sum += price.price * self.offered(agent, offer, price, &divisors);
+                sum += price.price * self.offered(agent, offer, price);
             }
         }
         Some(sum)
@@ -620,7 +619,9 @@ impl<'a> Reach<'a> {
         let divisors = self.divisors();
         for (&agent, offer) in &self.state.offers[self.framework] {
             for price in prices.get(&agent).into_iter().flatten() {
-                sum -= price.price * self.offered(agent, offer, price, &divisors);
+                let usable =
+                    offer[price.resource] - offer[price.resource] % divisors[price.resource];
+                sum -= price.price * usable as f64;
             }
         }
         Some(sum)
@@ -708,10 +709,9 @@ impl<'a> Reach<'a> {
     }
 
     /// What an offer holds of what is priced.
-    fn offered(&self, agent: usize, offer: &[i128], price: &Price<'_>, divisors: &[i128]) -> f64 {
+    fn offered(&self, agent: usize, offer: &[i128], price: &Price<'_>) -> f64 {
         let Some(parts) = &price.parts else {
-            let has = offer[price.resource];
-            return (has - has % divisors[price.resource]) as f64;
+            return offer[price.resource] as f64;
         };
         let devices = self.state.offered_devices[self.framework].get(&agent);
         let of_kind = (devices.into_iter().flatten()).filter(|((kind, _), _)| *kind == parts.kind);

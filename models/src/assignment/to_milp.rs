@@ -72,10 +72,6 @@ enum Auxiliary {
     Level(EndAt, i64),
     /// Copies of the first end in the group, if the second has more than so many there.
     Pairs(EndAt, EndAt, i64),
-    /// Stage and curve: the value placed.
-    Total(usize, usize),
-    /// Stage and curve: what that is worth, as [`utility`] counts it.
-    Worth(usize, usize),
 }
 
 /// An end in one group of a division.

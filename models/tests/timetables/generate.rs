@@ -75,7 +75,6 @@ pub fn tiny(seed: u64) -> Schedule {
             value: random.within(1, 3),
             urgency: 1,
             release: i64::from(random.within(0, 5) == 0),
-            urgency: 0,
         }
     };
     let operations: Vec<Operation> = (0..n).map(|at| operation(at, random)).collect();
@@ -134,7 +133,6 @@ pub fn layers(seed: u64, n: u32) -> Schedule {
                 value: 1,
                 urgency: 1,
                 release: 0,
-                urgency: 0,
             }
         })
         .collect();

@@ -130,7 +130,6 @@ fn operations(
             value: tables.slice.cluster.task(task).value,
             urgency: 1,
             release: released.get(&task).copied().unwrap_or(0),
-            urgency: 0,
         }
     };
     items.map(operation).collect()

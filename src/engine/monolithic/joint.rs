@@ -286,14 +286,6 @@ impl Shift<'_> {
                 ends: traffic.ends.iter().map(|end| self.end(end)).collect(),
                 ..traffic.clone()
             }),
-            Objective::Cost(costs) => Objective::Cost(Costs {
-                class_of: Arc::clone(&costs.class_of),
-                rates: costs.rates.iter().map(|rate| self.rate(rate)).collect(),
-            }),
-            Objective::Traffic(traffic) => Objective::Traffic(Traffic {
-                ends: traffic.ends.iter().map(|end| self.end(end)).collect(),
-                ..traffic.clone()
-            }),
             Objective::Shortfall(terms) => {
                 let terms = terms.iter().map(|term| Survival {
                     name: self.name(&term.name),
@@ -324,15 +316,6 @@ impl Shift<'_> {
             name: self.name(&stage.name),
             objective,
         })
-    }
-
-    fn end(&self, end: &End) -> End {
-        let packings = end.packings.iter();
-        End {
-            name: self.name(&end.name),
-            total: end.total,
-            packings: packings.map(|packing| self.packing(packing)).collect(),
-        }
     }
 
     fn curve(&self, curve: &Curve) -> Curve {
