@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use apportion_cluster::{AgentIdx, FrameworkIdx, JobIdx, Running, RunningDevices, TaskIdx};
+use apportion_cluster::{AgentIdx, FrameworkIdx, JobIdx, Offer, Running, RunningDevices, TaskIdx};
 
 use super::super::devices;
 use super::super::state::State;
@@ -60,6 +60,23 @@ impl State<'_> {
             .or_default()
             .extend(held);
         self.settle(framework);
+    }
+
+    /// Adds what of a framework is seated to its offers.
+    pub(in crate::engine) fn add_seats(&self, framework: FrameworkIdx, offers: &mut [Offer]) {
+        let seated = self.seats.seated.get(&framework).into_iter().flatten();
+        for it in seated {
+            if let Ok(at) = offers.binary_search_by_key(&it.agent, |offer| offer.agent) {
+                let demand = &self.cluster.task(it.task).demand;
+                offers[at].resources.add(demand, it.instances);
+            }
+        }
+        let held = self.seats.devices.get(&framework).into_iter().flatten();
+        for it in held {
+            if let Ok(at) = offers.binary_search_by_key(&it.agent, |offer| offer.agent) {
+                devices::add_to(self.cluster, &mut offers[at].devices, it);
+            }
+        }
     }
 
     /// Makes what is seated an addition again: what a plan adds to what stays running.
