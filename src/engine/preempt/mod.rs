@@ -63,7 +63,9 @@ pub(super) fn run(
         return;
     }
     state.seat_all();
+    let mut any = false;
     while displace(state, context, shares, records) | state.spare() {
+        any = true;
         for record in &mut *records {
             record.forget();
         }
@@ -73,7 +75,8 @@ pub(super) fn run(
     state.unseat_all();
     state.cancel_returns();
     state.count_occupied();
-    if !state.seats.displaced.is_empty() {
+    if any {
+        state.clip_offers();
         // Which agents an answer opens depends on what stays, which has changed.
         for record in records {
             record.forget();

@@ -79,6 +79,29 @@ impl State<'_> {
         }
     }
 
+    /// Cuts offers to what is there beside what stays: who was displaced and came back takes up what was offered meanwhile.
+    pub(super) fn clip_offers(&mut self) {
+        let cluster = self.cluster;
+        let (mut room, mut devices) = (self.free.clone(), self.free_devices.clone());
+        for added in self.added.iter().flatten() {
+            room[added.agent.at()].add(&cluster.task(added.task).demand, added.instances);
+        }
+        for held in self.added_devices.iter().flatten() {
+            devices::give(cluster, &mut devices, held);
+        }
+        for offer in self.offered.iter_mut().flat_map(BTreeMap::values_mut) {
+            let at = offer.agent.at();
+            for (amount, &room) in offer.resources.0.iter_mut().zip(&room[at].0) {
+                *amount = (*amount).min(room).max(0);
+            }
+            let kinds = offer.devices.iter_mut().flatten();
+            for (amount, &room) in kinds.zip(devices[at].iter().flatten()) {
+                *amount = (*amount).min(room).max(0);
+            }
+            cluster.total_devices(offer);
+        }
+    }
+
     /// Makes what is seated an addition again: what a plan adds to what stays running.
     pub(super) fn unseat_all(&mut self) {
         for (framework, seated) in std::mem::take(&mut self.seats.seated) {
