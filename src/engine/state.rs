@@ -194,9 +194,11 @@ impl<'a> State<'a> {
             .collect()
     }
 
-    /// Records what a framework may use on each agent this round.
+    /// Records what a framework may use on each agent this round, what sits fast there included.
     pub(super) fn record(&mut self, framework: FrameworkIdx, offers: &[Offer]) {
-        for offer in offers {
+        let mut offers = offers.to_vec();
+        self.add_seats(framework, &mut offers);
+        for offer in &offers {
             let most = self.offered[framework.at()]
                 .entry(offer.agent)
                 .or_insert_with(|| offer.clone());

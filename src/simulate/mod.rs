@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Time is counted in whole milliseconds and nothing waits for it: a simulation of a day takes as long as its plans. What
-//! runs stays where it is, as in any plan. [`draw`] draws events with a seed; [`chart`] draws the outcome.
+//! runs stays where it is, as in any plan. [`draw()`] draws events with a seed; [`chart()`] draws the outcome.
 
 mod chart;
 mod draw;

@@ -10,7 +10,8 @@
 //!   job loses at most `max_moves` instances, and nothing that its `min_available` needs.
 //! - **All or nothing**: victims go only if the whole unit is placed.
 //! - **Inclusion-minimal**: without any one of its victims (any one gang) the unit could not be placed.
-//! - **Order**: the lowest priority goes first, then frameworks furthest above their share, then the least value.
+//! - **Order**: the lowest priority goes first, of one priority single instances before gangs, then frameworks furthest above
+//!   their share, then the least value.
 //!
 //! Victims are placed again like anything pending; those that are show as moves, the others have the reason `preempted`.
 //!
@@ -62,7 +63,9 @@ pub(super) fn run(
         return;
     }
     state.seat_all();
+    let mut any = false;
     while displace(state, context, shares, records) | state.spare() {
+        any = true;
         for record in &mut *records {
             record.forget();
         }
@@ -72,6 +75,13 @@ pub(super) fn run(
     state.unseat_all();
     state.cancel_returns();
     state.count_occupied();
+    if any {
+        state.clip_offers();
+        // Which agents an answer opens depends on what stays, which has changed.
+        for record in records {
+            record.forget();
+        }
+    }
 }
 
 /// Units one after the other, until none more can be placed; whether any was.

@@ -62,16 +62,19 @@ impl<'a> Pool<'a> {
         pool
     }
 
-    /// The lowest priority first; then frameworks furthest above their share; then the least value.
+    /// The lowest priority first; then single instances before gangs; then frameworks furthest above their share; then the
+    /// least value.
     fn order(&self, shares: &Shares, left: &Instance, right: &Instance) -> std::cmp::Ordering {
         let cluster = self.state.cluster;
         let priority = |it: &Instance| cluster.job(cluster.task(it.task).job).priority;
+        let is_gang = |it: &Instance| self.gangs.contains_key(&cluster.task(it.task).job);
         let above = |it: &Instance| {
             let deserved = shares.frameworks[it.framework.at()].deserved;
             self.state.utility(it.framework) as f64 / deserved.max(1e-9)
         };
         let value = |it: &Instance| cluster.task(it.task).value;
         (priority(left).cmp(&priority(right)))
+            .then_with(|| is_gang(left).cmp(&is_gang(right)))
             .then_with(|| above(right).total_cmp(&above(left)))
             .then_with(|| value(left).cmp(&value(right)))
             .then_with(|| (left.task, left.agent).cmp(&(right.task, right.agent)))

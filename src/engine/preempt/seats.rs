@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use apportion_cluster::{AgentIdx, FrameworkIdx, JobIdx, Running, RunningDevices, TaskIdx};
+use apportion_cluster::{AgentIdx, FrameworkIdx, JobIdx, Offer, Running, RunningDevices, TaskIdx};
 
 use super::super::devices;
 use super::super::state::State;
@@ -63,6 +63,46 @@ impl State<'_> {
             .or_default()
             .extend(held);
         self.settle(framework);
+    }
+
+    /// Adds what of a framework is seated to its offers.
+    pub(in crate::engine) fn add_seats(&self, framework: FrameworkIdx, offers: &mut [Offer]) {
+        let seated = self.seats.seated.get(&framework).into_iter().flatten();
+        for it in seated {
+            if let Ok(at) = offers.binary_search_by_key(&it.agent, |offer| offer.agent) {
+                let demand = &self.cluster.task(it.task).demand;
+                offers[at].resources.add(demand, it.instances);
+            }
+        }
+        let held = self.seats.devices.get(&framework).into_iter().flatten();
+        for it in held {
+            if let Ok(at) = offers.binary_search_by_key(&it.agent, |offer| offer.agent) {
+                devices::add_to(self.cluster, &mut offers[at].devices, it);
+            }
+        }
+    }
+
+    /// Cuts offers to what is there beside what stays: who was displaced and came back takes up what was offered meanwhile.
+    pub(super) fn clip_offers(&mut self) {
+        let cluster = self.cluster;
+        let (mut room, mut devices) = (self.free.clone(), self.free_devices.clone());
+        for added in self.added.iter().flatten() {
+            room[added.agent.at()].add(&cluster.task(added.task).demand, added.instances);
+        }
+        for held in self.added_devices.iter().flatten() {
+            devices::give(cluster, &mut devices, held);
+        }
+        for offer in self.offered.iter_mut().flat_map(BTreeMap::values_mut) {
+            let at = offer.agent.at();
+            for (amount, &room) in offer.resources.0.iter_mut().zip(&room[at].0) {
+                *amount = (*amount).min(room).max(0);
+            }
+            let kinds = offer.devices.iter_mut().flatten();
+            for (amount, &room) in kinds.zip(devices[at].iter().flatten()) {
+                *amount = (*amount).min(room).max(0);
+            }
+            cluster.total_devices(offer);
+        }
     }
 
     /// Makes what is seated an addition again: what a plan adds to what stays running.
