@@ -238,7 +238,9 @@ pub fn values(cluster: &Cluster, running: &Counts, counts: &Counts) -> Vec<(Stri
     }
     if cluster.frameworks[0].policy == "mapreduce" {
         values.extend(naive_data::values(cluster, running, counts));
-    } else if cluster.frameworks[0].policy == "workflow" {
+        return values;
+    }
+    if cluster.frameworks[0].policy == "workflow" {
         values.extend(traffic(cluster, counts).map(|value| ("traffic".to_owned(), false, value)));
         values.push((
             "agents_used".to_owned(),
