@@ -38,6 +38,7 @@ pub(super) fn welfare(
     frameworks: &[FrameworkResult],
     certificate: &FairnessCertificate,
     searched: Option<f64>,
+    wanted: &[f64],
 ) -> Option<WelfareResult> {
     let shares = shares(frameworks);
     if shares.is_empty() {
