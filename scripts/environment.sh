@@ -18,7 +18,7 @@ has_libclang() {
     for folder in "${LIBCLANG_PATH:-/nonexistent}" /usr/lib/llvm-*/lib /usr/lib64 /usr/lib /usr/local/lib \
         /usr/lib/*-linux-gnu /opt/homebrew/opt/llvm/lib /Library/Developer/CommandLineTools/usr/lib; do
         compgen -G "$folder/libclang.so*" >/dev/null && return 0
-        compgen -G "$folder/libclang-*.so*" >/dev/null && return 0
+        compgen -G "$folder/libclang-[0-9]*.so*" >/dev/null && return 0
         compgen -G "$folder/libclang.dylib" >/dev/null && return 0
     done
     return 1
@@ -45,7 +45,7 @@ use_own_tools() {
     [ -d "$tools/python" ] || return 0
     export PATH="$tools/python/bin:$PATH"
     local library
-    library="$(find "$tools/python" -name 'libclang*.so*' -o -name libclang.dylib | head -n 1)"
+    library="$(find "$tools/python" -name 'libclang.so*' -o -name libclang.dylib | head -n 1)"
     if [ -n "$library" ] && ! has_libclang; then
         LIBCLANG_PATH="$(dirname "$library")"
         # The wheel brings the library without the compiler's own headers (stddef.h and the like).

@@ -11,6 +11,7 @@ pub mod import;
 #[cfg(feature = "cli")]
 pub mod isolate;
 pub mod lint;
+pub mod simulate;
 pub mod snapshot;
 pub mod verify;
 

@@ -14,6 +14,8 @@ mod imports;
 mod models;
 #[path = "cli/plans.rs"]
 mod plans;
+#[path = "cli/simulate.rs"]
+mod simulate;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -110,6 +112,7 @@ fn help_goes_to_standard_output_and_names_commands_and_exit_codes() {
         "lint",
         "import",
         "generate",
+        "simulate",
         "solve",
         "Exit codes",
     ] {

@@ -363,7 +363,7 @@ fn split(whole: &Assignment) -> Assignment {
                 });
                 *terms = expanded.collect();
             }
-            Objective::Yield(by_class) => {
+            Objective::Yield(by_class) | Objective::Cost(by_class) => {
                 let expanded = by_class.rates.iter().flat_map(|rate| {
                     expand(&[rate.item]).into_iter().map(|item| Rate {
                         item,
@@ -371,6 +371,11 @@ fn split(whole: &Assignment) -> Assignment {
                     })
                 });
                 by_class.rates = expanded.collect();
+            }
+            Objective::Traffic(traffic) => {
+                for of_end in traffic.ends.iter_mut().flat_map(|end| &mut end.packings) {
+                    *of_end = packing(of_end);
+                }
             }
             Objective::Shortfall(terms) => terms
                 .iter_mut()

@@ -3,6 +3,10 @@
 #![allow(clippy::unwrap_used)]
 
 mod common;
+#[path = "fairness/counts.rs"]
+mod counts;
+#[path = "fairness/draw.rs"]
+mod draw;
 #[path = "fairness/lp.rs"]
 mod lp;
 #[path = "fairness/tamper.rs"]
@@ -13,10 +17,12 @@ use apportion::engine::{self, Options};
 use apportion::snapshot;
 use apportion_cluster::plan::{PlanFile, Share};
 use apportion_cluster::{Cluster, Fairness, FrameworkIdx, Quantities};
-use apportion_policies::online::SplitMix64;
+use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use common::{planned, quiet, result};
+use counts::Counts;
+use draw::Random;
 use lp::Market;
 
 fn cluster(file: &Value) -> Cluster {
@@ -42,100 +48,75 @@ fn close(found: f64, expected: f64) {
     );
 }
 
-struct Random(SplitMix64);
-
-impl Random {
-    fn new(seed: u64) -> Self {
-        Self(SplitMix64::new(seed))
-    }
-
-    fn below(&mut self, n: u64) -> u64 {
-        self.0.next_u64() % n
-    }
-}
-
-/// A few agents of two sizes, frameworks in a tree of roles with several tasks, caps, eligibility; `plain` leaves out limits
-/// and guarantees.
-fn random_snapshot(random: &mut Random, plain: bool) -> Value {
-    let agents: Vec<Value> = (0..2 + random.below(3))
-        .map(|at| {
-            let disk = if random.below(2) == 0 { "ssd" } else { "hdd" };
-            json!({"id": format!("a{at}"), "attributes": {"disk": disk},
-                   "resources": {"cpu_milli": 4000 * (1 + random.below(2)), "memory_mib": 4096 * (1 + random.below(3))}})
-        })
-        .collect();
-    let paths = ["x", "y", "y/u", "y/v"];
-    let mut roles = Vec::new();
-    for path in paths {
-        let mut role = json!({"path": path, "weight": 1 + random.below(3)});
-        if !plain && random.below(3) == 0 {
-            role["limit"] = json!({"cpu_milli": 4000 + 1000 * random.below(6)});
-        }
-        if !plain && path != "y" && random.below(4) == 0 {
-            role["guarantee"] =
-                json!({"cpu_milli": 500 * random.below(4), "memory_mib": 512 * random.below(4)});
-            if random.below(3) == 0 {
-                role["idle_guarantee"] = json!("lend");
-            }
-        }
-        roles.push(role);
-    }
-    let mut frameworks = Vec::new();
-    let mut jobs = Vec::new();
-    for p in 0..1 + random.below(4) {
-        let id = format!("f{p}");
-        let role = paths[random.below(4) as usize];
-        frameworks.push(
-            json!({"id": id, "policy": "service", "role": role, "weight": 1 + random.below(2)}),
-        );
-        for k in 0..1 + random.below(3) {
-            let resources = json!({"cpu_milli": 250 * (1 + random.below(10)), "memory_mib": 512 * random.below(5)});
-            let mut task = json!({"id": "t", "instances": 1 + random.below(12), "value": 1 + random.below(3),
-                                  "resources": resources});
-            if random.below(4) == 0 {
-                task["constraints"] = json!({"attributes": {"disk": ["ssd"]}});
-            }
-            jobs.push(json!({"id": format!("{id}-{k}"), "framework": id, "tasks": [task]}));
-        }
-    }
-    json!({"version": "apportion/v1", "agents": agents, "roles": roles, "frameworks": frameworks, "jobs": jobs})
-}
-
-/// How many instances the suite draws: about a minute on a free core. `APPORTION_FAIRNESS_INSTANCES` draws more.
+/// How many instances the suite draws: some minutes on two cores. `APPORTION_FAIRNESS_INSTANCES` draws another number.
 fn n_instances() -> u64 {
     let stated = std::env::var("APPORTION_FAIRNESS_INSTANCES").ok();
-    stated.and_then(|it| it.parse().ok()).unwrap_or(1000)
+    stated.and_then(|it| it.parse().ok()).unwrap_or(10_000)
 }
 
-/// Every bound that the certificates of random plans state holds; 10,000 bounds and more are looked at.
+/// Every bound that the certificate of one random plan states, and every way to tamper with it.
+fn judged(case: u64) -> Counts {
+    let cluster = cluster(&draw::snapshot(case));
+    let rule = Fairness::ALL[(case % 2 + case / 2 % 2) as usize];
+    let plan = planned(&cluster, &options(rule));
+    let market = Market::of(&cluster, &plan);
+    let mut counts = Counts::default();
+    market.efficiency(&mut counts);
+    market.sharing_incentive(&mut counts);
+    market.envy(&mut counts);
+    market.core(&mut counts);
+    market.floors(rule, &mut counts);
+    counts.count_rows(&plan);
+    tamper::every_way(&cluster, &plan, &mut counts);
+    counts
+}
+
+/// Every bound that the certificates of random plans state holds, and no certificate is accepted once a claim in it was
+/// changed.
 #[test]
 fn every_bound_of_a_random_plan_holds() {
-    let mut random = Random::new(5);
-    let mut counts = lp::Counts::default();
-    for case in 0..n_instances() {
-        let file = random_snapshot(&mut random, case % 3 == 0);
-        let cluster = cluster(&file);
-        let rule = Fairness::ALL[(case % 2 + case / 2 % 2) as usize];
-        let plan = planned(&cluster, &options(rule));
-        let market = Market::of(&cluster, &plan);
-        market.efficiency(&mut counts);
-        market.sharing_incentive(&mut counts);
-        market.envy(&mut counts);
-        market.core(&mut counts);
-        market.floors(rule, &mut counts);
+    let n = n_instances();
+    let counts = (0..n)
+        .into_par_iter()
+        .map(judged)
+        .reduce(Counts::default, Counts::add);
+    println!("{counts:#?}");
+    for (claim, least) in [
+        ("epsilon", n / 2),
+        ("epsilon_fractional", n / 2),
+        ("epsilon_one_unit", n / 2),
+        ("sharing incentive", n),
+        ("envy", n),
+        ("core", n),
+        ("above the floor", n),
+        ("floor of what it places alone", n / 4),
+    ] {
+        assert!(counts.of(claim) >= least, "{claim}: {counts:?}");
     }
-    println!("{counts:?}");
-    let total = counts.efficiency + counts.sharing + counts.envy + counts.core + counts.floors;
-    assert!(total > 10 * n_instances(), "{counts:?}");
-    assert!(counts.efficiency >= n_instances() / 2, "{counts:?}");
-    assert!(
-        counts.sharing > n_instances() && counts.core > n_instances(),
-        "{counts:?}"
-    );
-    assert!(
-        counts.envy > n_instances() && counts.floors > n_instances(),
-        "{counts:?}"
-    );
+    // Every kind of row binds somewhere, and so is a part of what is proved.
+    for row in ["demand", "fit", "half", "limit", "guarantee", "floor"] {
+        assert!(counts.of(row) >= n / 100, "{row}: {counts:?}");
+    }
+    assert!(tamper::WAYS.len() >= 10);
+    for (way, _) in tamper::WAYS {
+        assert!(counts.of(way) >= n / 20, "{way}: {counts:?}");
+    }
+}
+
+/// What is drawn has everything that the claims are about.
+#[test]
+fn what_is_drawn_has_every_feature() {
+    let n = 1000;
+    let mut counts: std::collections::BTreeMap<&str, u64> = std::collections::BTreeMap::new();
+    for case in 0..n {
+        for feature in draw::features(&cluster(&draw::snapshot(case))) {
+            *counts.entry(feature).or_default() += 1;
+        }
+    }
+    for feature in draw::FEATURES {
+        let seen = counts.get(feature).copied().unwrap_or(0);
+        assert!(seen >= n / 20, "{feature}: {seen} of {n}");
+    }
 }
 
 /// `drf`, total (100, 100): shares over weights are .05, .03, .04, .02.

@@ -5,7 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use apportion::import::{Code, ImportError, Imported, dlrm, import, importers, openb, vm_topology};
+use apportion::import::{
+    Code, ImportError, Imported, dlrm, import, importers, openb, vm_topology, wfcommons,
+};
 use apportion::snapshot::resolve;
 use apportion_cluster::Cluster;
 use apportion_cluster::file::{JobFile, SnapshotFile, TaskFile};
@@ -690,5 +692,212 @@ mod public {
                 .map(|limit| limit.max);
             assert_eq!(held, least, "{}", job.id);
         }
+    }
+}
+
+mod recorded_workflows {
+    use super::*;
+
+    const FILE: &str = r#"{"name": "n", "schemaVersion": "1.5", "workflow": {
+      "specification": {
+        "tasks": [{"name": "s", "id": "split", "children": ["work"], "parents": [], "inputFiles": ["in"], "outputFiles": ["x", "y"]},
+                  {"name": "w", "id": "work", "children": ["join"], "parents": ["split"], "inputFiles": ["x", "x"], "outputFiles": ["z"]},
+                  {"name": "j", "id": "join", "children": [], "parents": ["work"], "inputFiles": ["y", "z"], "outputFiles": []}],
+        "files": [{"id": "in", "sizeInBytes": 9000000}, {"id": "x", "sizeInBytes": 1048577}, {"id": "y", "sizeInBytes": 1048576}, {"id": "z", "sizeInBytes": 0}]},
+      "execution": {"makespanInSeconds": 3,
+        "tasks": [{"id": "split", "runtimeInSeconds": 1.001, "coreCount": 2, "memoryInBytes": 1048577},
+                  {"id": "work", "runtimeInSeconds": 0.0004, "avgCPU": 50},
+                  {"id": "join", "runtimeInSeconds": 0}],
+        "machines": [{"nodeName": "m1", "cpu": {"coreCount": 8}, "memoryInBytes": 4194303}]}}}"#;
+
+    fn import_one(text: &str) -> Result<Imported, ImportError> {
+        wfcommons(&[("folder/flow.json", text.as_bytes())])
+    }
+
+    #[test]
+    fn each_field_becomes_what_the_documentation_says() {
+        let imported = import_one(FILE).unwrap();
+        let file = &imported.snapshot;
+        resolved(file);
+        assert_eq!(file.agents[0].id, "m1");
+        assert_eq!(
+            file.agents[0].resources,
+            amounts([("cpu_milli", 8000), ("memory_mib", 3)])
+        );
+        assert_eq!(
+            (
+                file.frameworks[0].id.as_str(),
+                file.frameworks[0].policy.as_str()
+            ),
+            ("workflows", "workflow")
+        );
+        let job = &file.jobs[0];
+        assert_eq!(job.id, "flow");
+        let tasks: Vec<_> = job
+            .tasks
+            .iter()
+            .map(|it| (it.id.as_str(), it.work_ms, it.resources.clone()))
+            .collect();
+        assert_eq!(
+            tasks,
+            [
+                (
+                    "split",
+                    Some(1001),
+                    amounts([("cpu_milli", 2000), ("memory_mib", 2)])
+                ),
+                ("work", Some(1), amounts([("cpu_milli", 1000)])),
+                ("join", Some(0), amounts([("cpu_milli", 1000)])),
+            ]
+        );
+        let edges: Vec<_> = job
+            .edges
+            .iter()
+            .map(|it| (it.from.as_str(), it.to.as_str(), it.mib))
+            .collect();
+        assert_eq!(
+            edges,
+            [
+                ("split", "work", Some(2)),
+                ("split", "join", Some(1)),
+                ("work", "join", Some(0))
+            ]
+        );
+        let codes: BTreeSet<&str> = notes(&imported).into_iter().map(|note| note.0).collect();
+        assert_eq!(
+            codes,
+            BTreeSet::from(["cpu-use", "edge-of-files", "one-core", "rounded-up"])
+        );
+    }
+
+    #[test]
+    fn agents_can_be_made_up() {
+        let settings = [
+            ("agents", "5"),
+            ("racks", "2"),
+            ("cores", "3"),
+            ("stage-order", "traffic"),
+        ];
+        let imported =
+            import("wfcommons", &[("flow.json.gz", FILE.as_bytes())], &settings).unwrap();
+        let file = &imported.snapshot;
+        let cluster = resolved(file);
+        assert_eq!(
+            (cluster.agents.len(), cluster.levels[0].domains.len()),
+            (5, 2)
+        );
+        assert_eq!(
+            file.agents[0].resources,
+            amounts([
+                ("cpu_milli", 3000),
+                ("memory_mib", 16384),
+                ("network_mib_s", 125)
+            ])
+        );
+        assert_eq!(file.frameworks[0].parameters["order"], "traffic");
+        let alone = import(
+            "wfcommons",
+            &[("flow.json", FILE.as_bytes())],
+            &[("racks", "2")],
+        );
+        assert!(matches!(alone, Err(ImportError::SettingAlone { .. })));
+    }
+
+    #[test]
+    fn faults_are_refused_at_their_place() {
+        let cases = [
+            (
+                r#""id": "join", "runtimeInSeconds": 0"#,
+                r#""id": "joined", "runtimeInSeconds": 0"#,
+                "workflow.execution.tasks[2].id",
+            ),
+            (
+                r#""runtimeInSeconds": 1.001"#,
+                r#""runtimeInSeconds": -1"#,
+                "workflow.execution.tasks[0].runtimeInSeconds",
+            ),
+            (
+                r#""children": ["join"]"#,
+                r#""children": ["jon"]"#,
+                "workflow.specification.tasks[1].children[0]",
+            ),
+            (
+                r#"["y", "z"]"#,
+                r#"["y", "q"]"#,
+                "workflow.specification.tasks[2].inputFiles[1]",
+            ),
+            (
+                r#""sizeInBytes": 0"#,
+                r#""sizeInBytes": -5"#,
+                "workflow.specification.files[3].sizeInBytes",
+            ),
+            (
+                r#""id": "work", "children""#,
+                r#""id": "split", "children""#,
+                "workflow.specification.tasks[1].id",
+            ),
+            (
+                r#""children": [], "parents": ["work"]"#,
+                r#""children": ["split"], "parents": ["work"]"#,
+                "workflow.specification.tasks",
+            ),
+            (
+                r#""schemaVersion": "1.5""#,
+                r#""schemaVersion": "1.3""#,
+                "schemaVersion",
+            ),
+            (
+                r#""runtimeInSeconds": 0}"#,
+                r#""runtimeInSeconds": "x"}"#,
+                "workflow.execution.tasks[2].runtimeInSeconds",
+            ),
+            (r#""execution""#, r#""executed""#, "workflow"),
+        ];
+        for (whole, broken, place) in cases {
+            let text = FILE.replacen(whole, broken, 1);
+            assert_ne!(text, FILE, "{broken}");
+            let places = places(import_one(&text));
+            assert!(
+                places.contains(&format!("folder/flow.json: {place}")),
+                "{broken}: {places:?}"
+            );
+        }
+        for text in ["", "{", "[]", "{}", "null"] {
+            assert!(import_one(text).is_err(), "{text}");
+        }
+        let twice = [
+            ("a/flow.json", FILE.as_bytes()),
+            ("b/flow.json", FILE.as_bytes()),
+        ];
+        assert_eq!(places(wfcommons(&twice)), ["b/flow.json: "]);
+        assert!(wfcommons(&[]).is_err());
+    }
+
+    #[test]
+    fn the_published_workflows_are_read() {
+        let Some(folder) = std::env::var_os("APPORTION_DATA") else {
+            println!("skipped: APPORTION_DATA is not set");
+            return;
+        };
+        let folder = std::path::Path::new(&folder).join("workflows");
+        let mut files: Vec<(String, Vec<u8>)> = Vec::new();
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|it| it == "json") {
+                files.push((path.display().to_string(), std::fs::read(&path).unwrap()));
+            }
+        }
+        files.sort();
+        let inputs: Vec<(&str, &[u8])> = files
+            .iter()
+            .map(|(name, bytes)| (name.as_str(), &bytes[..]))
+            .collect();
+        let imported = import("wfcommons", &inputs, &[("agents", "20"), ("racks", "4")]).unwrap();
+        let cluster = resolved(&imported.snapshot);
+        assert_eq!((cluster.jobs.len(), cluster.tasks.len()), (44, 7848));
+        let edges: usize = cluster.jobs.iter().map(|job| job.edges.len()).sum();
+        assert_eq!(edges, 16_365);
+        // The machines that the files list are agents as well.
+        resolved(&wfcommons(&inputs).unwrap().snapshot);
     }
 }

@@ -46,7 +46,7 @@ fn snapshot(policy_of_bad: &str) -> SnapshotFile {
             task: "task".to_owned(),
             agent: agents[0].clone(),
             instances: 1,
-            devices: Vec::new(),
+            ..PlacementFile::default()
         });
     }
     file

@@ -261,7 +261,7 @@ fn what_runs_stays_even_where_it_breaks_a_rule_and_blocks_only_what_would_be_wor
             task: "task".to_owned(),
             agent: "a0".to_owned(),
             instances: 2,
-            devices: Vec::new(),
+            ..apportion_cluster::file::PlacementFile::default()
         });
     let cluster = cluster(&file);
     let plan = planned(&cluster, &options(Order::Name, "best_fit", 0));

@@ -106,7 +106,7 @@ fn what_goes_back_where_it_ran_is_not_listed_as_a_move() {
             task: "task".to_owned(),
             agent: "a1".to_owned(),
             instances: 3,
-            devices: Vec::new(),
+            ..apportion_cluster::file::PlacementFile::default()
         });
     for mode in [Mode::Brokered, Mode::Greedy] {
         let plan = planned(&cluster(&file), &Options { mode, ..quiet() });

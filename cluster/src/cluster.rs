@@ -8,6 +8,7 @@ use crate::devices::{AgentDevices, DeviceNeed, RunningDevices, WHOLE_DEVICE, dev
 use crate::index::{
     AgentIdx, DeviceIdx, DomainIdx, FrameworkIdx, GroupIdx, JobIdx, LevelIdx, RoleIdx, TaskIdx,
 };
+use crate::phase::{Block, Phase};
 use crate::quantities::Quantities;
 use crate::slice::Offer;
 
@@ -42,6 +43,8 @@ pub struct Cluster {
     pub tasks: Vec<Task>,
     /// Names of task groups, ascending.
     pub groups: Vec<String>,
+    /// Blocks of data by id.
+    pub blocks: Vec<Block>,
     /// What runs now, by (task, agent), one entry per pair.
     pub running: Vec<Running>,
     /// The devices of each running instance that holds any, sorted; instances that are alike repeat.
@@ -187,8 +190,34 @@ pub struct Job {
     pub min_available: Option<MinAvailable>,
     /// At most this many of its running instances may move.
     pub max_moves: Option<i64>,
+    /// How long it has waited, in milliseconds.
+    pub waited_ms: i64,
     /// Its tasks, ascending.
     pub tasks: Vec<TaskIdx>,
+    /// What its tasks send to each other, by sender, then receiver.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub edges: Vec<Edge>,
+}
+
+/// What the instances of one task send to those of another, evenly over all pairs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Edge {
+    /// The task that sends.
+    pub from: TaskIdx,
+    /// The task that receives.
+    pub to: TaskIdx,
+    /// How much.
+    pub load: EdgeLoad,
+}
+
+/// How much an edge carries, all instances together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EdgeLoad {
+    /// MiB per second while both tasks run.
+    MibPerSecond(i64),
+    /// MiB once the sender has ended.
+    Mib(i64),
 }
 
 /// `instances` of a job must survive the loss of any one domain of `level`.
@@ -211,6 +240,9 @@ pub struct Task {
     pub instances: i64,
     /// Worth of one placed instance, at least 1.
     pub value: i64,
+    /// How long one instance works at the usual speed; tasks of batches have it, and only they.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub work_ms: Option<i64>,
     /// What one instance needs.
     pub demand: Quantities,
     /// The devices that one instance needs, by kind; their totals are in `demand` too.
@@ -227,6 +259,8 @@ pub struct Task {
     pub limits: Vec<LimitRule>,
     /// Even counts over domains.
     pub spreads: Vec<SpreadRule>,
+    /// What it does with data, if it is a map or a reduce task.
+    pub phase: Option<Phase>,
 }
 
 /// A rule on one attribute of an agent.

@@ -42,9 +42,33 @@ pub struct SnapshotFile {
     /// What the frameworks want.
     #[serde(default)]
     pub jobs: Vec<JobFile>,
+    /// Where data is.
+    #[serde(default, skip_serializing_if = "DataFile::is_empty")]
+    pub data: DataFile,
     /// What runs now.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub placements: Vec<PlacementFile>,
+}
+
+/// Where data is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DataFile {
+    /// What map tasks read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blocks: Vec<BlockFile>,
+}
+
+/// A block of data with copies on agents.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BlockFile {
+    /// Unique id.
+    pub id: String,
+    /// Its size.
+    pub mib: i64,
+    /// The agents that hold a copy.
+    pub replicas: Vec<String>,
 }
 
 /// A machine that offers resources.
@@ -148,8 +172,38 @@ pub struct JobFile {
     /// All or nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gang: Option<GangFile>,
+    /// How long it has waited, in milliseconds; 0 if absent.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub waited_ms: i64,
+    /// Its tasks are map tasks, but for those that state what they are. If `reduce` is stated too, those whose ids begin with `map`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub map: Option<MapFile>,
+    /// Its tasks are reduce tasks, but for those that state what they are. If `map` is stated too, those whose ids begin with `reduce`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reduce: Option<ReduceFile>,
     /// Its shapes.
     pub tasks: Vec<TaskFile>,
+    /// What its tasks send to each other.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub edges: Vec<EdgeFile>,
+}
+
+/// What one task sends to another: a rate or an amount, exactly one of them.
+#[derive(
+    Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(deny_unknown_fields)]
+pub struct EdgeFile {
+    /// Id of the task that sends.
+    pub from: String,
+    /// Id of the task that receives.
+    pub to: String,
+    /// MiB per second that all instances send together, while both run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mib_s: Option<i64>,
+    /// MiB that all instances send together, when the sender has ended; the receiver starts when they are there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mib: Option<i64>,
 }
 
 /// `instances` must be left after the loss of any one domain of `level`.
@@ -170,6 +224,36 @@ pub struct GangFile {
     pub min_instances: i64,
 }
 
+/// What an instance of a map task reads, and how long it runs.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MapFile {
+    /// Blocks; every instance reads all of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<String>,
+    /// How long it runs beside its data at the usual speed, in milliseconds; 0 if unknown.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub work_ms: i64,
+    /// How much longer where no input is on the agent, in milliseconds; where some is, in proportion to the rest.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub remote_penalty_ms: i64,
+}
+
+/// What the instances of a reduce task pull from the job's map tasks, and how long each runs.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReduceFile {
+    /// What all its instances together pull from each of the job's map tasks, in the order in which the job lists these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shuffle_mib: Option<Vec<i64>>,
+    /// What all its instances together pull, from every instance of the job's map tasks alike.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shuffle_mib_total: Option<i64>,
+    /// How long an instance runs at the usual speed, in milliseconds; 0 if unknown.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub work_ms: i64,
+}
+
 /// One shape in a job.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -182,6 +266,9 @@ pub struct TaskFile {
     /// Worth of one placed instance; 1 if absent.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub value: i64,
+    /// How long one instance works at the usual speed, in a batch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub work_ms: Option<i64>,
     /// What one instance needs.
     #[serde(default)]
     pub resources: Amounts,
@@ -194,6 +281,12 @@ pub struct TaskFile {
     /// Rules on where it may go.
     #[serde(default, skip_serializing_if = "ConstraintsFile::is_empty")]
     pub constraints: ConstraintsFile,
+    /// It is a map task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub map: Option<MapFile>,
+    /// It is a reduce task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reduce: Option<ReduceFile>,
 }
 
 /// Devices of one kind that one instance needs.
@@ -291,6 +384,12 @@ pub struct PlacementFile {
     /// The devices that the instance holds, if its task needs any; `instances` is then 1.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub devices: Vec<DeviceFile>,
+    /// In a plan, of instances that follow others: milliseconds from now at which they start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_ms: Option<i64>,
+    /// In a plan, with `start_ms`: milliseconds from now at which they end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_ms: Option<i64>,
 }
 
 /// A part of one device that an instance holds.
@@ -305,6 +404,14 @@ pub struct DeviceFile {
     pub index: i64,
     /// Thousandths of the device.
     pub milli: i64,
+}
+
+impl DataFile {
+    /// Whether nothing is stated.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl ConstraintsFile {

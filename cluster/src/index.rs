@@ -46,6 +46,8 @@ index_types! {
     JobIdx;
     /// Position of a task in [`Cluster::tasks`](crate::Cluster::tasks).
     TaskIdx;
+    /// Position of a block in [`Cluster::blocks`](crate::Cluster::blocks).
+    BlockIdx;
     /// Position of a task group in [`Cluster::groups`](crate::Cluster::groups).
     GroupIdx;
 }

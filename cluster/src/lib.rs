@@ -1,6 +1,6 @@
 //! The nouns of `apportion`: what a cluster is, what is asked of it, and what is answered.
 //!
-//! - [`mod@file`]: the snapshot file as people write it; [`plan`]: the plan file.
+//! - [`mod@file`]: the snapshot file as people write it; [`events`]: what happens to it; [`plan`]: the plan file.
 //! - [`Cluster`]: the validated, immutable picture that everything else reads.
 //! - [`Slice`] and [`Proposal`]: a policy's whole input, and its wish.
 //!
@@ -9,15 +9,17 @@
 mod cluster;
 mod devices;
 mod eligibility;
+pub mod events;
 pub mod file;
 mod index;
+mod phase;
 pub mod plan;
 mod quantities;
 mod slice;
 
 pub use cluster::{
-    Agent, AttributeRule, Cluster, Fairness, Framework, IdleGuarantee, Job, Level, LimitRule,
-    MinAvailable, Role, Running, SpreadRule, Task,
+    Agent, AttributeRule, Cluster, Edge, EdgeLoad, Fairness, Framework, IdleGuarantee, Job, Level,
+    LimitRule, MinAvailable, Role, Running, SpreadRule, Task,
 };
 pub use devices::{
     AgentDevices, DeviceNeed, DeviceUse, MAX_DEVICES, ModelChoice, RunningDevices, WHOLE_DEVICE,
@@ -25,8 +27,9 @@ pub use devices::{
 };
 pub use eligibility::{Eligibility, Refusal};
 pub use index::{
-    AgentIdx, DeviceIdx, DomainIdx, FrameworkIdx, GroupIdx, JobIdx, LevelIdx, ResourceIdx, RoleIdx,
-    TaskIdx,
+    AgentIdx, BlockIdx, DeviceIdx, DomainIdx, FrameworkIdx, GroupIdx, JobIdx, LevelIdx,
+    ResourceIdx, RoleIdx, TaskIdx,
 };
+pub use phase::{Block, Distances, MapWork, Phase, ReduceWork, Shuffle};
 pub use quantities::{MAX_INSTANCES, MAX_QUANTITY, Quantities};
-pub use slice::{Offer, Proposal, Slice};
+pub use slice::{Offer, Proposal, Slice, Timed};

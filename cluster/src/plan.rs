@@ -25,6 +25,9 @@ pub struct PlanFile {
     pub unplaced: Vec<Unplaced>,
     /// Running instances that change agent.
     pub moves: Vec<Move>,
+    /// Running instances that had to go for others, and for whom; by job and role.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub preemptions: Vec<Preemption>,
     /// One entry per framework, by id.
     pub frameworks: Vec<FrameworkResult>,
     /// Everything that each framework was offered over all rounds, what it holds included.
@@ -76,6 +79,9 @@ pub struct PlanOptions {
     pub credit: BTreeMap<String, f64>,
     /// `keep`.
     pub replan: String,
+    /// Whether frameworks under their guarantee may displace instances of others.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub preempt: bool,
     /// Solver backend.
     pub solver: String,
 }
@@ -132,7 +138,7 @@ pub struct Unplaced {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Reason {
-    /// `never_fits`, `no_eligible_agent`, `no_room`, `limit`, `spread`, `gang`, `not_arrived`, `deadline`
+    /// `never_fits`, `no_eligible_agent`, `no_room`, `limit`, `spread`, `gang`, `not_arrived`, `preempted`, `deadline`
     pub code: String,
     /// A sentence with the numbers needed and available.
     pub text: String,
@@ -150,7 +156,7 @@ pub struct Note {
     pub task: String,
     /// A sentence: `choice 2 of 2, H100 short by 2`.
     pub text: String,
-    /// `choice`: not on the preferred model of a device.
+    /// `choice`: not on the preferred model of a device. `edge`: what the task sends leaves its agent.
     pub code: String,
     /// How many instances it is about.
     pub instances: i64,
@@ -170,6 +176,36 @@ pub struct Move {
     pub to: String,
     /// How many.
     pub instances: i64,
+}
+
+/// Running instances that had to go so that a job under a guarantee has its place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Preemption {
+    /// The job that they went for.
+    pub job: String,
+    /// Path of the role whose guarantee covers it.
+    pub role: String,
+    /// What of the job is placed for it, by task and agent; part of the plan's placements.
+    pub placed: Vec<PlacementFile>,
+    /// Who went, by job, task and agent.
+    pub victims: Vec<Victim>,
+}
+
+/// Running instances that had to go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Victim {
+    /// Job id.
+    pub job: String,
+    /// Task id.
+    pub task: String,
+    /// Where they ran.
+    pub agent: String,
+    /// How many.
+    pub instances: i64,
+    /// How many of them have another place: they are among the plan's moves. The others are unplaced.
+    pub moved: i64,
 }
 
 /// What one framework got, how good it is, and why.
@@ -241,13 +277,15 @@ pub enum Proof {
     Search,
 }
 
-/// A price of one resource on a set of agents.
+/// A price of one resource on a set of agents, or of what an earlier stage has reached.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Multiplier {
     /// Agents that share the price.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub agents: Vec<String>,
-    /// Resource name.
+    /// Resource name; without agents `kept:` and the name of an earlier stage; where instances follow one another `places`: what an
+    /// agent can hold of them, one after the other, until the last one ends.
     pub resource: String,
     /// Price of one unit, at least 0.
     pub price: f64,
@@ -487,7 +525,8 @@ pub struct Envy {
     pub other: String,
     /// Price of the other's bundle per weight.
     pub priced_bundle: f64,
-    /// `utility x (priced_bundle + rent)`: the other's bundle, scaled to the weights, is worth at most this.
+    /// `utility x (priced_bundle + rent)`: the other's bundle, scaled to the weights, is worth at most this. Where `epsilon` is
+    /// absent, the utility is that with one more unit.
     pub bound: f64,
 }
 

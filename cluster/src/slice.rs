@@ -56,4 +56,29 @@ pub struct Proposal {
     pub placements: Vec<Running>,
     /// The devices of each of these instances that needs any, sorted; instances that are alike repeat.
     pub devices: Vec<RunningDevices>,
+    /// When each of these instances runs, sorted, where they follow one another; empty where all start now and stay.
+    pub times: Vec<Timed>,
+}
+
+/// Instances of a task on an agent from one moment to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Timed {
+    /// The task.
+    pub task: TaskIdx,
+    /// Where.
+    pub agent: AgentIdx,
+    /// Milliseconds from now, at least 0.
+    pub start_ms: i64,
+    /// Milliseconds from now, at least `start_ms`; the resources are free again from then on.
+    pub end_ms: i64,
+    /// How many, at least 1.
+    pub instances: i64,
+}
+
+impl Timed {
+    /// Whether these instances run at a moment.
+    #[must_use]
+    pub fn runs_at(&self, ms: i64) -> bool {
+        self.start_ms <= ms && ms < self.end_ms
+    }
 }

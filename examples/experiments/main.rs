@@ -5,7 +5,7 @@
 //! ```
 //!
 //! DIR has a folder for each trace, laid out as `docs/benchmarks.md` says. NAME is one of `openb`, `openb-online`,
-//! `openb-full`, `vm-topology`, `dlrm`, `brokering` (which needs no DIR) and `brokering-openb`; without one, all of them. Snapshots are made by the importers, plans by the
+//! `openb-full`, `vm-topology`, `dlrm`, `brokering` (which needs no DIR), `brokering-openb` and `wfcommons`; without one, all of them. Snapshots are made by the importers, plans by the
 //! engine with the options that the page's commands state, and every plan passes the verifier before its row is printed.
 
 mod brokering;
@@ -14,6 +14,7 @@ mod openb;
 mod published;
 mod run;
 mod services;
+mod workflows;
 
 use std::path::PathBuf;
 
@@ -30,7 +31,7 @@ pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 type Experiment = fn(&Arguments) -> Result<(), Failure>;
 
-const EXPERIMENTS: [(&str, Experiment); 7] = [
+const EXPERIMENTS: [(&str, Experiment); 8] = [
     ("openb", openb::offline),
     ("openb-online", openb::online),
     ("openb-full", openb::full),
@@ -38,6 +39,7 @@ const EXPERIMENTS: [(&str, Experiment); 7] = [
     ("dlrm", services::dlrm),
     ("brokering", brokering::generated),
     ("brokering-openb", brokering::openb),
+    ("wfcommons", workflows::wfcommons),
 ];
 
 fn main() {

@@ -58,6 +58,11 @@ impl Trace {
         })
     }
 
+    /// `apportion plan`.
+    pub fn unlimited(&self) -> Result<Judged, Failure> {
+        self.judged(|_| Options::default())
+    }
+
     /// `apportion plan --mode greedy`.
     pub fn greedy(&self) -> Result<Judged, Failure> {
         self.judged(|_| Options {

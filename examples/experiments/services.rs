@@ -57,7 +57,7 @@ fn rows(arguments: &Arguments, what: &str, framework: &str, trace: &Trace) -> Re
             judged.seconds()
         );
     };
-    for rule in ["first_fit", "best_fit"] {
+    for rule in ["first_fit", "best_fit", "tightest"] {
         row(&format!("`--online`, {rule}"), &trace.online(rule, 1)?);
     }
     row("`--mode greedy`", &trace.greedy()?);

@@ -4,6 +4,7 @@
 //! - [`Milp`] is a linear program with integer columns; [`validate`] says what is wrong with it, [`check`] what is wrong with a vector of values.
 //! - [`MilpSolver`] is one backend ([`backends`]); [`Limits`] go in, an [`Outcome`] comes out.
 //! - [`solve_guarded`] is how a backend is called: on a thread that can be abandoned, with every answer checked.
+//! - [`assignment`] is placing at once, [`schedule`] is placing in time.
 //! - [`flow`] is minimum cost flow: networks, a solver of ours, and proofs of its answers.
 //! - [`formats`] reads and writes LP and MPS files and flow networks, and reads generalized assignment instances.
 //!
@@ -33,6 +34,7 @@ pub mod formats;
 pub mod guard;
 pub mod milp;
 pub mod outcome;
+pub mod schedule;
 pub mod solver;
 pub mod validate;
 pub mod welfare;

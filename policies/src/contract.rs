@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use apportion_cluster::{
     AgentIdx, Cluster, DeviceIdx, DeviceUse, Framework, FrameworkIdx, Proposal, Quantities,
-    Running, RunningDevices, Slice, TaskIdx,
+    Running, RunningDevices, Slice, TaskIdx, Timed,
 };
+use apportion_models::Sense;
 use apportion_models::assignment::{Assignment, Placement};
+use apportion_models::schedule::{Schedule, Timetable};
 
 use crate::error::PolicyError;
 
@@ -23,6 +25,16 @@ pub trait Policy: Send + Sync {
 
     /// Whether answers name the single devices of each instance; tasks of other policies may not ask for any.
     fn places_devices(&self) -> bool {
+        false
+    }
+
+    /// Whether it knows map and reduce tasks; those of other policies may not be any.
+    fn reads_blocks(&self) -> bool {
+        false
+    }
+
+    /// Whether plans look at the edges and the work of jobs; jobs of other policies may not have any.
+    fn follows_edges(&self) -> bool {
         false
     }
 
@@ -54,6 +66,7 @@ pub trait Policy: Send + Sync {
         Proposal {
             placements,
             devices: formulation.devices(answer),
+            times: Vec::new(),
         }
     }
 
@@ -138,6 +151,9 @@ pub struct BidClass {
 pub struct Formulation {
     /// The model: items are tasks, bins are agents.
     pub assignment: Assignment,
+    /// Where instances follow one another: the model in time, whose operations are the items and whose bins are the bins. It then
+    /// has the stages, and the assignment says what may be held at one moment, which offers are cut by.
+    pub schedule: Option<Schedule>,
     /// The task behind each item.
     pub items: Vec<TaskIdx>,
     /// The agent behind each bin.
@@ -155,6 +171,42 @@ impl Formulation {
     #[must_use]
     pub fn stage_value(&self, stage: usize, in_model: f64) -> f64 {
         in_model / self.units[stage] as f64 + self.constants[stage]
+    }
+
+    /// When the instances run that a timetable stands for, sorted.
+    #[must_use]
+    pub fn times(&self, timetable: &Timetable) -> Vec<Timed> {
+        let entries = timetable.entries().iter();
+        let mut times: Vec<Timed> = entries
+            .map(|entry| Timed {
+                task: self.items[entry.operation as usize],
+                agent: self.bins[entry.bin as usize],
+                start_ms: entry.start,
+                end_ms: entry.end,
+                instances: entry.copies,
+            })
+            .collect();
+        times.sort_unstable();
+        times
+    }
+
+    /// The names and senses of the stages of the model that answers.
+    #[must_use]
+    pub fn stages(&self) -> Vec<(&str, Sense)> {
+        match &self.schedule {
+            Some(schedule) => {
+                let stages = schedule.stages.iter();
+                stages
+                    .map(|it| (it.name.as_str(), it.objective.sense()))
+                    .collect()
+            }
+            None => {
+                let stages = self.assignment.stages.iter();
+                stages
+                    .map(|it| (it.name.as_str(), it.objective.sense()))
+                    .collect()
+            }
+        }
     }
 
     /// The devices of every instance that an answer places and that needs any, sorted.
@@ -215,6 +267,8 @@ pub struct Standing<'a> {
     pub placements: &'a [Running],
     /// The devices that these hold, sorted.
     pub devices: &'a [RunningDevices],
+    /// When those run that follow others, sorted; empty where nothing does.
+    pub times: &'a [Timed],
     /// Thousandths that each device has free at the end, whoever holds the rest. Shape: by agent, by position in
     /// [`Agent::devices`](apportion_cluster::Agent::devices), by number of the device.
     pub free_devices: &'a [Vec<Vec<i64>>],

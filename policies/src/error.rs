@@ -1,5 +1,7 @@
 //! What a policy may fail with.
 
+use crate::contract::ParameterFault;
+
 /// A policy could not formulate its slice. That costs its framework this round, never the plan.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -18,4 +20,15 @@ pub enum PolicyError {
         /// What it is.
         what: String,
     },
+}
+
+impl PolicyError {
+    /// The first of the faults that a policy found in its parameters.
+    pub(crate) fn of_parameters(mut faults: Vec<ParameterFault>) -> Self {
+        let first = faults.swap_remove(0);
+        Self::Parameter {
+            key: first.key,
+            cause: first.cause,
+        }
+    }
 }

@@ -7,13 +7,16 @@
 //! To add one, copy [`service`], register it, and add it to the conformance test; see
 //! `docs/add-a-policy.md`.
 
+pub mod baselines;
 mod contract;
 mod error;
+pub mod mapreduce;
 pub mod ml;
 pub mod online;
 mod registry;
 mod rules;
 pub mod service;
+pub mod workflow;
 
 pub use contract::{Bid, BidClass, Formulation, ParameterFault, Policy, StageRole, Standing, View};
 pub use error::PolicyError;

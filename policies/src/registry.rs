@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::contract::Policy;
+use crate::mapreduce::MapReduce;
 use crate::ml::Ml;
 use crate::service::Service;
+use crate::workflow::Workflow;
 
 /// Policies by name: the built-in ones, and those that an embedder adds.
 #[derive(Clone)]
@@ -20,6 +22,8 @@ impl Default for Registry {
         };
         registry.register(Arc::new(Service));
         registry.register(Arc::new(Ml));
+        registry.register(Arc::new(MapReduce));
+        registry.register(Arc::new(Workflow));
         registry
     }
 }

@@ -64,6 +64,8 @@ macro_rules! conformance {
 
 conformance!(service, apportion_policies::service::Service);
 conformance!(ml, apportion_policies::ml::Ml);
+conformance!(mapreduce, apportion_policies::mapreduce::MapReduce);
+conformance!(workflow, apportion_policies::workflow::Workflow);
 
 #[test]
 fn the_guide_quotes_the_example_as_it_is() {

@@ -1,5 +1,7 @@
 //! What one framework could place if nobody else were there.
 
+use std::collections::BTreeSet;
+
 use apportion_models::welfare::{Block, Objective, Problem, solve};
 
 use super::market::{Group, Market, Member, needs};
@@ -25,8 +27,9 @@ impl Room<'_> {
 /// The most valuable allocation of one member alone; its own demand and fit rows bind as they are. Amounts by group and
 /// column; they satisfy every row.
 ///
-/// Classes meet only in the demand rows and limits, so the program has a block for each class and a shared row for each
-/// group and limit: it takes time linear in the classes.
+/// Classes meet only in the demand rows and limits, groups only in the rows of classes and limits: the program has a block for
+/// each class, or for each group if there are more of these than rows of classes. It takes time linear in the blocks and
+/// cubic in the rows that they share, the fewer of the two.
 pub(super) fn alone(member: &Member, room: &Room<'_>) -> Vec<Vec<f64>> {
     if let [group] = &member.groups[..] {
         return vec![alone_of_one(group, room)];
@@ -41,17 +44,13 @@ pub(super) fn alone(member: &Member, room: &Room<'_>) -> Vec<Vec<f64>> {
                 .map(|(c, column)| (column.class, g, c)),
         );
     }
-    places.sort_unstable();
-    let mut problem = Problem::new(Objective::Linear);
-    for group in &member.groups {
-        problem.add_shared_row(group.most);
-    }
-    for &(_, amount) in room.limits {
-        problem.add_shared_row(amount);
-    }
-    for places in places.chunk_by(|left, right| left.0 == right.0) {
-        problem.add_block(class_block(member, places, room));
-    }
+    let rows = class_rows(member, &places);
+    let problem = if member.groups.len() <= rows.0.len() + rows.1.len() {
+        places.sort_unstable();
+        by_class(member, &places, room)
+    } else {
+        by_group(member, &rows, room)
+    };
     let solution = solve(&problem, &ACCURACY).expect("capacities, demands and values are finite");
     let mut amounts: Vec<Vec<f64>> = member
         .groups
@@ -64,6 +63,78 @@ pub(super) fn alone(member: &Member, room: &Room<'_>) -> Vec<Vec<f64>> {
     }
     shrink(&problem, &places, &mut amounts);
     amounts
+}
+
+/// A block for each class, over columns by class.
+fn by_class(member: &Member, places: &[(usize, usize, usize)], room: &Room<'_>) -> Problem {
+    let mut problem = Problem::new(Objective::Linear);
+    for group in &member.groups {
+        problem.add_shared_row(group.most);
+    }
+    for &(_, amount) in room.limits {
+        problem.add_shared_row(amount);
+    }
+    for places in places.chunk_by(|left, right| left.0 == right.0) {
+        problem.add_block(class_block(member, places, room));
+    }
+    problem
+}
+
+/// Capacities, by class and resource, and half rows that a member's columns are in, each ascending.
+type ClassRows = (Vec<(usize, usize)>, Vec<usize>);
+
+fn class_rows(member: &Member, places: &[(usize, usize, usize)]) -> ClassRows {
+    let capacities = places.iter().flat_map(|&(class, g, _)| {
+        needs(&member.groups[g].demand).map(move |(resource, _)| (class, resource))
+    });
+    let capacities: BTreeSet<(usize, usize)> = capacities.collect();
+    let halves = { places.iter() }.flat_map(|&(_, g, c)| &member.groups[g].columns[c].halves);
+    let halves: BTreeSet<usize> = halves.copied().collect();
+    (
+        capacities.into_iter().collect(),
+        halves.into_iter().collect(),
+    )
+}
+
+/// A block for each group, over columns by group.
+fn by_group(member: &Member, (capacities, halves): &ClassRows, room: &Room<'_>) -> Problem {
+    let mut problem = Problem::new(Objective::Linear);
+    for &(class, resource) in capacities {
+        problem.add_shared_row(room.capacity(class, resource));
+    }
+    for &half in halves {
+        problem.add_shared_row(room.halves[half]);
+    }
+    for &(_, amount) in room.limits {
+        problem.add_shared_row(amount);
+    }
+    let first_limit = capacities.len() + halves.len();
+    for group in &member.groups {
+        let mut block = Block::new(1.0);
+        let demand = block.add_own_row(group.most);
+        for column in &group.columns {
+            let needs = needs(&group.demand).map(|(resource, need)| {
+                let row = capacities.binary_search(&(column.class, resource));
+                (
+                    row.expect("the rows of the class were collected"),
+                    need as f64,
+                )
+            });
+            let counted = column.halves.iter().map(|half| {
+                let row = halves.binary_search(half);
+                let row = row.expect("the rows of the class were collected");
+                (capacities.len() + row, 1.0)
+            });
+            let limits = room.limits.iter().enumerate();
+            let limits = limits
+                .map(|(at, &(resource, _))| (first_limit + at, group.demand.0[resource] as f64));
+            let limits = limits.filter(|entry| entry.1 != 0.0);
+            let shared = needs.chain(counted).chain(limits);
+            block.add_column(group.value as f64, column.fit, shared, [(demand, 1.0)]);
+        }
+        problem.add_block(block);
+    }
+    problem
 }
 
 /// The columns of one class: capacities and half rows are its own.

@@ -50,7 +50,8 @@ pub fn certify(
         .map(|(member, utility)| (utility + member.unit) as f64)
         .collect();
     let starved = utilities.contains(&0);
-    let proof = auditor.prove(if starved { &one_more } else { &exact });
+    let proved_of = if starved { &one_more } else { &exact };
+    let proof = auditor.prove(proved_of);
     let published = auditor.publish(&proof.duals);
     let fractional = auditor.publish(&shares.duals);
     let proved = published.epsilon();
@@ -66,7 +67,7 @@ pub fn certify(
             auditor.one_unit(&exact, &one_more, proved)
         }),
         classes: classes(cluster, shares),
-        envy: auditor.envy(&published, &bundles, &utilities),
+        envy: auditor.envy(&published, &bundles, proved_of),
         prices: published.prices,
         duals: published.duals,
         prices_fractional: fractional.prices,
@@ -126,15 +127,17 @@ struct Published {
     duals: Vec<RowDual>,
     /// `pi . C + y . b - phi . f`.
     money: f64,
+    /// Whether no framework takes part.
+    is_empty: bool,
     /// By framework.
     rents: Vec<f64>,
     by_class: BTreeMap<(usize, usize), f64>,
 }
 
 impl Published {
-    /// The weights of active frameworks sum to 1.
+    /// The weights of active frameworks sum to 1; where there are none, there is nothing to gain.
     fn epsilon(&self) -> f64 {
-        self.money - 1.0
+        if self.is_empty { 0.0 } else { self.money - 1.0 }
     }
 }
 
@@ -210,6 +213,7 @@ impl<'a> Auditor<'a> {
             prices: Vec::new(),
             duals: Vec::new(),
             money: 0.0,
+            is_empty: market.members.is_empty(),
             rents: vec![0.0; cluster.frameworks.len()],
             by_class: BTreeMap::new(),
         };
@@ -413,6 +417,9 @@ impl<'a> Auditor<'a> {
             .map(|(utility, more)| utility / more)
             .fold(0.0, f64::max);
         let scaled = (scale * (1.0 + proved) - 1.0).min(proved);
+        if exact.is_empty() {
+            return proved;
+        }
         if self.market().n_columns() > CHEAP_COLUMNS || (self.stop)() {
             return scaled;
         }
@@ -441,8 +448,8 @@ impl<'a> Auditor<'a> {
         bundles
     }
 
-    /// For every pair, what the other's bundle could be worth.
-    fn envy(&self, published: &Published, bundles: &[f64], utilities: &[i128]) -> Vec<Envy> {
+    /// For every pair, what the other's bundle could be worth; `utilities` are those of which the prices prove something.
+    fn envy(&self, published: &Published, bundles: &[f64], utilities: &[f64]) -> Vec<Envy> {
         let members = &self.market().members;
         if members.len() > ENVY_FRAMEWORKS {
             return Vec::new();
@@ -456,7 +463,7 @@ impl<'a> Auditor<'a> {
                 framework: id(p),
                 other: id(q),
                 priced_bundle,
-                bound: utilities[p] as f64 * (priced_bundle + rent),
+                bound: utilities[p] * (priced_bundle + rent),
             }
         });
         pairs.collect()

@@ -355,14 +355,14 @@ impl Market {
         }
     }
 
-    /// Leaves out guarantees of members with one group whose floor uses as much.
-    pub fn leave_out_reached(&self, scope: &mut Scope, floors: &[f64]) {
+    /// Leaves out guarantees of members with one group of which these values use as much.
+    pub fn leave_out_reached(&self, scope: &mut Scope, values: &[f64]) {
         for (at, hold) in self.holds.iter().enumerate() {
             if let Place::Own(member) = self.hold_places[at]
                 && let [group] = &self.members[member].groups[..]
             {
                 let need = group.demand.0[hold.resource] as f64;
-                let used = need * floors[member] / group.value as f64;
+                let used = need * values[member] / group.value as f64;
                 scope.holds[at] &= used < hold.amount;
             }
         }

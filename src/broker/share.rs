@@ -2,7 +2,7 @@
 
 use apportion_cluster::{Cluster, Fairness, FrameworkIdx, TaskIdx};
 use apportion_models::welfare::{
-    Duals, Objective, Settings, Status, marginal_values, repair, solve_until,
+    Duals, Objective, Problem, Settings, Status, marginal_values, repair, solve_until,
 };
 use apportion_policies::Bid;
 
@@ -127,7 +127,7 @@ pub fn shares(
     if has_floors {
         market.leave_out_reached(&mut whole, &floors);
     }
-    let problem = market.problem(&whole, Objective::LogUtility, floor_rows);
+    let mut problem = market.problem(&whole, Objective::LogUtility, floor_rows);
     let n_columns = market.n_columns();
     let accuracies: &[Settings] = if n_columns <= FEW_COLUMNS {
         &[EXACT]
@@ -173,7 +173,17 @@ pub fn shares(
         }
     }
     let floor_rows = has_floors.then_some(&floors[..]);
-    let duals = duals.unwrap_or_else(|| prove(&market, &whole, &deserved, floor_rows, stop));
+    let duals = match duals {
+        Some(duals) => duals,
+        None => {
+            if n_columns > MANY_COLUMNS {
+                // Whoever uses its guarantee up will hardly be better off below it: a row less, at worst a larger epsilon.
+                market.leave_out_reached(&mut whole, &deserved);
+                problem = market.problem(&whole, Objective::LogUtility, floor_rows);
+            }
+            prove(&market, &problem, &deserved, stop)
+        }
+    };
     // Blocks of what is held have no utility.
     let mut utilities = deserved.clone();
     utilities.resize(problem.blocks().len(), 0.0);
@@ -208,14 +218,8 @@ impl Shares {
 }
 
 /// Multipliers of the linear program whose objective is the relative gain over these utilities.
-fn prove(
-    market: &Market,
-    whole: &Scope,
-    utilities: &[f64],
-    floors: Option<&[f64]>,
-    stop: &dyn Fn() -> bool,
-) -> Duals {
-    let mut problem = market.problem(whole, Objective::Linear, floors);
+fn prove(market: &Market, problem: &Problem, utilities: &[f64], stop: &dyn Fn() -> bool) -> Duals {
+    let mut problem = problem.clone().with_objective(Objective::Linear);
     for (p, (member, utility)) in market.members.iter().zip(utilities).enumerate() {
         let weight = if *utility > 0.0 {
             member.weight / utility

@@ -30,6 +30,8 @@ Examples:
   apportion import openb NODES.csv PODS.csv --demand 1.3 --seed 42 --order arrivals.txt -o full.json
   apportion import vm-topology servers.csv racks.csv vms.csv -o vms.json
   apportion import dlrm disaggregated_DLRM_trace.csv node_info_df.csv --cpu-nodes 8000 --seed 1 -o dlrm.json
+  apportion import wfcommons montage.json blast.json --agents 20 --racks 4 -o workflows.json
+  apportion import swim FB-2010.tsv --agents 600 --racks 30 --hour 7 --scale 0.2 --seed 1 -o hour.json
   apportion import --list")]
 pub(super) struct Arguments {
     /// The format
@@ -59,11 +61,41 @@ pub(super) struct Arguments {
     /// dlrm: make up so many CPU nodes, for the instances that belong on them
     #[arg(long, value_name = "N")]
     cpu_nodes: Option<String>,
-    /// What is drawn for --demand and --cpu-nodes [default: 0]
+    /// wfcommons, swim: make up so many agents, instead of the machines of the files [swim: 600]
+    #[arg(long, value_name = "N")]
+    agents: Option<String>,
+    /// wfcommons, swim: spread them over so many racks [default: 1; swim: 30]
+    #[arg(long, value_name = "N")]
+    racks: Option<String>,
+    /// wfcommons: the cores of each [default: 4]
+    #[arg(long, value_name = "N")]
+    cores: Option<String>,
+    /// wfcommons: the memory of each [default: 16384]
+    #[arg(long, value_name = "MIB")]
+    memory_mib: Option<String>,
+    /// wfcommons: the network of each [default: 125]
+    #[arg(long, value_name = "MIB_S")]
+    network_mib_s: Option<String>,
+    /// wfcommons: what the framework wants first
+    #[arg(long, value_name = "makespan|traffic")]
+    stage_order: Option<String>,
+    /// swim: the tasks that each agent runs at a time [default: 4]
+    #[arg(long, value_name = "N")]
+    slots: Option<String>,
+    /// swim: only jobs that were submitted from this hour on
+    #[arg(long, value_name = "N")]
+    hour: Option<String>,
+    /// swim: during so many hours [default: 1]
+    #[arg(long, value_name = "N")]
+    hours: Option<String>,
+    /// swim: multiply all sizes
+    #[arg(long, value_name = "FACTOR")]
+    scale: Option<String>,
+    /// What is drawn for --demand and --cpu-nodes, and where swim's blocks are [default: 0]
     #[arg(long, value_name = "N")]
     seed: Option<String>,
     /// List the formats
-    #[arg(long, conflicts_with_all = ["format", "files", "output", "order", "unplace", "framework_by", "demand", "gpu_nodes_only", "cpu_nodes", "seed"])]
+    #[arg(long, conflicts_with_all = ["format", "files", "output", "order", "unplace", "framework_by", "demand", "gpu_nodes_only", "cpu_nodes", "seed", "agents", "racks", "cores", "memory_mib", "network_mib_s", "stage_order", "slots", "hour", "hours", "scale"])]
     list: bool,
 }
 
@@ -151,6 +183,16 @@ fn settings(arguments: &Arguments) -> Vec<(&'static str, &str)> {
         ("demand", &arguments.demand),
         ("cpu-nodes", &arguments.cpu_nodes),
         ("seed", &arguments.seed),
+        ("agents", &arguments.agents),
+        ("racks", &arguments.racks),
+        ("cores", &arguments.cores),
+        ("memory-mib", &arguments.memory_mib),
+        ("network-mib-s", &arguments.network_mib_s),
+        ("stage-order", &arguments.stage_order),
+        ("slots", &arguments.slots),
+        ("hour", &arguments.hour),
+        ("hours", &arguments.hours),
+        ("scale", &arguments.scale),
     ];
     for (key, value) in given {
         settings.extend(value.as_deref().map(|value| (key, value)));

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::path::Path;
 
 use apportion_cluster::Cluster;
+use apportion_cluster::events::EventsFile;
 use apportion_cluster::file::SnapshotFile;
 use apportion_cluster::plan::PlanFile;
 
@@ -29,6 +30,12 @@ pub(crate) fn snapshot_and_cluster(path: &Path) -> Result<(SnapshotFile, Cluster
         let faults = snapshot::read(&bytes).err().unwrap_or(faults);
         failure(path, bytes, faults)
     })
+}
+
+/// The events of a snapshot.
+pub(crate) fn events(path: &Path, snapshot: &SnapshotFile) -> Result<EventsFile, Failure> {
+    let bytes = files::read(path)?;
+    snapshot::events(&bytes, snapshot).map_err(|faults| failure(path, bytes, faults))
 }
 
 /// A plan file. What it claims is not believed here: see [`crate::verify`].

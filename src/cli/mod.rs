@@ -22,6 +22,7 @@ mod numbers;
 mod panics;
 mod plan;
 mod progress;
+mod simulate;
 mod solve;
 mod solve_model;
 mod solvers;
@@ -84,6 +85,7 @@ enum Command {
     Lint(lint::Arguments),
     Import(import::Arguments),
     Generate(generate::Arguments),
+    Simulate(simulate::Arguments),
     Solve(solve::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
@@ -113,6 +115,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<Exit, Failure> {
         Command::Lint(arguments) => lint::run(arguments, context),
         Command::Import(arguments) => import::run(arguments, context),
         Command::Generate(arguments) => generate::run(arguments, context),
+        Command::Simulate(arguments) => simulate::run(arguments, context),
         Command::Solve(arguments) => solve::run(arguments, context),
         Command::Completions(arguments) => completions::run(arguments, context),
         Command::Man(arguments) => man::run(arguments, context),

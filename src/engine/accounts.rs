@@ -178,6 +178,16 @@ pub(super) fn warn(context: &Context<'_>, guarantee: &Guarantee) {
     context.warn("guarantee_short", &role.path, text);
 }
 
+/// Takes back that a guarantee is short where its role uses all of it by now.
+pub(super) fn retract(state: &State<'_>, context: &Context<'_>) {
+    for (at, role) in context.cluster.roles.iter().enumerate() {
+        let mut pairs = role.guarantee.0.iter().zip(state.roles.usage(at));
+        if pairs.all(|(&promised, &used)| used >= promised.into()) {
+            context.retract("guarantee_short", &role.path);
+        }
+    }
+}
+
 /// What roles are promised, and what is kept free for them in the end.
 pub(super) fn guarantees(state: &State<'_>, guarantees: &[Guarantee]) -> Vec<GuaranteeResult> {
     let cluster = state.cluster;

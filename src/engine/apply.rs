@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use apportion_cluster::Cluster;
-use apportion_cluster::file::SnapshotFile;
+use apportion_cluster::file::{PlacementFile, SnapshotFile};
 use apportion_cluster::plan::PlanFile;
 
 /// Why a plan cannot be applied.
@@ -30,7 +30,8 @@ pub enum ApplyError {
     },
 }
 
-/// The snapshot with the plan's placements as what runs; everything else is kept as written.
+/// The snapshot with the plan's placements as what runs; everything else is kept as written. Of instances that follow one another, those that
+/// start now run.
 ///
 /// # Errors
 /// If the plan bears another digest, or names something that the snapshot does not have.
@@ -71,8 +72,26 @@ pub fn apply(
             return Err(unknown("agent", &placed.agent));
         }
     }
+    // What follows later is planned anew when it is due.
+    let starts = plan.placements.iter();
+    let starts = starts.filter(|placed| placed.start_ms.is_none_or(|start| start == 0));
+    let mut running: Vec<PlacementFile> = Vec::new();
+    for placed in starts {
+        let placed = PlacementFile {
+            start_ms: None,
+            end_ms: None,
+            ..placed.clone()
+        };
+        let key = |it: &PlacementFile| (it.job.clone(), it.task.clone(), it.agent.clone());
+        match running.last_mut() {
+            Some(last) if placed.devices.is_empty() && key(last) == key(&placed) => {
+                last.instances += placed.instances;
+            }
+            _ => running.push(placed),
+        }
+    }
     Ok(SnapshotFile {
-        placements: plan.placements.clone(),
+        placements: running,
         ..file.clone()
     })
 }

@@ -1,5 +1,7 @@
-//! Where there are too many agents and frameworks to look at every pair: shares placed class by class.
+//! Shares placed class by class: where there are too many agents and frameworks to look at every pair, and where witnesses
+//! made by each framework's own model leave shares short.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use apportion_cluster::{
@@ -20,6 +22,8 @@ pub(super) struct Choice<'a> {
     full: Vec<usize>,
     /// By class: the agent whose turn it is.
     turn: Vec<usize>,
+    /// Whether agents with the most room are filled first, in smaller parts: it takes longer, and wastes less.
+    is_even: bool,
 }
 
 /// Agents times frameworks beyond which offers are made from a choice of agents.
@@ -31,11 +35,20 @@ const LEAST_COPIES: i64 = 2;
 impl<'a> Choice<'a> {
     pub(super) fn of(cluster: &'a Cluster, shares: &'a Shares, n_wanting: usize) -> Option<Self> {
         (cluster.agents.len() * n_wanting > MANY_PAIRS).then(|| Self {
+            is_even: false,
+            ..Self::even(cluster, shares)
+        })
+    }
+
+    /// Every share evenly over the agents of its classes, whatever their number.
+    pub(super) fn even(cluster: &'a Cluster, shares: &'a Shares) -> Self {
+        Self {
             cluster,
             classes: &shares.classes,
             full: vec![0; shares.classes.len()],
             turn: vec![0; shares.classes.len()],
-        })
+            is_even: true,
+        }
     }
 
     /// The share class by class, agents in turn, for a framework whose tasks have no rules but where they may go. Whatever
@@ -72,15 +85,33 @@ impl<'a> Choice<'a> {
                 let agents = &self.classes[class].agents;
                 // So many at a time that several frameworks meet on an agent.
                 let whole = agents.first().map(|&agent| &cluster.agent(agent).capacity);
-                let chunk = whole
-                    .map_or(1, |whole| of.demand.copies_in(whole) / 8)
-                    .max(1);
-                for _ in 0..agents.len() {
-                    if want == 0 {
-                        break;
+                let parts = if self.is_even { 32 } else { 8 };
+                let chunk = whole.map_or(1, |whole| of.demand.copies_in(whole) / parts);
+                let chunk = chunk.max(1);
+                let mut even = Vec::new();
+                if self.is_even && want > 0 {
+                    even.clone_from(agents);
+                    even.sort_by_cached_key(|agent| {
+                        Reverse(of.demand.copies_in(&free.resources[agent.at()]))
+                    });
+                }
+                // In turn, each once; evenly, until nothing fits any more.
+                let (mut seen, mut before) = (0, want);
+                while want > 0 {
+                    if seen == agents.len() {
+                        if !self.is_even || want == before {
+                            break;
+                        }
+                        (seen, before) = (0, want);
                     }
-                    let agent = agents[self.turn[class] % agents.len()];
-                    self.turn[class] += 1;
+                    let agent = match even.get(seen) {
+                        Some(&agent) => agent,
+                        None => {
+                            self.turn[class] += 1;
+                            agents[(self.turn[class] - 1) % agents.len()]
+                        }
+                    };
+                    seen += 1;
                     let fits = of.demand.fits_in(&free.resources[agent.at()]);
                     if !fits || cluster.refusal(of, agent).is_some() {
                         continue;
@@ -118,7 +149,7 @@ impl<'a> Choice<'a> {
         Some(Sketch {
             witness: Proposal {
                 placements: placements.collect(),
-                devices: Vec::new(),
+                ..Proposal::default()
             },
             usable: None,
             unmet: unmet || !is_whole,

@@ -154,6 +154,12 @@ impl<'a> Context<'a> {
             .push(warning);
     }
 
+    /// Takes back what was told of a subject.
+    pub(super) fn retract(&self, code: &str, subject: &str) {
+        let mut warnings = self.warnings.lock().unwrap_or_else(PoisonError::into_inner);
+        warnings.retain(|it| (&*it.code, &*it.subject) != (code, subject));
+    }
+
     /// Every warning once, sorted.
     pub(super) fn take_warnings(&self) -> Vec<Warning> {
         let mut warnings =

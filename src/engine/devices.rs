@@ -17,6 +17,11 @@ pub(super) fn give(cluster: &Cluster, free: &mut [Devices], held: &RunningDevice
     change(cluster, &mut free[held.agent.at()], held, 1);
 }
 
+/// Takes what an instance holds out of the devices of its agent.
+pub(super) fn take_from(cluster: &Cluster, devices: &mut Devices, held: &RunningDevices) {
+    change(cluster, devices, held, -1);
+}
+
 /// Adds what an instance holds to the devices of an agent.
 pub(super) fn add_to(cluster: &Cluster, devices: &mut Devices, held: &RunningDevices) {
     change(cluster, devices, held, 1);
@@ -49,8 +54,13 @@ pub(super) fn none(cluster: &Cluster, agent: AgentIdx) -> Devices {
     none.collect()
 }
 
-/// What running instances hold that stay: as many of each task and agent as are kept.
-pub(super) fn kept(cluster: &Cluster, kept: &[Vec<Running>]) -> Vec<RunningDevices> {
+/// What running instances hold that stay: as many of each task and agent as are kept, without those that are `gone`.
+pub(super) fn kept(
+    cluster: &Cluster,
+    kept: &[Vec<Running>],
+    gone: &[RunningDevices],
+) -> Vec<RunningDevices> {
+    let mut gone = gone.to_vec();
     let mut staying = Vec::new();
     for running in kept.iter().flatten() {
         let key = (running.task, running.agent);
@@ -61,6 +71,13 @@ pub(super) fn kept(cluster: &Cluster, kept: &[Vec<Running>]) -> Vec<RunningDevic
         let alike = cluster.running_devices[first..]
             .iter()
             .take_while(|it| place(it) == key);
+        let alike = alike.filter(|it| match gone.iter().position(|other| other == *it) {
+            Some(at) => {
+                gone.swap_remove(at);
+                false
+            }
+            None => true,
+        });
         let count = usize::try_from(running.instances).unwrap_or_default();
         staying.extend(alike.take(count).cloned());
     }

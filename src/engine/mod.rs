@@ -2,7 +2,7 @@
 //!
 //! [`plan`] is the whole of it; each step is a file here, in this order: `release` (what may not stay
 //! where it runs), `context` (bids), [`broker`] (shares), `offers`, `rounds`, `solve` (one
-//! slice), `report`, `accounts` and `reasons` (the plan file). `online` takes the place of shares, offers and rounds where
+//! slice), `preempt` (where it was asked for), `report`, `accounts` and `reasons` (the plan file). `online` takes the place of shares, offers and rounds where
 //! tasks arrive one at a time.
 
 mod accounts;
@@ -11,11 +11,14 @@ pub mod brokering;
 mod choice;
 mod choices;
 mod context;
+mod conversation;
 mod devices;
+mod edges;
 mod monolithic;
 mod offers;
 mod online;
 mod options;
+mod preempt;
 mod reasons;
 mod release;
 mod report;
@@ -25,6 +28,7 @@ mod rules;
 mod solve;
 mod sorted;
 mod state;
+mod times;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -43,6 +47,7 @@ use state::State;
 
 pub use accounts::credit;
 pub use apply::{ApplyError, apply};
+pub use conversation::{Listener, Room, Said, Waiting};
 pub use online::{Listed, Order};
 pub use options::{Mode, ModelSink, Online, Options, Progress};
 
@@ -210,6 +215,7 @@ impl<'a> Run<'a> {
             frameworks: active,
             classes: shares.classes.len(),
         });
+        conversation::shares(&self.context, &shares);
         let share_time = begun.elapsed();
         let first = offers::first_offers(&self.state, &shares, &self.context);
         self.time("broker", begun);
@@ -230,6 +236,10 @@ impl<'a> Run<'a> {
             Some(&shares),
             &mut self.records,
         );
+        if self.context.options.preempt {
+            preempt::run(&mut self.state, &self.context, &shares, &mut self.records);
+            accounts::retract(&self.state, &self.context);
+        }
         self.time("solve", begun);
         self.shares = Some(shares);
         reserve
@@ -335,7 +345,9 @@ impl<'a> Run<'a> {
         let begun = Instant::now();
         let (cluster, options) = (self.context.cluster, self.context.options);
         let placements = report::final_placements(&self.state);
+        let held = report::held_placements(&self.state);
         let devices = report::final_devices(&self.state);
+        let times = report::final_times(&self.state);
         // Whatever asks, and is told so, leaves something out.
         let cut = Cell::new(false);
         let stop = || {
@@ -343,13 +355,17 @@ impl<'a> Run<'a> {
             cut.set(cut.get() || stops);
             stops
         };
-        let told = accounts::reasons(&self.state, &self.absent, &stop);
+        let moves = report::moves(&self.state);
+        let mut told = accounts::reasons(&self.state, &self.absent, &stop);
+        told.extend(preempt::reasons(&self.state, &moves));
         let unplaced = reasons::unplaced(&self.state, &placements, &told, &stop);
-        let notes = choices::notes(&self.state, &placements, &stop);
+        let mut notes = choices::notes(&self.state, &placements, &stop);
+        notes.extend(edges::notes(cluster, &placements));
+        notes.sort();
         let audit = self
             .shares
             .as_ref()
-            .map(|shares| broker::certify(cluster, &self.context.bids, shares, &placements, &stop));
+            .map(|shares| broker::certify(cluster, &self.context.bids, shares, &held, &stop));
         let cut = cut.get();
         let frameworks = (0..cluster.frameworks.len())
             .map(FrameworkIdx::of)
@@ -380,9 +396,10 @@ impl<'a> Run<'a> {
             snapshot_digest: cluster.digest.clone(),
             options: plan_options(options, self.context.fairness()),
             status: report::status(stopped, &unplaced),
-            placements: report::named(cluster, &placements, &devices),
+            placements: report::named(cluster, &placements, &devices, &times),
             unplaced,
-            moves: report::moves(&self.state),
+            preemptions: preempt::entries(&self.state, &moves),
+            moves,
             frameworks,
             offers: report::offers(&self.state),
             fairness: audit.map(|(certificate, _)| certificate),
@@ -455,6 +472,7 @@ fn plan_options(options: &Options, fairness: Fairness) -> PlanOptions {
         gap: options.gap,
         seed: options.seed,
         replan: "keep".to_owned(),
+        preempt: options.preempt && options.mode == Mode::Brokered,
         solver: options.solver.name().to_owned(),
     }
 }

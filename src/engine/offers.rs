@@ -2,7 +2,9 @@
 //!
 //! Each framework in turn says where it would put its rounded share if the rest of the cluster were its
 //! own: its *witness*, made by its own model and the constructive method. An offer holds its witness, so
-//! what is offered can be used: it honors the framework's limits and spreads, not only its totals. What
+//! what is offered can be used: it honors the framework's limits and spreads, not only its totals. One after the other, such
+//! witnesses may fill some agents with tasks of one shape and waste what these do not need: where shares are left short, they
+//! are also placed class by class, agents in turn, so that shapes mix as they do in the shares; the better of the two counts. What
 //! nobody's share claims is then given out agent by agent: to the one framework with more demand, or else
 //! in proportion to weight. What several want more of waits for the re-offers, which keep them level.
 
@@ -48,6 +50,8 @@ struct Claimant {
     unmet: bool,
     /// Weight, at least a little.
     weight: f64,
+    /// The part of its share, in value, that the witness holds.
+    served: f64,
     /// Leftovers received, in fractions of an agent.
     given: f64,
 }
@@ -70,21 +74,87 @@ pub(super) fn first_offers(
             counts: state.allowance(only, None),
         }];
     }
-    let mut free = Free {
-        resources: nonnegative(&state.free),
-        devices: state.free_devices.clone(),
-    };
-    let mut claimants = Vec::new();
-    let mut roles = state.roles.clone();
-    let mut choice = Choice::of(state.cluster, shares, wanting.len());
-    for (framework, share) in in_turn(state, shares, context, &wanting) {
-        let claimed = (&mut free, &mut roles, choice.as_mut());
-        if let Some(claimant) = claim(state, shares, context, framework, share, claimed) {
-            claimants.push(claimant);
+    let turns = in_turn(state, shares, context, &wanting);
+    let by_policy = Claims::of(
+        state,
+        shares,
+        context,
+        &turns,
+        Choice::of(state.cluster, shares, wanting.len()),
+    );
+    let claims = if by_policy.is_class_by_class || by_policy.are_whole() {
+        by_policy
+    } else {
+        let choice = Some(Choice::even(state.cluster, shares));
+        let by_class = Claims::of(state, shares, context, &turns, choice);
+        if by_class.served() > by_policy.served() {
+            by_class
+        } else {
+            by_policy
         }
-    }
+    };
+    let Claims {
+        mut claimants,
+        free,
+        roles,
+        ..
+    } = claims;
     claimants.sort_by_key(|claimant| claimant.framework);
     hand_out(state, &roles, claimants, free)
+}
+
+/// Everybody's witness, disjoint, and what they leave.
+struct Claims<'a> {
+    claimants: Vec<Claimant>,
+    free: Free,
+    roles: Roles<'a>,
+    is_class_by_class: bool,
+}
+
+impl<'a> Claims<'a> {
+    fn of(
+        state: &State<'a>,
+        shares: &Shares,
+        context: &Context<'_>,
+        turns: &[(FrameworkIdx, BTreeMap<TaskIdx, i64>)],
+        mut choice: Option<Choice<'_>>,
+    ) -> Self {
+        let mut free = Free {
+            resources: nonnegative(&state.free),
+            devices: state.free_devices.clone(),
+        };
+        let mut roles = state.roles.clone();
+        let mut claimants = Vec::new();
+        for (framework, share) in turns {
+            let claimed = (&mut free, &mut roles, choice.as_mut());
+            claimants.extend(claim(
+                state,
+                shares,
+                context,
+                *framework,
+                share.clone(),
+                claimed,
+            ));
+        }
+        Self {
+            claimants,
+            free,
+            roles,
+            is_class_by_class: choice.is_some(),
+        }
+    }
+
+    fn are_whole(&self) -> bool {
+        self.claimants.iter().all(|claimant| claimant.served >= 1.0)
+    }
+
+    /// The part of their shares that frameworks are served, by weight.
+    fn served(&self) -> f64 {
+        let served = self.claimants.iter();
+        served
+            .map(|claimant| claimant.weight * claimant.served)
+            .sum()
+    }
 }
 
 /// The witness of one framework, taken out of what is free.
@@ -157,6 +227,7 @@ fn claim(
         devices::take(state.cluster, &mut free.devices, held);
     }
     let weight = shares.frameworks[framework.at()].weight.max(1e-9);
+    let served = part_served(state.cluster, share, &witness.placements);
     if let Some(counts) = &counts {
         let most = counts.iter().map(|(&task, &instances)| Running {
             task,
@@ -175,8 +246,22 @@ fn claim(
         usable,
         unmet,
         weight,
+        served,
         given: 0.0,
     })
+}
+
+/// The part of a share, in value, that placements hold; 1 if it is nothing.
+fn part_served(cluster: &Cluster, share: &BTreeMap<TaskIdx, i64>, placed: &[Running]) -> f64 {
+    let value = |task: TaskIdx, instances: i64| {
+        i128::from(cluster.task(task).value) * i128::from(instances)
+    };
+    let wanted: i128 = share.iter().map(|(&task, &count)| value(task, count)).sum();
+    let placed = placed.iter().map(|it| value(it.task, it.instances));
+    match wanted {
+        0 => 1.0,
+        wanted => placed.sum::<i128>() as f64 / wanted as f64,
+    }
 }
 
 /// A constructive placement of a framework's share.
@@ -223,6 +308,8 @@ fn sketch(
     let policy = context.policy(framework)?;
     // A policy that fails here fails again in its round, where the failure is recorded.
     let mut formulation = solve::formulate(&**policy, &slice, None).ok()?;
+    // Shares are of what is held at one moment.
+    formulation.schedule = None;
     let mut usable = vec![false; cluster.agents.len()];
     for item in &formulation.assignment.items {
         for &bin in item.eligible.iter() {

@@ -8,6 +8,7 @@ use apportion_cluster::Fairness;
 use apportion_models::{CancelToken, Milp, MilpSolver, default_solver};
 use apportion_policies::Registry;
 
+use super::conversation::Listener;
 use super::online::Order;
 
 /// How a plan is made.
@@ -116,6 +117,8 @@ pub struct Options {
     pub cancel: CancelToken,
     /// Stop improving a stage at this gap.
     pub gap: f64,
+    /// Whether frameworks under their guarantee may displace instances of others, in the mode [`Mode::Brokered`].
+    pub preempt: bool,
     /// How shares are computed; `None` for what the snapshot says.
     pub fairness: Option<Fairness>,
     /// Shortfalls of an earlier plan, in shares, by framework id: who lost a rounding then is first now. See [`credit`].
@@ -132,6 +135,8 @@ pub struct Options {
     pub policies: Registry,
     /// Called from any thread as the plan proceeds.
     pub progress: Arc<dyn Fn(Progress) + Send + Sync>,
+    /// Hears the conversation of offers and answers; nothing is said without one.
+    pub listener: Option<Listener>,
     /// Called with each first-round model (`<framework>.<stage>`), once its slice is solved: a later stage's
     /// model holds the values that earlier stages reached.
     pub dump: Option<ModelSink>,
@@ -146,6 +151,7 @@ impl Default for Options {
             deadline_ms: None,
             cancel: CancelToken::default(),
             gap: 0.0,
+            preempt: false,
             fairness: None,
             credit: BTreeMap::new(),
             seed: 0,
@@ -153,6 +159,7 @@ impl Default for Options {
             solver: default_solver(),
             policies: Registry::default(),
             progress: Arc::new(|_| {}),
+            listener: None,
             dump: None,
         }
     }

@@ -10,9 +10,11 @@ use apportion_cluster::plan::{
 };
 use apportion_cluster::{
     AgentIdx, Cluster, DeviceIdx, FrameworkIdx, Offer, Running, RunningDevices, Slice, TaskIdx,
+    Timed,
 };
 use apportion_models::Sense;
 use apportion_models::assignment::{self, Placement, StageAnswer};
+use apportion_models::schedule::{self, TimedEntry, Timetable};
 use apportion_policies::{Formulation, StageRole, Standing};
 
 use super::context::Context;
@@ -24,8 +26,19 @@ use super::state::State;
 
 /// Everything in place at the end, by (task, agent), one entry per pair.
 pub(super) fn final_placements(state: &State<'_>) -> Vec<Running> {
+    by_place(state.kept.iter().chain(&state.added).flatten().copied())
+}
+
+/// The same as it counts for shares: where instances follow one another, those at the moment of most value.
+pub(super) fn held_placements(state: &State<'_>) -> Vec<Running> {
+    let frameworks = (0..state.cluster.frameworks.len()).map(FrameworkIdx::of);
+    let added = frameworks.flat_map(|framework| state.added_at_peak(framework).into_owned());
+    by_place(state.kept.iter().flatten().copied().chain(added))
+}
+
+fn by_place(placed: impl Iterator<Item = Running>) -> Vec<Running> {
     let mut counts: BTreeMap<(TaskIdx, AgentIdx), i64> = BTreeMap::new();
-    for placed in state.kept.iter().chain(&state.added).flatten() {
+    for placed in placed {
         *counts.entry((placed.task, placed.agent)).or_insert(0) += placed.instances;
     }
     counts
@@ -38,11 +51,12 @@ pub(super) fn final_placements(state: &State<'_>) -> Vec<Running> {
         .collect()
 }
 
-/// The placements with names; instances that hold devices one by one.
+/// The placements with names; instances that hold devices one by one, and those that follow others by when they start.
 pub(super) fn named(
     cluster: &Cluster,
     placements: &[Running],
     devices: &[RunningDevices],
+    times: &[Timed],
 ) -> Vec<PlacementFile> {
     let entry = |task: TaskIdx, agent: AgentIdx, instances, devices| PlacementFile {
         job: cluster.job(cluster.task(task).job).id.clone(),
@@ -50,9 +64,12 @@ pub(super) fn named(
         agent: cluster.agent(agent).id.clone(),
         instances,
         devices,
+        start_ms: None,
+        end_ms: None,
     };
     let mut named = Vec::with_capacity(placements.len());
     let mut held = devices.iter().peekable();
+    let mut following = times.iter().peekable();
     for &Running {
         task,
         agent,
@@ -69,22 +86,40 @@ pub(super) fn named(
             });
             named.push(entry(task, agent, 1, devices.collect()));
         }
+        let before = named.len();
+        while let Some(timed) = following.next_if(|it| (it.task, it.agent) == (task, agent)) {
+            alone += timed.instances;
+            named.push(PlacementFile {
+                start_ms: Some(timed.start_ms),
+                end_ms: Some(timed.end_ms),
+                ..entry(task, agent, timed.instances, Vec::new())
+            });
+        }
         if instances > alone {
-            named.push(entry(task, agent, instances - alone, Vec::new()));
+            // What runs already comes before what follows.
+            let staying = entry(task, agent, instances - alone, Vec::new());
+            named.insert(before, staying);
         }
     }
     named
 }
 
+/// When everything runs that follows something else, sorted.
+pub(super) fn final_times(state: &State<'_>) -> Vec<Timed> {
+    let mut times: Vec<Timed> = state.added_times.iter().flatten().copied().collect();
+    times.sort_unstable();
+    times
+}
+
 /// The devices of everything in place at the end, sorted.
 pub(super) fn final_devices(state: &State<'_>) -> Vec<RunningDevices> {
-    let mut held = devices::kept(state.cluster, &state.kept);
+    let mut held = devices::kept(state.cluster, &state.kept, &state.gone_devices());
     held.extend(state.added_devices.iter().flatten().cloned());
     held.sort_unstable();
     held
 }
 
-/// Running instances that change agent: what was released and did not go back, paired with what was added.
+/// Running instances that change agent: what was released and did not go back, or was displaced, paired with what was added.
 pub(super) fn moves(state: &State<'_>) -> Vec<Move> {
     let cluster = state.cluster;
     let mut gone: BTreeMap<TaskIdx, Vec<(AgentIdx, i64)>> = BTreeMap::new();
@@ -92,6 +127,10 @@ pub(super) fn moves(state: &State<'_>) -> Vec<Move> {
         gone.entry(released.task)
             .or_default()
             .push((released.agent, released.instances));
+    }
+    for displaced in &state.seats.displaced {
+        let places = gone.entry(displaced.task).or_default();
+        places.push((displaced.agent, 1));
     }
     let mut moves = Vec::new();
     for (task, mut from) in gone {
@@ -218,6 +257,7 @@ fn metrics(
         framework,
         placements: own,
         devices: &devices,
+        times: &state.added_times[framework.at()],
         free: &state.free,
         free_devices: &state.free_devices,
     };
@@ -314,6 +354,10 @@ fn audited(
 ) -> Option<(Vec<StageResult>, Option<f64>)> {
     let policy = context.policy(slice.framework)?;
     let formulation = solve::formulate(&**policy, slice, None).ok()?;
+    if let Some(model) = &formulation.schedule {
+        let answers = schedule::audit(model, &timetable(state, &formulation, slice), None);
+        return Some(finish(slice, &formulation, &answers));
+    }
     let model = &formulation.assignment;
     let placement = solve::as_placement(&formulation, &state.added[slice.framework.at()]);
     let options = solve::ladder_options(context.options, context.options.deadline);
@@ -324,6 +368,23 @@ fn audited(
     };
     let answers = assignment::audit(model, &placement, greedy, &options);
     Some(finish(slice, &formulation, &answers))
+}
+
+/// What a framework added in time, in the words of its model.
+fn timetable(state: &State<'_>, formulation: &Formulation, slice: &Slice<'_>) -> Timetable {
+    let times = state.added_times[slice.framework.at()].iter();
+    let entries = times.filter_map(|timed| {
+        let operation = formulation.items.binary_search(&timed.task).ok()?;
+        let bin = formulation.bins.binary_search(&timed.agent).ok()?;
+        Some(TimedEntry {
+            operation: u32::try_from(operation).ok()?,
+            bin: u32::try_from(bin).ok()?,
+            start: timed.start_ms,
+            end: timed.end_ms,
+            copies: timed.instances,
+        })
+    });
+    Timetable::new(entries.collect())
 }
 
 /// The most value that a framework could have within what it holds and what is free: a bound by counting or by prices where that
@@ -380,13 +441,19 @@ fn valued(
     let formulation = solve::formulate(&**policy, slice, None)
         .map_err(|text| context.warn("policy_failed", id, text))
         .ok()?;
-    let model = &formulation.assignment;
-    let placement = solve::as_placement(&formulation, &state.added[slice.framework.at()]);
-    let values = model.stages.iter().zip(model.values(&placement));
+    let values = match &formulation.schedule {
+        Some(model) => model.values(&timetable(state, &formulation, slice)),
+        None => {
+            let added = &state.added[slice.framework.at()];
+            let placement = solve::as_placement(&formulation, added);
+            formulation.assignment.values(&placement)
+        }
+    };
+    let values = formulation.stages().into_iter().zip(values);
     let answers: Vec<StageAnswer> = values
-        .map(|(stage, objective)| StageAnswer {
-            name: stage.name.clone(),
-            sense: stage.objective.sense(),
+        .map(|((name, sense), objective)| StageAnswer {
+            name: name.to_owned(),
+            sense,
             objective,
             bound: None,
             proof: None,
@@ -413,7 +480,18 @@ fn finish(
             largest = largest.zip(gap).map(|(largest, gap)| largest.max(gap));
         }
         let unit = formulation.units[at] as f64;
-        let (proof, multipliers) = proof(slice, answer.bound.and(answer.proof.as_ref()), unit);
+        let of_answer = answer.bound.and(answer.proof.as_ref());
+        let (proof, mut multipliers) = match of_answer {
+            Some(assignment::Proof::Multipliers(all)) if formulation.schedule.is_some() => {
+                (Some(Proof::Multipliers), Some(of_places(slice, all, unit)))
+            }
+            of_answer => proof(slice, of_answer, unit),
+        };
+        if let (Some(assignment::Proof::Multipliers(all)), Some(multipliers)) =
+            (&answer.proof, &mut multipliers)
+        {
+            multipliers.extend(kept(formulation, answers, all, unit));
+        }
         results.push(StageResult {
             name: answer.name.clone(),
             sense: match answer.sense {
@@ -431,6 +509,43 @@ fn finish(
         });
     }
     (results, largest)
+}
+
+/// The prices of places in time, by agents that share them.
+fn of_places(slice: &Slice<'_>, all: &assignment::Prices, unit: f64) -> Vec<Multiplier> {
+    let mut agents: BTreeMap<u64, Vec<String>> = BTreeMap::new();
+    for (offer, prices) in slice.offers.iter().zip(&all.by_bin) {
+        if let Some(&price) = prices.first().filter(|price| **price > 0.0) {
+            let id = slice.cluster.agent(offer.agent).id.clone();
+            // The bits of a positive number order as the number does.
+            agents.entry((price / unit).to_bits()).or_default().push(id);
+        }
+    }
+    let multipliers = agents.into_iter().map(|(price, agents)| Multiplier {
+        agents,
+        resource: "places".to_owned(),
+        price: f64::from_bits(price),
+        weights: Vec::new(),
+    });
+    multipliers.collect()
+}
+
+/// The prices of what earlier stages have reached.
+fn kept(
+    formulation: &Formulation,
+    answers: &[StageAnswer],
+    all: &assignment::Prices,
+    unit: f64,
+) -> Vec<Multiplier> {
+    let earlier = all.kept.iter().zip(answers).zip(&formulation.units);
+    let priced = earlier.filter(|((price, _), _)| **price > 0.0);
+    let multiplier = |((&price, earlier), &of): ((&f64, &StageAnswer), &i64)| Multiplier {
+        agents: Vec::new(),
+        resource: format!("kept:{}", earlier.name),
+        price: price * of as f64 / unit,
+        weights: Vec::new(),
+    };
+    priced.map(multiplier).collect()
 }
 
 /// A proof in the plan's words: prices by agents that share them, zero prices left out. The model counts devices by

@@ -102,9 +102,15 @@ impl<'a> Roles<'a> {
             .map(|(&agent, amounts)| (agent, amounts))
     }
 
-    fn above(&self, framework: FrameworkIdx) -> Vec<usize> {
+    /// The roles at and above a framework's, upward.
+    pub(super) fn above(&self, framework: FrameworkIdx) -> Vec<usize> {
         let role = self.cluster.framework(framework).role.at();
         self.tree.upward(role).collect()
+    }
+
+    /// What everything below a role uses.
+    pub(super) fn usage(&self, role: usize) -> &[i128] {
+        &self.usage[role]
     }
 
     /// Whether a limit stands above a framework.

@@ -28,6 +28,7 @@ use apportion_cluster::{Fairness, FrameworkIdx, Offer, Running, Slice};
 use rayon::prelude::*;
 
 use super::context::Context;
+use super::conversation;
 use super::offers::FirstOffer;
 use super::options::Progress;
 use super::solve::{self, Answer, Effort};
@@ -56,6 +57,14 @@ pub(super) struct Record {
     rearranged: usize,
     /// Offers of the last attempt, to not ask the same again.
     attempted: Option<Vec<Offer>>,
+}
+
+impl Record {
+    /// What was asked before may have another answer now.
+    pub(super) fn forget(&mut self) {
+        self.attempted = None;
+        self.last = None;
+    }
 }
 
 /// The first round: every slice by itself, in parallel, each with its own part of the time.
@@ -93,10 +102,14 @@ pub(super) fn first(
         .collect();
     for (offers, framework, answer) in answers {
         state.record(framework, &offers);
-        records[framework.at()].failed |= answer.is_none();
-        if let Some(answer) = answer {
+        let (turn, answered) = ((1, framework), answer.is_some());
+        records[framework.at()].failed |= !answered;
+        if let Some(answer) = &answer {
             records[framework.at()].stopped |= answer.solved.stopped.is_some();
             state.commit(framework, answer.proposal.clone());
+        }
+        conversation::turn(state, context, turn, &offers, &[], answered);
+        if let Some(answer) = answer {
             records[framework.at()].last = Some((offers, answer));
         }
     }
@@ -140,7 +153,7 @@ pub(super) fn again(
             progressed |= offer_everything(
                 state,
                 context,
-                framework,
+                (number, framework),
                 n_wanting,
                 effort,
                 &mut records[framework.at()],
@@ -194,10 +207,11 @@ fn by_need(state: &State<'_>, context: &Context<'_>, shares: Option<&Shares>) ->
 /// Some frameworks in the order of the sorter, by what they hold.
 fn sorted(state: &State<'_>, wanting: &BTreeSet<FrameworkIdx>) -> Vec<FrameworkIdx> {
     let mut sorter = Sorter::new(state.cluster);
-    for (at, (kept, added)) in state.kept.iter().zip(&state.added).enumerate() {
-        for held in kept.iter().chain(added) {
+    for (at, kept) in state.kept.iter().enumerate() {
+        let framework = FrameworkIdx::of(at);
+        for held in kept.iter().chain(state.added_at_peak(framework).iter()) {
             let demand = &state.cluster.task(held.task).demand;
-            sorter.allocate(FrameworkIdx::of(at), demand, held.instances);
+            sorter.allocate(framework, demand, held.instances);
         }
     }
     let mut order = sorter.order();
@@ -205,11 +219,11 @@ fn sorted(state: &State<'_>, wanting: &BTreeSet<FrameworkIdx>) -> Vec<FrameworkI
     order
 }
 
-/// Offers one framework everything free; whether it placed more.
+/// Offers one framework everything free in a round; whether it placed more.
 fn offer_everything(
     state: &mut State<'_>,
     context: &Context<'_>,
-    framework: FrameworkIdx,
+    (number, framework): (usize, FrameworkIdx),
     n_wanting: usize,
     effort: Effort,
     record: &mut Record,
@@ -226,19 +240,43 @@ fn offer_everything(
     state.record(framework, &slice.offers);
     record.attempted = Some(slice.offers.clone());
     record.failed |= answer.is_none();
-    let Some(answer) = answer else { return false };
+    let answered = answer.is_some();
+    let taken = answer.is_some_and(|answer| {
+        take(
+            state,
+            context,
+            (&slice, budget),
+            (&before, effort),
+            answer,
+            record,
+        )
+    });
+    let turn = (number, framework);
+    conversation::turn(state, context, turn, &slice.offers, &before, answered);
+    taken
+}
+
+/// Commits an answer in a later round, or what of it can be added to what is there; whether that is anything.
+fn take(
+    state: &mut State<'_>,
+    context: &Context<'_>,
+    (slice, budget): (&Slice<'_>, Option<i64>),
+    (before, effort): (&[Running], Effort),
+    answer: Answer,
+    record: &mut Record,
+) -> bool {
     // A sketch is asked for where the time is over: nobody searched.
     record.stopped |= answer.solved.stopped.is_some() || effort == Effort::Sketch;
-    if !is_taken(state, &before, &answer, record) {
+    if !is_taken(state, before, &answer, record) {
         // It may be better by the policy's own order and yet place less in all. What fits beside what is there fits.
         return answer.proposal.placements != before
-            && add(state, context, (&slice, budget), &before, record);
+            && add(state, context, (slice, budget), before, record);
     }
-    state.commit(framework, answer.proposal.clone());
+    state.commit(slice.framework, answer.proposal.clone());
     // A part of the demand may have been all that it was allowed: it may ask again.
     record.attempted = None;
     // Of a sketch nothing but the placement is known: the report looks at it anew.
-    record.last = (!answer.solved.stages.is_empty()).then_some((slice.offers, answer));
+    record.last = (!answer.solved.stages.is_empty()).then(|| (slice.offers.clone(), answer));
     true
 }
 
@@ -260,7 +298,8 @@ pub(super) fn rearrange(
     let mut fresh = Record::default();
     let deadline = own_deadline(context, &AtomicUsize::new(left), 1.0);
     let effort = Effort::Ladder(deadline);
-    offer_everything(state, context, framework, 1, effort, &mut fresh);
+    // Not one of the rounds of offers.
+    offer_everything(state, context, (0, framework), 1, effort, &mut fresh);
     record.stopped |= fresh.stopped;
     record.failed |= fresh.failed;
     record.last = fresh.last;
@@ -301,7 +340,9 @@ fn placed_value(state: &State<'_>, placements: &[Running]) -> i64 {
 fn is_taken(state: &State<'_>, before: &[Running], answer: &Answer, record: &mut Record) -> bool {
     let had = placed_value(state, before);
     let has = placed_value(state, &answer.proposal.placements);
-    if has != had || record.rearranged == MOST_REARRANGEMENTS {
+    // What follows in time is made anew as a whole: it counts if it places more.
+    let is_timed = answer.formulation.schedule.is_some();
+    if has != had || is_timed || record.rearranged == MOST_REARRANGEMENTS {
         return has > had;
     }
     let model = &answer.formulation.assignment;

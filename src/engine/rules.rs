@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use apportion_cluster::{
-    AgentIdx, Cluster, DomainIdx, Eligibility, GroupIdx, LevelIdx, Proposal, Running, Slice,
-    SpreadRule, Task, TaskIdx,
+    AgentIdx, Cluster, DomainIdx, Eligibility, GroupIdx, LevelIdx, LimitRule, Proposal, Running,
+    Slice, SpreadRule, Task, TaskIdx,
 };
 
 /// The first rule that a proposal breaks, in words.
@@ -26,18 +26,15 @@ pub(super) fn broken(slice: &Slice<'_>, proposal: &Proposal) -> Option<String> {
             cluster.task_name(placed.task)
         ));
     }
-    let state = After {
-        cluster,
-        kept: by_task(slice.kept.iter()),
-        new: by_task(new),
-    };
+    let state = After::new(cluster, by_task(slice.kept.iter()), by_task(new));
     let jobs = &cluster.framework(slice.framework).jobs;
     let tasks = || {
         jobs.iter()
             .flat_map(|&job| cluster.job(job).tasks.iter().copied())
     };
     let mut usable = BTreeMap::new();
-    let limit = tasks().find_map(|task| state.limit(task));
+    let mut asked = BTreeSet::new();
+    let limit = tasks().find_map(|task| state.limit(task, &mut asked));
     let spread = || tasks().find_map(|task| state.spread(task, &mut usable));
     let gang = || {
         jobs.iter().find_map(|&job| {
@@ -66,9 +63,27 @@ struct After<'a> {
     cluster: &'a Cluster,
     kept: ByTask,
     new: ByTask,
+    /// Tasks with anything in place, by group.
+    members: BTreeMap<GroupIdx, Vec<TaskIdx>>,
 }
 
 impl<'a> After<'a> {
+    fn new(cluster: &'a Cluster, kept: ByTask, new: ByTask) -> Self {
+        let placed: BTreeSet<TaskIdx> = kept.keys().chain(new.keys()).copied().collect();
+        let mut members: BTreeMap<GroupIdx, Vec<TaskIdx>> = BTreeMap::new();
+        for task in placed {
+            for &group in &cluster.task(task).groups {
+                members.entry(group).or_default().push(task);
+            }
+        }
+        Self {
+            cluster,
+            kept,
+            new,
+            members,
+        }
+    }
+
     fn count(&self, of: &ByTask, tasks: &[TaskIdx]) -> i64 {
         let here = tasks.iter().filter_map(|task| of.get(task)).flatten();
         here.map(|(_, instances)| instances).sum()
@@ -76,14 +91,10 @@ impl<'a> After<'a> {
 
     /// Tasks that a rule of `task` counts.
     fn counted(&self, task: TaskIdx, group: Option<GroupIdx>) -> Vec<TaskIdx> {
-        let Some(group) = group else {
-            return vec![task];
-        };
-        let placed: BTreeSet<TaskIdx> = self.kept.keys().chain(self.new.keys()).copied().collect();
-        placed
-            .into_iter()
-            .filter(|&task| self.cluster.task(task).groups.contains(&group))
-            .collect()
+        match group {
+            Some(group) => self.members.get(&group).cloned().unwrap_or_default(),
+            None => vec![task],
+        }
     }
 
     fn by_domain(
@@ -99,8 +110,14 @@ impl<'a> After<'a> {
         sums
     }
 
-    fn limit(&self, task: TaskIdx) -> Option<String> {
-        let broken = self.cluster.task(task).limits.iter().find(|rule| {
+    /// The first limit of a task that does not hold. What counts over a group is the same for whichever task states it: `asked` has those
+    /// that were looked at already.
+    fn limit(&self, task: TaskIdx, asked: &mut BTreeSet<&'a LimitRule>) -> Option<String> {
+        let cluster: &'a Cluster = self.cluster;
+        let broken = cluster.task(task).limits.iter().find(|rule| {
+            if rule.group.is_some() && !asked.insert(rule) {
+                return false;
+            }
             let counted = self.counted(task, rule.group);
             let kept = self.by_domain(&self.kept, &counted, rule.level);
             let new = self.by_domain(&self.new, &counted, rule.level);

@@ -10,11 +10,13 @@ use apportion_models::assignment::{
     Assignment, Cap, Construction, LadderOptions, Placement, Solved, Stop, audit, construct,
     reduce, solve,
 };
+use apportion_models::schedule::{self, Timetable};
 use apportion_policies::{Formulation, Policy};
 
 use super::devices;
 use super::options::Options;
 use super::rules;
+use super::times;
 
 /// What came of one slice.
 pub(super) struct Answer {
@@ -69,7 +71,20 @@ pub(super) fn formulate(
             "the policy's model does not say which task or agent each item or bin is".to_owned(),
         );
     }
-    let n_stages = model.stages.len();
+    if let Some(schedule) = &formulation.schedule {
+        let model = &formulation.assignment;
+        let pairs = schedule.operations.iter().zip(&model.items);
+        let same = pairs
+            .clone()
+            .all(|(operation, item)| operation.count == item.count);
+        if !same
+            || schedule.operations.len() != model.items.len()
+            || schedule.bins.len() != model.bins.len()
+        {
+            return Err("the policy's model in time has other items or bins".to_owned());
+        }
+    }
+    let n_stages = formulation.stages().len();
     let lengths = [
         formulation.roles.len(),
         formulation.constants.len(),
@@ -94,8 +109,24 @@ pub(super) fn answer(
     options: &Options,
 ) -> Result<Answer, String> {
     let start = as_placement(&formulation, start);
-    let solved = match effort {
-        Effort::Sketch => {
+    let mut timetable = Timetable::default();
+    let solved = match (effort, &formulation.schedule) {
+        (_, Some(model)) => {
+            let deadline = match effort {
+                Effort::Ladder(deadline) => deadline,
+                Effort::Sketch | Effort::Construct => options.deadline,
+            };
+            let scheduled = schedule::solve(model, &ladder_options(options, deadline));
+            timetable = scheduled.timetable;
+            Solved {
+                placement: timetable.placement(),
+                stages: scheduled.stages,
+                greedy: Placement::default(),
+                stopped: scheduled.stopped,
+                failures: Vec::new(),
+            }
+        }
+        (Effort::Sketch, None) => {
             let constructed = construct_classes(&formulation.assignment, &start, options);
             Solved {
                 placement: constructed.placement,
@@ -105,14 +136,15 @@ pub(super) fn answer(
                 failures: Vec::new(),
             }
         }
-        Effort::Construct => construct_only(&formulation, options),
-        Effort::Ladder(deadline) => solve(
+        (Effort::Construct, None) => construct_only(&formulation, options),
+        (Effort::Ladder(deadline), None) => solve(
             &formulation.assignment,
             Some(&start),
             &ladder_options(options, deadline),
         ),
     };
-    let proposal = decode(policy, &formulation, &solved.placement)?;
+    let mut proposal = decode(policy, &formulation, &solved.placement)?;
+    proposal.times = formulation.times(&timetable);
     check(slice, &proposal)?;
     Ok(Answer {
         formulation,
@@ -152,7 +184,9 @@ pub(super) fn dump(options: &Options, framework: &str, answer: &Answer) {
         .iter()
         .map(|stage| stage.objective)
         .collect();
-    for (at, stage) in model.stages.iter().enumerate() {
+    // A model in time is no integer program.
+    let is_static = answer.formulation.schedule.is_none();
+    for (at, stage) in model.stages.iter().enumerate().filter(|_| is_static) {
         dump(
             &format!("{framework}.{}", stage.name),
             &model.to_milp(at, &reached[..at]).milp,
@@ -253,15 +287,19 @@ pub(super) fn check(slice: &Slice<'_>, proposal: &Proposal) -> Result<(), String
                 placed.instances
             ));
         }
+        pending[task].1 -= placed.instances;
+        if !proposal.times.is_empty() {
+            continue;
+        }
         let demand = &slice.cluster.task(placed.task).demand;
         if demand.copies_in(&room[offer]) < placed.instances {
             return Err(format!(
                 "the policy proposed more of {name} than its offer holds"
             ));
         }
-        pending[task].1 -= placed.instances;
         room[offer].subtract(demand, placed.instances);
     }
+    times::check(slice, proposal)?;
     devices::check(slice, proposal)?;
     let broken = rules::broken(slice, proposal);
     broken.map_or(Ok(()), |rule| {

@@ -1,14 +1,17 @@
 //! What is where while a plan is made.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use apportion_cluster::{
     AgentIdx, Cluster, Eligibility, FrameworkIdx, Offer, Proposal, Quantities, Running,
-    RunningDevices, Slice, TaskIdx,
+    RunningDevices, Slice, TaskIdx, Timed,
 };
 
 use super::devices::{self, Devices};
+use super::preempt::Seats;
 use super::roles::{Counts, Roles};
+use super::times;
 
 /// Tasks with counts, those together that may use the same agents and need the same.
 pub(super) fn by_shape(cluster: &Cluster, counts: &[(TaskIdx, i64)]) -> Vec<Vec<(TaskIdx, i64)>> {
@@ -36,6 +39,8 @@ pub(super) struct State<'a> {
     pub added: Vec<Vec<Running>>,
     /// The devices of what was added, by framework, each sorted.
     pub added_devices: Vec<Vec<RunningDevices>>,
+    /// When what was added runs, by framework, each sorted; empty where all of it starts now and stays.
+    pub added_times: Vec<Vec<Timed>>,
     /// Free resources by agent; negative where the running state is over capacity.
     pub free: Vec<Quantities>,
     /// Free thousandths of each device, by agent.
@@ -44,6 +49,8 @@ pub(super) struct State<'a> {
     pub occupied: Vec<bool>,
     /// What roles may hold, and what is kept free for them.
     pub roles: Roles<'a>,
+    /// Who sits fast and who had to go, where preemption is allowed.
+    pub seats: Seats,
     /// The most that each framework could use on each agent in any round, beside what is kept.
     pub offered: Vec<BTreeMap<AgentIdx, Offer>>,
 }
@@ -71,10 +78,12 @@ impl<'a> State<'a> {
             released,
             added: vec![Vec::new(); cluster.frameworks.len()],
             added_devices: vec![Vec::new(); cluster.frameworks.len()],
+            added_times: vec![Vec::new(); cluster.frameworks.len()],
             free: cluster.free(),
             free_devices: cluster.free_devices(),
             occupied,
             roles: Roles::new(cluster),
+            seats: Seats::default(),
             offered: vec![BTreeMap::new(); cluster.frameworks.len()],
         }
     }
@@ -156,8 +165,8 @@ impl<'a> State<'a> {
     /// Everything that is free, and what the framework added, agent by agent.
     pub(super) fn everything(&self, framework: FrameworkIdx) -> Vec<Offer> {
         let mut room = self.free.clone();
-        for added in &self.added[framework.at()] {
-            room[added.agent.at()].add(&self.cluster.task(added.task).demand, added.instances);
+        for (agent, amounts) in self.occupied(framework) {
+            room[agent.at()].add(&amounts, 1);
         }
         let mut devices = self.free_devices.clone();
         for held in &self.added_devices[framework.at()] {
@@ -185,9 +194,11 @@ impl<'a> State<'a> {
             .collect()
     }
 
-    /// Records what a framework may use on each agent this round.
+    /// Records what a framework may use on each agent this round, what sits fast there included.
     pub(super) fn record(&mut self, framework: FrameworkIdx, offers: &[Offer]) {
-        for offer in offers {
+        let mut offers = offers.to_vec();
+        self.add_seats(framework, &mut offers);
+        for offer in &offers {
             let most = self.offered[framework.at()]
                 .entry(offer.agent)
                 .or_insert_with(|| offer.clone());
@@ -229,6 +240,7 @@ impl<'a> State<'a> {
         let Proposal {
             placements,
             devices,
+            times,
         } = proposal;
         for old in &self.added_devices[framework.at()] {
             devices::give(self.cluster, &mut self.free_devices, old);
@@ -237,19 +249,38 @@ impl<'a> State<'a> {
             devices::take(self.cluster, &mut self.free_devices, new);
         }
         self.added_devices[framework.at()] = devices;
-        for old in &self.added[framework.at()] {
-            self.free[old.agent.at()].add(&self.cluster.task(old.task).demand, old.instances);
-        }
-        for new in &placements {
-            self.free[new.agent.at()].subtract(&self.cluster.task(new.task).demand, new.instances);
+        for (agent, amounts) in self.occupied(framework) {
+            self.free[agent.at()].add(&amounts, 1);
         }
         self.added[framework.at()] = placements;
+        self.added_times[framework.at()] = times;
+        for (agent, amounts) in self.occupied(framework) {
+            self.free[agent.at()].subtract(&amounts, 1);
+        }
+    }
+
+    /// The most that what a framework added uses of each agent at any moment.
+    fn occupied(&self, framework: FrameworkIdx) -> BTreeMap<AgentIdx, Quantities> {
+        let (added, times) = (
+            &self.added[framework.at()],
+            &self.added_times[framework.at()],
+        );
+        times::occupied(self.cluster, added, times)
+    }
+
+    /// What a framework added, as it counts for shares: where instances follow one another, those at the moment of most value.
+    pub(super) fn added_at_peak(&self, framework: FrameworkIdx) -> Cow<'_, [Running]> {
+        match &self.added_times[framework.at()][..] {
+            [] => Cow::Borrowed(&self.added[framework.at()][..]),
+            times => Cow::Owned(times::peak(self.cluster, times)),
+        }
     }
 
     /// Brings usage and what is held for roles up to date.
     pub(super) fn settle(&mut self, framework: FrameworkIdx) {
-        let (kept, added) = (&self.kept[framework.at()], &self.added[framework.at()]);
-        self.roles.count(framework, kept, &self.released, added);
+        let added = self.added_at_peak(framework).into_owned();
+        let kept = &self.kept[framework.at()];
+        self.roles.count(framework, kept, &self.released, &added);
         self.roles.settle(framework, &self.free);
     }
 
@@ -265,11 +296,10 @@ impl<'a> State<'a> {
         self.occupied[running.agent.at()] = true;
     }
 
-    /// Value that a framework has in place.
+    /// Value that a framework has in place, as it counts for shares.
     pub(super) fn utility(&self, framework: FrameworkIdx) -> i64 {
-        let placed = self.kept[framework.at()]
-            .iter()
-            .chain(&self.added[framework.at()]);
+        let added = self.added_at_peak(framework);
+        let placed = self.kept[framework.at()].iter().chain(added.iter());
         placed
             .map(|placed| self.cluster.task(placed.task).value * placed.instances)
             .sum()

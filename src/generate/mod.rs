@@ -513,11 +513,11 @@ fn add_tasks(
     let task = |id: &str, instances: i64| TaskFile {
         id: id.to_owned(),
         instances,
-        value: 1,
         resources: shape.resources.clone(),
-        devices: Vec::new(),
         groups: group.clone().into_iter().collect(),
         constraints: constraints.clone(),
+        value: 1,
+        ..TaskFile::default()
     };
     job.tasks.push(task("main", instances - canary));
     if canary > 0 {

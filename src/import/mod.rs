@@ -9,14 +9,18 @@ mod notes;
 pub mod openb;
 mod report;
 mod settings;
+pub mod swim;
 pub mod vm_topology;
+pub mod wfcommons;
 
 pub use dlrm::{CpuNodes, DlrmOptions, dlrm, dlrm_with};
 pub use kubernetes::{Frameworks, KubernetesOptions, kubernetes};
 pub use openb::{OpenbOptions, Resample, openb, openb_with};
 pub use report::{Code, ImportError, Imported, InputFault, Note, NoteGroup, Weight};
 pub use settings::{Setting, Settings, Takes};
+pub use swim::{SwimOptions, swim, swim_with};
 pub use vm_topology::vm_topology;
+pub use wfcommons::{MadeUp, WfcommonsOptions, wfcommons, wfcommons_with};
 
 /// A foreign format that can be read.
 pub trait Importer: Sync {
@@ -49,7 +53,9 @@ pub fn importers() -> &'static [&'static dyn Importer] {
         &dlrm::Dlrm,
         &kubernetes::Kubernetes,
         &openb::Openb,
+        &swim::Swim,
         &vm_topology::VmTopology,
+        &wfcommons::Wfcommons,
     ]
 }
 
@@ -97,7 +103,12 @@ fn named_files<'i, const N: usize>(
 fn stem(file: &str, otherwise: &str) -> String {
     let name = file.rsplit(['/', '\\']).next().unwrap_or_default();
     let name = name.strip_suffix(".gz").unwrap_or(name);
-    match name.strip_suffix(".csv").unwrap_or(name) {
+    let endings = [".csv", ".tsv"];
+    match endings
+        .iter()
+        .find_map(|it| name.strip_suffix(it))
+        .unwrap_or(name)
+    {
         "" | "-" | "standard input" => otherwise.to_owned(),
         stem => stem.to_owned(),
     }

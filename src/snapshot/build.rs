@@ -4,17 +4,19 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use apportion_cluster::file::{
-    AgentFile, Amounts, DeviceFile, DeviceNeedFile, DevicesFile, PlacementFile, SnapshotFile,
-    TaskFile,
+    AgentFile, Amounts, DeviceFile, DeviceNeedFile, DevicesFile, EdgeFile, JobFile, MapFile,
+    PlacementFile, ReduceFile, SnapshotFile, TaskFile,
 };
 use apportion_cluster::{
-    Agent, AgentDevices, AgentIdx, AttributeRule, Cluster, DeviceIdx, DeviceNeed, DeviceUse,
-    DomainIdx, Fairness, Framework, FrameworkIdx, GroupIdx, IdleGuarantee, Job, JobIdx, Level,
-    LevelIdx, LimitRule, MinAvailable, ModelChoice, Quantities, Role, RoleIdx, Running,
-    RunningDevices, SpreadRule, Task, TaskIdx, WHOLE_DEVICE, device_resource,
+    Agent, AgentDevices, AgentIdx, AttributeRule, Block, BlockIdx, Cluster, DeviceIdx, DeviceNeed,
+    DeviceUse, DomainIdx, Edge, EdgeLoad, Fairness, Framework, FrameworkIdx, GroupIdx,
+    IdleGuarantee, Job, JobIdx, Level, LevelIdx, LimitRule, MapWork, MinAvailable, ModelChoice,
+    Phase, Quantities, ReduceWork, Role, RoleIdx, Running, RunningDevices, Shuffle, SpreadRule,
+    Task, TaskIdx, WHOLE_DEVICE, device_resource,
 };
 
 use super::check::Words;
+use super::phases::{Stated, map_tasks, stated};
 use super::roles::ancestors;
 
 /// The cluster that `file` describes. `file` is in canonical form and free of faults.
@@ -42,6 +44,7 @@ pub(super) fn build(file: &SnapshotFile, digest: String) -> Cluster {
             .as_deref()
             .and_then(Fairness::named)
             .unwrap_or_default(),
+        blocks: blocks(file, &positions),
         name: file.cluster.clone(),
         digest,
         roles,
@@ -60,6 +63,7 @@ struct Positions<'f> {
     agents: HashMap<&'f str, AgentIdx>,
     frameworks: HashMap<&'f str, FrameworkIdx>,
     groups: HashMap<&'f str, GroupIdx>,
+    blocks: HashMap<&'f str, BlockIdx>,
 }
 
 impl<'f> Positions<'f> {
@@ -111,6 +115,13 @@ impl<'f> Positions<'f> {
                 .iter()
                 .copied()
                 .zip((0..).map(GroupIdx::of))
+                .collect(),
+            blocks: file
+                .data
+                .blocks
+                .iter()
+                .map(|block| block.id.as_str())
+                .zip((0..).map(BlockIdx::of))
                 .collect(),
         }
     }
@@ -306,11 +317,22 @@ fn work(file: &SnapshotFile, positions: &Positions<'_>) -> (Vec<Job>, Vec<Task>)
     let mut tasks = Vec::new();
     for (at, job) in file.jobs.iter().enumerate() {
         let first = tasks.len();
-        tasks.extend(
-            job.tasks
-                .iter()
-                .map(|file| task(file, JobIdx::of(at), positions)),
-        );
+        let mut shuffles: Option<Vec<TaskIdx>> = None;
+        for file in &job.tasks {
+            let phase = match stated(job, file) {
+                Stated::Map(map) => Some(Phase::Map(map_work(map, positions))),
+                Stated::Reduce(reduce) => {
+                    let maps = shuffles.get_or_insert_with(|| {
+                        let maps = map_tasks(job).into_iter();
+                        maps.map(|task| TaskIdx::of(first + task)).collect()
+                    });
+                    Some(Phase::Reduce(reduce_work(reduce, maps)))
+                }
+                // Neither: what is unclear was refused.
+                _ => None,
+            };
+            tasks.push(task(file, JobIdx::of(at), phase, positions));
+        }
         jobs.push(Job {
             id: job.id.clone(),
             framework: positions.frameworks[job.framework.as_str()],
@@ -321,13 +343,66 @@ fn work(file: &SnapshotFile, positions: &Positions<'_>) -> (Vec<Job>, Vec<Task>)
                 instances: rule.instances,
             }),
             max_moves: job.max_moves,
+            waited_ms: job.waited_ms,
             tasks: (first..tasks.len()).map(TaskIdx::of).collect(),
+            edges: edges(job, first),
         });
     }
     (jobs, tasks)
 }
 
-fn task(task: &TaskFile, job: JobIdx, positions: &Positions<'_>) -> Task {
+/// The edges of a job whose tasks, by id, start at the position `first`.
+fn edges(job: &JobFile, first: usize) -> Vec<Edge> {
+    let task = |id: &String| {
+        let at = job.tasks.binary_search_by(|task| task.id.cmp(id));
+        TaskIdx::of(first + at.expect("edges name tasks of their job"))
+    };
+    let edge = |edge: &EdgeFile| Edge {
+        from: task(&edge.from),
+        to: task(&edge.to),
+        load: match (edge.mib_s, edge.mib) {
+            (Some(rate), _) => EdgeLoad::MibPerSecond(rate),
+            (None, amount) => EdgeLoad::Mib(amount.unwrap_or(0)),
+        },
+    };
+    job.edges.iter().map(edge).collect()
+}
+
+fn blocks(file: &SnapshotFile, positions: &Positions<'_>) -> Vec<Block> {
+    let blocks = file.data.blocks.iter().map(|block| {
+        let replicas = block.replicas.iter();
+        Block {
+            id: block.id.clone(),
+            mib: block.mib,
+            replicas: replicas.map(|id| positions.agents[id.as_str()]).collect(),
+        }
+    });
+    blocks.collect()
+}
+
+fn map_work(map: &MapFile, positions: &Positions<'_>) -> MapWork {
+    let inputs = map.inputs.iter();
+    MapWork {
+        inputs: inputs.map(|id| positions.blocks[id.as_str()]).collect(),
+        work_ms: map.work_ms,
+        remote_penalty_ms: map.remote_penalty_ms,
+    }
+}
+
+/// `maps` are the map tasks of the job, ascending, as the amounts are in canonical form.
+fn reduce_work(reduce: &ReduceFile, maps: &[TaskIdx]) -> ReduceWork {
+    let by_task = |amounts: &Vec<i64>| {
+        let pairs = maps.iter().copied().zip(amounts.iter().copied());
+        Shuffle::ByTask(pairs.collect())
+    };
+    let total = || Shuffle::Total(reduce.shuffle_mib_total.unwrap_or(0));
+    ReduceWork {
+        shuffle: (reduce.shuffle_mib.as_ref()).map_or_else(total, by_task),
+        work_ms: reduce.work_ms,
+    }
+}
+
+fn task(task: &TaskFile, job: JobIdx, phase: Option<Phase>, positions: &Positions<'_>) -> Task {
     let rules = &task.constraints;
     let limits = rules.limit.iter().map(|rule| LimitRule {
         level: positions.levels[rule.level.as_str()],
@@ -351,6 +426,7 @@ fn task(task: &TaskFile, job: JobIdx, positions: &Positions<'_>) -> Task {
         job,
         instances: task.instances,
         value: task.value,
+        work_ms: task.work_ms,
         demand: positions.demand(task),
         devices: task
             .devices
@@ -371,6 +447,7 @@ fn task(task: &TaskFile, job: JobIdx, positions: &Positions<'_>) -> Task {
             .collect(),
         limits: limits.collect(),
         spreads: spreads.collect(),
+        phase,
     }
 }
 

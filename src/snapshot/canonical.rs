@@ -6,9 +6,13 @@
 
 use std::io;
 
-use apportion_cluster::file::{Amounts, JobFile, RoleFile, SnapshotFile, TaskFile};
+use apportion_cluster::file::{
+    Amounts, JobFile, MapFile, ReduceFile, RoleFile, SnapshotFile, TaskFile,
+};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
+
+use super::phases::map_tasks;
 
 /// The canonical form of `file`.
 #[must_use]
@@ -45,6 +49,10 @@ pub(super) fn canonicalize(file: &mut SnapshotFile) {
     file.frameworks.sort_by(|a, b| a.id.cmp(&b.id));
     file.jobs.iter_mut().for_each(job);
     file.jobs.sort_by(|a, b| a.id.cmp(&b.id));
+    for block in &mut file.data.blocks {
+        set(&mut block.replicas);
+    }
+    file.data.blocks.sort_by(|a, b| a.id.cmp(&b.id));
     for placement in &mut file.placements {
         placement.devices.sort();
     }
@@ -93,13 +101,44 @@ fn role(role: &mut RoleFile) {
 
 fn job(job: &mut JobFile) {
     job.tasks.iter_mut().for_each(task);
+    job.map.iter_mut().for_each(map);
+    sort_shuffles(job);
     job.tasks.sort_by(|a, b| a.id.cmp(&b.id));
+    job.edges.sort();
+}
+
+fn map(map: &mut MapFile) {
+    set(&mut map.inputs);
+}
+
+/// What is pulled from each map task follows these as they are sorted.
+fn sort_shuffles(job: &mut JobFile) {
+    let listed = |reduce: &Option<ReduceFile>| {
+        (reduce.as_ref()).is_some_and(|reduce| reduce.shuffle_mib.is_some())
+    };
+    if !listed(&job.reduce) && !job.tasks.iter().any(|task| listed(&task.reduce)) {
+        return;
+    }
+    let maps = map_tasks(job);
+    let mut order: Vec<usize> = (0..maps.len()).collect();
+    order.sort_by(|&a, &b| job.tasks[maps[a]].id.cmp(&job.tasks[maps[b]].id));
+    let of_tasks = job.tasks.iter_mut().filter_map(|task| task.reduce.as_mut());
+    for reduce in job.reduce.iter_mut().chain(of_tasks) {
+        // Of another length only in what is not valid.
+        if let Some(amounts) = reduce.shuffle_mib.as_mut()
+            && amounts.len() == order.len()
+        {
+            *amounts = order.iter().map(|&at| amounts[at]).collect();
+            reduce.shuffle_mib_total = None;
+        }
+    }
 }
 
 fn task(task: &mut TaskFile) {
     nonzero(&mut task.resources);
     task.devices.sort_by(|a, b| a.name.cmp(&b.name));
     set(&mut task.groups);
+    task.map.iter_mut().for_each(map);
     let rules = &mut task.constraints;
     rules.attributes.values_mut().for_each(set);
     rules.agents.iter_mut().for_each(set);

@@ -90,6 +90,8 @@ codes! {
     ROLE_PATH = "E0411";
     /// An attribute contradicts the domain at the level of the same name.
     ATTRIBUTE_LEVEL = "E0412";
+    /// No block has this id.
+    UNKNOWN_BLOCK = "E0420";
     /// A gang needs more instances than its job has.
     GANG = "E0501";
     /// More instances run than the task wants.
@@ -114,8 +116,34 @@ codes! {
     DEVICE_NEED = "E0511";
     /// A role is promised more than it may hold.
     GUARANTEE_ABOVE_LIMIT = "E0512";
+    /// An edge states no amount, or two.
+    EDGE_LOAD = "E0520";
+    /// An edge is not of the kind that its job is.
+    EDGE_KINDS = "E0521";
+    /// A task of a batch does not say how long it works.
+    NO_WORK = "E0522";
+    /// Tasks wait for each other in a circle.
+    CYCLE = "E0523";
+    /// Two edges go from one task to the same other one.
+    EDGE_TWICE = "E0524";
+    /// A framework has jobs of several kinds.
+    STREAM_AND_BATCH = "E0525";
+    /// A task is not clearly a map or a reduce task.
+    PHASE = "E0530";
+    /// What a reduce task pulls is stated for another number of map tasks than its job has, or does not add up.
+    SHUFFLE = "E0531";
     /// The key belongs to a policy that is not in this version.
     NO_POLICY_KEY = "E0604";
     /// The policy of a task with devices does not place single devices.
     NO_DEVICES = "E0605";
+    /// The policy of a job with edges or work does not look at them.
+    NO_EDGES = "E0608";
+    /// The policy of a map or reduce task does not know what that is.
+    NO_PHASES = "E0609";
+    /// An event states none or several of the things that can happen.
+    EVENT_KIND = "E0701";
+    /// A moment or a time is out of its range.
+    EVENT_TIME = "E0702";
+    /// An event cannot happen at its moment.
+    EVENT_ORDER = "E0703";
 }

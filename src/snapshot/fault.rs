@@ -151,6 +151,24 @@ impl Faults {
         });
     }
 
+    /// Takes over what was found in a file made of parts of this one. `path_of` says where a path of that file lies in
+    /// this one.
+    pub(super) fn absorb(&mut self, other: Self, path_of: impl Fn(&[Step]) -> Vec<Step>) {
+        for mut found in other.found {
+            found.steps = path_of(&found.steps);
+            if self.is_echo(&found.steps) {
+                continue;
+            }
+            if self.is_full() {
+                self.uncounted += 1;
+                continue;
+            }
+            found.fault.path = written(&found.steps);
+            self.found.push(found);
+        }
+        self.uncounted += other.uncounted;
+    }
+
     /// Whether nothing was found.
     pub(super) fn is_empty(&self) -> bool {
         self.found.is_empty()

@@ -14,10 +14,13 @@
 mod build;
 mod canonical;
 mod check;
+pub(crate) mod circle;
 pub mod code;
+mod events;
 mod fault;
 mod json;
 mod path;
+mod phases;
 mod roles;
 mod shape;
 mod source;
@@ -31,6 +34,7 @@ use apportion_cluster::file::SnapshotFile;
 use apportion_policies::Registry;
 
 pub use canonical::{canonical, digest};
+pub use events::events;
 pub use fault::{Fault, InputFaults, Place};
 pub use source::{Format, text as text_of};
 
@@ -74,7 +78,7 @@ pub fn parse(bytes: &[u8]) -> Result<SnapshotFile, InputFaults> {
         tree,
         mut faults,
     } = parse_text(&text)?;
-    check::version(&file, &mut faults);
+    check::version(&file.version, &mut faults);
     if faults.is_empty() {
         Ok(file)
     } else {

@@ -3,18 +3,22 @@
 //! Kept instances `K[t,a]` stay; `P_t = wanted - K_t` are pending; `O_a` is the offer on agent `a`;
 //! `copies[t,a]` is how many pending instances `O_a` holds where the task may go.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use apportion_cluster::plan::{Multiplier, PartWeight};
 
+use super::ahead::Ahead;
 use super::domains::CountedLimit;
+use super::mapreduce::{Hadoop, mib};
 use super::report::Findings;
 use super::rule::Rule;
 use super::stages::{
-    Measure, job_by_domain, job_size, level_weight, placed_value, span_levels, thousandths,
+    Measure, Timed, job_by_domain, job_size, level_weight, placed_value, span_levels, thousandths,
 };
 use super::state::{State, known_agent, known_resource, total};
+use super::workflow::Flows;
 
 /// Copies of one task by agent.
 type Copies = Vec<(usize, i128)>;
@@ -24,6 +28,10 @@ pub(super) struct Reach<'a> {
     state: &'a State<'a>,
     framework: usize,
     tasks: Vec<usize>,
+    /// Tasks of one shape ask the same questions: each is answered once.
+    shapes: BTreeMap<usize, usize>,
+    /// `copies[t,a]` by shape, once somebody asked.
+    copies: Vec<OnceCell<Copies>>,
     /// `K_t`.
     kept: BTreeMap<usize, i128>,
     /// `B_t`: the most of the pending instances that the task could place if it were alone.
@@ -39,11 +47,15 @@ pub(super) struct Reach<'a> {
 impl<'a> Reach<'a> {
     pub(super) fn of(state: &'a State<'a>, framework: usize) -> Self {
         let mut reach = Self::without_bounds(state, framework);
+        let mut known: BTreeMap<usize, (i128, i128)> = BTreeMap::new();
         for task in reach.tasks.clone() {
-            let copies = reach.copies(task);
-            let speeds = copies.iter().map(|&(agent, _)| state.speed(task, agent));
-            let worth = state.value(task) * speeds.max().unwrap_or(0);
-            reach.most.insert(task, reach.most_alone(task, &copies));
+            let (most, worth) = *known.entry(reach.shapes[&task]).or_insert_with(|| {
+                let copies = reach.copies(task);
+                let speeds = copies.iter().map(|&(agent, _)| state.speed(task, agent));
+                let worth = state.value(task) * speeds.max().unwrap_or(0);
+                (reach.most_alone(task, copies), worth)
+            });
+            reach.most.insert(task, most);
             reach.best_worth.insert(task, worth);
         }
         let placed = placed_value(state, framework, None, &state.placed);
@@ -54,11 +66,39 @@ impl<'a> Reach<'a> {
 
     fn without_bounds(state: &'a State<'a>, framework: usize) -> Self {
         let tasks = state.tasks_of(framework);
-        let kept = tasks.iter().map(|&task| (task, total(&state.kept[task])));
+        let kept: BTreeMap<usize, i128> = (tasks.iter())
+            .map(|&task| (task, total(&state.kept[task])))
+            .collect();
+        let mut known = BTreeMap::new();
+        let mut shapes = BTreeMap::new();
+        for &task in &tasks {
+            let it = &state.cluster.tasks[task];
+            let rules = (
+                &it.attributes,
+                &it.agents,
+                &it.tolerates,
+                &state.limits_on[task],
+            );
+            // Where what asks for nothing may be depends on where it is.
+            let alone = it.demand.0.iter().all(|&need| need <= 0).then_some(task);
+            let wants = (
+                &it.demand,
+                &it.devices,
+                it.value,
+                state.wanted(task) - kept[&task],
+                alone,
+            );
+            let n_known = known.len();
+            shapes.insert(task, *known.entry((rules, wants)).or_insert(n_known));
+        }
+        let mut copies = Vec::new();
+        copies.resize_with(known.len(), OnceCell::new);
         Self {
             state,
             framework,
-            kept: kept.collect(),
+            shapes,
+            copies,
+            kept,
             most: BTreeMap::new(),
             best_worth: BTreeMap::new(),
             lost: 0,
@@ -83,7 +123,11 @@ impl<'a> Reach<'a> {
     }
 
     /// `copies[t,a]` where that is positive, at most `P_t` each.
-    fn copies(&self, task: usize) -> Copies {
+    fn copies(&self, task: usize) -> &Copies {
+        self.copies[self.shapes[&task]].get_or_init(|| self.count_copies(task))
+    }
+
+    fn count_copies(&self, task: usize) -> Copies {
         let pending = self.pending(task);
         let demand = self.state.demand(task);
         let offers = &self.state.offers[self.framework];
@@ -106,6 +150,12 @@ impl<'a> Reach<'a> {
             copies.extend(beyond.map(|agent| (agent, pending)));
         }
         copies
+    }
+
+    /// Where one pending instance fits into what is offered there.
+    pub(super) fn agents(&self, task: usize) -> Vec<usize> {
+        let copies = self.copies(task).into_iter();
+        copies.map(|&(agent, _)| agent).collect()
     }
 
     /// The most pending instances that hold the devices that they need on those that are offered there: `n` do if
@@ -160,6 +210,10 @@ impl<'a> Reach<'a> {
         sums
     }
 
+    pub(super) fn ahead(&self) -> Ahead<'a> {
+        Ahead::of(self.state, self.framework)
+    }
+
     /// The bound by counting.
     pub(super) fn combinatorial(&self, measure: Measure) -> f64 {
         match measure {
@@ -168,7 +222,15 @@ impl<'a> Reach<'a> {
             Measure::Spread => self.least_worst_shares(),
             Measure::AgentsUsed => self.least_opened() as f64,
             Measure::Span => self.fewest_domains() as f64,
-            Measure::Claimed => 0.0,
+            Measure::Network => self.least_network_alone(),
+            Measure::Ahead(Timed::Placed) => self.ahead().value_in_reach(),
+            Measure::Ahead(Timed::Makespan) => self.ahead().least_makespan(),
+            Measure::Ahead(Timed::Network) => self.ahead().least_network(),
+            Measure::Ahead(Timed::Shuffle) => self.ahead().least_shuffled(),
+            Measure::Traffic { .. } | Measure::Makespan { .. } | Measure::Completion => {
+                Flows::of(self.state, self.framework).least(self, measure)
+            }
+            Measure::Shuffle | Measure::Ahead(Timed::Completion) | Measure::Claimed => 0.0,
         }
     }
 
@@ -195,9 +257,9 @@ impl<'a> Reach<'a> {
             for (&agent, &count) in &self.state.kept[task] {
                 sum += value * self.state.speed(task, agent) * count;
             }
-            let copies = self.copies(task).into_iter();
+            let copies = self.copies(task).iter();
             let mut speeds: Vec<(i128, i128)> = copies
-                .map(|(agent, count)| (self.state.speed(task, agent), count))
+                .map(|&(agent, count)| (self.state.speed(task, agent), count))
                 .collect();
             speeds.sort_unstable();
             let mut left = self.most[&task];
@@ -227,10 +289,9 @@ impl<'a> Reach<'a> {
         for job in &self.state.cluster.frameworks[self.framework].jobs {
             if job_size(self.state, job.at()) > 1 {
                 let placed = self.certainly_placed(job.at());
-                let copies = self.job_copies(job.at());
-                sum += fewest(&self.job_room_on_agents(job.at(), &copies), placed);
+                sum += fewest(&self.job_room_on_agents(job.at()), placed);
                 for level in span_levels(self.state) {
-                    sum += fewest(&self.job_room(job.at(), level, &copies), placed);
+                    sum += fewest(&self.job_room(job.at(), level), placed);
                 }
             }
         }
@@ -238,22 +299,22 @@ impl<'a> Reach<'a> {
     }
 
     /// As [`Self::job_room`], agent by agent.
-    fn job_room_on_agents(&self, job: usize, copies: &[(usize, Copies)]) -> Vec<(i128, i128)> {
+    fn job_room_on_agents(&self, job: usize) -> Vec<(i128, i128)> {
         let mut rooms: BTreeMap<usize, (i128, i128)> = BTreeMap::new();
         for task in self.job_tasks(job) {
             for (&agent, &count) in &self.state.kept[task] {
                 rooms.entry(agent).or_default().0 += count;
             }
         }
-        for (task, copies) in copies {
-            for &(agent, count) in copies {
-                let mut fit = count.min(self.most[task]);
-                for limit in self.limits(*task) {
+        for (task, alike) in self.job_shapes(job) {
+            for &(agent, count) in self.copies(task) {
+                let mut fit = count.min(self.most[&task]);
+                for limit in self.limits(task) {
                     let level = limit.rule.level.at();
                     let domain = self.state.cluster.agents[agent].domains[level].at();
                     fit = fit.min(limit.room(domain));
                 }
-                rooms.entry(agent).or_default().1 += fit;
+                rooms.entry(agent).or_default().1 += fit * alike;
             }
         }
         rooms.into_values().collect()
@@ -269,28 +330,32 @@ impl<'a> Reach<'a> {
         tasks.map(|task| task.at()).collect()
     }
 
-    /// `copies` of each of a job's tasks.
-    fn job_copies(&self, job: usize) -> Vec<(usize, Copies)> {
-        let tasks = self.job_tasks(job).into_iter();
-        tasks.map(|task| (task, self.copies(task))).collect()
+    /// A task of each shape in a job, and how many tasks have it.
+    fn job_shapes(&self, job: usize) -> Vec<(usize, i128)> {
+        let mut shapes: BTreeMap<usize, (usize, i128)> = BTreeMap::new();
+        for task in self.job_tasks(job) {
+            shapes.entry(self.shapes[&task]).or_insert((task, 0)).1 += 1;
+        }
+        shapes.into_values().collect()
     }
 
     /// Per domain what stays of a job, and how much more the domain could take.
-    fn job_room(&self, job: usize, level: usize, copies: &[(usize, Copies)]) -> Vec<(i128, i128)> {
+    fn job_room(&self, job: usize, level: usize) -> Vec<(i128, i128)> {
         let mut rooms: BTreeMap<usize, (i128, i128)> = BTreeMap::new();
         for (domain, have) in job_by_domain(self.state, job, level, &self.state.kept) {
             rooms.entry(domain).or_default().0 = have;
         }
-        for (task, copies) in copies {
+        for (task, alike) in self.job_shapes(job) {
+            let copies = self.copies(task);
             let mut fits = self.sum_by_domain(copies, level);
-            for limit in self.limits(*task) {
+            for limit in self.limits(task) {
                 let within = self.within_limit(copies, level, limit);
                 for (domain, fit) in &mut fits {
                     *fit = (*fit).min(within[domain]);
                 }
             }
             for (domain, fit) in fits {
-                rooms.entry(domain).or_default().1 += fit.min(self.most[task]);
+                rooms.entry(domain).or_default().1 += fit.min(self.most[&task]) * alike;
             }
         }
         rooms.into_values().collect()
@@ -332,10 +397,9 @@ impl<'a> Reach<'a> {
         let mut sum = 0.0;
         for job in &self.state.cluster.frameworks[self.framework].jobs {
             let placed = self.certainly_placed(job.at());
-            let copies = self.job_copies(job.at());
             for (level, it) in self.state.cluster.levels.iter().enumerate() {
                 if it.declared {
-                    let worst = waterfill(&self.job_room(job.at(), level, &copies), placed);
+                    let worst = waterfill(&self.job_room(job.at(), level), placed);
                     let weight = level_weight(self.state, self.framework, level);
                     sum += weight * worst as f64 / job_size(self.state, job.at()) as f64;
                 }
@@ -352,8 +416,7 @@ impl<'a> Reach<'a> {
             if let Some(rule) = it.min_available {
                 let tasks = self.job_tasks(job.at());
                 let most: i128 = tasks.iter().map(|t| self.kept[t] + self.most[t]).sum();
-                let copies = self.job_copies(job.at());
-                let rooms = self.job_room(job.at(), rule.level.at(), &copies);
+                let rooms = self.job_room(job.at(), rule.level.at());
                 let most = most.min(rooms.iter().map(|(have, fit)| have + fit).sum());
                 let survivors = most - waterfill(&rooms, most);
                 sum += (i128::from(rule.instances) - survivors).max(0);
@@ -366,7 +429,12 @@ impl<'a> Reach<'a> {
     /// value and does not fit on agents where something stays. The largest of these numbers.
     fn least_opened(&self) -> usize {
         let mut usable: BTreeSet<usize> = BTreeSet::new();
-        for &task in &self.tasks {
+        let one_of_each: BTreeMap<usize, usize> = self
+            .shapes
+            .iter()
+            .map(|(&task, &shape)| (shape, task))
+            .collect();
+        for task in one_of_each.into_values() {
             usable.extend(self.copies(task).iter().map(|(agent, _)| agent));
         }
         let offers = &self.state.offers[self.framework];
@@ -429,6 +497,7 @@ impl<'a> Reach<'a> {
     ) -> Option<f64> {
         let prices = self.prices(prices, findings)?;
         let of_agent = |agent: usize| prices.get(&agent).into_iter().flatten();
+        let mut best_of: BTreeMap<usize, f64> = BTreeMap::new();
         let mut sum = 0.0;
         for &task in self
             .tasks
@@ -438,12 +507,14 @@ impl<'a> Reach<'a> {
             for (&agent, &count) in &self.state.kept[task] {
                 sum += thousandths(self.state.value(task) * self.state.speed(task, agent) * count);
             }
-            let mut best = 0.0_f64;
-            for (agent, _) in self.copies(task) {
-                let value = thousandths(self.state.value(task) * self.state.speed(task, agent));
-                let paid = of_agent(agent).map(|price| price.price * self.needed(task, price));
-                best = best.max(value - paid.sum::<f64>());
-            }
+            let best = *best_of.entry(self.shapes[&task]).or_insert_with(|| {
+                let worths = self.copies(task).iter().map(|&(agent, _)| {
+                    let value = thousandths(self.state.value(task) * self.state.speed(task, agent));
+                    let paid = of_agent(agent).map(|price| price.price * self.needed(task, price));
+                    value - paid.sum::<f64>()
+                });
+                worths.fold(0.0, f64::max)
+            });
             sum += self.most[&task] as f64 * best;
         }
         for (&agent, offer) in &self.state.offers[self.framework] {
@@ -452,6 +523,177 @@ impl<'a> Reach<'a> {
             }
         }
         Some(sum)
+    }
+
+    /// Instances of a task that every plan places which is as good in the stages about what is placed.
+    fn fewest(&self, task: usize) -> i128 {
+        let job = &self.state.cluster.jobs[self.state.cluster.tasks[task].job.at()];
+        let stages = self.placing_priorities();
+        let of_stage = |priority: Option<i64>| {
+            if priority.is_some_and(|it| it != job.priority) {
+                return 0;
+            }
+            let placed = placed_value(self.state, self.framework, priority, &self.state.placed);
+            let lost = (self.value_in_reach(priority) - placed).max(0);
+            self.most[&task] - (lost / self.state.value(task).max(1)).min(self.most[&task])
+        };
+        stages.into_iter().map(of_stage).max().unwrap_or(0)
+    }
+
+    /// The priorities that have a stage of their own, and all.
+    fn placing_priorities(&self) -> Vec<Option<i64>> {
+        let jobs = self.state.cluster.frameworks[self.framework].jobs.iter();
+        let own: BTreeSet<i64> = jobs
+            .map(|job| self.state.cluster.jobs[job.at()].priority)
+            .collect();
+        let mut all = vec![None];
+        if own.len() > 1 {
+            all.extend(own.into_iter().map(Some));
+        }
+        all
+    }
+
+    /// What stays, and of each task the instances that are certainly placed where they cost least.
+    fn least_network_alone(&self) -> f64 {
+        let hadoop = Hadoop::of(self.state, self.framework);
+        let mut sum = hadoop.costs(&self.state.kept);
+        for &task in &self.tasks {
+            let mut costs: Vec<(i128, i128)> = self
+                .copies(task)
+                .iter()
+                .map(|&(agent, count)| (hadoop.cost(task, agent), count))
+                .collect();
+            costs.sort_unstable();
+            let mut left = self.fewest(task);
+            for (cost, count) in costs {
+                sum += cost * count.min(left);
+                left -= count.min(left);
+            }
+        }
+        mib(sum)
+    }
+
+    /// `sum c K + sum_t least_t + sum_s mu_s (value of s that arrives) - sum_a pi_a O_a`, where an instance counts
+    /// `c + pi_a d - sum_s mu_s v_s` and `least_t` is the least sum over the ways to place the task alone; of an offer only whole
+    /// multiples of the greatest common divisor of all demands count.
+    pub(super) fn least_network(
+        &self,
+        multipliers: &[Multiplier],
+        findings: &mut Findings,
+    ) -> Option<f64> {
+        let is_kept = |it: &&Multiplier| it.agents.is_empty();
+        let priced: Vec<Multiplier> = multipliers
+            .iter()
+            .filter(|it| !is_kept(it))
+            .cloned()
+            .collect();
+        let prices = self.prices(&priced, findings)?;
+        let mut kept: Vec<(Option<i64>, f64)> = Vec::new();
+        for it in multipliers.iter().filter(is_kept) {
+            let stage = self.placing_priorities().into_iter().find(|priority| {
+                let name = priority.map_or("placed".to_owned(), |it| format!("placed:{it}"));
+                it.resource == format!("kept:{name}")
+            });
+            let subject = &self.state.cluster.frameworks[self.framework].id;
+            findings.check(Rule::Bound, stage.is_some() && it.price >= 0.0, || {
+                let text = format!(
+                    "{} is no stage before this one, or its price is negative",
+                    it.resource
+                );
+                (subject.clone(), 0.0, it.price, text)
+            });
+            if it.price < 0.0 {
+                return None;
+            }
+            kept.push((stage?, it.price));
+        }
+        let hadoop = Hadoop::of(self.state, self.framework);
+        let mut sum = mib(hadoop.costs(&self.state.kept));
+        for &(priority, price) in &kept {
+            let arriving = placed_value(self.state, self.framework, priority, &self.state.arriving);
+            sum += price * arriving as f64;
+        }
+        for &task in &self.tasks {
+            sum += self.least_of(task, &hadoop, &prices, &kept);
+        }
+        let divisors = self.divisors();
+        for (&agent, offer) in &self.state.offers[self.framework] {
+            for price in prices.get(&agent).into_iter().flatten() {
+                let usable =
+                    offer[price.resource] - offer[price.resource] % divisors[price.resource];
+                sum -= price.price * usable as f64;
+            }
+        }
+        Some(sum)
+    }
+
+    /// The greatest common divisor of what pending tasks need of each resource, at least 1.
+    fn divisors(&self) -> Vec<i128> {
+        let mut divisors = vec![0_i128; self.state.cluster.resources.len()];
+        for &task in self.tasks.iter().filter(|task| self.pending(**task) > 0) {
+            for (divisor, &need) in divisors.iter_mut().zip(self.state.demand(task)) {
+                let (mut left, mut right) = (*divisor, i128::from(need));
+                while right != 0 {
+                    (left, right) = (right, left % right);
+                }
+                *divisor = left;
+            }
+        }
+        divisors.into_iter().map(|it| it.max(1)).collect()
+    }
+
+    /// The least that a task's instances sum up to at these prices, under the one of its limits that gives most.
+    fn least_of(
+        &self,
+        task: usize,
+        hadoop: &Hadoop<'_>,
+        prices: &BTreeMap<usize, Vec<Rc<Price<'_>>>>,
+        kept: &[(Option<i64>, f64)],
+    ) -> f64 {
+        let value = self.state.value(task) as f64;
+        let of_stages: f64 = kept
+            .iter()
+            .filter(|(priority, _)| self.has_priority(task, *priority))
+            .map(|(_, price)| price * value)
+            .sum();
+        let mut bins: Vec<(f64, usize, i128)> = Vec::new();
+        for &(agent, count) in self.copies(task) {
+            let paid = prices.get(&agent).into_iter().flatten();
+            let paid: f64 = paid
+                .map(|price| price.price * self.needed(task, price))
+                .sum();
+            bins.push((
+                mib(hadoop.cost(task, agent)) + paid - of_stages,
+                agent,
+                count,
+            ));
+        }
+        bins.sort_by(|left, right| left.0.total_cmp(&right.0).then(left.1.cmp(&right.1)));
+        let fewest = self.fewest(task);
+        let with = |limit: Option<&CountedLimit<'_>>| {
+            let mut used: BTreeMap<usize, i128> = BTreeMap::new();
+            let (mut sum, mut placed) = (0.0, 0);
+            for &(coefficient, agent, count) in &bins {
+                let wanted = if coefficient < 0.0 {
+                    self.most[&task]
+                } else {
+                    fewest
+                };
+                let mut here = count.min(wanted - placed).max(0);
+                if let Some(limit) = limit {
+                    let level = limit.rule.level.at();
+                    let domain = self.state.cluster.agents[agent].domains[level].at();
+                    let used = used.entry(domain).or_default();
+                    here = here.min(limit.room(domain) - *used).max(0);
+                    *used += here;
+                }
+                placed += here;
+                sum += coefficient * here as f64;
+            }
+            sum
+        };
+        let limits = self.limits(task).map(|limit| with(Some(limit)));
+        limits.fold(with(None), f64::max)
     }
 
     /// What an instance needs of what is priced.

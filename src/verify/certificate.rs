@@ -56,7 +56,9 @@ pub(super) fn check(state: &State<'_>, findings: &mut Findings) {
     for duals in [&plan, &fractional] {
         floors.check(duals, findings);
     }
-    if !active.is_empty() {
+    if active.is_empty() {
+        nobody(certificate, findings);
+    } else {
         epsilons(&market, certificate, &plan, &fractional, findings);
         welfare::check(
             &market,
@@ -69,6 +71,24 @@ pub(super) fn check(state: &State<'_>, findings: &mut Findings) {
     envy(&market, certificate, &plan, findings);
     if let Some(price) = certificate.price_of_fairness {
         findings.claim(format!("fairness: price of fairness {price}"));
+    }
+}
+
+/// Where nobody takes part, nobody can gain.
+fn nobody(certificate: &FairnessCertificate, findings: &mut Findings) {
+    let none = [
+        ("epsilon", certificate.epsilon.unwrap_or(0.0)),
+        ("epsilon_fractional", certificate.epsilon_fractional),
+        (
+            "epsilon_one_unit",
+            certificate.epsilon_one_unit.unwrap_or(0.0),
+        ),
+    ];
+    for (name, have) in none {
+        findings.check(Rule::Epsilon, have == 0.0, || {
+            let text = "no framework takes part: there is nothing to gain".to_owned();
+            (name.to_owned(), 0.0, have, text)
+        });
     }
 }
 
@@ -285,7 +305,8 @@ fn rents(market: &Market<'_>, duals: &Duals, findings: &mut Findings) {
     }
 }
 
-/// `pi o_q / w_q` for every pair of up to 50 frameworks.
+/// `pi o_q / w_q` for every pair of up to 50 frameworks, and the bound `u_p (pi o_q / w_q + rent_p)`: with one unit more each
+/// where the prices are those of one unit more.
 fn envy(
     market: &Market<'_>,
     certificate: &FairnessCertificate,
@@ -298,6 +319,11 @@ fn envy(
         .iter()
         .map(|it| (it.framework, bundle(market, duals, it)));
     let priced: BTreeMap<usize, f64> = priced.collect();
+    let starved = market.active.iter().any(|it| it.utility == 0);
+    let utility = |it: &Active<'_>| {
+        let more = if starved { it.unit } else { 0 };
+        (it.utility + more) as f64
+    };
     let mut seen = BTreeSet::new();
     for entry in &certificate.envy {
         let subject = || format!("envy {} of {}", entry.framework, entry.other);
@@ -314,7 +340,7 @@ fn envy(
             (subject(), need, have, text)
         });
         let owner = market.active.iter().find(|it| it.framework == framework);
-        let need = owner.map_or(0.0, |it| it.utility as f64 * (need + it.share.rent));
+        let need = owner.map_or(0.0, |it| utility(it) * (need + it.share.rent));
         let have = entry.bound;
         findings.check(Rule::Envy, close(need, have, SHARE_TOLERANCE), || {
             let text = "the bound on envy does not follow from prices and rent".to_owned();
@@ -347,7 +373,7 @@ fn envy(
 fn bundle(market: &Market<'_>, duals: &Duals, active: &Active<'_>) -> f64 {
     let mut sum = 0.0;
     for task in market.state.tasks_of(active.framework) {
-        for (&agent, &count) in &market.state.placed[task] {
+        for (&agent, &count) in &market.state.held[task] {
             let class = market.class_of[agent];
             for (resource, &need) in market.state.demand(task).iter().enumerate() {
                 let price = duals

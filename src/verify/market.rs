@@ -354,19 +354,16 @@ impl<'a> Market<'a> {
         }
     }
 
-    /// A row of one task or framework is owned by that framework; a shared row may name any that it binds.
+    /// A row is owned by the frameworks that it binds, all of them.
     fn owners(&self, row: Row, dual: &RowDual, findings: &mut Findings) {
-        let owners = dual.owners.iter().filter_map(|owner| {
-            let framework = known_framework(&self.state.names, owner, "owners", findings)?;
-            self.active.iter().position(|it| it.framework == framework)
-        });
-        let owners: BTreeSet<usize> = owners.collect();
-        let binds = self.owners_of(row);
+        for owner in &dual.owners {
+            known_framework(&self.state.names, owner, "owners", findings);
+        }
+        let owners: BTreeSet<&str> = dual.owners.iter().map(String::as_str).collect();
+        let binds = self.owners_of(row).into_iter();
+        let binds: BTreeSet<&str> = binds.map(|it| self.active_name(it)).collect();
         findings.check(Rule::Rows, owners == binds, || {
-            let names = |of: &BTreeSet<usize>| {
-                let names = of.iter().map(|&it| self.active_name(it));
-                names.collect::<Vec<_>>().join(", ")
-            };
+            let names = |of: &BTreeSet<&str>| of.iter().copied().collect::<Vec<_>>().join(", ");
             let text = "the row's owners are not the frameworks that it binds".to_owned();
             (dual.row.clone(), names(&binds), names(&owners), text)
         });

@@ -6,6 +6,7 @@
 //! `docs/verify.md` states each check with its formula.
 
 mod accounts;
+mod ahead;
 mod bounds;
 mod certificate;
 mod devices;
@@ -13,12 +14,14 @@ mod domains;
 mod eligibility;
 mod empty;
 mod floors;
+mod mapreduce;
 mod market;
 mod moves;
 mod names;
 mod offered_devices;
 mod offers;
 mod placements;
+mod preemptions;
 mod report;
 mod roles;
 mod rule;
@@ -27,6 +30,7 @@ mod stages;
 mod state;
 mod tolerance;
 mod welfare;
+mod workflow;
 
 use apportion_cluster::Cluster;
 use apportion_cluster::plan::PlanFile;
@@ -59,6 +63,8 @@ fn check<'a>(
     domains::check_limits(&state, findings);
     domains::check_spreads(&state, findings);
     moves::check(&state, findings);
+    preemptions::check(&state, findings);
+    workflow::check(&state, findings);
     offers::check(&state, findings);
     offered_devices::check(&state, findings);
     roles::check(&state, findings);

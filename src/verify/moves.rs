@@ -51,15 +51,20 @@ fn arrives(state: &State<'_>, findings: &mut Findings) {
     }
 }
 
-/// A move leaves a place where a rule is broken in the snapshot.
+/// A move leaves a place where a rule is broken in the snapshot, or that others take by preemption.
 fn justified(state: &State<'_>, findings: &mut Findings) {
     if state.plan.moves.is_empty() {
         return;
     }
+    let displaced = |task: usize, agent: usize| {
+        let count = state.displaced[task].get(&agent);
+        count.copied().unwrap_or_default()
+    };
     let load = state.load(&state.running);
     for (task, leaving) in state.leaving.iter().enumerate() {
         for (&agent, &count) in leaving {
-            let broken = !state.allowed.allows(task, agent)
+            let broken = count <= displaced(task, agent)
+                || !state.allowed.allows(task, agent)
                 || overcommitted(state, &load[agent], task, agent)
                 || beyond_limit(state, task, agent)
                 || beyond_spread(state, task, agent);

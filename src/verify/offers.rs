@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::report::Findings;
 use super::rule::Rule;
-use super::state::State;
+use super::state::{Counts, State};
 
 pub(super) fn check(state: &State<'_>, findings: &mut Findings) {
     within_agents(state, findings);
@@ -32,17 +32,12 @@ fn within_agents(state: &State<'_>, findings: &mut Findings) {
 /// A framework's new instances need at most what it was offered, agent by agent.
 fn holdings_within_offers(state: &State<'_>, findings: &mut Findings) {
     for framework in 0..state.cluster.frameworks.len() {
-        let mut load: BTreeMap<usize, Vec<i128>> = BTreeMap::new();
+        let mut new: Counts = vec![BTreeMap::new(); state.cluster.tasks.len()];
         for task in state.tasks_of(framework) {
-            for (&agent, &count) in &state.arriving[task] {
-                let none = || vec![0; state.cluster.resources.len()];
-                let used = load.entry(agent).or_insert_with(none);
-                for (used, &need) in used.iter_mut().zip(state.demand(task)) {
-                    *used += i128::from(need) * count;
-                }
-            }
+            new[task] = state.arriving[task].clone();
         }
-        for (agent, used) in load {
+        let load = state.load_over_time(&new, Some(framework));
+        for (agent, used) in load.into_iter().enumerate() {
             let offer = state.offers[framework].get(&agent);
             for (resource, used) in used.into_iter().enumerate().filter(|(_, used)| *used > 0) {
                 let offered = offer.map_or(0, |amounts| amounts[resource]);

@@ -11,9 +11,9 @@ pub(super) fn check(state: &State<'_>, findings: &mut Findings) {
     gang(state, findings);
 }
 
-/// `capacity[agent,resource]`: what is placed fits; where what runs did not, it is no worse.
+/// `capacity[agent,resource]`: what is placed fits at every moment; where what runs did not, it is no worse.
 fn capacity(state: &State<'_>, findings: &mut Findings) {
-    let placed = state.load(&state.placed);
+    let placed = state.load_over_time(&state.placed, None);
     let running = state.load(&state.running);
     for (agent, it) in state.cluster.agents.iter().enumerate() {
         for (resource, name) in state.cluster.resources.iter().enumerate() {

@@ -84,7 +84,7 @@ pub(super) fn lies_at_or_below(path: &str, vertex: &str) -> bool {
 
 pub(super) fn check(state: &State<'_>, findings: &mut Findings) {
     let roles = Roles::of(state);
-    let usage = roles.usage(state, &state.placed);
+    let usage = roles.usage(state, &state.held);
     limits(state, &roles, &usage, findings);
     guarantees(state, &roles, &usage, findings);
 }
@@ -302,7 +302,7 @@ fn within_agents(state: &State<'_>, entries: &BTreeMap<usize, Entry>, findings: 
     if held.is_empty() {
         return;
     }
-    let load = state.load(&state.placed);
+    let load = state.load_over_time(&state.placed, None);
     for (agent, held) in held {
         for (resource, held) in held.into_iter().enumerate().filter(|(_, held)| *held > 0) {
             let has = i128::from(state.cluster.agents[agent].capacity.0[resource]);

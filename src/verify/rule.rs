@@ -56,10 +56,16 @@ rules! {
     Spread = "spread";
     /// All or nothing.
     Gang = "gang";
+    /// Instances of batches have a start and an end, as far apart as their work takes.
+    Times = "times";
+    /// What follows something starts when that has ended and what it sends is there.
+    Follows = "follows";
     /// What runs stays where it runs, unless it is listed as a move.
     Stays = "stays";
     /// Moves leave only places that break a rule, and stay within the job's budget.
     Moves = "moves";
+    /// Instances go for others only for a job under a guarantee, which is placed, and none that could be spared.
+    Preemption = "preemption";
     /// What is wanted and not placed is listed once, with a reason.
     Unplaced = "unplaced";
     /// The status says what the lists say.

@@ -61,7 +61,7 @@ pub(super) fn check<'a>(
                 framework,
                 share,
                 weight,
-                utility: placed_value(state, framework, None, &state.placed),
+                utility: placed_value(state, framework, None, &state.held),
                 unit: smallest_unit(state, empty, framework),
             });
         }
@@ -237,7 +237,7 @@ fn amounts(
     share: &Share,
     findings: &mut Findings,
 ) {
-    let utility = placed_value(state, framework, None, &state.placed) as f64;
+    let utility = placed_value(state, framework, None, &state.held) as f64;
     let offered = Reach::offered_value(state, framework) as f64;
     let numbers = [
         ("utility", utility, share.utility),

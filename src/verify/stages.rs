@@ -4,11 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use apportion_cluster::plan::{FrameworkResult, PlanStatus, Proof, StageResult, StageSense};
 
+use super::ahead::{Ahead, plans_ahead};
 use super::bounds::Reach;
+use super::mapreduce::{Hadoop, mib};
 use super::report::Findings;
 use super::rule::Rule;
 use super::state::{Counts, State, total};
 use super::tolerance::{STAGE_TOLERANCE, close};
+use super::workflow::Flows;
 
 /// What a stage of the policy `service` measures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,13 +26,51 @@ pub(super) enum Measure {
     AgentsUsed,
     /// Domains used by jobs of several instances, agents among them.
     Span,
+    /// What a `mapreduce` framework reads over the network.
+    Network,
+    /// What it shuffles across racks.
+    Shuffle,
+    /// The same of one that plans ahead, and when its instances end.
+    Ahead(Timed),
+    /// What tasks send between agents, and between racks, each times a weight.
+    Traffic {
+        /// Weight of what flows between agents.
+        agents: i128,
+        /// What it weighs more between racks.
+        racks: i128,
+        /// Whether it is what the policy is about, or only breaks ties.
+        quality: bool,
+    },
+    /// The end of the last instance, in milliseconds.
+    Makespan {
+        /// Whether it is what the policy is about, or only breaks ties.
+        quality: bool,
+    },
+    /// The ends of all instances.
+    Completion,
     /// What only breaks ties, and is taken as it is told.
     Claimed,
 }
 
+/// What a stage of a `mapreduce` framework that plans ahead measures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Timed {
+    Placed,
+    Makespan,
+    Network,
+    Shuffle,
+    Completion,
+}
+
 impl Measure {
     fn breaks_ties(self) -> bool {
-        matches!(self, Self::AgentsUsed | Self::Claimed)
+        match self {
+            Self::AgentsUsed | Self::Completion | Self::Claimed => true,
+            Self::Ahead(timed) => timed == Timed::Completion,
+            Self::Traffic { quality, .. } | Self::Makespan { quality } => !quality,
+            Self::Placed(_) | Self::MinAvailable | Self::Spread | Self::Span => false,
+            Self::Network | Self::Shuffle => false,
+        }
     }
 }
 
@@ -41,6 +82,8 @@ pub(super) fn check(state: &State<'_>, findings: &mut Findings) {
         let known = match result.policy.as_str() {
             "service" => service_stages(state, framework),
             "ml" => ml_stages(state, framework),
+            "mapreduce" => mapreduce_stages(state, framework),
+            "workflow" => workflow_stages(state, framework),
             _ => Vec::new(),
         };
         if !known.is_empty() {
@@ -96,6 +139,43 @@ fn ml_stages(state: &State<'_>, framework: usize) -> Vec<(String, Measure)> {
         stages.push(("fragmentation".to_owned(), Measure::Claimed));
     }
     stages.push(("holes".to_owned(), Measure::Claimed));
+    stages
+}
+
+/// The stages of a `mapreduce` framework.
+fn mapreduce_stages(state: &State<'_>, framework: usize) -> Vec<(String, Measure)> {
+    if plans_ahead(state, framework) {
+        let mut stages = vec![
+            ("placed", Timed::Placed),
+            ("makespan", Timed::Makespan),
+            ("network", Timed::Network),
+        ];
+        if Ahead::of(state, framework).shuffled().is_some() {
+            stages.push(("shuffle", Timed::Shuffle));
+        }
+        stages.push(("completion", Timed::Completion));
+        let named = stages.into_iter();
+        return named
+            .map(|(name, it)| (name.to_owned(), Measure::Ahead(it)))
+            .collect();
+    }
+    let mut stages = placing_stages(state, framework);
+    stages.push(("network".to_owned(), Measure::Network));
+    if Hadoop::of(state, framework).shuffled().is_some() {
+        stages.push(("shuffle".to_owned(), Measure::Shuffle));
+    }
+    stages
+}
+
+/// The stages of a `workflow` framework.
+fn workflow_stages(state: &State<'_>, framework: usize) -> Vec<(String, Measure)> {
+    let flows = Flows::of(state, framework);
+    let mut stages = match flows.is_batch() {
+        // Over time there is room for all priorities.
+        true => vec![("placed".to_owned(), Measure::Placed(None))],
+        false => placing_stages(state, framework),
+    };
+    stages.extend(flows.stages());
     stages
 }
 
@@ -160,7 +240,7 @@ fn names(
     let need: Vec<String> = known
         .iter()
         .map(|(name, measure)| match measure {
-            Measure::Placed(_) => format!("maximize {name}"),
+            Measure::Placed(_) | Measure::Ahead(Timed::Placed) => format!("maximize {name}"),
             _ => format!("minimize {name}"),
         })
         .collect();
@@ -190,6 +270,23 @@ fn value(
         Measure::Spread => worst_shares(state, framework),
         Measure::AgentsUsed => agents_opened(state, framework) as f64,
         Measure::Span => domains_used(state, framework) as f64,
+        Measure::Network => mib(Hadoop::of(state, framework).costs(&state.placed)),
+        Measure::Shuffle => Hadoop::of(state, framework).shuffled().unwrap_or(0.0),
+        Measure::Ahead(timed) => {
+            let ahead = Ahead::of(state, framework);
+            match timed {
+                Timed::Placed => placed_value(state, framework, None, &state.placed) as f64,
+                Timed::Makespan => ahead.makespan(),
+                Timed::Network => ahead.network(),
+                Timed::Shuffle => ahead.shuffled().unwrap_or(0.0),
+                Timed::Completion => ahead.completion(),
+            }
+        }
+        Measure::Traffic { agents, racks, .. } => {
+            Flows::of(state, framework).traffic(agents, racks)
+        }
+        Measure::Makespan { .. } => Flows::of(state, framework).makespan(),
+        Measure::Completion => Flows::of(state, framework).completion(),
         Measure::Claimed => stage.objective,
     };
     let holds = close(need, stage.objective, STAGE_TOLERANCE);
@@ -309,6 +406,15 @@ fn bound(
 ) {
     let Some(claimed) = stage.bound else { return };
     let proved = match &stage.proof {
+        Some(Proof::Combinatorial)
+            if matches!(
+                measure,
+                Measure::Shuffle | Measure::Ahead(Timed::Completion)
+            ) =>
+        {
+            let what = format!("{} {}: bound {claimed}", result.id, stage.name);
+            return findings.claim(what);
+        }
         Some(Proof::Search) => {
             let what = format!("{} {}: bound {claimed} by search", result.id, stage.name);
             return findings.claim(what);
@@ -317,6 +423,10 @@ fn bound(
         Some(Proof::Multipliers) => match (measure, &stage.multipliers) {
             (Measure::Placed(priority), Some(prices)) => {
                 reach.multipliers(priority, prices, findings)
+            }
+            (Measure::Network, Some(prices)) => reach.least_network(prices, findings),
+            (Measure::Ahead(Timed::Network), Some(prices)) => {
+                reach.ahead().least_network_at(prices)
             }
             _ => None,
         },

@@ -25,8 +25,15 @@ pub(super) struct State<'a> {
     pub running: Counts,
     /// What the plan places, running instances included.
     pub placed: Counts,
-    /// What moves away, by task and source.
+    /// Those of them that follow others, one entry each.
+    pub times: Vec<TimedCount>,
+    /// What counts for shares: all that is placed, but of a framework whose instances follow one another those at the
+    /// first of the moments at which most value is in progress.
+    pub held: Counts,
+    /// What moves away or has to go, by task and source.
     pub leaving: Counts,
+    /// What has to go for others, by task and source, whether it moves or not.
+    pub displaced: Counts,
     /// What moves in, by task and destination.
     pub entering: Counts,
     /// What stays where it runs: `running - leaving`.
@@ -42,6 +49,23 @@ pub(super) struct State<'a> {
     pub offers: Vec<BTreeMap<usize, Vec<i128>>>,
     /// The thousandths offered of each device, by agent, then kind and number.
     pub offered_devices: Vec<OfferedDevices>,
+}
+
+/// Instances of a task on an agent from one moment to another.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TimedCount {
+    pub task: usize,
+    pub agent: usize,
+    pub start_ms: i64,
+    pub end_ms: i64,
+    pub instances: i128,
+}
+
+impl TimedCount {
+    /// Whether they run at a moment.
+    fn runs_at(&self, moment: i64) -> bool {
+        self.start_ms <= moment && moment < self.end_ms
+    }
 }
 
 /// Thousandths by agent, then kind and number of the device.
@@ -60,8 +84,10 @@ impl<'a> State<'a> {
                 it.instances.into(),
             );
         }
-        let placed = read_placements(plan, &names, n_tasks, findings);
-        let (leaving, entering) = read_moves(plan, &names, n_tasks, findings);
+        let (placed, times) = read_placements(plan, &names, n_tasks, findings);
+        let held = held(cluster, &placed, &times);
+        let (mut leaving, entering) = read_moves(plan, &names, n_tasks, findings);
+        let displaced = read_victims(plan, &names, &mut leaving, findings);
         let offers = read_offers(cluster, plan, &names, findings);
         let offered_devices = read_offered_devices(cluster, plan, &names, findings);
         let kept = minus(&running, &leaving);
@@ -84,7 +110,10 @@ impl<'a> State<'a> {
             allowed: Allowed::of(cluster),
             running,
             placed,
+            times,
+            held,
             leaving,
+            displaced,
             entering,
             kept,
             arriving,
@@ -153,6 +182,46 @@ impl<'a> State<'a> {
         self.allowed.allows(task, agent) && !self.cluster.agents[agent].cordoned
     }
 
+    /// The most that some frameworks' instances use at any moment, what is placed for good beside what follows one another; by
+    /// agent and resource.
+    pub(super) fn load_over_time(
+        &self,
+        counts: &Counts,
+        framework: Option<usize>,
+    ) -> Vec<Vec<i128>> {
+        let belongs = |task: usize| {
+            let job = self.cluster.tasks[task].job;
+            framework.is_none_or(|it| self.cluster.frameworks[it].jobs.contains(&job))
+        };
+        let mut steady = counts.clone();
+        for (task, by_agent) in steady.iter_mut().enumerate() {
+            if !belongs(task) {
+                by_agent.clear();
+            }
+        }
+        let times: Vec<&TimedCount> = self.times.iter().filter(|it| belongs(it.task)).collect();
+        for it in &times {
+            add(&mut steady[it.task], it.agent, -it.instances);
+        }
+        let steady = self.load(&steady);
+        let mut most = steady.clone();
+        for (agent, most) in most.iter_mut().enumerate() {
+            let here: Vec<&&TimedCount> = times.iter().filter(|it| it.agent == agent).collect();
+            for begun in &here {
+                let mut now = steady[agent].clone();
+                for it in here.iter().filter(|it| it.runs_at(begun.start_ms)) {
+                    for (now, &need) in now.iter_mut().zip(self.demand(it.task)) {
+                        *now += i128::from(need) * it.instances;
+                    }
+                }
+                for (most, now) in most.iter_mut().zip(now) {
+                    *most = now.max(*most);
+                }
+            }
+        }
+        most
+    }
+
     /// What `counts` use, by agent and resource.
     pub(super) fn load(&self, counts: &Counts) -> Vec<Vec<i128>> {
         let mut load = vec![vec![0; self.cluster.resources.len()]; self.cluster.agents.len()];
@@ -197,8 +266,9 @@ fn read_placements(
     names: &Names<'_>,
     n_tasks: usize,
     findings: &mut Findings,
-) -> Counts {
+) -> (Counts, Vec<TimedCount>) {
     let mut placed = vec![BTreeMap::new(); n_tasks];
+    let mut times = Vec::new();
     let mut seen = BTreeSet::new();
     for entry in &plan.placements {
         let subject = || format!("{}/{} on {}", entry.job, entry.task, entry.agent);
@@ -206,14 +276,68 @@ fn read_placements(
         let agent = known_agent(names, &entry.agent, "placements", findings);
         let counts = positive(entry.instances, subject, findings);
         // Instances with devices of their own are listed one by one, even where they are alike.
-        let first =
-            seen.insert((&entry.job, &entry.task, &entry.agent)) || !entry.devices.is_empty();
+        let key = (&entry.job, &entry.task, &entry.agent);
+        let first = seen.insert((key, entry.start_ms, entry.end_ms)) || !entry.devices.is_empty();
         unique(first, subject, findings);
-        if let (Some(task), Some(agent), true, true) = (task, agent, counts, first) {
+        let timed = match (entry.start_ms, entry.end_ms) {
+            (None, None) => None,
+            (start, end) => Some((start.unwrap_or(-1), end.unwrap_or(-1))),
+        };
+        let sensible = timed.is_none_or(|(start, end)| 0 <= start && start <= end);
+        findings.check(Rule::Instances, sensible && (timed.is_none() || entry.devices.is_empty()), || {
+            let text = "what follows others starts at 0 ms or later, ends no earlier, and holds no single devices";
+            (subject(), "0 <= start_ms <= end_ms", format!("{timed:?}"), text.to_owned())
+        });
+        if let (Some(task), Some(agent), true, true, true) = (task, agent, counts, first, sensible)
+        {
             add(&mut placed[task], agent, entry.instances.into());
+            if let Some((start_ms, end_ms)) = timed {
+                let instances = entry.instances.into();
+                times.push(TimedCount {
+                    task,
+                    agent,
+                    start_ms,
+                    end_ms,
+                    instances,
+                });
+            }
         }
     }
-    placed
+    (placed, times)
+}
+
+/// What counts for shares; see [`State::held`].
+fn held(cluster: &Cluster, placed: &Counts, times: &[TimedCount]) -> Counts {
+    let mut held = placed.clone();
+    for framework in &cluster.frameworks {
+        let of_framework = |task: usize| framework.jobs.contains(&cluster.tasks[task].job);
+        let own: Vec<&TimedCount> = times.iter().filter(|it| of_framework(it.task)).collect();
+        let value_at = |moment: i64| -> i128 {
+            let running = own.iter().filter(|it| it.runs_at(moment));
+            let values = running.map(|it| i128::from(cluster.tasks[it.task].value) * it.instances);
+            values.sum()
+        };
+        let mut starts: Vec<i64> = own.iter().map(|it| it.start_ms).collect();
+        starts.sort_unstable();
+        starts.dedup();
+        let mut best: Option<(i128, i64)> = None;
+        for start in starts {
+            let value = value_at(start);
+            if best.is_none_or(|(most, _)| value > most) {
+                best = Some((value, start));
+            }
+        }
+        for it in &own {
+            let at_peak = best.is_some_and(|(_, moment)| it.runs_at(moment));
+            if !at_peak {
+                add(&mut held[it.task], it.agent, -it.instances);
+            }
+        }
+    }
+    for by_agent in &mut held {
+        by_agent.retain(|_, count| *count > 0);
+    }
+    held
 }
 
 fn read_moves(
@@ -244,6 +368,35 @@ fn read_moves(
         }
     }
     (leaving, entering)
+}
+
+/// Who has to go; those of them that do not move leave all the same.
+fn read_victims(
+    plan: &PlanFile,
+    names: &Names<'_>,
+    leaving: &mut Counts,
+    findings: &mut Findings,
+) -> Counts {
+    let mut displaced = vec![BTreeMap::new(); leaving.len()];
+    for victim in plan.preemptions.iter().flat_map(|it| &it.victims) {
+        let subject = || format!("{}/{} on {}", victim.job, victim.task, victim.agent);
+        let task = known_task(names, &victim.job, &victim.task, "preemptions", findings);
+        let agent = known_agent(names, &victim.agent, "preemptions", findings);
+        let counts = positive(victim.instances, subject, findings);
+        let sensible = (0..=victim.instances).contains(&victim.moved);
+        findings.check(Rule::Instances, sensible, || {
+            let text = "as many as had to go can have moved, and no more".to_owned();
+            (subject(), victim.instances, victim.moved, text)
+        });
+        if let (Some(task), Some(agent), true, true) = (task, agent, counts, sensible) {
+            add(&mut displaced[task], agent, victim.instances.into());
+            let gone = victim.instances - victim.moved;
+            if gone > 0 {
+                add(&mut leaving[task], agent, gone.into());
+            }
+        }
+    }
+    displaced
 }
 
 fn read_offers(

@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used)]
 
 pub mod naive;
+pub mod naive_data;
 pub mod naive_devices;
 pub mod random;
 pub mod write;

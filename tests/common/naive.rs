@@ -1,6 +1,6 @@
 //! The rules and the objectives of `service` and `ml` read once more, as naively as possible, in the words of
 //! the snapshot; and every placement of a small cluster, one after another. What single devices hold, and the
-//! stages that only `ml` has, are in `naive_devices`.
+//! stages that only `ml` has, are in `naive_devices`; those of `mapreduce` in `naive_data`.
 //!
 //! It shares nothing with the engine, the policies, the models or the verifier but the nouns.
 
@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use apportion_cluster::{Agent, AttributeRule, Cluster, LevelIdx, Task};
 
+use super::naive_data;
 use super::naive_devices::{self, Fits};
 
 /// Instances by task and agent.
@@ -235,6 +236,17 @@ pub fn values(cluster: &Cluster, running: &Counts, counts: &Counts) -> Vec<(Stri
             missing_survivors(cluster, counts),
         ));
     }
+    if cluster.frameworks[0].policy == "mapreduce" {
+        values.extend(naive_data::values(cluster, running, counts));
+    } else if cluster.frameworks[0].policy == "workflow" {
+        values.extend(traffic(cluster, counts).map(|value| ("traffic".to_owned(), false, value)));
+        values.push((
+            "agents_used".to_owned(),
+            false,
+            opened(cluster, running, counts),
+        ));
+        return values;
+    }
     if is_ml {
         values.extend(naive_devices::span(cluster, counts));
         return values;
@@ -242,12 +254,79 @@ pub fn values(cluster: &Cluster, running: &Counts, counts: &Counts) -> Vec<(Stri
     if cluster.levels.iter().any(|level| level.declared) {
         values.push(("spread".to_owned(), false, worst_losses(cluster, counts)));
     }
+    values.push((
+        "agents_used".to_owned(),
+        false,
+        opened(cluster, running, counts),
+    ));
+    values
+}
+
+/// Agents on which nothing ran and something does.
+fn opened(cluster: &Cluster, running: &Counts, counts: &Counts) -> f64 {
     let opened = (0..cluster.agents.len()).filter(|&agent| {
         let here = |counts: &Counts| counts.0.iter().map(|by_agent| by_agent[agent]).sum::<i64>();
         here(running) == 0 && here(counts) > 0
     });
-    values.push(("agents_used".to_owned(), false, opened.count() as f64));
-    values
+    opened.count() as f64
+}
+
+/// What streams send between agents, and again between racks, instance by instance; what has no place is far from all.
+fn traffic(cluster: &Cluster, counts: &Counts) -> Option<f64> {
+    let parameters = &cluster.frameworks[0].parameters;
+    let weight = |key: &str| {
+        parameters
+            .get(key)
+            .and_then(|it| it.as_f64())
+            .unwrap_or(1.0)
+    };
+    let rack = cluster
+        .levels
+        .iter()
+        .position(|level| level.declared && level.name == "rack");
+    let places = |task: usize| -> Vec<Option<usize>> {
+        let placed = counts.0[task].iter().enumerate();
+        let mut places: Vec<Option<usize>> = placed
+            .flat_map(|(agent, &count)| (0..count).map(move |_| Some(agent)))
+            .collect();
+        let wanted = cluster.tasks[task].instances.max(1) as usize;
+        places.resize(wanted.max(places.len()), None);
+        places
+    };
+    let mut sum = 0.0;
+    let mut any = false;
+    for edge in cluster.jobs.iter().flat_map(|job| &job.edges) {
+        any = true;
+        let apportion_cluster::EdgeLoad::MibPerSecond(rate) = edge.load else {
+            panic!("only streams have traffic here")
+        };
+        let (from, to) = (places(edge.from.at()), places(edge.to.at()));
+        let each = rate as f64 / from.len() as f64 / to.len() as f64;
+        // An instance that sends to itself moves nothing, but one without a place still counts as apart.
+        for one in &from {
+            for other in &to {
+                let same = one.is_some() && one == other;
+                let near = same
+                    || one
+                        .zip(*other)
+                        .zip(rack)
+                        .is_some_and(|((one, other), rack)| {
+                            cluster.agents[one].domains[rack] == cluster.agents[other].domains[rack]
+                        });
+                sum += if same {
+                    0.0
+                } else {
+                    weight("agent_weight") * each
+                };
+                sum += if near || rack.is_none() {
+                    0.0
+                } else {
+                    weight("rack_weight") * each
+                };
+            }
+        }
+    }
+    any.then_some(sum)
 }
 
 fn missing_survivors(cluster: &Cluster, counts: &Counts) -> f64 {

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use apportion_cluster::Cluster;
 use apportion_cluster::file::{
-    AgentFile, ConstraintsFile, DeviceFile, DeviceNeedFile, DevicesFile, FrameworkFile, GangFile,
-    JobFile, LimitFile, MinAvailableFile, ModelFile, PlacementFile, RoleFile, SnapshotFile,
-    SpreadFile, TaskFile,
+    AgentFile, BlockFile, ConstraintsFile, DeviceFile, DeviceNeedFile, DevicesFile, FrameworkFile,
+    GangFile, JobFile, LimitFile, MapFile, MinAvailableFile, ModelFile, PlacementFile, ReduceFile,
+    RoleFile, SnapshotFile, SpreadFile, TaskFile,
 };
 
 use apportion_policies::online::SplitMix64;
@@ -160,6 +160,102 @@ pub fn tiny_with_devices(seed: u64) -> SnapshotFile {
         run_something(&mut draw, &mut file);
     }
     file
+}
+
+/// One framework of the policy `mapreduce` with up to four agents and eight tasks, most of which read blocks, pull from the
+/// others, or both wait; in a part of them something runs. With `alike` every task asks for the same.
+pub fn tiny_with_blocks(seed: u64, alike: bool) -> SnapshotFile {
+    let mut draw = Draw::new(seed ^ 0xb10c);
+    let size = Size {
+        agents: 4,
+        instances: 8,
+        frameworks: 1,
+        room: 9,
+        running: false,
+    };
+    let mut file = snapshot(seed.wrapping_add(31_000), size);
+    read_blocks(&mut draw, &mut file);
+    for job in &mut file.jobs {
+        let whole = std::mem::take(&mut job.tasks);
+        for task in whole {
+            split(&mut draw, task, &mut job.tasks);
+        }
+        phases(&mut draw, job);
+        if alike {
+            job.gang = None;
+            for task in &mut job.tasks {
+                task.resources = write::task(1, 2, 1).resources;
+                task.constraints.spread.clear();
+                task.constraints.limit.clear();
+            }
+        }
+    }
+    if draw.once_in(3) {
+        run_something(&mut draw, &mut file);
+    }
+    file
+}
+
+/// Makes the frameworks those of the policy `mapreduce`, and puts up to three blocks onto agents of different speeds.
+fn read_blocks(draw: &mut Draw, file: &mut SnapshotFile) {
+    for framework in &mut file.frameworks {
+        "mapreduce".clone_into(&mut framework.policy);
+        framework.parameters = BTreeMap::from([("plan_ahead".to_owned(), false.into())]);
+        if draw.once_in(3) {
+            let percent = draw.one_of(&[0, 50, 100]);
+            let parameters = &mut framework.parameters;
+            parameters.insert("rack_percent".to_owned(), percent.into());
+        }
+    }
+    for agent in &mut file.agents {
+        agent.speed = draw.once_in(3).then(|| draw.one_of(&[500, 800, 2000]));
+    }
+    for at in 0..3 {
+        let mut replicas: Vec<String> = file.agents.iter().map(|it| it.id.clone()).collect();
+        draw.shuffle(&mut replicas);
+        replicas.truncate(usize::try_from(draw.from(1, 2)).unwrap());
+        file.data.blocks.push(BlockFile {
+            id: format!("b{at}"),
+            mib: draw.one_of(&[64, 128, 128]),
+            replicas,
+        });
+    }
+    for job in &mut file.jobs {
+        job.waited_ms = draw.one_of(&[0, 0, 20_000, 90_000]);
+    }
+}
+
+/// What the tasks of a job read and pull.
+fn phases(draw: &mut Draw, job: &mut JobFile) {
+    let last = job.tasks.len().saturating_sub(1);
+    for (at, task) in job.tasks.iter_mut().enumerate() {
+        let work_ms = draw.from(0, 4) * 500;
+        if at == last && at > 0 && draw.once_in(2) {
+            task.reduce = Some(ReduceFile {
+                shuffle_mib_total: Some(draw.from(0, 3) * 100),
+                work_ms,
+                ..ReduceFile::default()
+            });
+        } else if !draw.once_in(6) {
+            let mut inputs: Vec<String> = (0..draw.from(0, 2))
+                .map(|_| format!("b{}", draw.from(0, 2)))
+                .collect();
+            inputs.sort();
+            inputs.dedup();
+            task.map = Some(MapFile {
+                inputs,
+                work_ms,
+                remote_penalty_ms: draw.from(0, 2) * 250,
+            });
+        }
+    }
+    let maps = job.tasks.iter().filter(|task| task.map.is_some()).count();
+    for reduce in job.tasks.iter_mut().filter_map(|task| task.reduce.as_mut()) {
+        if draw.once_in(2) {
+            reduce.shuffle_mib_total = None;
+            reduce.shuffle_mib = Some((0..maps).map(|_| draw.from(0, 2) * 60).collect());
+        }
+    }
 }
 
 fn without_running(seed: u64, size: Size) -> SnapshotFile {
@@ -381,6 +477,7 @@ fn run_something(draw: &mut Draw, file: &mut SnapshotFile) {
             agent: cluster.agents[agent].id.clone(),
             instances: 1,
             devices,
+            ..PlacementFile::default()
         };
         let same = |it: &&mut PlacementFile| {
             it.devices.is_empty()

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::counts::Counts;
 use apportion_cluster::plan::{FairnessCertificate, GuaranteeResult, PlanFile, RowDual, Share};
 use apportion_cluster::{Agent, Cluster, Fairness, FrameworkIdx, Task};
 use apportion_models::{ColumnKind, Limits, Milp, Sense, default_solver};
@@ -11,16 +12,6 @@ const SLACK: f64 = 1e-5;
 
 /// Terms of rows, by agent or role and by resource.
 type Terms = BTreeMap<(usize, usize), Vec<(usize, f64)>>;
-
-/// How many bounds of each kind were looked at.
-#[derive(Debug, Default)]
-pub struct Counts {
-    pub efficiency: u64,
-    pub sharing: u64,
-    pub envy: u64,
-    pub core: u64,
-    pub floors: u64,
-}
 
 /// A framework with a share.
 struct Player<'a> {
@@ -224,30 +215,65 @@ impl<'a> Market<'a> {
         outcome.objective.unwrap_or_else(|| panic!("{outcome:?}"))
     }
 
-    /// No allocation, with everybody above its floor, has a weighted average relative gain above epsilon.
-    pub fn efficiency(&self, counts: &mut Counts) {
-        let floors = self.certificate.rule != "drf";
-        let integer = |player: &Player<'_>| player.share.utility;
-        let fractional = |player: &Player<'_>| player.share.deserved;
-        if let Some(epsilon) = self.certificate.epsilon {
-            self.gain("epsilon", epsilon, floors, integer);
-            counts.efficiency += 1;
-        }
-        if !self.players.is_empty() {
-            self.gain(
-                "epsilon_fractional",
-                self.certificate.epsilon_fractional,
-                floors,
-                fractional,
-            );
-            counts.efficiency += 1;
-        }
+    /// The value of a player's smallest task or gang, of those that fit somewhere.
+    fn unit(&self, player: usize) -> f64 {
+        let tasks = self.tasks(player).into_iter();
+        let usable = tasks.filter(|task| {
+            let mut agents = self.cluster.agents.iter();
+            agents.any(|agent| self.fits(player, task, agent))
+        });
+        let values = usable.map(|task| {
+            let gang = self.cluster.job(task.job).gang_min.unwrap_or(1);
+            task.value * gang.clamp(1, task.instances)
+        });
+        values.min().unwrap() as f64
     }
 
-    fn gain(&self, name: &str, epsilon: f64, floors: bool, utility: impl Fn(&Player<'_>) -> f64) {
+    /// What the published prices are about: what a player holds; with one unit more where somebody holds nothing.
+    fn standing(&self, player: usize) -> f64 {
+        let more = match self.certificate.epsilon {
+            Some(_) => 0.0,
+            None => self.unit(player),
+        };
+        self.players[player].share.utility + more
+    }
+
+    /// No allocation, with everybody above its floor, has a weighted average relative gain above epsilon.
+    pub fn efficiency(&self, counts: &mut Counts) {
+        if self.players.is_empty() {
+            return;
+        }
+        let floors = self.certificate.rule != "drf";
+        let starved = self
+            .players
+            .iter()
+            .any(|player| player.share.utility == 0.0);
+        assert_eq!(
+            self.certificate.epsilon.is_none(),
+            starved,
+            "{}",
+            self.text()
+        );
+        let mut gain = |name: &str, epsilon: f64, utility: &dyn Fn(usize) -> f64| {
+            self.gain(name, epsilon, floors, utility);
+            counts.count(name);
+        };
+        if let Some(epsilon) = self.certificate.epsilon {
+            gain("epsilon", epsilon, &|at| self.players[at].share.utility);
+        }
+        let one_more = |at: usize| self.players[at].share.utility + self.unit(at);
+        let one_unit = self.certificate.epsilon_one_unit.unwrap();
+        gain("epsilon_one_unit", one_unit, &one_more);
+        let fractional = self.certificate.epsilon_fractional;
+        gain("epsilon_fractional", fractional, &|at| {
+            self.players[at].share.deserved
+        });
+    }
+
+    fn gain(&self, name: &str, epsilon: f64, floors: bool, utility: &dyn Fn(usize) -> f64) {
         let gain = self.players.iter().enumerate();
         let gain: BTreeMap<usize, f64> = gain
-            .map(|(at, player)| (at, player.share.weight / utility(player)))
+            .map(|(at, player)| (at, player.share.weight / utility(at)))
             .collect();
         let (mut model, columns) = self.program(&self.whole(1.0), &gain, true);
         for (at, player) in self.players.iter().enumerate().filter(|_| floors) {
@@ -263,7 +289,10 @@ impl<'a> Market<'a> {
             self.text()
         );
         // The shares are above the floors themselves: a gain of less than nothing would be no bound on them.
-        assert!(name == "epsilon" || epsilon > -SLACK, "{name} {epsilon}");
+        assert!(
+            name != "epsilon_fractional" || epsilon > -SLACK,
+            "{name} {epsilon}"
+        );
     }
 
     /// What is held takes room where something of the role fits, or anywhere if it has nothing; it counts for the role and
@@ -366,9 +395,6 @@ impl<'a> Market<'a> {
 
     /// `si_p <= u_p (B + rent_p)`.
     pub fn sharing_incentive(&self, counts: &mut Counts) {
-        if self.certificate.epsilon.is_none() {
-            return;
-        }
         let money = self.money();
         for (at, player) in self.players.iter().enumerate() {
             let mut part = self.whole(player.share.weight);
@@ -376,22 +402,19 @@ impl<'a> Market<'a> {
             part.is_whole = false;
             let (model, _) = self.program(&part, &BTreeMap::from([(at, 1.0)]), false);
             let alone = Self::best(&model);
-            let bound = player.share.utility * (money + player.share.rent);
+            let bound = self.standing(at) * (money + player.share.rent);
             assert!(
                 alone <= bound * (1.0 + SLACK) + SLACK,
                 "sharing incentive of {}: {alone} > {bound}\n{}",
                 player.id,
                 self.text()
             );
-            counts.sharing += 1;
+            counts.count("sharing incentive");
         }
     }
 
     /// The value of another's bundle, scaled to the weights, is within the published bound.
     pub fn envy(&self, counts: &mut Counts) {
-        if self.certificate.epsilon.is_none() {
-            return;
-        }
         for entry in &self.certificate.envy {
             let position = |id: &str| self.players.iter().position(|it| it.id == id).unwrap();
             let (p, q) = (position(&entry.framework), position(&entry.other));
@@ -418,6 +441,11 @@ impl<'a> Market<'a> {
             };
             let (model, _) = self.program(&part, &BTreeMap::from([(p, 1.0)]), false);
             let worth = Self::best(&model);
+            let bound = self.standing(p) * (entry.priced_bundle + self.players[p].share.rent);
+            assert!(
+                (entry.bound - bound).abs() <= SLACK * (1.0 + bound),
+                "{entry:?} {bound}"
+            );
             assert!(
                 worth <= entry.bound * (1.0 + SLACK) + SLACK,
                 "envy of {} for {}: {worth} > {}\n{}",
@@ -426,13 +454,13 @@ impl<'a> Market<'a> {
                 entry.bound,
                 self.text()
             );
-            counts.envy += 1;
+            counts.count("envy");
         }
     }
 
     /// For each coalition, what all of it could gain with its part of the cluster.
     pub fn core(&self, counts: &mut Counts) {
-        if self.certificate.epsilon.is_none() || self.players.is_empty() {
+        if self.players.is_empty() {
             return;
         }
         let money = self.money();
@@ -453,7 +481,7 @@ impl<'a> Market<'a> {
                 let own = columns.iter().filter(|(_, of, _)| *of == at);
                 let mut terms: Vec<(usize, f64)> =
                     own.map(|&(column, _, value)| (column, value)).collect();
-                terms.push((t, -self.players[at].share.utility));
+                terms.push((t, -self.standing(at)));
                 model.add_row("gain", 0.0, f64::INFINITY, terms);
             }
             let best = Self::best(&model);
@@ -467,7 +495,7 @@ impl<'a> Market<'a> {
                 "core, coalition {coalition:?}: {best} > {bound}\n{}",
                 self.text()
             );
-            counts.core += 1;
+            counts.count("core");
         }
     }
 
@@ -487,6 +515,7 @@ impl<'a> Market<'a> {
                     "{}: {share:?}",
                     player.id
                 );
+                counts.count("above the floor");
             }
             if !promised {
                 let mut part = self.whole(share.weight);
@@ -503,8 +532,8 @@ impl<'a> Market<'a> {
                     share.floor,
                     self.text()
                 );
+                counts.count("floor of what it places alone");
             }
-            counts.floors += 1;
         }
     }
 

@@ -2,8 +2,10 @@
 
 use apportion::verify::{Rule, verify};
 use apportion_cluster::Cluster;
-use apportion_cluster::plan::PlanFile;
+use apportion_cluster::plan::{FairnessCertificate, PlanFile, Share};
 use serde_json::json;
+
+use super::counts::Counts;
 
 use super::{cluster, options, planned};
 use apportion_cluster::Fairness;
@@ -120,6 +122,188 @@ const CASES: &[Case] = &[
         plan.frameworks[0].share.as_mut().unwrap().weight = 1.0 / 3.0;
     }),
 ];
+
+/// A way to change a plan that changes a claim in it; false where there is nothing to change.
+type Way = fn(&mut PlanFile) -> bool;
+
+fn certificate(plan: &mut PlanFile) -> &mut FairnessCertificate {
+    plan.fairness.as_mut().unwrap()
+}
+
+/// Changes the share of the first framework for which that is a change.
+fn first_share(plan: &mut PlanFile, change: impl Fn(&mut Share) -> bool) -> bool {
+    let mut shares = plan
+        .frameworks
+        .iter_mut()
+        .filter_map(|it| it.share.as_mut());
+    shares.any(change)
+}
+
+/// Whether there is enough money in it for anybody to see.
+fn is_worth_something(value: f64, rhs: f64) -> bool {
+    value * rhs > 1e-3
+}
+
+/// At least ten ways, each of which some instances allow.
+pub const WAYS: &[(&str, Way)] = &[
+    ("tamper: a price is lowered", |plan| {
+        let prices = certificate(plan).prices.iter_mut();
+        // The least price of a resource of an agent that is worth something: agents have thousands of each.
+        let Some(price) = { prices }.find(|it| it.price > 1e-6) else {
+            return false;
+        };
+        price.price *= 0.9;
+        true
+    }),
+    ("tamper: a price is raised", |plan| {
+        let prices = certificate(plan).prices_fractional.iter_mut();
+        let Some(price) = { prices }.find(|it| it.price > 1e-6) else {
+            return false;
+        };
+        price.price *= 1.1;
+        true
+    }),
+    ("tamper: a dual is left out", |plan| {
+        let duals = &mut certificate(plan).duals;
+        let at = duals
+            .iter()
+            .position(|it| is_worth_something(it.value, it.rhs));
+        at.map(|at| duals.remove(at)).is_some()
+    }),
+    ("tamper: a dual is raised", |plan| {
+        let duals = certificate(plan).duals_fractional.iter_mut();
+        let Some(dual) = { duals }.find(|it| is_worth_something(it.value, it.rhs)) else {
+            return false;
+        };
+        dual.value *= 1.5;
+        true
+    }),
+    ("tamper: a row is said to be tighter", |plan| {
+        let duals = certificate(plan).duals.iter_mut();
+        let Some(dual) = { duals }.find(|it| is_worth_something(it.value, it.rhs)) else {
+            return false;
+        };
+        dual.rhs *= 0.9;
+        true
+    }),
+    ("tamper: a row has another owner", |plan| {
+        let ids: Vec<String> = plan.frameworks.iter().map(|it| it.id.clone()).collect();
+        let Some(dual) = certificate(plan).duals.first_mut() else {
+            return false;
+        };
+        let other = ids.into_iter().find(|id| !dual.owners.contains(id));
+        other.map(|other| dual.owners = vec![other]).is_some()
+    }),
+    ("tamper: epsilon is smaller", |plan| {
+        let epsilon = certificate(plan).epsilon.as_mut();
+        epsilon.map(|epsilon| *epsilon -= 0.01).is_some()
+    }),
+    ("tamper: epsilon_fractional is smaller", |plan| {
+        let any = plan.frameworks.iter().any(|it| it.share.is_some());
+        certificate(plan).epsilon_fractional -= 0.01;
+        any
+    }),
+    ("tamper: epsilon_one_unit is larger than epsilon", |plan| {
+        let certificate = certificate(plan);
+        certificate.epsilon_one_unit = certificate.epsilon.map(|epsilon| epsilon + 0.01);
+        certificate.epsilon.is_some()
+    }),
+    ("tamper: a starved framework is hidden", |plan| {
+        let certificate = certificate(plan);
+        let hidden = certificate.epsilon.is_none();
+        certificate.epsilon = certificate.epsilon_one_unit;
+        hidden
+    }),
+    ("tamper: a rent is larger", |plan| {
+        first_share(plan, |share| {
+            share.rent += 0.01;
+            true
+        })
+    }),
+    ("tamper: a bound on envy is lower", |plan| {
+        let envy = certificate(plan).envy.first_mut();
+        envy.map(|it| it.bound -= 0.01).is_some()
+    }),
+    ("tamper: a pair that may envy is left out", |plan| {
+        certificate(plan).envy.pop().is_some()
+    }),
+    ("tamper: a bundle is cheaper", |plan| {
+        first_share(plan, |share| {
+            let is_priced = share.priced_bundle > 1e-3;
+            share.priced_bundle *= 0.9;
+            is_priced
+        })
+    }),
+    ("tamper: a floor is higher", |plan| {
+        first_share(plan, |share| {
+            let is_any = share.floor > 1e-3;
+            share.floor *= 1.1;
+            is_any
+        })
+    }),
+    ("tamper: a share is higher", |plan| {
+        first_share(plan, |share| {
+            share.deserved += 0.5;
+            true
+        })
+    }),
+    ("tamper: a weight is larger", |plan| {
+        first_share(plan, |share| {
+            share.weight += 0.01;
+            true
+        })
+    }),
+    ("tamper: a value is larger", |plan| {
+        first_share(plan, |share| {
+            share.utility += 1.0;
+            true
+        })
+    }),
+    ("tamper: a framework is said to fit nowhere", |plan| {
+        let of = plan.frameworks.iter_mut().find(|it| it.share.is_some());
+        let Some(result) = of else { return false };
+        result.share = None;
+        let framework = result.id.clone();
+        let reason = "no agent that its tasks may use holds one of them".to_owned();
+        let excluded = &mut certificate(plan).excluded;
+        excluded.push(apportion_cluster::plan::Excluded { framework, reason });
+        true
+    }),
+    ("tamper: a witness needs more than there is", |plan| {
+        let witness = certificate(plan).floor_witness.iter_mut();
+        { witness }.fold(false, |_, it| {
+            it.instances *= 10.0;
+            it.instances > 1.0
+        })
+    }),
+    ("tamper: an agent is in no class", |plan| {
+        let class = certificate(plan).classes.first_mut();
+        class.and_then(|class| class.agents.pop()).is_some()
+    }),
+    ("tamper: a guarantee is cut", |plan| {
+        let guarantee = plan.guarantees.first_mut();
+        guarantee.map(|it| it.fraction *= 0.5).is_some()
+    }),
+    ("tamper: what is held is given away", |plan| {
+        let held = plan.guarantees.iter_mut().find(|it| !it.held.is_empty());
+        held.map(|it| it.held.clear()).is_some()
+    }),
+];
+
+/// Changes an honest plan in every way, one at a time, and has each judged.
+pub fn every_way(cluster: &Cluster, honest: &PlanFile, counts: &mut Counts) {
+    for (name, change) in WAYS {
+        let mut plan = honest.clone();
+        if change(&mut plan) {
+            assert!(
+                !verify(cluster, &plan).holds(),
+                "{name}: {}",
+                serde_json::to_string(&plan).unwrap()
+            );
+            counts.count(name);
+        }
+    }
+}
 
 #[test]
 fn certificates_are_rejected_after_tampering() {

@@ -46,6 +46,16 @@ fn placements(fragment: &str) -> String {
     rest(&format!(r#", "placements": [{fragment}]"#))
 }
 
+/// A job of two tasks, `a` and `b`, with edges.
+fn flow(a: &str, b: &str, edges: &str) -> String {
+    format!(
+        r#"{{"version": "apportion/v1",
+"agents": [{{"id": "a1", "resources": {{"cpu_milli": 4000}}}}],
+"frameworks": [{{"id": "f", "policy": "workflow"}}],
+"jobs": [{{"id": "flow", "framework": "f", "tasks": [{{"id": "a" {a}}}, {{"id": "b" {b}}}], "edges": [{edges}]}}]}}"#
+    )
+}
+
 /// Name, text, expected code, expected path.
 type Case = (&'static str, String, &'static str, &'static str);
 
@@ -525,11 +535,115 @@ fn rules() -> Vec<Case> {
             "E0604",
             "jobs[0].map",
         ),
-        ("edges", job(r#", "edges": []"#), "E0604", "jobs[0].edges"),
         (
-            "work_ms",
+            "edges of a service",
+            job(r#", "edges": [{"from": "api", "to": "api", "mib_s": 1}]"#),
+            "E0608",
+            "jobs[0]",
+        ),
+        (
+            "work of a service",
             task(r#", "work_ms": 5"#),
-            "E0604",
+            "E0608",
+            "jobs[0]",
+        ),
+        (
+            "an edge without an amount",
+            flow("", "", r#"{"from": "a", "to": "b"}"#),
+            "E0520",
+            "jobs[0].edges[0]",
+        ),
+        (
+            "an edge with two amounts",
+            flow(
+                r#", "work_ms": 1"#,
+                r#", "work_ms": 1"#,
+                r#"{"from": "a", "to": "b", "mib": 1, "mib_s": 1}"#,
+            ),
+            "E0520",
+            "jobs[0].edges[0]",
+        ),
+        (
+            "a rate in a batch",
+            flow(
+                r#", "work_ms": 1"#,
+                r#", "work_ms": 1"#,
+                r#"{"from": "a", "to": "b", "mib_s": 1}"#,
+            ),
+            "E0521",
+            "jobs[0].edges[0]",
+        ),
+        (
+            "a batch of which one task says nothing of its work",
+            flow(
+                r#", "work_ms": 1"#,
+                "",
+                r#"{"from": "a", "to": "b", "mib": 1}"#,
+            ),
+            "E0522",
+            "jobs[0].tasks[1]",
+        ),
+        (
+            "tasks that wait for each other",
+            flow(
+                r#", "work_ms": 1"#,
+                r#", "work_ms": 1"#,
+                r#"{"from": "a", "to": "b", "mib": 1}, {"from": "b", "to": "a", "mib": 1}"#,
+            ),
+            "E0523",
+            "jobs[0].edges",
+        ),
+        (
+            "a task that waits for itself",
+            flow(
+                r#", "work_ms": 1"#,
+                r#", "work_ms": 1"#,
+                r#"{"from": "b", "to": "b", "mib": 1}"#,
+            ),
+            "E0523",
+            "jobs[0].edges",
+        ),
+        (
+            "an edge twice",
+            flow(
+                "",
+                "",
+                r#"{"from": "a", "to": "b", "mib_s": 1}, {"from": "a", "to": "b", "mib_s": 2}"#,
+            ),
+            "E0524",
+            "jobs[0].edges[1]",
+        ),
+        (
+            "a stream beside a batch",
+            flow("", "", r#"{"from": "a", "to": "b", "mib_s": 1}"#).replace(
+                r#""jobs": ["#,
+                r#""jobs": [{"id": "batch", "framework": "f", "tasks": [{"id": "t", "work_ms": 5}]}, "#,
+            ),
+            "E0525",
+            "jobs[1]",
+        ),
+        (
+            "an edge to nowhere",
+            flow("", "", r#"{"from": "a", "to": "c", "mib_s": 1}"#),
+            "E0407",
+            "jobs[0].edges[0].to",
+        ),
+        (
+            "an edge of less than nothing",
+            flow("", "", r#"{"from": "a", "to": "b", "mib_s": -1}"#),
+            "E0301",
+            "jobs[0].edges[0].mib_s",
+        ),
+        (
+            "an edge of too much",
+            flow("", "", r#"{"from": "a", "to": "b", "mib_s": 9007199254740993}"#),
+            "E0302",
+            "jobs[0].edges[0].mib_s",
+        ),
+        (
+            "work of less than nothing",
+            flow(r#", "work_ms": -1"#, r#", "work_ms": 1"#, ""),
+            "E0303",
             "jobs[0].tasks[0].work_ms",
         ),
         ("data", rest(r#", "data": {"blocks": []}"#), "E0604", "data"),
@@ -593,10 +707,26 @@ fn each_case_gives_its_fault_and_no_other() {
 fn every_code_has_a_case() {
     let mut covered: BTreeSet<&str> = cases().iter().map(|case| case.2).collect();
     covered.extend(crate::devices::codes());
+    covered.extend(crate::data::codes());
     // Bytes rather than text: tested beside the code that reads them. And the summary of many faults.
     covered.extend(["E0102", "E0103", "E0104", "E0299"]);
     let all: BTreeSet<&str> = apportion::snapshot::code::ALL.iter().copied().collect();
     assert_eq!(covered, all);
+}
+
+#[test]
+fn a_circle_is_named_in_order_and_streams_may_have_one() {
+    let edges = |key: &str| {
+        let edge =
+            |from: &str, to: &str| format!(r#"{{"from": "{from}", "to": "{to}", "{key}": 1}}"#);
+        [edge("a", "b"), edge("b", "a")].join(", ")
+    };
+    let faults = read(flow("", "", &edges("mib")).as_bytes()).unwrap_err();
+    assert_eq!(
+        faults.0[0].cause,
+        "the tasks wait for each other: a -> b -> a"
+    );
+    read(flow("", "", &edges("mib_s")).as_bytes()).unwrap();
 }
 
 #[test]

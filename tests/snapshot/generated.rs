@@ -66,7 +66,7 @@ pub fn snapshot(seed: u64, n_agents: usize, n_jobs: usize) -> SnapshotFile {
             task: job.tasks[0].id.clone(),
             agent: format!("agent-{}", draw.below(n_agents)),
             instances: 1,
-            devices: Vec::new(),
+            ..PlacementFile::default()
         });
     }
     file
@@ -133,6 +133,7 @@ fn job(at: usize, framework: &str, n_agents: usize, draw: &mut Draw) -> JobFile 
         max_moves: (draw.below(4) == 0).then_some(3),
         gang: (draw.below(5) == 0).then_some(GangFile { min_instances: 2 }),
         tasks,
+        ..JobFile::default()
     }
 }
 
@@ -179,5 +180,6 @@ fn task(job: usize, at: usize, n_agents: usize, draw: &mut Draw) -> TaskFile {
             }),
             tolerates: vec!["batch".to_owned(), "night".to_owned()],
         },
+        ..TaskFile::default()
     }
 }

@@ -3,6 +3,7 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod broken;
+mod data;
 mod devices;
 mod digest;
 mod generated;

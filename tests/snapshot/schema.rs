@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use apportion::snapshot::{parse, to_json};
+use apportion_cluster::events::EventsFile;
 use apportion_cluster::file::SnapshotFile;
 use apportion_cluster::plan::PlanFile;
 use schemars::JsonSchema;
@@ -73,6 +74,31 @@ fn the_snapshot_schema_refuses_what_the_reader_refuses() {
         );
         assert!(parse(text.as_bytes()).is_err(), "{text}");
     }
+}
+
+#[test]
+fn the_events_schema_is_current_and_accepts_the_documented_example() {
+    let schema = kept::<EventsFile>("events.schema.json");
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let page = std::fs::read_to_string(folder("docs/simulate.md")).unwrap();
+    let block = page.split("```json\n").nth(1).unwrap();
+    let text = block.split("```").next().unwrap();
+    validator
+        .validate(&serde_json::from_str(text).unwrap())
+        .unwrap();
+    let snapshot = parse(
+        br#"{"version": "apportion/v1", "agents": [{"id": "a3"}],
+             "frameworks": [{"id": "analytics", "policy": "service"}, {"id": "web", "policy": "service"}],
+             "jobs": [{"id": "web", "framework": "web", "tasks": [{"id": "api", "instances": 3}]}]}"#,
+    );
+    let events = apportion::snapshot::events(text.as_bytes(), &snapshot.unwrap());
+    assert_eq!(
+        events
+            .unwrap_or_else(|faults| panic!("{faults}"))
+            .events
+            .len(),
+        5
+    );
 }
 
 #[test]

@@ -52,6 +52,7 @@ pub fn empty_cluster(agents: Vec<Agent>) -> Cluster {
         jobs: Vec::new(),
         tasks: Vec::new(),
         groups: Vec::new(),
+        blocks: Vec::new(),
         running: Vec::new(),
         running_devices: Vec::new(),
     }
@@ -114,6 +115,8 @@ pub fn add_task(
         gang_min: None,
         min_available: None,
         max_moves: None,
+        waited_ms: 0,
+        edges: Vec::new(),
         tasks: vec![TaskIdx::of(cluster.tasks.len())],
     });
     cluster.tasks.push(Task {
@@ -129,6 +132,8 @@ pub fn add_task(
         groups: Vec::new(),
         limits: Vec::new(),
         spreads: Vec::new(),
+        phase: None,
+        work_ms: None,
     });
 }
 
@@ -150,6 +155,7 @@ pub fn plan(
             seed: 0,
             credit: BTreeMap::new(),
             replan: "keep".to_owned(),
+            preempt: false,
             solver: "none".to_owned(),
         },
         status: PlanStatus::Complete,
@@ -160,6 +166,7 @@ pub fn plan(
         unplaced: unplaced(cluster, placements),
         moves: moves.iter().map(|it| a_move(cluster, *it)).collect(),
         frameworks: Vec::new(),
+        preemptions: Vec::new(),
         offers: offers(cluster, moves),
         fairness: None,
         welfare: None,
@@ -189,7 +196,7 @@ pub fn placement(cluster: &Cluster, placed: (usize, usize, i64)) -> PlacementFil
         task: cluster.tasks[placed.0].id.clone(),
         agent: cluster.agents[placed.1].id.clone(),
         instances: placed.2,
-        devices: Vec::new(),
+        ..PlacementFile::default()
     }
 }
 

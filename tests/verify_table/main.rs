@@ -8,6 +8,7 @@ mod build;
 mod certificate;
 mod devices;
 mod fair;
+mod preemptions;
 mod rules;
 mod scale;
 
@@ -24,6 +25,11 @@ pub struct Mutation {
     pub make: fn() -> (Cluster, PlanFile),
 }
 
+fn mutations() -> impl Iterator<Item = &'static Mutation> {
+    let of_rules = rules::MUTATIONS.iter().chain(certificate::MUTATIONS);
+    of_rules.chain(preemptions::MUTATIONS)
+}
+
 fn violated(report: &Report) -> BTreeSet<Rule> {
     report.violations.iter().map(|it| it.rule).collect()
 }
@@ -31,7 +37,7 @@ fn violated(report: &Report) -> BTreeSet<Rule> {
 #[test]
 fn each_mutation_violates_its_rule_by_name() {
     let mut wrong = Vec::new();
-    for mutation in rules::MUTATIONS.iter().chain(certificate::MUTATIONS) {
+    for mutation in mutations() {
         let (cluster, plan) = (mutation.make)();
         let report = verify(&cluster, &plan);
         let expected: BTreeSet<Rule> = mutation.rules.iter().copied().collect();
@@ -50,8 +56,7 @@ fn each_mutation_violates_its_rule_by_name() {
 
 #[test]
 fn every_rule_has_a_mutation_that_is_about_it() {
-    let mutations = rules::MUTATIONS.iter().chain(certificate::MUTATIONS);
-    let about: BTreeSet<Rule> = mutations.map(|it| it.rules[0]).collect();
+    let about: BTreeSet<Rule> = mutations().map(|it| it.rules[0]).collect();
     let all: BTreeSet<Rule> = Rule::ALL.iter().copied().collect();
     assert_eq!(about, all);
 }
@@ -63,6 +68,9 @@ fn correct_plans_hold() {
     let report = verify(&cluster, &plan);
     assert!(report.holds(), "{report:#?}");
     let (cluster, plan) = devices::case();
+    let report = verify(&cluster, &plan);
+    assert!(report.holds(), "{report:#?}");
+    let (cluster, plan) = preemptions::case();
     let report = verify(&cluster, &plan);
     assert!(report.holds(), "{report:#?}");
     let (cluster, plan) = fair::case();

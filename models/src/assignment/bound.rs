@@ -9,6 +9,10 @@
 //! - Value: `sum_i value_i most_i` (where bins differ in value, the copies in the best of their bins); or, for prices `pi >= 0`
 //!   of every bin and resource,
 //!   `sum_i most_i max(0, max_b (value_ib - pi_b . demand_i)) + sum_b pi_b . capacity_b` (see `prices`).
+//!   Only such a part of a capacity counts as is a multiple of the greatest common divisor of all demands.
+//! - Cost: of each item, the copies that plans that are at least as good in an earlier value stage must place (of all that can be
+//!   placed, all but `floor((most value - value reached) / value of a copy)`), in the bins where they
+//!   cost least; or, for prices, see `least`.
 //! - Worst share of a term: the least level `s` to which its groups must be filled to hold as many copies as plans that are at least as
 //!   good in the last value stage must place: all of them, but for `floor((most value - value reached) / least value of a copy)`.
 //! - Shortfall of a term: what is left when as many as possible are placed, filled evenly.
@@ -23,7 +27,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::devices::copies_on;
-use super::types::{Assignment, DeviceNeed, Limit, Objective, Packing, Term, Yield};
+use super::types::{Assignment, Costs, DeviceNeed, Limit, Objective, Packing, Rate, Term, Yield};
 use super::validate::NO_GROUP;
 
 /// Copies of an item that asks for nothing.
@@ -41,6 +45,8 @@ pub(super) struct Room<'a> {
     pub(super) most: Vec<i64>,
     /// Limits that count each item.
     limits_of: Vec<Vec<u32>>,
+    /// What can be used of each bin's capacity: whole multiples of the greatest common divisor of all demands (shape: bins x resources).
+    pub(super) usable: Vec<Vec<i64>>,
     /// Of each stage about values, what a copy is worth at best, and the most value there is.
     best: Vec<Option<Best<'a>>>,
 }
@@ -68,6 +74,7 @@ impl<'a> Room<'a> {
             shapes: Vec::new(),
             most: Vec::new(),
             limits_of: vec![Vec::new(); assignment.items.len()],
+            usable: usable(assignment),
             best: Vec::new(),
         };
         room.find_shapes();
@@ -202,6 +209,7 @@ impl<'a> Room<'a> {
                     curve.worth_of(i64::try_from(most).unwrap_or(i64::MAX - 1))
                 })
                 .sum(),
+            Objective::Cost(costs) => self.least_tolls(costs, stage, reached) as f64,
             Objective::Shortfall(terms) => (terms.iter())
                 .map(|term| {
                     let survivors = self.most_survivors(&term.packing);
@@ -217,6 +225,7 @@ impl<'a> Room<'a> {
                     term.weight as f64 * n_groups as f64
                 })
                 .sum(),
+            Objective::Traffic(traffic) => self.assignment.least_traffic(traffic),
             Objective::Fragmentation(_) => 0.0,
             Objective::Opened(costs) => self.least_cost(costs, stage, reached),
         }
@@ -248,6 +257,40 @@ impl<'a> Room<'a> {
                 sum
             })
             .sum()
+    }
+
+    /// The copies that must be placed in the classes of bins where they cost least, each item as if it were alone.
+    fn least_tolls(&self, costs: &Costs, stage: usize, reached: &[f64]) -> i128 {
+        let of_rate = |rate: &Rate| {
+            let mut left = self.least(rate.item, stage, reached);
+            let shape = &self.shapes[self.shape_of[rate.item as usize]];
+            let cost = |bin: u32| rate.values[costs.class_of[bin as usize] as usize];
+            let mut copies: Vec<(i64, i64)> = (shape.copies.iter())
+                .map(|&(bin, here)| (cost(bin), here))
+                .collect();
+            copies.sort_unstable();
+            let mut sum = 0;
+            for (cost, here) in copies {
+                sum += i128::from(cost) * i128::from(here.min(left));
+                left -= here.min(left);
+            }
+            sum
+        };
+        costs.rates.iter().map(of_rate).sum()
+    }
+
+    /// How many copies of an item plans must have that keep the values reached: losing more would lose more value than may be lost.
+    pub(super) fn least(&self, item: u32, stage: usize, reached: &[f64]) -> i64 {
+        let most = self.most[item as usize];
+        let of_stage = |(best, &reached): (&Option<Best<'_>>, &f64)| {
+            let (terms, all) = best.as_ref()?;
+            let found = terms.binary_search_by_key(&item, |term| term.item).ok()?;
+            let slack = (all - reached.round() as i128).max(0);
+            let missing = slack.checked_div(i128::from(terms[found].value))?;
+            Some(most - missing.min(i128::from(most)) as i64)
+        };
+        let stages = self.best[..stage].iter().zip(reached);
+        stages.filter_map(of_stage).max().unwrap_or(0)
     }
 
     /// The last value stage before `stage`, with the value that may be lost against the most there is, every copy in its best bin.
@@ -415,6 +458,30 @@ impl Shape {
     }
 }
 
+/// See [`Room::usable`].
+fn usable(assignment: &Assignment) -> Vec<Vec<i64>> {
+    let mut divisors = vec![0_i64; assignment.resources.len()];
+    for item in &assignment.items {
+        for (divisor, &demand) in divisors.iter_mut().zip(&item.demand) {
+            *divisor = greatest_common_divisor(*divisor, demand);
+        }
+    }
+    let bins = assignment.bins.iter().map(|bin| {
+        let capacity = bin.capacity.iter().zip(&divisors);
+        capacity
+            .map(|(&capacity, &divisor)| capacity - capacity % divisor.max(1))
+            .collect()
+    });
+    bins.collect()
+}
+
+fn greatest_common_divisor(mut left: i64, mut right: i64) -> i64 {
+    while right != 0 {
+        (left, right) = (right, left % right);
+    }
+    left
+}
+
 fn packings(objective: &Objective) -> Vec<&Packing> {
     match objective {
         Objective::Shortfall(terms) => terms.iter().map(|term| &term.packing).collect(),
@@ -423,6 +490,8 @@ fn packings(objective: &Objective) -> Vec<&Packing> {
         Objective::Value(_)
         | Objective::Utility(_)
         | Objective::Yield(_)
+        | Objective::Cost(_)
+        | Objective::Traffic(_)
         | Objective::Fragmentation(_)
         | Objective::Opened(_) => Vec::new(),
     }

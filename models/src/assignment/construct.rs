@@ -3,7 +3,7 @@
 //! Order of items: by the values of one copy in the value stages, the larger first; then the larger share of all capacity first;
 //! then by name. A gang is placed as a whole when its first item comes up, and taken back when it does not reach its least number.
 //!
-//! Order of bins, for one copy: what its value there is below the best; what it raises of the worst groups (and of the cost of open bins, and of
+//! Order of bins, for one copy: what its value there is below the best, or what it costs there; what it raises of the worst groups (and of the cost of open bins, and of
 //! fragmentation), stage by stage; then, for
 //! copies that are to be together, the group with just enough room for all of them; then the smallest
 //! sum of the counts of its groups; then a bin in use; then the tightest fit; then the position.
@@ -468,6 +468,7 @@ impl<'s> Filler<'s> {
         let bin = divisions.cells.bins[cell][0];
         self.add_rules(tally, &mut key, &divisions.coarse, bin);
         self.add_spans(tally, &mut key, &divisions.coarse, bin);
+        self.add_traffic(tally, &mut key, &divisions.coarse, bin);
         key
     }
 
@@ -513,12 +514,33 @@ impl<'s> Filler<'s> {
         }
     }
 
+    /// Adds what flows between a copy in the bin and those that are not in its groups.
+    fn add_traffic(&self, tally: &Tally<'_>, key: &mut Key, rules: &[u32], bin: u32) {
+        for &rule in self.counted(rules) {
+            if let Rule::End(stage, ..) = tally.index.rules[rule as usize]
+                && let Some(slot) = self.slots[stage]
+            {
+                let partners = tally.index.partners_of[rule as usize].iter();
+                let others = partners.filter(|&&(other, _)| other != rule);
+                let all = |&(other, per_pair): &(u32, f64)| {
+                    per_pair * tally.totals[other as usize] as f64
+                };
+                let together = tally.group(rule, bin).map(|group| tally.drawn(rule, group));
+                let apart = others.map(all).sum::<f64>() - together.unwrap_or(0.0);
+                key.raises[slot] += apart.max(0.0);
+            }
+        }
+    }
+
     /// The part of the key that only concerns the bin, for the order within a cell: what it costs to open it, then the counts of groups
     /// that are this bin alone (whether they raise a worst count follows from them).
     fn bin_key(&self, tally: &Tally<'_>, item: u32, bin: u32, fine: &[u32]) -> Key {
         let demand = &tally.assignment.items[item as usize].demand;
         let closed = tally.load[bin as usize] == 0;
-        let is_spread = |&&rule: &&u32| !matches!(tally.index.rules[rule as usize], Rule::Span(..));
+        let is_spread = |&&rule: &&u32| {
+            let rule = tally.index.rules[rule as usize];
+            !matches!(rule, Rule::Span(..) | Rule::End(..))
+        };
         let mut key = Key {
             raises: [0.0; STAGES],
             fit: 0,
@@ -540,11 +562,11 @@ impl<'s> Filler<'s> {
             key.leftover = (self.scale.len() + self.device_scale.len()) as f64 - key.leftover;
         }
         self.add_spans(tally, &mut key, fine, bin);
-        for &stage in &tally.index.yield_stages {
-            if let (Some(slot), Objective::Yield(by_class)) =
-                (self.slots[stage], &tally.assignment.stages[stage].objective)
-            {
-                key.raises[slot] += by_class.lost(item, bin) as f64;
+        self.add_traffic(tally, &mut key, fine, bin);
+        for &stage in &tally.index.toll_stages {
+            if let Some(slot) = self.slots[stage] {
+                let objective = &tally.assignment.stages[stage].objective;
+                key.raises[slot] += objective.toll(item, bin) as f64;
             }
         }
         if self.preference == Preference::TightestFit {
@@ -585,7 +607,10 @@ impl<'s> Filler<'s> {
             let Some(group) = tally.group(rule, bin) else {
                 continue;
             };
-            if matches!(tally.index.rules[rule as usize], Rule::Span(..)) {
+            if matches!(
+                tally.index.rules[rule as usize],
+                Rule::Span(..) | Rule::End(..)
+            ) {
                 continue;
             }
             let counts = &tally.counts[rule as usize];
@@ -600,7 +625,7 @@ impl<'s> Filler<'s> {
                     Objective::WorstShare(terms) => (stage, terms[term].share_of(1)),
                     _ => unreachable!("losses are terms of worst-share stages"),
                 },
-                Rule::Limit(_) | Rule::Balance(_) | Rule::Span(..) => continue,
+                Rule::Limit(_) | Rule::Balance(_) | Rule::Span(..) | Rule::End(..) => continue,
             };
             if let Some(slot) = self.slots[stage] {
                 key.raises[slot] += raise;
@@ -623,6 +648,7 @@ impl<'s> Filler<'s> {
             .iter()
             .map(|&rule| match tally.index.rules[rule as usize] {
                 Rule::Span(..) => tally.counts[rule as usize].n_used as i64,
+                Rule::End(..) => 0,
                 _ => tally.counts[rule as usize].most.0,
             })
             .sum()
@@ -703,7 +729,7 @@ fn step(tally: &Tally<'_>, item: u32, bin: u32, divisions: &Divisions) -> i64 {
     let room = tally.room(item, bin);
     let counted = (divisions.coarse.iter().chain(&divisions.fine)).any(|&rule| {
         let rule = tally.index.rules[rule as usize];
-        !matches!(rule, Rule::Limit(_) | Rule::Span(..))
+        !matches!(rule, Rule::Limit(_) | Rule::Span(..) | Rule::End(..))
     });
     if counted {
         room.min(1 + tally.remaining(item) / SINGLE_STEPS)

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use super::devices::copies_on;
 use super::placement::{Entry, Placement};
-use super::types::{Assignment, Gang, Loss, Objective, Packing, Span, Survival};
+use super::types::{Assignment, End, Gang, Loss, Objective, Packing, Span, Survival, Traffic};
 use super::validate::{LARGEST_QUANTITY, NO_GROUP};
 
 /// Stage values that differ by no more than this are equal.
@@ -288,7 +288,7 @@ impl Objective {
                     .map(|term| of_term(term.item, term.value))
                     .sum::<i128>() as f64
             }
-            Self::Yield(by_class) => {
+            Self::Yield(by_class) | Self::Cost(by_class) => {
                 let of_entry = |&(item, bin, copies): &Entry| {
                     i128::from(by_class.of(item, bin)) * i128::from(copies)
                 };
@@ -301,6 +301,7 @@ impl Objective {
             }
             Self::WorstShare(terms) => terms.iter().map(|term| term.share(placement)).sum(),
             Self::Span(terms) => terms.iter().map(|term| term.cost(placement)).sum::<i128>() as f64,
+            Self::Traffic(traffic) => traffic.value(placement),
             Self::Fragmentation(_) => unreachable!("it takes the assignment to say what is free"),
             Self::Opened(costs) => {
                 let mut bins: Vec<u32> = placement.entries().iter().map(|entry| entry.1).collect();
@@ -322,6 +323,32 @@ impl Survival {
         let there = self.packing.base.iter().sum::<i64>()
             + self.packing.items.iter().map(placed).sum::<i64>();
         (self.need - (there - lost)).max(0)
+    }
+}
+
+impl Traffic {
+    /// What flows between copies of different groups, weighted.
+    #[must_use]
+    pub fn value(&self, placement: &Placement) -> f64 {
+        // Whole numbers as long as they are exact: alike placements then have equal values.
+        let common = self.common();
+        let mut together = 0.0;
+        for division in 0..self.weights.len() {
+            let of_end = |end: &End| end.packings[division].counts(placement);
+            let counts: Vec<Vec<i64>> = self.ends.iter().map(of_end).collect();
+            for flow in &self.flows {
+                let (from, to) = (&counts[flow.from as usize], &counts[flow.to as usize]);
+                let pairs = from.iter().zip(to);
+                let pairs: i128 = pairs.map(|(&a, &b)| i128::from(a) * i128::from(b)).sum();
+                let each = match common {
+                    Some(common) => self.per_pair_scaled(flow, division, common),
+                    None => self.per_pair(flow, division),
+                };
+                together += each * pairs as f64;
+            }
+        }
+        let common = common.unwrap_or(1) as f64;
+        (self.apart() * common - together) / common
     }
 }
 

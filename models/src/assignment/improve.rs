@@ -5,11 +5,13 @@
 
 mod fragments;
 mod spans;
+mod tolls;
+mod traffic;
 mod utility;
-mod values;
 
 use self::fragments::move_fragments;
 use self::spans::leave_a_group;
+use self::traffic::move_traffic;
 use super::bound::Room;
 use super::evaluate::TIE;
 use super::ladder::{Bounds, Run};
@@ -161,12 +163,18 @@ impl Search {
         if let Objective::Fragmentation(probes) = &tally.assignment.stages[self.stage].objective {
             return move_fragments(run, tally, probes, &mut looks);
         }
+        if let Objective::Traffic(_) = &tally.assignment.stages[self.stage].objective {
+            return move_traffic(run, tally, &mut looks);
+        }
         if let Some(worth) = tally.assignment.stages[self.stage].objective.worth() {
             let terms = worth.best(tally.assignment);
             let placed = place_more(run, tally, &terms, &mut looks);
-            let raised = matches!(worth, Worth::ByClass(_))
-                && self.raise_values(run, tally, &terms, &mut looks);
+            let raised =
+                matches!(worth, Worth::ByClass(_)) && self.lower_tolls(run, tally, &mut looks);
             return placed || raised;
+        }
+        if let Objective::Cost(_) = &tally.assignment.stages[self.stage].objective {
+            return self.lower_tolls(run, tally, &mut looks);
         }
         let mut moved = false;
         for rule in self.excessive(tally) {
@@ -215,16 +223,18 @@ impl Search {
             Objective::Yield(by_class) => {
                 let terms = Worth::ByClass(by_class).best(tally.assignment);
                 if self.random.below(2) == 0 {
-                    (self.around_unplaced(tally, &terms)).or_else(|| self.around_low(tally, &terms))
+                    (self.around_unplaced(tally, &terms)).or_else(|| self.around_toll(tally))
                 } else {
-                    (self.around_low(tally, &terms)).or_else(|| self.around_unplaced(tally, &terms))
+                    (self.around_toll(tally)).or_else(|| self.around_unplaced(tally, &terms))
                 }
             }
             Objective::Utility(curves) => {
                 self.around_unplaced(tally, &utility::worth_most(tally, curves))
             }
+            Objective::Cost(_) => self.around_toll(tally),
             Objective::Shortfall(_) | Objective::WorstShare(_) => self.around_worst(tally),
             Objective::Span(_) => self.around_span(tally),
+            Objective::Traffic(_) => self.around_traffic(tally),
             Objective::Fragmentation(probes) => self.around_fragments(tally, probes),
             Objective::Opened(costs) => self.around_open(tally, costs),
         }?;
@@ -596,6 +606,11 @@ fn best_target(
 
 /// By stage: the part of its value that moving a copy between the bins can change.
 fn touched(tally: &Tally<'_>, item: u32, from: u32, to: u32) -> Vec<f64> {
+    touched_by(tally, &[item], from, to)
+}
+
+/// The same for copies of several items.
+fn touched_by(tally: &Tally<'_>, items: &[u32], from: u32, to: u32) -> Vec<f64> {
     let mut values: Vec<f64> = (tally.assignment.stages.iter())
         .map(|stage| match &stage.objective {
             Objective::Opened(costs) => {
@@ -609,19 +624,35 @@ fn touched(tally: &Tally<'_>, item: u32, from: u32, to: u32) -> Vec<f64> {
                 let bins = [from, to].map(|bin| tally.fragmentation(probes, bin));
                 bins.iter().sum::<i128>() as f64
             }
-            Objective::Yield(by_class) => {
-                let copies = |bin: u32| tally.at[item as usize].get(&bin).copied().unwrap_or(0);
-                let value = |bin: u32| by_class.of(item, bin) as f64 * copies(bin) as f64;
-                value(from) + value(to)
+            Objective::Yield(by_class) | Objective::Cost(by_class) => {
+                let value = |item: u32, bin: u32| {
+                    let copies = tally.at[item as usize].get(&bin).copied().unwrap_or(0);
+                    by_class.of(item, bin) as f64 * copies as f64
+                };
+                let of_item = |&item: &u32| value(item, from) + value(item, to);
+                items.iter().map(of_item).sum()
             }
             _ => 0.0,
         })
         .collect();
-    for &rule in &tally.index.rules_of[item as usize] {
+    let rules_of = |item: &u32| tally.index.rules_of[*item as usize].iter().copied();
+    let mut rules: Vec<u32> = items.iter().flat_map(rules_of).collect();
+    rules.sort_unstable();
+    rules.dedup();
+    for rule in rules {
         if let Rule::Loss(stage, _) | Rule::Survival(stage, _) | Rule::Span(stage, _) =
             tally.index.rules[rule as usize]
         {
             values[stage] += tally.term_value(rule);
+        }
+        if let Rule::End(stage, ..) = tally.index.rules[rule as usize] {
+            let mut groups = [tally.group(rule, from), tally.group(rule, to)];
+            if groups[0] == groups[1] {
+                groups[1] = None;
+            }
+            let exchanged = groups.into_iter().flatten();
+            let exchanged = exchanged.map(|group| tally.exchanged(rule, group));
+            values[stage] -= exchanged.sum::<f64>();
         }
     }
     values

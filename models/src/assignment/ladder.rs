@@ -1,4 +1,4 @@
-//! The ladder: construct, bound, solve exactly or improve (by patterns, moves and neighborhoods), stage by stage.
+//! The ladder: construct, take the best flow where the assignment is one, bound, solve exactly or improve (by patterns, moves and neighborhoods), stage by stage.
 //!
 //! # Guarantees
 //! - The placement breaks no rule, and is lexicographically at least as good as the constructive one and as the start.
@@ -15,11 +15,14 @@ use super::bound::Room;
 use super::construct::{Preference, construct, construct_by};
 use super::evaluate::TIE;
 use super::improve;
+use super::least::Least;
 use super::patterns;
 use super::placement::Placement;
 use super::prices::{PricedBound, Prices, Pricing};
 use super::reduce::reduce;
 use super::tally::Stop;
+use super::traffic;
+use super::transport::{Transported, transport};
 use super::types::{Assignment, Objective, Stage};
 use crate::guard::solve_guarded;
 use crate::milp::{Milp, Sense};
@@ -202,9 +205,23 @@ pub fn solve(
         run.cut = run.cut.take().or(few.stopped);
         run.accept(few.placement, false);
     }
+    for (stage, of_stage) in reduced.assignment.stages.iter().enumerate() {
+        if matches!(of_stage.objective, Objective::Traffic(_))
+            && !run.must_stop()
+            && let Some(together) = traffic::partition(&reduced.assignment, stage, &stop)
+        {
+            let completed = construct(&reduced.assignment, Some(&together), &stop);
+            run.cut = run.cut.take().or(completed.stopped);
+            // A gang may be there in part.
+            if run.assignment.faults(&completed.placement).is_empty() {
+                run.accept(completed.placement, false);
+            }
+        }
+    }
     let began = Instant::now();
     let room = Room::new(assignment);
     let mut bounds = Bounds::new(&room);
+    run.flow(&mut bounds);
     bounds.update(&mut run);
     // What comes after the search takes about as long as this, but for the prices: these are found once.
     run.reserve = (began.elapsed() - bounds.spent_on_prices) * 3 + Duration::from_millis(10);
@@ -464,8 +481,23 @@ impl Run<'_> {
         }
     }
 
+    /// Takes the best flow, where the assignment is one.
+    fn flow(&mut self, bounds: &mut Bounds<'_>) {
+        let Ok(time) = self.time() else { return };
+        let limits = Limits {
+            time: time.map(|time| time / 2),
+            cancel: self.options.cancel.clone(),
+            ..Limits::default()
+        };
+        let flow = bounds.transported(self, &limits);
+        if let Some(placement) = flow.map(|flow| flow.placement.clone()) {
+            self.take(&placement);
+        }
+    }
+
     fn improve(&mut self, bounds: &mut Bounds<'_>) {
-        let is_exact = self.assignment.n_columns() <= self.options.columns_solved_whole();
+        let n_columns = self.assignment.n_columns() + self.assignment.n_pairs();
+        let is_exact = n_columns <= self.options.columns_solved_whole();
         for stage in 0..self.assignment.stages.len() {
             bounds.update(self);
             if bounds.is_met(self, stage) {
@@ -552,8 +584,12 @@ pub(super) struct Bounds<'a> {
     /// The values of the earlier stages for which the combinatorial bounds were computed.
     computed_for: Vec<f64>,
     priced: Vec<bool>,
+    /// The values of the earlier stages for which the prices of a stage were found, where they matter.
+    priced_for: Vec<Option<Vec<f64>>>,
     /// The prices found for a stage.
     prices: Vec<Option<PricedBound>>,
+    /// The best flow, where the assignment is one; looked for once.
+    transported: Option<Option<Transported>>,
     spent_on_prices: Duration,
 }
 
@@ -565,7 +601,9 @@ impl<'a> Bounds<'a> {
             of_stage: vec![None; n_stages],
             computed_for: Vec::new(),
             priced: vec![false; n_stages],
+            priced_for: vec![None; n_stages],
             prices: vec![None; n_stages],
+            transported: None,
             spent_on_prices: Duration::ZERO,
         }
     }
@@ -580,11 +618,20 @@ impl<'a> Bounds<'a> {
         let is_new = self.computed_for != run.values;
         for (stage, of_stage) in self.room.assignment.stages.iter().enumerate() {
             let sense = of_stage.objective.sense();
-            if is_new && !matches!(self.of_stage[stage], Some((_, Proof::Multipliers(_)))) {
+            let is_priced = matches!(self.of_stage[stage], Some((_, Proof::Multipliers(_))));
+            let depends = matches!(of_stage.objective, Objective::Cost(_));
+            // What must cross does not depend on what is reached, and takes long to say.
+            let is_known = matches!(of_stage.objective, Objective::Traffic(_))
+                && self.of_stage[stage].is_some();
+            if is_new && !is_known && (depends || !is_priced) {
                 let bound = self.room.combinatorial(stage, &run.values);
                 self.of_stage[stage] = Some((bound, Proof::Combinatorial));
             }
-            self.price(run, stage);
+            if matches!(of_stage.objective, Objective::Cost(_)) {
+                self.price_cost(run, stage, is_new);
+            } else {
+                self.price(run, stage);
+            }
             if let (Some(searched), Some((bound, _))) = (run.searched[stage], &self.of_stage[stage])
                 && sense.is_better(*bound, searched, TIE)
             {
@@ -627,6 +674,63 @@ impl<'a> Bounds<'a> {
             self.of_stage[stage] = Some((priced.bound, Proof::Multipliers(priced.prices.clone())));
         }
         self.prices[stage] = Some(priced);
+    }
+
+    /// The same for a stage that is minimized: its bound depends on what earlier stages have reached.
+    fn price_cost(&mut self, run: &mut Run<'_>, stage: usize, is_new: bool) {
+        let earlier = run.values[..stage].to_vec();
+        let is_known = self.priced_for[stage].as_ref() == Some(&earlier);
+        if self.is_met(run, stage) || (is_known && !is_new) {
+            return;
+        }
+        let values = run.values.clone();
+        let room = Room::new(run.assignment);
+        let least = Least::new(&room, stage, &values);
+        if !is_known {
+            let Ok(time) = run.time() else {
+                return;
+            };
+            let limits = Limits {
+                time: time.map(|time| time / run.price_share),
+                seed: run.options.seed,
+                cancel: run.options.cancel.clone(),
+                ..Limits::default()
+            };
+            let began = Instant::now();
+            let by_flow = self
+                .transported(run, &limits)
+                .and_then(|it| it.prices.get(stage));
+            let by_flow = by_flow.map(|prices| least.at(prices.clone()));
+            let is_proof =
+                |it: &PricedBound| it.bound >= values[stage] - TIE * values[stage].max(1.0);
+            let (priced, failure) = match by_flow.filter(is_proof) {
+                Some(priced) => (priced, None),
+                None => {
+                    let solver = run.is_usable.then(|| Arc::clone(&run.options.solver));
+                    least.solve(solver.as_ref(), &limits, &run.incumbent)
+                }
+            };
+            self.spent_on_prices += began.elapsed();
+            if let Some(error) = failure {
+                run.fail("prices", &error);
+            }
+            self.priced_for[stage] = Some(earlier);
+            self.prices[stage] = Some(priced);
+        }
+        if let (Some(priced), Some((bound, _))) = (&self.prices[stage], &self.of_stage[stage])
+            && priced.bound > bound + TIE
+            && priced.bound <= values[stage] + TIE * values[stage].max(1.0)
+        {
+            self.of_stage[stage] = Some((priced.bound, Proof::Multipliers(priced.prices.clone())));
+        }
+    }
+
+    /// The best flow, where the assignment is one.
+    fn transported(&mut self, run: &Run<'_>, limits: &Limits) -> Option<&Transported> {
+        let known = self
+            .transported
+            .get_or_insert_with(|| transport(run.assignment, limits));
+        known.as_ref()
     }
 
     pub(super) fn is_met(&self, run: &Run<'_>, stage: usize) -> bool {

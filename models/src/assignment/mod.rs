@@ -29,6 +29,7 @@ mod fragments;
 mod improve;
 mod knapsack;
 mod ladder;
+mod least;
 mod neighborhood;
 mod patterns;
 mod placement;
@@ -36,6 +37,8 @@ mod prices;
 mod reduce;
 mod tally;
 mod to_milp;
+mod traffic;
+mod transport;
 mod types;
 mod utility;
 mod validate;
@@ -52,7 +55,7 @@ pub use reduce::{Reduced, reduce};
 pub use tally::Stop;
 pub use to_milp::StageModel;
 pub use types::{
-    Assignment, Balance, Bin, Cap, Curve, DeviceNeed, Gang, Item, Limit, Loss, Objective, Packing,
-    Probe, Rate, Shape, Span, Stage, Survival, Term, Yield,
+    Assignment, Balance, Bin, Cap, Costs, Curve, DeviceNeed, End, Flow, Gang, Item, Limit, Loss,
+    Objective, Packing, Probe, Rate, Shape, Span, Stage, Survival, Term, Traffic, Yield,
 };
 pub use validate::{AssignmentFault, LARGEST_COUNT, LARGEST_QUANTITY, NO_GROUP};

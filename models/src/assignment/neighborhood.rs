@@ -1,13 +1,14 @@
 //! A part of an assignment, with everything outside it held fixed: again an [`Assignment`].
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::evaluate::PlacementFault;
 use super::placement::{Entry, Placement};
 use super::tally::{Rule, Tally};
 use super::types::{
-    Assignment, Balance, Bin, Cap, Curve, Gang, Item, Limit, Loss, Objective, Packing, Probe, Rate,
-    Span, Stage, Survival, Term, Yield,
+    Assignment, Balance, Bin, Cap, Curve, End, Flow, Gang, Item, Limit, Loss, Objective, Packing,
+    Probe, Rate, Span, Stage, Survival, Term, Traffic, Yield,
 };
 use super::validate::NO_GROUP;
 
@@ -332,6 +333,7 @@ impl<'a> Cut<'a> {
                     Objective::Utility(curves) => {
                         Objective::Utility(curves.iter().map(|curve| self.curve(curve)).collect())
                     }
+                    Objective::Cost(by_class) => Objective::Cost(self.by_class(by_class)),
                     Objective::Shortfall(terms) => {
                         Objective::Shortfall(self.survivals(position, terms))
                     }
@@ -339,6 +341,7 @@ impl<'a> Cut<'a> {
                         Objective::WorstShare(self.losses(position, terms))
                     }
                     Objective::Span(terms) => Objective::Span(self.spans(position, terms)),
+                    Objective::Traffic(whole) => Objective::Traffic(self.traffic(position, whole)),
                     Objective::Fragmentation(probes) => {
                         let local = |probe: &Probe| Probe {
                             eligible: Arc::new(Self::local(self.bins, &probe.eligible)),
@@ -438,6 +441,43 @@ impl<'a> Cut<'a> {
                 _ => None,
             })
             .collect()
+    }
+
+    /// Flows of which an end has copies in the part; ends whose copies are all outside are there by what they have in the groups.
+    fn traffic(&self, position: usize, whole: &Traffic) -> Traffic {
+        let rules = &self.tally.index.rules;
+        let first = rules
+            .iter()
+            .position(|rule| *rule == Rule::End(position, 0, 0));
+        let mut part = Traffic {
+            weights: whole.weights.clone(),
+            ..Traffic::default()
+        };
+        let Some(first) = first else {
+            return part;
+        };
+        let n_divisions = whole.weights.len();
+        let rule = |end: u32| (first + end as usize * n_divisions) as u32;
+        let is_inside = |end: u32| self.rules.binary_search(&rule(end)).is_ok();
+        let mut local: BTreeMap<u32, u32> = BTreeMap::new();
+        for flow in &whole.flows {
+            if !is_inside(flow.from) && !is_inside(flow.to) {
+                continue;
+            }
+            let mut end = |end: u32| {
+                *local.entry(end).or_insert_with(|| {
+                    let packings = (0..n_divisions as u32).map(|it| self.packing(rule(end) + it).0);
+                    part.ends.push(End {
+                        packings: packings.collect(),
+                        ..whole.ends[end as usize].clone()
+                    });
+                    part.ends.len() as u32 - 1
+                })
+            };
+            let (from, to) = (end(flow.from), end(flow.to));
+            part.flows.push(Flow { from, to, ..*flow });
+        }
+        part
     }
 
     /// A bin with copies that stay is open whatever happens.

@@ -45,6 +45,9 @@ pub struct Prices {
     pub counts: Vec<Count>,
     /// Positions of the counts that apply to each bin (shape: bins x those).
     pub counts_of: Vec<Vec<u32>>,
+    /// The price of one unit of what each earlier stage has reached, in stages that are minimized (shape: earlier stages; or empty).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept: Vec<f64>,
 }
 
 /// A bound and the prices that prove it.
@@ -115,8 +118,9 @@ impl Pricing {
         let n_groups = group_of.iter().copied().max().map_or(0, |group| group + 1);
         let n_resources = assignment.resources.len() + n_kinds;
         let mut capacity = vec![vec![0.0; n_resources]; n_groups];
-        for (amounts, &group) in amounts.iter().zip(&group_of) {
-            for (sum, &of_bin) in capacity[group].iter_mut().zip(amounts) {
+        for ((amounts, usable), &group) in amounts.iter().zip(&room.usable).zip(&group_of) {
+            let devices = amounts[usable.len()..].iter();
+            for (sum, &of_bin) in capacity[group].iter_mut().zip(usable.iter().chain(devices)) {
                 *sum += of_bin as f64;
             }
         }
@@ -386,6 +390,7 @@ impl Pricing {
                 .map(|&group| counts_of_group[group].clone())
                 .collect(),
             counts,
+            kept: Vec::new(),
         }
     }
 

@@ -127,7 +127,7 @@ fn signatures(assignment: &Assignment) -> Vec<Vec<i64>> {
                     values[term.item as usize].extend([position as i64, term.value]);
                 }
             }
-            Objective::Yield(by_class) => {
+            Objective::Yield(by_class) | Objective::Cost(by_class) => {
                 for rate in &by_class.rates {
                     let of_item = &mut values[rate.item as usize];
                     of_item.extend([position as i64, rate.values.len() as i64]);
@@ -217,7 +217,7 @@ fn over_classes(assignment: &Assignment, class_of: &[u32], members: &[Vec<u32>])
                     merge_terms(&mut curve.terms, class_of);
                 }
             }
-            Objective::Yield(by_class) => {
+            Objective::Yield(by_class) | Objective::Cost(by_class) => {
                 for rate in &mut by_class.rates {
                     rate.item = class_of[rate.item as usize];
                 }
@@ -232,6 +232,10 @@ fn over_classes(assignment: &Assignment, class_of: &[u32], members: &[Vec<u32>])
             }
             Objective::Span(terms) => {
                 terms.iter_mut().for_each(|term| packing(&mut term.packing));
+            }
+            Objective::Traffic(traffic) => {
+                let packings = traffic.ends.iter_mut().flat_map(|end| &mut end.packings);
+                packings.for_each(packing);
             }
             Objective::Fragmentation(_) | Objective::Opened(_) => {}
         }

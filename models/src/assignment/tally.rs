@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use super::placement::Placement;
-use super::types::{Assignment, Objective, Packing, Span};
+use super::types::{Assignment, Objective, Packing, Span, Traffic};
 use super::validate::NO_GROUP;
 use crate::outcome::StopReason;
 use crate::solver::CancelToken;
@@ -49,6 +49,8 @@ pub(super) enum Rule {
     Loss(usize, usize),
     /// Stage and term.
     Span(usize, usize),
+    /// Stage, end and division.
+    End(usize, usize, usize),
 }
 
 impl Rule {
@@ -65,6 +67,9 @@ impl Rule {
                 _ => unreachable!("losses are terms of worst-share stages"),
             },
             Self::Span(stage, term) => &span(assignment, stage, term).packing,
+            Self::End(stage, end, division) => {
+                &traffic(assignment, stage).ends[end].packings[division]
+            }
         }
     }
 }
@@ -74,6 +79,14 @@ pub(super) fn span(assignment: &Assignment, stage: usize, term: usize) -> &Span 
     match &assignment.stages[stage].objective {
         Objective::Span(terms) => &terms[term],
         _ => unreachable!("spans are terms of span stages"),
+    }
+}
+
+/// What a traffic stage is about.
+pub(super) fn traffic(assignment: &Assignment, stage: usize) -> &Traffic {
+    match &assignment.stages[stage].objective {
+        Objective::Traffic(traffic) => traffic,
+        _ => unreachable!("ends are of traffic stages"),
     }
 }
 
@@ -92,8 +105,11 @@ pub(super) struct Index {
     pub(super) opened_stages: Vec<usize>,
     /// Stages that count what is free of devices and cannot be used.
     pub(super) fragmentation_stages: Vec<usize>,
-    /// Stages in which the value of a copy depends on its bin.
-    pub(super) yield_stages: Vec<usize>,
+    /// Stages in which the value or the cost of a copy depends on its bin.
+    pub(super) toll_stages: Vec<usize>,
+    /// Of each rule that is an end in a division, the ends that it exchanges with there, and how much per pair of copies: times
+    /// [`Traffic::common`], so that sums are exact.
+    pub(super) partners_of: Vec<Vec<(u32, f64)>>,
 }
 
 impl Index {
@@ -106,8 +122,10 @@ impl Index {
             gang_of: vec![None; n_items],
             opened_stages: Vec::new(),
             fragmentation_stages: Vec::new(),
-            yield_stages: Vec::new(),
+            toll_stages: Vec::new(),
+            partners_of: Vec::new(),
         };
+        index.partners_of = partners(assignment, &index.rules);
         for (position, rule) in index.rules.iter().enumerate() {
             for &item in rule.packing(assignment).items.iter() {
                 index.rules_of[item as usize].push(position as u32);
@@ -127,7 +145,7 @@ impl Index {
             match stage.objective {
                 Objective::Opened(_) => index.opened_stages.push(position),
                 Objective::Fragmentation(_) => index.fragmentation_stages.push(position),
-                Objective::Yield(_) => index.yield_stages.push(position),
+                Objective::Yield(_) | Objective::Cost(_) => index.toll_stages.push(position),
                 _ => {}
             }
         }
@@ -149,14 +167,52 @@ fn rules(assignment: &Assignment) -> Vec<Rule> {
             Objective::Span(terms) => {
                 rules.extend((0..terms.len()).map(|term| Rule::Span(stage, term)));
             }
+            Objective::Traffic(traffic) => {
+                let divisions = 0..traffic.weights.len();
+                let of_end = |end| divisions.clone().map(move |it| Rule::End(stage, end, it));
+                rules.extend((0..traffic.ends.len()).flat_map(of_end));
+            }
             Objective::Value(_)
             | Objective::Utility(_)
             | Objective::Yield(_)
+            | Objective::Cost(_)
             | Objective::Fragmentation(_)
             | Objective::Opened(_) => {}
         }
     }
     rules
+}
+
+/// [`Index::partners_of`].
+fn partners(assignment: &Assignment, rules: &[Rule]) -> Vec<Vec<(u32, f64)>> {
+    let mut partners = vec![Vec::new(); rules.len()];
+    for (stage, of_stage) in assignment.stages.iter().enumerate() {
+        let Objective::Traffic(traffic) = &of_stage.objective else {
+            continue;
+        };
+        let first = rules
+            .iter()
+            .position(|rule| *rule == Rule::End(stage, 0, 0));
+        let n_divisions = traffic.weights.len();
+        let Some(first) = first.filter(|_| n_divisions > 0) else {
+            continue;
+        };
+        let common = traffic.common();
+        for flow in &traffic.flows {
+            for division in 0..n_divisions {
+                let rule = |end: u32| first + end as usize * n_divisions + division;
+                let per_pair = match common {
+                    Some(common) => traffic.per_pair_scaled(flow, division, common),
+                    None => traffic.per_pair(flow, division),
+                };
+                partners[rule(flow.from)].push((rule(flow.to) as u32, per_pair));
+                if flow.from != flow.to {
+                    partners[rule(flow.to)].push((rule(flow.from) as u32, per_pair));
+                }
+            }
+        }
+    }
+    partners
 }
 
 /// Counts by group, with their extremes.
@@ -390,7 +446,11 @@ impl<'a> Tally<'a> {
                 let max_skew = self.assignment.balances[balance].max_skew;
                 counts.least.0 + max_skew - counts.counts[group]
             }
-            Rule::Balance(_) | Rule::Survival(..) | Rule::Loss(..) | Rule::Span(..) => i64::MAX,
+            Rule::Balance(_)
+            | Rule::Survival(..)
+            | Rule::Loss(..)
+            | Rule::Span(..)
+            | Rule::End(..) => i64::MAX,
         }
     }
 
@@ -430,8 +490,29 @@ impl<'a> Tally<'a> {
                 let weight = span(self.assignment, stage, term).weight;
                 weight as f64 * self.counts[rule as usize].n_used as f64
             }
-            Rule::Limit(_) | Rule::Balance(_) => 0.0,
+            // What an end contributes is counted with its partners.
+            Rule::Limit(_) | Rule::Balance(_) | Rule::End(..) => 0.0,
         }
+    }
+
+    /// What one more copy of the end exchanges with the copies of other ends in a group.
+    pub(super) fn drawn(&self, rule: u32, group: usize) -> f64 {
+        let partners = self.index.partners_of[rule as usize].iter();
+        let others = partners.filter(|&&(other, _)| other != rule);
+        others
+            .map(|&(other, per_pair)| per_pair * self.counts[other as usize].counts[group] as f64)
+            .sum()
+    }
+
+    /// What the copies of the end in a group exchange with those of all ends there.
+    pub(super) fn exchanged(&self, rule: u32, group: usize) -> f64 {
+        let here = self.counts[rule as usize].counts[group] as f64;
+        let partners = self.index.partners_of[rule as usize].iter();
+        partners
+            .map(|&(other, per_pair)| {
+                per_pair * here * self.counts[other as usize].counts[group] as f64
+            })
+            .sum()
     }
 
     pub(super) fn placement(&self) -> Placement {

@@ -3,11 +3,14 @@
 //! # Model
 //! Columns, in this order: `x[i,b]` for every item and eligible bin with room; then, where they are needed, the auxiliary columns
 //! `gang[name]` (binary), `least[name]` (a balance's smallest count), `takes[i,b,k,d]` (copies of an item that take a part of a device),
-//! `total[name]` and `worth[name]` (a curve's value placed, and what that is worth), `lost[name]` and `short[name]` (a survival's largest group and what is missing), `worst[name]` (a loss's largest group), and, all
-//! binary, `opened[b]`, `used[name,g]` and `filled[b,n]` (the bin holds its n-th set of copies).
+//! `total[name]` and `worth[name]` (a curve's value placed, and what that is worth), `lost[name]` and `short[name]` (a survival's
+//! largest group and what is missing), `worst[name]` (a loss's largest group), and, all
+//! binary, `opened[b]`, `used[name,g]` and `filled[b,n]` (the bin holds its n-th set of copies); for flows `level[end,d,g,k]` (binary: the
+//! end has so many copies in group `g` of division `d`) and `pairs[from,to,d,g,k]` (copies of the one end beside the k-th of the other).
 //! Rows: those of the [module](crate::assignment); `takes[i,b,k]` and `takes[i,b,k,d]` (`sum_d takes = count x x`, `takes <= x`);
 //! `lost[name,g]`, `worst[name,g]`, `short[name]`, `opened[i,b]`, `used[name,g,i,b]`, `used[name,g,all]`, `filled[b]` and `filled[i,b]`
-//! that tie the auxiliary columns; and `kept[stage]` for every earlier stage. Rows that cannot bind are left out. Where no two copies
+//! `level[end,d,g]` (`sum_k level = copies`), `pairs[from,to,d,g,k]` (at most the copies of the one end) and `pairs[from,to,d,g,k,level]`
+//! (none beside a level that is not reached) that tie the auxiliary columns; and `kept[stage]` for every earlier stage. Rows that cannot bind are left out. Where no two copies
 //! can share a device, and each device is large enough for all or none, one row `device[b,k]` stands for those of the devices.
 //! A stage about fragmentation is exact where all that each bin may hold can be listed; bins with more add nothing to it, so that its
 //! program, and those of later stages, bound the values and do not reach them.
@@ -16,6 +19,7 @@
 mod devices;
 mod fragments;
 mod spans;
+mod traffic;
 mod utility;
 
 use std::collections::BTreeMap;
@@ -23,7 +27,9 @@ use std::sync::Arc;
 
 use super::placement::Placement;
 use super::tally::span;
-use super::types::{Assignment, Loss, Objective, Packing, Stage, Survival};
+use super::types::{
+    Assignment, Loss, Objective, Packing, Stage, Survival, greatest_common_divisor,
+};
 use super::validate::NO_GROUP;
 use crate::milp::{ColumnKind, Milp, Sense};
 
@@ -62,6 +68,19 @@ enum Auxiliary {
     Total(usize, usize),
     /// Stage and curve: what that is worth, as [`utility`] counts it.
     Worth(usize, usize),
+    /// The end has more than so many copies in the group that the model places.
+    Level(EndAt, i64),
+    /// Copies of the first end in the group, if the second has more than so many there.
+    Pairs(EndAt, EndAt, i64),
+}
+
+/// An end in one group of a division.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct EndAt {
+    stage: usize,
+    end: u32,
+    division: usize,
+    group: usize,
 }
 
 /// A device that copies of an item may take.
@@ -229,6 +248,14 @@ fn auxiliary_value(assignment: &Assignment, placement: &Placement, auxiliary: Au
             i64::from(counts[group] > 0)
         }
         Auxiliary::Total(stage, curve) => utility::curve(assignment, stage, curve).total(placement),
+        Auxiliary::Level(end, level) => i64::from(end.placed(assignment, placement) > level),
+        Auxiliary::Pairs(counted, beside, level) => {
+            if beside.placed(assignment, placement) > level {
+                counted.placed(assignment, placement)
+            } else {
+                0
+            }
+        }
         Auxiliary::Device(_) | Auxiliary::Filled(_) | Auxiliary::Worth(..) => {
             unreachable!(
                 "what a bin holds is found for the whole bin, and what is worth how much is no whole number"
@@ -280,6 +307,10 @@ struct Builder<'a> {
     fillings: Vec<(u32, Vec<(u32, i64)>)>,
     /// The columns of the fillings of each bin, once they are listed.
     filled: BTreeMap<u32, Vec<usize>>,
+    /// The columns of the levels of each end in a group, once there are any.
+    levels: BTreeMap<EndAt, Vec<usize>>,
+    /// The columns of pairs, once there are any: flows between the same two ends share them.
+    pairs: BTreeMap<(EndAt, EndAt, i64), usize>,
 }
 
 impl<'a> Builder<'a> {
@@ -305,6 +336,8 @@ impl<'a> Builder<'a> {
             capacity_rows: vec![Vec::new(); assignment.bins.len()],
             fillings: Vec::new(),
             filled: BTreeMap::new(),
+            levels: BTreeMap::new(),
+            pairs: BTreeMap::new(),
         }
     }
 
@@ -524,7 +557,7 @@ impl<'a> Builder<'a> {
                     })
                     .collect(),
             ),
-            Objective::Yield(by_class) => {
+            Objective::Yield(by_class) | Objective::Cost(by_class) => {
                 let value = |column: usize| {
                     let (item, bin) = self.columns[column];
                     (column, by_class.of(item, bin) as f64)
@@ -560,6 +593,7 @@ impl<'a> Builder<'a> {
                 }
                 expression
             }
+            Objective::Traffic(traffic) => self.add_traffic(position, traffic),
             Objective::Fragmentation(probes) => self.add_fragmentation(probes),
             Objective::Opened(costs) => Expression::whole(self.add_opened(costs)),
         };
@@ -753,13 +787,5 @@ fn whole_scale(terms: &[Loss]) -> (f64, bool) {
         (1.0 / smallest, false)
     } else {
         (1.0, true)
-    }
-}
-
-fn greatest_common_divisor(left: i64, right: i64) -> i64 {
-    if right == 0 {
-        left
-    } else {
-        greatest_common_divisor(right, left % right)
     }
 }

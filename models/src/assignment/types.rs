@@ -155,12 +155,16 @@ pub enum Objective {
     Yield(Yield),
     /// Maximize `sum over curves of weight x shape(base + sum of value x copies placed)`: concave functions of values placed.
     Utility(Vec<Curve>),
+    /// Minimize `sum of cost x copies placed`, where the cost of a copy depends on its bin.
+    Cost(Costs),
     /// Minimize `sum over terms of max(0, need - (placed - max_g placed_g))`, `base` included in both.
     Shortfall(Vec<Survival>),
     /// Minimize `sum over terms of weight x max_g (base_g + x_g) / total`.
     WorstShare(Vec<Loss>),
     /// Minimize `sum over terms of weight x how many groups hold a copy of the term`, `base` included.
     Span(Vec<Span>),
+    /// Minimize what flows between copies of different groups.
+    Traffic(Traffic),
     /// Minimize the free devices that copies to come could not use, `sum over bins and probes of weight x unusable thousandths`.
     Fragmentation(Vec<Probe>),
     /// Minimize the sum of the costs of bins that hold at least one copy (shape: bins; 0 = open already).
@@ -176,7 +180,7 @@ pub struct Term {
     pub value: i64,
 }
 
-/// Values of copies by item and class of bins.
+/// Values (or costs) of copies by item and class of bins.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Yield {
     /// Class of each bin (shape: bins). Shared between stages.
@@ -186,12 +190,15 @@ pub struct Yield {
     pub rates: Vec<Rate>,
 }
 
-/// The value of each placed copy of an item, by the class of its bin.
+/// Costs of copies by item and class of bins: an item without a rate costs nothing.
+pub type Costs = Yield;
+
+/// The value (or cost) of each placed copy of an item, by the class of its bin.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rate {
     /// Item position.
     pub item: u32,
-    /// Value of one copy, at least 0, by class.
+    /// Value (or cost) of one copy, at least 0, by class.
     pub values: Vec<i64>,
 }
 
@@ -270,6 +277,92 @@ pub struct Span {
     pub weight: i64,
 }
 
+/// What copies send to each other, and what it costs that they are apart.
+///
+/// A flow is spread evenly over all pairs of copies of its two ends. Its part between copies in one group of a division costs nothing
+/// there, the rest costs the division's weight: with `c[e,g]` the copies of end `e` in group `g` (`base` included) and `n[e]` the copies of
+/// `e` in all, `sum over divisions of weight x sum over flows of rate x (1 - sum_g c[from,g] c[to,g] / (n[from] n[to]))`. Copies
+/// without a place are apart from all others.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Traffic {
+    /// Ways to group bins, the closest first: the weight of what crosses their groups, at least 0.
+    pub weights: Vec<i64>,
+    /// What sends and receives.
+    pub ends: Vec<End>,
+    /// What is sent.
+    pub flows: Vec<Flow>,
+}
+
+/// Copies that send and receive alike.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct End {
+    /// Unique name.
+    pub name: String,
+    /// The copies wanted in all, at least 1.
+    pub total: i64,
+    /// What is counted, and over which groups: one packing per division, all of the same items.
+    pub packings: Vec<Packing>,
+}
+
+/// What all copies of one end send to all of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flow {
+    /// Position of the end that sends.
+    pub from: u32,
+    /// Position of the end that receives; it may be the same.
+    pub to: u32,
+    /// How much, at least 0.
+    pub rate: i64,
+}
+
+impl Traffic {
+    /// What one copy of either end contributes for each copy of the other in its group, weight of the division included.
+    #[must_use]
+    pub fn per_pair(&self, flow: &Flow, division: usize) -> f64 {
+        let total = |end: u32| self.ends[end as usize].total.max(1) as f64;
+        self.weights[division] as f64 * flow.rate as f64 / total(flow.from) / total(flow.to)
+    }
+
+    /// A number that makes [`per_pair`](Self::per_pair) of every flow whole, and all sums of them exact; `None` if there is none so small.
+    #[must_use]
+    pub fn common(&self) -> Option<i64> {
+        const EXACT: f64 = (1_u64 << 52) as f64;
+        let mut common = 1_i64;
+        for flow in self.flows.iter().filter(|flow| flow.rate > 0) {
+            let total = |end: u32| self.ends[end as usize].total.max(1);
+            let pairs = total(flow.from).checked_mul(total(flow.to))?;
+            let divisor = greatest_common_divisor(common, pairs);
+            common = (common / divisor).checked_mul(pairs)?;
+        }
+        (common as f64 * self.apart().max(1.0) <= EXACT).then_some(common)
+    }
+
+    /// [`per_pair`](Self::per_pair) times [`common`](Self::common), without the rounding of the one or the other.
+    #[must_use]
+    pub fn per_pair_scaled(&self, flow: &Flow, division: usize, common: i64) -> f64 {
+        let total = |end: u32| self.ends[end as usize].total.max(1);
+        let pairs = common / (total(flow.from) * total(flow.to)).max(1);
+        (i128::from(self.weights[division]) * i128::from(flow.rate) * i128::from(pairs)) as f64
+    }
+
+    /// What it would cost if no two copies were together.
+    #[must_use]
+    pub fn apart(&self) -> f64 {
+        let rates: i128 = self.flows.iter().map(|flow| i128::from(flow.rate)).sum();
+        let weights: i128 = self.weights.iter().map(|&weight| i128::from(weight)).sum();
+        (rates * weights) as f64
+    }
+}
+
+/// The largest number that divides both.
+pub(super) fn greatest_common_divisor(left: i64, right: i64) -> i64 {
+    if right == 0 {
+        left
+    } else {
+        greatest_common_divisor(right, left % right)
+    }
+}
+
 impl Limit {
     /// The name of a group's row.
     #[must_use]
@@ -291,9 +384,11 @@ impl Objective {
     pub fn sense(&self) -> Sense {
         match self {
             Self::Value(_) | Self::Yield(_) | Self::Utility(_) => Sense::Maximize,
-            Self::Shortfall(_)
+            Self::Cost(_)
+            | Self::Shortfall(_)
             | Self::WorstShare(_)
             | Self::Span(_)
+            | Self::Traffic(_)
             | Self::Fragmentation(_)
             | Self::Opened(_) => Sense::Minimize,
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::devices::{LARGEST_DEVICES, WHOLE_DEVICE};
-use super::types::{Assignment, Bin, Curve, DeviceNeed, Objective, Packing, Shape, Yield};
+use super::types::{Assignment, Bin, Curve, DeviceNeed, Objective, Packing, Shape, Traffic, Yield};
 
 /// Quantities and counts beyond this are refused, so that sums of products stay exact.
 pub const LARGEST_QUANTITY: i64 = 1_000_000_000_000_000;
@@ -232,7 +232,9 @@ impl Check<'_> {
                         self.amount(|| place("value"), term.value);
                     }
                 }
-                Objective::Yield(by_class) => self.by_class(&place, by_class),
+                Objective::Yield(by_class) | Objective::Cost(by_class) => {
+                    self.by_class(&place, by_class);
+                }
                 Objective::Utility(curves) => self.curves(&place, curves),
                 Objective::Shortfall(terms) => {
                     for term in terms {
@@ -258,6 +260,7 @@ impl Check<'_> {
                         self.amount(|| place(&term.name), term.weight);
                     }
                 }
+                Objective::Traffic(traffic) => self.traffic(&place, traffic),
                 Objective::Fragmentation(probes) => {
                     let (n_resources, n_bins) =
                         (self.assignment.resources.len(), self.assignment.bins.len());
@@ -300,6 +303,54 @@ impl Check<'_> {
             }
             self.number(place, curve.weight, 0.0, 1e9);
         }
+    }
+
+    fn traffic(&mut self, place: &impl Fn(&str) -> String, traffic: &Traffic) {
+        for &weight in &traffic.weights {
+            self.amount(|| place("weight"), weight);
+        }
+        for end in &traffic.ends {
+            let of_end = || place(&end.name);
+            let (n_given, n_divisions) = (end.packings.len(), traffic.weights.len());
+            self.length(of_end, n_given, n_divisions);
+            self.number(of_end, end.total as f64, 1.0, LARGEST_COUNT as f64);
+            for packing in &end.packings {
+                self.packing(&of_end(), packing);
+                if packing.items != end.packings[0].items {
+                    self.length(of_end, packing.items.len(), end.packings[0].items.len());
+                }
+            }
+        }
+        // All ends count over the same groups.
+        for (division, packings) in (0..traffic.weights.len()).map(|it| {
+            (
+                it,
+                traffic
+                    .ends
+                    .iter()
+                    .filter_map(move |end| end.packings.get(it)),
+            )
+        }) {
+            let lengths: BTreeSet<usize> = packings.map(|packing| packing.base.len()).collect();
+            if let (Some(&least), Some(&most)) = (lengths.first(), lengths.last())
+                && least != most
+            {
+                self.length(|| place(&format!("division {division}")), least, most);
+            }
+        }
+        for flow in &traffic.flows {
+            for end in [flow.from, flow.to] {
+                if end as usize >= traffic.ends.len() {
+                    self.faults.push(AssignmentFault::Position {
+                        place: place("flow"),
+                        position: end,
+                        length: traffic.ends.len(),
+                    });
+                }
+            }
+            self.amount(|| place("rate"), flow.rate);
+        }
+        self.unique("end", traffic.ends.iter().map(|end| end.name.as_str()));
     }
 
     fn by_class(&mut self, place: &impl Fn(&str) -> String, by_class: &Yield) {

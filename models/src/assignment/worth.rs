@@ -24,6 +24,17 @@ impl Objective {
     }
 }
 
+impl Objective {
+    /// What a copy of the item in the bin is worth less than in the best class of bins, or what it costs there.
+    pub(super) fn toll(&self, item: u32, bin: u32) -> i64 {
+        match self {
+            Self::Yield(by_class) => by_class.lost(item, bin),
+            Self::Cost(by_class) => by_class.of(item, bin),
+            _ => 0,
+        }
+    }
+}
+
 impl<'a> Worth<'a> {
     /// The value of a copy of the item in the bin.
     pub(super) fn of(self, item: u32, bin: u32) -> i64 {
@@ -58,7 +69,7 @@ impl<'a> Worth<'a> {
 }
 
 impl Yield {
-    /// The value of a copy of the item in the bin.
+    /// The value (or cost) of a copy of the item in the bin.
     #[must_use]
     pub fn of(&self, item: u32, bin: u32) -> i64 {
         let found = self.rates.binary_search_by_key(&item, |rate| rate.item);
@@ -68,7 +79,7 @@ impl Yield {
     }
 
     /// What a copy in the bin is worth less than in the best class.
-    pub(super) fn lost(&self, item: u32, bin: u32) -> i64 {
+    fn lost(&self, item: u32, bin: u32) -> i64 {
         let found = self.rates.binary_search_by_key(&item, |rate| rate.item);
         found.map_or(0, |position| {
             let values = &self.rates[position].values;

@@ -25,19 +25,23 @@
 
 mod changes;
 mod check;
+mod kept;
 mod linear;
+mod memory;
 mod network;
 mod outcome;
 mod simplex;
 mod solver;
 mod start;
+mod stop;
 
 pub use changes::Change;
 pub use check::{FlowViolation, check};
 pub use linear::Linear;
+pub use memory::NetworkSimplex;
 pub use network::{
     FlowArc, FlowFault, FlowNetwork, LARGEST_PRICE, LARGEST_TOTAL, MOST_ELEMENTS, UNLIMITED,
 };
 pub use outcome::{Cut, CutSide, FlowOutcome, Refutation};
-pub use simplex::NetworkSimplex;
+
 pub use solver::{FlowError, FlowSolver, Simplex};

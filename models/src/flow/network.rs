@@ -236,6 +236,11 @@ impl Extent {
         self.total -= Self::amounts(arc);
     }
 
+    /// The sum of all amounts, of a valid network.
+    pub(super) fn total(&self) -> i64 {
+        self.total.try_into().unwrap_or(LARGEST_TOTAL)
+    }
+
     fn amounts(arc: &FlowArc) -> i128 {
         let capacity = if arc.capacity == UNLIMITED {
             0

@@ -1,5 +1,6 @@
 //! What solving a network answers, with its proof.
 
+use super::network::{FlowArc, UNLIMITED};
 use crate::outcome::Status;
 
 /// The answer to a solve of a network.
@@ -74,4 +75,27 @@ pub enum CutSide {
     Supply,
     /// The nodes demand more than the capacities into the set less the lower bounds out of it.
     Demand,
+}
+
+/// What prices prove: each arc at the end of its bounds that its reduced cost prefers, less the value of all supplies; nothing, where such an arc
+/// has no limit.
+pub(super) fn proved_bound(
+    arcs: impl Iterator<Item = FlowArc>,
+    supplies: &[i64],
+    price: impl Fn(usize) -> i64,
+) -> Option<i128> {
+    let mut sum = 0;
+    for arc in arcs {
+        let (tail, head) = (price(arc.tail as usize), price(arc.head as usize));
+        let reduced = i128::from(arc.cost) + i128::from(tail) - i128::from(head);
+        if reduced < 0 && arc.capacity == UNLIMITED {
+            return None;
+        }
+        let amount = if reduced < 0 { arc.capacity } else { arc.lower };
+        sum += reduced * i128::from(amount);
+    }
+    for (node, &supply) in supplies.iter().enumerate() {
+        sum -= i128::from(supply) * i128::from(price(node));
+    }
+    Some(sum)
 }

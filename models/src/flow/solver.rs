@@ -1,8 +1,8 @@
 //! The contract between whoever has a network and whoever solves it.
 
+use super::memory::NetworkSimplex;
 use super::network::{FlowFault, FlowNetwork};
 use super::outcome::FlowOutcome;
-use super::simplex::NetworkSimplex;
 use crate::solver::{Limits, SolverError};
 
 /// One way to solve a [`FlowNetwork`].

@@ -3,6 +3,8 @@
 //! A pivot that cancels to rounding noise belongs to a row that depends on the rows before it. It is replaced by a
 //! huge one, which leaves that row's multiplier where it is.
 
+use rayon::prelude::*;
+
 /// Pivots below this fraction of the diagonal they started from are noise.
 const NOISE: f64 = 1e-14;
 /// What replaces such a pivot (its square root): the row's step becomes nothing.
@@ -161,6 +163,11 @@ pub(super) struct Dense {
 
 /// Rows that are factored together, so that those above are read once for all of them.
 const PANEL: usize = 32;
+/// Rows from which vectors are subtracted together, and vectors that are subtracted together: both stay near.
+const BAND: usize = 16;
+const BATCH: usize = 8;
+/// Products beyond which bands are worked on by several threads.
+const MANY_PRODUCTS: usize = 1_000_000;
 
 impl Dense {
     pub fn new(size: usize) -> Self {
@@ -187,28 +194,26 @@ impl Dense {
         }
     }
 
-    /// Subtracts `vectors^T vectors`, `vectors` holding rows over all columns; at most eight rows.
+    /// Subtracts `vectors^T vectors`, `vectors` holding rows over all columns. Every entry is summed in the same order,
+    /// however many threads there are.
     pub fn subtract_outer(&mut self, vectors: &[f64]) {
         let size = self.size;
-        for row in 0..size {
-            let target = &mut self.entries[row * size..row * size + row + 1];
-            let mut quads = vectors.chunks_exact(4 * size);
-            for quad in quads.by_ref() {
-                let (a, rest) = quad.split_at(size);
-                let (b, rest) = rest.split_at(size);
-                let (c, d) = rest.split_at(size);
-                let (fa, fb, fc, fd) = (a[row], b[row], c[row], d[row]);
-                if fa == 0.0 && fb == 0.0 && fc == 0.0 && fd == 0.0 {
-                    continue;
-                }
-                let sources = a.iter().zip(b).zip(c.iter().zip(d));
-                for (target, ((a, b), (c, d))) in target.iter_mut().zip(sources) {
-                    *target -= (fa * a + fb * b) + (fc * c + fd * d);
+        if vectors.is_empty() {
+            return;
+        }
+        let subtract = |(band, rows): (usize, &mut [f64])| {
+            for batch in vectors.chunks(BATCH * size) {
+                for (at, target) in rows.chunks_exact_mut(size).enumerate() {
+                    subtract_batch(target, band * BAND + at, batch, size);
                 }
             }
-            for vector in quads.remainder().chunks_exact(size) {
-                subtract_scaled(target, vector[row], vector);
-            }
+        };
+        if vectors.len() * size > MANY_PRODUCTS {
+            let bands = self.entries.par_chunks_mut(BAND * size);
+            bands.enumerate().for_each(subtract);
+        } else {
+            let bands = self.entries.chunks_mut(BAND * size);
+            bands.enumerate().for_each(subtract);
         }
     }
 
@@ -266,6 +271,28 @@ impl Dense {
             let value = vector[row];
             subtract_scaled(&mut vector[..row], value, &entries[..row]);
         }
+    }
+}
+
+/// Subtracts a row of `batch^T batch` up to its diagonal.
+fn subtract_batch(target: &mut [f64], row: usize, batch: &[f64], size: usize) {
+    let target = &mut target[..=row];
+    let mut quads = batch.chunks_exact(4 * size);
+    for quad in quads.by_ref() {
+        let (a, rest) = quad.split_at(size);
+        let (b, rest) = rest.split_at(size);
+        let (c, d) = rest.split_at(size);
+        let (fa, fb, fc, fd) = (a[row], b[row], c[row], d[row]);
+        if fa == 0.0 && fb == 0.0 && fc == 0.0 && fd == 0.0 {
+            continue;
+        }
+        let sources = a.iter().zip(b).zip(c.iter().zip(d));
+        for (target, ((a, b), (c, d))) in target.iter_mut().zip(sources) {
+            *target -= (fa * a + fb * b) + (fc * c + fd * d);
+        }
+    }
+    for vector in quads.remainder().chunks_exact(size) {
+        subtract_scaled(target, vector[row], vector);
     }
 }
 

@@ -21,6 +21,8 @@ const USABLE: f64 = 1e-4;
 const PATIENCE: (usize, usize) = (20, 3);
 /// The complementarity at the start, in units of the total weight (of the largest value, if linear).
 const FIRST_GAP: f64 = 1.0;
+/// A tolerance from which on steps need not be exact.
+const ROUGH: f64 = 1e-6;
 /// What rounding may leave of the tolerance, as a factor.
 const NEAR: f64 = 100.0;
 
@@ -30,7 +32,7 @@ pub(super) fn follow(
     settings: &Settings,
     should_stop: &dyn Fn() -> bool,
 ) -> PathEnd {
-    let mut path = Path::new(standard);
+    let mut path = Path::new(standard, settings.tolerance >= ROUGH);
     let mut best = PathEnd {
         point: path.point.clone(),
         status: Status::IterationLimit,
@@ -102,10 +104,12 @@ pub(super) struct Path<'a> {
     /// Pairs whose product tends to 0, and the average of these products.
     pub n_pairs: f64,
     pub average: f64,
+    /// Whether what rounding leaves of a step is left to the next one.
+    pub is_rough: bool,
 }
 
 impl<'a> Path<'a> {
-    fn new(standard: &'a Standard) -> Self {
+    fn new(standard: &'a Standard, is_rough: bool) -> Self {
         let bounded = standard
             .uppers
             .iter()
@@ -130,6 +134,7 @@ impl<'a> Path<'a> {
             inverse_diagonal: Vec::new(),
             n_pairs,
             average: 0.0,
+            is_rough,
         }
     }
 
@@ -211,6 +216,9 @@ impl<'a> Path<'a> {
                 gap = worse(gap, 0.01 * block / weight);
             }
             total += block;
+        }
+        if let Some(common) = self.matrix.common() {
+            total += point.pair_sum(common);
         }
         let logarithmic = standard.targets.iter().any(|&target| target > 0.0);
         let value: f64 = standard

@@ -207,7 +207,8 @@ impl Path<'_> {
         Aims { slack, low, up }
     }
 
-    /// Solves the normal equations and repairs the rounding of the factor, as long as that helps.
+    /// Solves the normal equations and, unless the answer is to be rough, repairs the rounding of the factor, as long as that
+    /// helps.
     fn solve_refined(&self, right: &[f64]) -> Vec<f64> {
         let leftover = |solution: &[f64], rest: &mut Vec<f64>| {
             leftover(
@@ -220,9 +221,12 @@ impl Path<'_> {
             );
             weighted_norm(rest, &self.inverse_diagonal)
         };
-        let enough = REFINED * weighted_norm(right, &self.inverse_diagonal);
         let mut solution = right.to_vec();
         self.equations.solve(&mut solution);
+        if self.is_rough {
+            return solution;
+        }
+        let enough = REFINED * weighted_norm(right, &self.inverse_diagonal);
         let mut rest = Vec::new();
         let mut norm = leftover(&solution, &mut rest);
         for _ in 0..2 {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use apportion_models::assignment::{
-    Assignment, Balance, Bin, Cap, Curve, DeviceNeed, Gang, Item, Limit, Loss, NO_GROUP, Objective,
-    Packing, Probe, Rate, Shape, Span, Stage, Survival, Term, Yield,
+    Assignment, Balance, Bin, Cap, Costs, Curve, DeviceNeed, Gang, Item, Limit, Loss, NO_GROUP,
+    Objective, Packing, Probe, Rate, Shape, Span, Stage, Survival, Term, Yield,
 };
 
 /// Xorshift.
@@ -334,8 +334,21 @@ fn curves(random: &mut Random, n_items: u32) -> Vec<Curve> {
     vec![curve("left", 0, random), curve("right", 1, random)]
 }
 
+/// Costs of copies in three classes of bins.
+fn costs(random: &mut Random, n_items: usize, n_bins: usize) -> Costs {
+    let class_of = (0..n_bins).map(|_| random.within(0, 2) as u32).collect();
+    let rate = |item| Rate {
+        item,
+        values: (0..3).map(|_| random.within(0, 5)).collect(),
+    };
+    Costs {
+        class_of: Arc::new(class_of),
+        rates: (0..n_items as u32).map(rate).collect(),
+    }
+}
+
 fn add_stages(random: &mut Random, divisions: &[Arc<Vec<u32>>], assignment: &mut Assignment) {
-    let n_items = assignment.items.len();
+    let (n_items, n_bins) = (assignment.items.len(), assignment.bins.len());
     let equal = random.chance(50);
     let terms = |random: &mut Random| -> Vec<Term> {
         let value = |random: &mut Random| if equal { 1 } else { random.within(0, 4) };
@@ -380,6 +393,10 @@ fn add_stages(random: &mut Random, divisions: &[Arc<Vec<u32>>], assignment: &mut
         };
         let terms = vec![loss("a", random), loss("b", random), loss("c", random)];
         add("spread", Objective::WorstShare(terms));
+    }
+    if random.chance(40) {
+        let costs = costs(random, n_items, n_bins);
+        add("cost", Objective::Cost(costs));
     }
     if random.chance(40) {
         let costs = (0..assignment.bins.len())

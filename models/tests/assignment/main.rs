@@ -7,6 +7,8 @@ mod generate;
 mod large;
 mod patterns;
 mod solvers;
+mod traffic;
+mod transport;
 mod twin;
 
 use std::sync::Arc;

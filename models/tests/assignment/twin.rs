@@ -53,7 +53,7 @@ pub fn split(assignment: &Assignment) -> Assignment {
                     }
                 }
             }
-            Objective::Yield(by_class) => {
+            Objective::Yield(by_class) | Objective::Cost(by_class) => {
                 if let Some(first) = by_class.rates.first().filter(|rate| rate.item == 0) {
                     let values = first.values.clone();
                     by_class.rates.push(Rate { item: twin, values });
@@ -67,6 +67,10 @@ pub fn split(assignment: &Assignment) -> Assignment {
             }
             Objective::Span(terms) => {
                 terms.iter_mut().for_each(|term| packing(&mut term.packing));
+            }
+            Objective::Traffic(traffic) => {
+                let packings = traffic.ends.iter_mut().flat_map(|end| &mut end.packings);
+                packings.for_each(packing);
             }
             Objective::Fragmentation(_) | Objective::Opened(_) => {}
         }

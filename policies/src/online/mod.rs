@@ -20,7 +20,8 @@
 //! | `dot_product` | its need and what is free have the smallest product |
 //! | `clustering` | tasks that use devices alike already are |
 //! | `packing` | devices are in use already, the fullest first |
-//! | `best_fit` | the least is left |
+//! | `best_fit` | the least is left of CPU and devices |
+//! | `tightest` | the least is left of all that it asks for |
 //! | `fgd` | [`fragmentation()`] rises least |
 //! | `first_fit` | it fits first, in the order of the fleet |
 //! | `shadow_price` | the agent loses least of what it can be expected to hold: [`shadow_price`] |
@@ -61,6 +62,7 @@ mod random;
 mod registry;
 mod rule;
 pub mod shadow_price;
+mod tightest;
 
 pub use arrivals::{arrivals, resampled};
 pub use baselines::{BestFit, Clustering, DotProduct, Largest, Packing, Random};

@@ -7,9 +7,10 @@ use super::fragmentation::GradientDescent;
 use super::population::Population;
 use super::rule::Rule;
 use super::shadow_price::ShadowPrice;
+use super::tightest::Tightest;
 
 /// The names that [`rule`] knows, in the order in which comparisons list them.
-pub const RULES: [&str; 8] = [
+pub const RULES: [&str; 9] = [
     "random",
     "dot_product",
     "clustering",
@@ -18,6 +19,7 @@ pub const RULES: [&str; 8] = [
     "fgd",
     "shadow_price",
     "first_fit",
+    "tightest",
 ];
 
 /// The rule called `name`, for `fleet` and arrivals like `population`.
@@ -33,6 +35,7 @@ pub fn rule(name: &str, fleet: &Fleet, population: &Population) -> Option<Box<dy
         "fgd" => Box::new(GradientDescent::new(population)),
         "shadow_price" => Box::new(ShadowPrice::new(fleet, population)),
         "first_fit" => Box::new(FirstFit),
+        "tightest" => Box::new(Tightest),
         _ => return None,
     })
 }

@@ -26,6 +26,7 @@ pub(crate) fn formulation(tables: &Tables<'_>, stages: &[OwnStage]) -> Formulati
             gangs: rows::gangs(tables),
             stages: of_stages,
         },
+        schedule: None,
         items: slice.pending.iter().map(|&(task, _)| task).collect(),
         bins: slice.offers.iter().map(|offer| offer.agent).collect(),
         roles: stages.iter().map(|stage| stage.role).collect(),

@@ -142,6 +142,27 @@ impl<'a> Tables<'a> {
         }
     }
 
+    /// Counts over all domains of `level`, whether or not they have an offer.
+    pub(crate) fn all_domains(
+        &self,
+        items: Arc<Vec<u32>>,
+        level: LevelIdx,
+        counts: impl Fn(TaskIdx) -> bool,
+    ) -> Packing {
+        let cluster = self.slice.cluster;
+        let mut base = vec![0; cluster.levels[level.at()].domains.len()];
+        for (domain, kept) in self.kept_by_domain(level, counts) {
+            base[domain.at()] = kept;
+        }
+        let offers = self.slice.offers.iter();
+        let group_of = offers.map(|offer| cluster.domain(offer.agent, level).0);
+        Packing {
+            items,
+            group_of: Arc::new(group_of.collect()),
+            base,
+        }
+    }
+
     /// Counts of a job by agent: those with an offer (`on_agents` numbers them), then those where it only stays.
     pub(crate) fn packing_on_agents(
         &self,

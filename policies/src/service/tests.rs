@@ -27,6 +27,8 @@ fn cluster(agents: &[(u32, i64)], tasks: Vec<Task>) -> Cluster {
         gang_min: None,
         min_available: None,
         max_moves: None,
+        waited_ms: 0,
+        edges: Vec::new(),
         tasks: vec![TaskIdx::of(at)],
     });
     Cluster {
@@ -64,6 +66,7 @@ fn cluster(agents: &[(u32, i64)], tasks: Vec<Task>) -> Cluster {
             })
             .collect(),
         groups: vec!["g".to_owned()],
+        blocks: Vec::new(),
         running: Vec::new(),
         running_devices: Vec::new(),
     }
@@ -96,6 +99,8 @@ fn task(instances: i64, cpu: i64) -> Task {
         groups: Vec::new(),
         limits: Vec::new(),
         spreads: Vec::new(),
+        phase: None,
+        work_ms: None,
     }
 }
 
@@ -180,6 +185,7 @@ fn smallest_worked_example() {
         framework: FrameworkIdx(0),
         placements: &proposal.placements,
         devices: &proposal.devices,
+        times: &[],
         free: &cluster.free(),
         free_devices: &cluster.free_devices(),
     };

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use apportion_cluster::{
-    Agent, AgentIdx, AttributeRule, Cluster, DomainIdx, Fairness, Framework, FrameworkIdx,
-    GroupIdx, Job, JobIdx, Level, LevelIdx, LimitRule, MinAvailable, Offer, Quantities, Role,
-    RoleIdx, Running, Slice, SpreadRule, Task, TaskIdx,
+    Agent, AgentIdx, AttributeRule, Block, BlockIdx, Cluster, DomainIdx, Fairness, Framework,
+    FrameworkIdx, GroupIdx, Job, JobIdx, Level, LevelIdx, LimitRule, MapWork, MinAvailable, Offer,
+    Phase, Quantities, ReduceWork, Role, RoleIdx, Running, Shuffle, Slice, SpreadRule, Task,
+    TaskIdx,
 };
 use apportion_policies::online::SplitMix64;
 
@@ -41,6 +42,7 @@ pub fn random(seed: u64, policy: &str) -> Cluster {
         jobs: Vec::new(),
         tasks: Vec::new(),
         groups: (0..2).map(|framework| format!("g{framework}")).collect(),
+        blocks: Vec::new(),
         running: Vec::new(),
         running_devices: Vec::new(),
     };
@@ -54,7 +56,49 @@ pub fn random(seed: u64, policy: &str) -> Cluster {
     if draw.once_in(3) {
         run_something(&mut draw, &mut cluster);
     }
+    read_something(&mut draw, &mut cluster);
     cluster
+}
+
+/// Blocks, and for about half of the tasks what map and reduce tasks state.
+fn read_something(draw: &mut Draw, cluster: &mut Cluster) {
+    for at in 0..draw.below(4) {
+        let mut replicas: Vec<AgentIdx> = (0..1 + draw.below(3))
+            .map(|_| AgentIdx::of(draw.below(cluster.agents.len())))
+            .collect();
+        replicas.sort_unstable();
+        replicas.dedup();
+        cluster.blocks.push(Block {
+            id: format!("b{at}"),
+            mib: draw.count(0, 3) * 64,
+            replicas,
+        });
+    }
+    for agent in &mut cluster.agents {
+        agent.speed = draw.count(1, 3) * 500;
+    }
+    for job in &mut cluster.jobs {
+        job.waited_ms = draw.count(0, 2) * 1000;
+    }
+    for task in &mut cluster.tasks {
+        let work_ms = draw.count(0, 3) * 1000;
+        let inputs: Vec<BlockIdx> = (0..cluster.blocks.len())
+            .filter(|_| draw.once_in(2))
+            .map(BlockIdx::of)
+            .collect();
+        task.phase = match draw.below(4) {
+            0 | 1 => Some(Phase::Map(MapWork {
+                inputs,
+                work_ms,
+                remote_penalty_ms: draw.count(0, 2) * 100,
+            })),
+            2 => Some(Phase::Reduce(ReduceWork {
+                shuffle: Shuffle::Total(draw.count(0, 100)),
+                work_ms,
+            })),
+            _ => None,
+        };
+    }
 }
 
 fn levels(draw: &mut Draw) -> Vec<Level> {
@@ -109,6 +153,8 @@ fn add_framework(draw: &mut Draw, cluster: &mut Cluster, framework: usize, polic
             gang_min: draw.once_in(3).then(|| draw.count(1, wanted.max(1))),
             min_available: draw.once_in(3).then_some(survive),
             max_moves: None,
+            waited_ms: 0,
+            edges: Vec::new(),
             tasks: (first_task..cluster.tasks.len()).map(TaskIdx::of).collect(),
         });
     }
@@ -195,6 +241,8 @@ fn task(
         } else {
             Vec::new()
         },
+        phase: None,
+        work_ms: None,
     }
 }
 

@@ -313,6 +313,7 @@ pub fn measures_finite_numbers(policy: &dyn Policy) {
                 framework: slice.framework,
                 placements,
                 devices: &[],
+                times: &[],
                 free: &slice.cluster.free(),
                 free_devices: &slice.cluster.free_devices(),
             };

@@ -62,6 +62,26 @@ fn best_fit_leaves_the_least_and_takes_the_tightest_device() {
 }
 
 #[test]
+fn tightest_looks_at_everything_that_a_task_asks_for() {
+    // The second agent has more cpu left and less memory: in parts of what they have, less in all.
+    let agents = [vec![10_000, 100], vec![20_000, 20]].map(|it| Agent::empty(it, 0, None));
+    let shapes = [Shape {
+        amounts: vec![8_000, 15],
+        devices: 0,
+        device_milli: 0,
+        models: vec![],
+    }];
+    assert_eq!(
+        place(&mut planner("best_fit", &agents, &shapes), 0).agent,
+        0
+    );
+    assert_eq!(
+        place(&mut planner("tightest", &agents, &shapes), 0).agent,
+        1
+    );
+}
+
+#[test]
 fn fgd_takes_the_device_where_nothing_becomes_useless() {
     // Halves and wholes: a half beside a half strands nothing, a half on an idle device strands it for wholes.
     let shapes = [shape(1000, 1, 500), shape(1000, 1, 1000)];

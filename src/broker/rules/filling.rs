@@ -10,8 +10,8 @@ use super::dominant_share;
 /// Steps in which the whole cluster would be filled if nobody shared a resource.
 const STEPS: f64 = 200.0;
 
-/// Capacity rows with what an instance needs of each.
-type Needs = Vec<(usize, f64)>;
+/// Capacity rows with what an instance needs of each, and how many instances a unit of it is.
+type Needs = Vec<(usize, f64, f64)>;
 
 /// What is left of every row, and what is taken.
 struct Room<'a> {
@@ -100,7 +100,10 @@ fn rows(market: &Market, group: &Group) -> Vec<Needs> {
     let of_column = |column: &Column| {
         let needs = needs(&group.demand);
         needs
-            .map(|(resource, need)| (market.capacity_row[&(column.class, resource)], need as f64))
+            .map(|(resource, need)| {
+                let row = market.capacity_row[&(column.class, resource)];
+                (row, need as f64, 1.0 / need as f64)
+            })
             .collect()
     };
     group.columns.iter().map(of_column).collect()
@@ -131,7 +134,7 @@ impl Room<'_> {
                 break;
             }
             let part = left.min(rooms[best]);
-            for &(row, need) in &self.needs[member][group][best] {
+            for &(row, need, _) in &self.needs[member][group][best] {
                 self.capacities[row] -= part * need;
             }
             for &half in &it.columns[best].halves {
@@ -154,7 +157,7 @@ impl Room<'_> {
         let it = &self.market.members[member].groups[group];
         let at = &it.columns[column];
         let by_need = self.needs[member][group][column].iter();
-        let by_need = by_need.map(|&(row, need)| self.capacities[row] / need);
+        let by_need = by_need.map(|&(row, _, per_unit)| self.capacities[row] * per_unit);
         let by_half = at.halves.iter().map(|&half| self.halves[half]);
         by_need
             .chain(by_half)

@@ -57,6 +57,9 @@ pub(super) struct Arguments {
     /// How shares are computed [default: what the snapshot says]
     #[arg(long, value_enum)]
     fairness: Option<FairnessWord>,
+    /// Let frameworks under their guarantee displace instances of frameworks above theirs
+    #[arg(long)]
+    preempt: bool,
     /// An earlier plan: whoever lost a rounding there is first now
     #[arg(long, value_name = "PLAN")]
     previous: Option<PathBuf>,
@@ -99,13 +102,23 @@ enum ModeWord {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum FairnessWord {
+pub(super) enum FairnessWord {
     /// Weighted Nash welfare with floors
     Nash,
     /// The least relative utility first, with the same floors
     Maxmin,
     /// Dominant resource fairness, as in Mesos
     Drf,
+}
+
+impl FairnessWord {
+    pub(super) fn rule(self) -> Fairness {
+        match self {
+            Self::Nash => Fairness::Nash,
+            Self::Maxmin => Fairness::Maxmin,
+            Self::Drf => Fairness::Drf,
+        }
+    }
 }
 
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
@@ -131,6 +144,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Fail
     ];
     files::one_standard_input(&inputs.into_iter().flatten().collect::<Vec<_>>())?;
     let credit = credit(arguments)?;
+    preempts(arguments)?;
     let cluster = inputs::cluster(&arguments.snapshot)?;
     let online = arguments.online.read(&cluster)?;
     let against = monolithic(arguments, &cluster)?;
@@ -169,6 +183,16 @@ fn credit(arguments: &Arguments) -> Result<BTreeMap<String, f64>, Failure> {
         )
         .with_action("leave out one of the two")),
         Some(path) => Ok(engine::credit(&inputs::plan(path)?)),
+    }
+}
+
+/// Preemption is for guarantees, beside shares.
+fn preempts(arguments: &Arguments) -> Result<(), Failure> {
+    let other = arguments.mode != ModeWord::Brokered || arguments.online.order().is_some();
+    match arguments.preempt && other {
+        false => Ok(()),
+        true => Err(Failure::usage("--preempt goes with --mode brokered alone")
+            .with_action("leave out one of the two")),
     }
 }
 
@@ -219,12 +243,9 @@ fn options(
         deadline_ms: arguments
             .deadline
             .map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
+        preempt: arguments.preempt,
         gap: arguments.gap,
-        fairness: arguments.fairness.map(|word| match word {
-            FairnessWord::Nash => Fairness::Nash,
-            FairnessWord::Maxmin => Fairness::Maxmin,
-            FairnessWord::Drf => Fairness::Drf,
-        }),
+        fairness: arguments.fairness.map(FairnessWord::rule),
         seed: arguments.seed,
         threads: arguments.threads.map_or(0, usize::from),
         solver: arguments.solver.solver()?,

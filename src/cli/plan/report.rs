@@ -33,6 +33,7 @@ pub(super) fn text(
         fairness(plan),
         unplaced(plan),
         moves(plan),
+        preemptions(plan),
         notes(plan),
         warnings(plan),
         footer(plan, snapshot, written),
@@ -394,6 +395,45 @@ fn unplaced(plan: &PlanFile) -> String {
 /// `limit[web/web,rack][r1]` and its like belong to the family `limit`.
 fn family(rule: &str) -> &str {
     rule.split('[').next().unwrap_or(rule)
+}
+
+/// Who had to go, for whom.
+fn preemptions(plan: &PlanFile) -> String {
+    if plan.preemptions.is_empty() {
+        return String::new();
+    }
+    let columns = [
+        ("displaced", Align::Right),
+        ("moved", Align::Right),
+        ("job", Align::Left),
+        ("task", Align::Left),
+        ("from", Align::Left),
+        ("for", Align::Left),
+        ("guarantee of", Align::Left),
+    ];
+    let entries = plan.preemptions.iter();
+    let all = entries.flat_map(|entry| entry.victims.iter().map(move |victim| (entry, victim)));
+    let rows: Vec<Vec<String>> = all
+        .clone()
+        .take(MOST_ROWS)
+        .map(|(entry, victim)| {
+            vec![
+                count(victim.instances),
+                count(victim.moved),
+                victim.job.clone(),
+                victim.task.clone(),
+                victim.agent.clone(),
+                entry.job.clone(),
+                entry.role.clone(),
+            ]
+        })
+        .collect();
+    let more = and_more(all.count(), "place");
+    format!(
+        "{}{}{more}",
+        heading("Displaced for guarantees"),
+        table::render(&columns, &rows)
+    )
 }
 
 fn moves(plan: &PlanFile) -> String {

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use apportion_cluster::{FrameworkIdx, Offer, Proposal, Running, Slice};
 use apportion_models::assignment::{
-    Assignment, Balance, Bin, Cap, Curve, Entry, Gang, Item, Limit, Loss, Objective, Packing,
-    Placement, Rate, Span, Stage, Survival, Term, Yield,
+    Assignment, Balance, Bin, Cap, Curve, End, Entry, Gang, Item, Limit, Loss, Objective, Packing,
+    Placement, Rate, Span, Stage, Survival, Term, Traffic, Yield,
 };
 use apportion_policies::{Formulation, StageRole};
 
@@ -49,6 +49,7 @@ impl<'a> Joint<'a> {
             parts: Vec::new(),
             model: Formulation {
                 assignment: Assignment::default(),
+                schedule: None,
                 items: Vec::new(),
                 bins: Vec::new(),
                 roles: Vec::new(),
@@ -186,7 +187,8 @@ impl<'a> Joint<'a> {
     }
 }
 
-/// Whether a model's bins are what is offered, agent by agent: then it can be joined with others. A policy may count more resources.
+/// Whether a model's bins are what is offered, agent by agent: then it can be joined with others. A policy may count more
+/// resources. Models in time are not joined: what follows one another stays where it is.
 pub(super) fn is_joinable(slice: &Slice<'_>, formulation: &Formulation) -> bool {
     let cluster = slice.cluster;
     let bins = &formulation.assignment.bins;
@@ -199,10 +201,11 @@ pub(super) fn is_joinable(slice: &Slice<'_>, formulation: &Formulation) -> bool 
         bin.capacity.starts_with(&offer.resources.0) && bin.devices == by_kind
     };
     let agents = slice.offers.iter().map(|offer| offer.agent);
-    formulation
-        .assignment
-        .resources
-        .starts_with(&cluster.resources)
+    formulation.schedule.is_none()
+        && formulation
+            .assignment
+            .resources
+            .starts_with(&cluster.resources)
         && agents.eq(formulation.bins.iter().copied())
         && slice.offers.iter().zip(bins).all(is_offer)
 }
@@ -277,9 +280,11 @@ impl Shift<'_> {
             Objective::Utility(curves) => {
                 Objective::Utility(curves.iter().map(|curve| self.curve(curve)).collect())
             }
-            Objective::Yield(by_class) => Objective::Yield(Yield {
-                class_of: Arc::clone(&by_class.class_of),
-                rates: by_class.rates.iter().map(|rate| self.rate(rate)).collect(),
+            Objective::Yield(by_class) => Objective::Yield(self.by_class(by_class)),
+            Objective::Cost(by_class) => Objective::Cost(self.by_class(by_class)),
+            Objective::Traffic(traffic) => Objective::Traffic(Traffic {
+                ends: traffic.ends.iter().map(|end| self.end(end)).collect(),
+                ..traffic.clone()
             }),
             Objective::Shortfall(terms) => {
                 let terms = terms.iter().map(|term| Survival {
@@ -318,6 +323,21 @@ impl Shift<'_> {
             name: self.name(&curve.name),
             terms: curve.terms.iter().map(|term| self.term(term)).collect(),
             ..curve.clone()
+        }
+    }
+
+    fn end(&self, end: &End) -> End {
+        End {
+            name: self.name(&end.name),
+            packings: end.packings.iter().map(|it| self.packing(it)).collect(),
+            ..end.clone()
+        }
+    }
+
+    fn by_class(&self, by_class: &Yield) -> Yield {
+        Yield {
+            class_of: Arc::clone(&by_class.class_of),
+            rates: by_class.rates.iter().map(|rate| self.rate(rate)).collect(),
         }
     }
 

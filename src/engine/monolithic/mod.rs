@@ -279,6 +279,7 @@ fn commit(
     let before = joint.parts.iter().map(|part| Proposal {
         placements: state.added[part.framework().at()].clone(),
         devices: state.added_devices[part.framework().at()].clone(),
+        times: Vec::new(),
     });
     let before: Vec<Proposal> = before.collect();
     let missing = state.roles.missing();

@@ -449,6 +449,7 @@ fn proposal(cluster: &Cluster, held: Vec<RunningDevices>) -> Proposal {
     Proposal {
         placements,
         devices,
+        times: Vec::new(),
     }
 }
 

@@ -184,9 +184,9 @@ impl Rules {
                 instances: 1,
                 value: 1,
                 resources: pods[pod].demand.clone(),
-                devices: Vec::new(),
                 groups,
                 constraints,
+                ..TaskFile::default()
             }
         };
         let files = jobs.list.iter().map(|(name, members)| JobFile {
@@ -223,7 +223,7 @@ fn placements(pods: &[PodView<'_>], nodes: &Nodes, jobs: &Jobs) -> Vec<Placement
         task: view.pod.metadata.name.clone(),
         agent: nodes.list[node].name.clone(),
         instances: 1,
-        devices: Vec::new(),
+        ..PlacementFile::default()
     })
     .collect()
 }

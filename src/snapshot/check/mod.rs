@@ -4,7 +4,9 @@
 
 mod accounts;
 mod agents;
+mod data;
 mod devices;
+mod edges;
 mod names;
 mod placements;
 mod values;
@@ -26,7 +28,7 @@ use super::text;
 /// Adds every fault of `file` to `faults`.
 pub(super) fn check(file: &SnapshotFile, registry: &Registry, faults: &mut Faults) {
     let names = Names::of(file);
-    version(file, faults);
+    version(&file.version, faults);
     fairness(file, faults);
     agents::levels(file, faults);
     agents::agents(file, &names, faults);
@@ -36,15 +38,18 @@ pub(super) fn check(file: &SnapshotFile, registry: &Registry, faults: &mut Fault
     work::jobs(file, &names, faults);
     work::groups(file, faults);
     devices::devices(file, registry, faults);
+    data::blocks(file, &names, faults);
+    data::phases(file, registry, faults);
+    edges::edges(file, registry, faults);
     placements::placements(file, &names, faults);
 }
 
 /// The file states the version that this program reads.
-pub(super) fn version(file: &SnapshotFile, faults: &mut Faults) {
-    if file.version != VERSION {
+pub(super) fn version(version: &str, faults: &mut Faults) {
+    if version != VERSION {
         let cause = format!(
             "the version {} is not one that this program reads",
-            text::quote(&file.version)
+            text::quote(version)
         );
         let action = format!("state `{VERSION}`, or use the program that the file was written for");
         faults.add(code::VERSION, &Path::Root.key("version"), cause, action);

@@ -11,7 +11,7 @@ use crate::snapshot::text;
 use crate::snapshot::tree::{Entry, Node, Value};
 
 use super::values::{
-    integer_of, map_of, number_of, repeated, text_of, texts_of, truth_of, wrong_type,
+    integer_of, list_of, map_of, number_of, repeated, text_of, texts_of, truth_of, wrong_type,
 };
 
 /// A key of the whole format that this version does not support yet, and the policy that needs it.
@@ -196,6 +196,21 @@ impl<'n, 'p, 't> Fields<'n, 'p, 't> {
         self.find(key).and_then(read).unwrap_or_default()
     }
 
+    /// A list of texts that must be there.
+    pub(super) fn required_texts(&self, key: &'static str, faults: &mut Faults) -> Vec<String> {
+        self.required(key, faults, texts_of)
+    }
+
+    /// A list of integers that may be absent.
+    pub(super) fn optional_integers(
+        &self,
+        key: &'static str,
+        faults: &mut Faults,
+    ) -> Option<Vec<i64>> {
+        let node = self.find_some(key)?;
+        list_of(node, "integers", &self.path.key(key), faults, integer_of)
+    }
+
     /// A list of texts that may be absent.
     pub(super) fn optional_texts(
         &self,
@@ -274,6 +289,18 @@ impl<'n, 'p, 't> Fields<'n, 'p, 't> {
     ) -> Vec<T> {
         self.required(key, faults, |_, _, _| Some(()));
         self.objects(key, id, faults, read)
+    }
+
+    /// An object that must be there.
+    pub(super) fn required_object<T>(
+        &self,
+        key: &'static str,
+        faults: &mut Faults,
+        read: impl Fn(&Node<'t>, &Path<'_>, &mut Faults) -> T,
+    ) -> Option<T> {
+        self.required(key, faults, |_, _, _| Some(()));
+        let node = self.find(key)?;
+        Some(read(node, &self.path.key(key), faults))
     }
 
     /// An object that may be absent.

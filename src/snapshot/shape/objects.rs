@@ -1,9 +1,9 @@
 //! The objects of the format, one function each, in the order of `apportion_cluster::file`.
 
 use apportion_cluster::file::{
-    AgentFile, ConstraintsFile, DeviceFile, DeviceNeedFile, DevicesFile, FrameworkFile, GangFile,
-    JobFile, LimitFile, MinAvailableFile, ModelFile, PlacementFile, RoleFile, SnapshotFile,
-    SpreadFile, TaskFile,
+    AgentFile, BlockFile, ConstraintsFile, DataFile, DeviceFile, DeviceNeedFile, DevicesFile,
+    EdgeFile, FrameworkFile, GangFile, JobFile, LimitFile, MapFile, MinAvailableFile, ModelFile,
+    PlacementFile, ReduceFile, RoleFile, SnapshotFile, SpreadFile, TaskFile,
 };
 
 use super::fields::{Fields, Shape};
@@ -23,9 +23,20 @@ const SNAPSHOT: Shape = Shape {
         "roles",
         "frameworks",
         "jobs",
+        "data",
         "placements",
     ],
-    later: &[("data", "storage")],
+    later: &[],
+};
+const DATA: Shape = Shape {
+    noun: "`data`",
+    keys: &["blocks"],
+    later: &[("units", "storage")],
+};
+const BLOCK: Shape = Shape {
+    noun: "a block",
+    keys: &["id", "mib", "replicas"],
+    later: &[],
 };
 const AGENT: Shape = Shape {
     noun: "an agent",
@@ -60,14 +71,13 @@ const JOB: Shape = Shape {
         "min_available",
         "max_moves",
         "gang",
+        "waited_ms",
+        "map",
+        "reduce",
         "tasks",
+        "edges",
     ],
-    later: &[
-        ("map", "mapreduce"),
-        ("reduce", "mapreduce"),
-        ("shards", "storage"),
-        ("edges", "workflow"),
-    ],
+    later: &[("shards", "storage")],
 };
 const MIN_AVAILABLE: Shape = Shape {
     noun: "`min_available`",
@@ -79,18 +89,36 @@ const GANG: Shape = Shape {
     keys: &["min_instances"],
     later: &[],
 };
+const MAP: Shape = Shape {
+    noun: "`map`",
+    keys: &["inputs", "work_ms", "remote_penalty_ms"],
+    later: &[],
+};
+const REDUCE: Shape = Shape {
+    noun: "`reduce`",
+    keys: &["shuffle_mib", "shuffle_mib_total", "work_ms"],
+    later: &[],
+};
 const TASK: Shape = Shape {
     noun: "a task",
     keys: &[
         "id",
         "instances",
         "value",
+        "work_ms",
         "resources",
         "devices",
         "groups",
         "constraints",
+        "map",
+        "reduce",
     ],
-    later: &[("work_ms", "workflow")],
+    later: &[],
+};
+const EDGE: Shape = Shape {
+    noun: "an edge",
+    keys: &["from", "to", "mib_s", "mib"],
+    later: &[],
 };
 const DEVICES: Shape = Shape {
     noun: "an agent's devices",
@@ -146,7 +174,24 @@ pub(in crate::snapshot) fn snapshot(node: &Node<'_>, faults: &mut Faults) -> Sna
         roles: fields.objects("roles", "path", faults, role),
         frameworks: fields.objects("frameworks", "id", faults, framework),
         jobs: fields.objects("jobs", "id", faults, job),
+        data: fields.object("data", faults, data),
         placements: fields.objects("placements", "", faults, placement),
+    }
+}
+
+fn data(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> DataFile {
+    let fields = Fields::open(&DATA, node, path, faults);
+    DataFile {
+        blocks: fields.objects("blocks", "id", faults, block),
+    }
+}
+
+fn block(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> BlockFile {
+    let fields = Fields::open(&BLOCK, node, path, faults);
+    BlockFile {
+        id: fields.text("id", faults),
+        mib: fields.integer("mib", faults),
+        replicas: fields.required_texts("replicas", faults),
     }
 }
 
@@ -195,7 +240,7 @@ fn framework(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Framework
     }
 }
 
-fn job(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> JobFile {
+pub(super) fn job(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> JobFile {
     let fields = Fields::open(&JOB, node, path, faults);
     JobFile {
         id: fields.text("id", faults),
@@ -204,7 +249,39 @@ fn job(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> JobFile {
         min_available: fields.optional_object("min_available", faults, min_available),
         max_moves: fields.optional_integer("max_moves", faults),
         gang: fields.optional_object("gang", faults, gang),
+        waited_ms: fields.integer_or("waited_ms", 0, faults),
+        map: fields.optional_object("map", faults, map),
+        reduce: fields.optional_object("reduce", faults, reduce),
         tasks: fields.required_objects("tasks", "id", faults, task),
+        edges: fields.objects("edges", "", faults, edge),
+    }
+}
+
+fn edge(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> EdgeFile {
+    let fields = Fields::open(&EDGE, node, path, faults);
+    EdgeFile {
+        from: fields.text("from", faults),
+        to: fields.text("to", faults),
+        mib_s: fields.optional_integer("mib_s", faults),
+        mib: fields.optional_integer("mib", faults),
+    }
+}
+
+fn map(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> MapFile {
+    let fields = Fields::open(&MAP, node, path, faults);
+    MapFile {
+        inputs: fields.texts("inputs", faults),
+        work_ms: fields.integer_or("work_ms", 0, faults),
+        remote_penalty_ms: fields.integer_or("remote_penalty_ms", 0, faults),
+    }
+}
+
+fn reduce(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> ReduceFile {
+    let fields = Fields::open(&REDUCE, node, path, faults);
+    ReduceFile {
+        shuffle_mib: fields.optional_integers("shuffle_mib", faults),
+        shuffle_mib_total: fields.optional_integer("shuffle_mib_total", faults),
+        work_ms: fields.integer_or("work_ms", 0, faults),
     }
 }
 
@@ -229,10 +306,13 @@ fn task(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> TaskFile {
         id: fields.text("id", faults),
         instances: fields.integer_or("instances", 1, faults),
         value: fields.integer_or("value", 1, faults),
+        work_ms: fields.optional_integer("work_ms", faults),
         resources: fields.map("resources", faults, integer_of),
         devices: fields.objects("devices", "name", faults, device_need),
         groups: fields.texts("groups", faults),
         constraints: fields.object("constraints", faults, constraints),
+        map: fields.optional_object("map", faults, map),
+        reduce: fields.optional_object("reduce", faults, reduce),
     }
 }
 
@@ -292,6 +372,7 @@ fn placement(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Placement
         agent: fields.text("agent", faults),
         instances: fields.integer("instances", faults),
         devices: fields.objects("devices", "name", faults, device),
+        ..PlacementFile::default()
     }
 }
 

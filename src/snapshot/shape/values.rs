@@ -146,11 +146,22 @@ pub(super) fn texts_of(
     path: &Path<'_>,
     faults: &mut Faults,
 ) -> Option<Vec<String>> {
+    list_of(node, "texts", path, faults, text_of)
+}
+
+/// A list of `what`; elements that are not are reported and left out.
+pub(super) fn list_of<'t, T>(
+    node: &Node<'t>,
+    what: &str,
+    path: &Path<'_>,
+    faults: &mut Faults,
+    read: impl Fn(&Node<'t>, &Path<'_>, &mut Faults) -> Option<T>,
+) -> Option<Vec<T>> {
     let Value::List(nodes) = &node.value else {
-        wrong_type(node, path, "must be a list of texts", faults);
+        wrong_type(node, path, &format!("must be a list of {what}"), faults);
         return None;
     };
-    let element = |(index, node)| text_of(node, &path.at(index), faults);
+    let element = |(index, node)| read(node, &path.at(index), faults);
     Some(nodes.iter().enumerate().filter_map(element).collect())
 }
 

@@ -1,6 +1,8 @@
 //! A tally that is changed copy by copy against one made anew, and against the slow definitions.
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeMap;
+
 #[path = "../../../tests/assignment/generate.rs"]
 #[expect(dead_code, reason = "the other tests use the rest")]
 mod generate;
@@ -24,7 +26,7 @@ fn values(tally: &Tally<'_>) -> Vec<f64> {
     let of_rules = |stage: usize| -> f64 {
         let is_of_stage = |rule: &Rule| match *rule {
             Rule::Survival(of, _) | Rule::Loss(of, _) | Rule::Span(of, _) => of == stage,
-            Rule::Limit(_) | Rule::Balance(_) => false,
+            Rule::Limit(_) | Rule::Balance(_) | Rule::End(..) => false,
         };
         let rules = (0_u32..).zip(&tally.index.rules);
         let rules = rules.filter(|(_, rule)| is_of_stage(rule));
@@ -45,6 +47,14 @@ fn values(tally: &Tally<'_>) -> Vec<f64> {
             }
             sum as f64
         }
+        Objective::Cost(costs) => {
+            let of_item = |(item, bins): (u32, &BTreeMap<u32, i64>)| {
+                (bins.iter().map(|(&bin, n)| costs.of(item, bin) * n)).sum::<i64>()
+            };
+            (0_u32..).zip(&tally.at).map(of_item).sum::<i64>() as f64
+        }
+        // Its changes have tests of their own.
+        Objective::Traffic(_) => tally.assignment.values(&tally.placement())[stage],
         Objective::Opened(costs) => {
             let open = tally.load.iter().zip(costs).filter(|(load, _)| **load > 0);
             open.map(|(_, cost)| cost).sum::<i64>() as f64

@@ -2,7 +2,7 @@
 
 use super::Core;
 use super::tree::{ARTIFICIAL, ENDLESS, NONE, PENALTY, PROVISIONAL, ROOT};
-use crate::flow::outcome::{Cut, CutSide};
+use crate::flow::outcome::{Cut, CutSide, proved_bound};
 
 impl Core {
     /// Whether no artificial arc carries anything.
@@ -54,7 +54,7 @@ impl Core {
     }
 
     /// The flow on every arc.
-    pub(super) fn flows(&self) -> Vec<i64> {
+    pub(in crate::flow) fn flows(&self) -> Vec<i64> {
         let full = |state: i8, capacity: i64| if state < 0 { capacity } else { 0 };
         let mut flows: Vec<i64> = (self.lowers.iter().zip(&self.states).zip(&self.capacities))
             .map(|((&lower, &state), &capacity)| lower + full(state, capacity))
@@ -70,30 +70,21 @@ impl Core {
     }
 
     /// What the flow costs, artificial arcs left out.
-    pub(super) fn cost(&self) -> i128 {
+    pub(in crate::flow) fn cost(&self) -> i128 {
         (self.costs.iter().zip(self.flows()))
             .map(|(&cost, flow)| i128::from(cost) * i128::from(flow))
             .sum()
     }
 
-    /// What the prices prove: every arc at the end of its bounds that its reduced cost prefers, less the value of all supplies.
-    pub(super) fn bound(&self, supplies: &[i64]) -> Option<i128> {
-        let mut sum = 0;
-        for arc in 0..self.costs.len() {
-            #[expect(clippy::cast_possible_truncation, reason = "arcs are below 2^30")]
-            let reduced = i128::from(self.reduced_cost(arc as u32));
-            sum += reduced * i128::from(self.lowers[arc]);
-            if reduced < 0 {
-                if self.capacities[arc] >= ENDLESS {
-                    return None;
-                }
-                sum += reduced * i128::from(self.capacities[arc]);
-            }
-        }
-        for (&supply, &potential) in supplies.iter().zip(&self.potentials[1..]) {
-            sum -= i128::from(supply) * i128::from(potential);
-        }
-        Some(sum)
+    /// What the prices prove.
+    pub(in crate::flow) fn bound(&self) -> Option<i128> {
+        let arcs = (0..self.costs.len()).map(|arc| self.arc(arc));
+        proved_bound(arcs, &self.supplies, |node| self.potentials[node + 1])
+    }
+
+    /// The price of each node.
+    pub(in crate::flow) fn prices(&self) -> &[i64] {
+        &self.potentials[1..]
     }
 
     /// The arcs of the cycle that an arc closes, in the direction of its flow. None of them has a limit, so that none is passed against its

@@ -5,7 +5,7 @@ mod paths;
 mod residual;
 mod scaling;
 
-use super::simplex::Stop;
+use super::stop::Stop;
 use residual::Residual;
 
 /// The arcs of a network, lower bounds taken off.

@@ -341,9 +341,11 @@ fn change_arc(
 
 /// Brings a node back that was removed; nothing, if it was not.
 fn restore(node: usize, simplex: &mut NetworkSimplex) {
-    let supply = 0;
-    // A node that was never there is a fault of what follows.
-    let _ = simplex.apply(&Change::RestoreNode { node, supply });
+    if !simplex.has_node(node) {
+        let supply = 0;
+        // A node that was never there is a fault of what follows.
+        let _ = simplex.apply(&Change::RestoreNode { node, supply });
+    }
 }
 
 /// Why a change was refused, and the line if it is not the step's own.

@@ -1,0 +1,127 @@
+//! Copies that would be worth more, or cost less, in another bin.
+
+use super::{Search, inside, move_if_better, raised, touched_by};
+use crate::assignment::ladder::Run;
+use crate::assignment::tally::Tally;
+use crate::assignment::types::Item;
+
+impl Search {
+    /// Moves single copies to bins where they are worth more or cost less, or swaps them, where no earlier stage suffers.
+    pub(super) fn lower_tolls(
+        &self,
+        run: &mut Run<'_>,
+        tally: &mut Tally<'_>,
+        looks: &mut usize,
+    ) -> bool {
+        let mut lowered = false;
+        for (item, from) in self.above_least(tally) {
+            while tally.at[item as usize].contains_key(&from) {
+                if *looks == 0 || run.must_stop() {
+                    return lowered;
+                }
+                if !self.lower_toll(tally, item, from, looks)
+                    && !self.swap(tally, item, from, looks)
+                {
+                    break;
+                }
+                lowered = true;
+            }
+        }
+        lowered
+    }
+
+    /// Moves a copy to the bin where its toll is least, if that is better.
+    fn lower_toll(&self, tally: &mut Tally<'_>, item: u32, from: u32, looks: &mut usize) -> bool {
+        let objective = &tally.assignment.stages[self.stage].objective;
+        let eligible = &tally.assignment.items[item as usize].eligible;
+        *looks = looks.saturating_sub(eligible.len());
+        let here = objective.toll(item, from);
+        tally.change(item, from, -1);
+        let target = (eligible.iter().copied())
+            .filter(|&bin| objective.toll(item, bin) < here && tally.room(item, bin) > 0)
+            .min_by_key(|&bin| (objective.toll(item, bin), raised(tally, item, bin), bin));
+        tally.change(item, from, 1);
+        target.is_some_and(|to| move_if_better(tally, item, from, to))
+    }
+
+    /// Lets a copy change places with one of another item in a bin where its toll is less, if that is better.
+    fn swap(&self, tally: &mut Tally<'_>, item: u32, from: u32, looks: &mut usize) -> bool {
+        let objective = &tally.assignment.stages[self.stage].objective;
+        let here = objective.toll(item, from);
+        let eligible = tally.assignment.items[item as usize].eligible.iter();
+        let mut targets: Vec<(i64, u32)> = eligible
+            .map(|&bin| (objective.toll(item, bin) - here, bin))
+            .filter(|&(change, _)| change < 0)
+            .collect();
+        targets.sort_unstable();
+        for (change, to) in targets {
+            for other in inside(tally, &[to]) {
+                if *looks == 0 {
+                    return false;
+                }
+                *looks -= 1;
+                let back = objective.toll(other, from) - objective.toll(other, to);
+                if other != item
+                    && change + back < 0
+                    && tally.assignment.is_eligible(other, from)
+                    && swap_if_better(tally, (item, from), (other, to))
+                {
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    /// Items and bins of copies whose toll is less elsewhere.
+    fn above_least(&self, tally: &Tally<'_>) -> Vec<(u32, u32)> {
+        let objective = &tally.assignment.stages[self.stage].objective;
+        let items = (0_u32..).zip(&tally.assignment.items);
+        let of_item = |(item, of_item): (u32, &Item)| {
+            let least = of_item.eligible.iter();
+            let least = least.map(|&bin| objective.toll(item, bin)).min();
+            let bins = tally.at[item as usize].keys().copied();
+            let above = bins.filter(|&bin| Some(objective.toll(item, bin)) > least);
+            above.map(|bin| (item, bin)).collect::<Vec<_>>()
+        };
+        items.flat_map(of_item).collect()
+    }
+
+    /// A copy whose toll is less elsewhere, its bin, and bins where it is.
+    pub(super) fn around_toll(&mut self, tally: &Tally<'_>) -> Option<(Vec<u32>, Vec<u32>)> {
+        let objective = &tally.assignment.stages[self.stage].objective;
+        let (item, from) = *self.random.pick(&self.above_least(tally))?;
+        let eligible = tally.assignment.items[item as usize].eligible.iter();
+        let here = objective.toll(item, from);
+        let better = eligible.filter(|&&bin| objective.toll(item, bin) < here);
+        let better: Vec<u32> = better.copied().collect();
+        let mut bins = vec![from];
+        self.add_random(&better, &mut bins);
+        Some((vec![item], bins))
+    }
+}
+
+/// Exchanges a copy with one of another item, each in its bin, if the result is better.
+fn swap_if_better(tally: &mut Tally<'_>, left: (u32, u32), right: (u32, u32)) -> bool {
+    let value = |tally: &Tally<'_>| touched_by(tally, &[left.0, right.0], left.1, right.1);
+    let before = value(tally);
+    tally.change(left.0, left.1, -1);
+    tally.change(right.0, right.1, -1);
+    let there = tally.room(left.0, right.1) > 0;
+    if there {
+        tally.change(left.0, right.1, 1);
+        if tally.room(right.0, left.1) > 0 {
+            tally.change(right.0, left.1, 1);
+            let after = value(tally);
+            let is_better = tally.assignment.compare(&after, &before).is_lt();
+            if is_better && tally.holds(left.0) && tally.holds(right.0) {
+                return true;
+            }
+            tally.change(right.0, left.1, -1);
+        }
+        tally.change(left.0, right.1, -1);
+    }
+    tally.change(right.0, right.1, 1);
+    tally.change(left.0, left.1, 1);
+    false
+}

@@ -1,0 +1,464 @@
+//! Bounds by multipliers on stages that are minimized: what copies cost at least, for plans at least as good in earlier stages.
+//!
+//! # Model
+//! For prices `pi >= 0` of every bin's capacity, and `mu >= 0` of the value kept in every earlier stage about values or costs:
+//! `L = sum_i least_i(pi, mu) + sum_k mu_k sign_k reached_k - sum_b pi_b . capacity_b`, where a copy of item `i` in bin `b` has the
+//! coefficient `cost_ib + pi_b . demand_i - sum_k mu_k sign_k value_kib` (`sign` is 1 for values and -1 for costs), and `least_i` is the
+//! least sum of coefficients over the ways to place the item alone: at most `copies_ib` in a bin, at most `most_i` and at least what the
+//! values reached ask for (see `bound`), under one of the limits that count it (the one that gives most).
+//! The prices are duals of the linear program over some columns; what the items would choose at these prices joins the columns,
+//! until nothing new is chosen.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::bound::Room;
+use super::placement::Placement;
+use super::prices::{PricedBound, Prices};
+use super::types::{Assignment, Limit, Objective};
+use super::validate::NO_GROUP;
+use crate::guard::solve_guarded;
+use crate::milp::{ColumnKind, Milp, Sense};
+use crate::solver::{Limits, MilpSolver, SolverError};
+
+/// Rounds of taking in columns.
+const ROUNDS: usize = 20;
+/// Columns of each item to begin with.
+const FIRST_COLUMNS: usize = 8;
+const SUBGRADIENT_STEPS: usize = 150;
+
+/// The relaxation of one stage.
+pub(super) struct Least<'a> {
+    assignment: &'a Assignment,
+    room: &'a Room<'a>,
+    stage: usize,
+    reached: &'a [f64],
+    /// Limits that count each item.
+    limits_of: Vec<Vec<&'a Limit>>,
+    /// The fewest copies of each item.
+    fewest: Vec<i64>,
+}
+
+/// Where an item's copies are cheapest at some prices.
+struct Choice {
+    sum: f64,
+    bins: Vec<(u32, i64)>,
+}
+
+impl<'a> Least<'a> {
+    pub(super) fn new(room: &'a Room<'a>, stage: usize, reached: &'a [f64]) -> Self {
+        let assignment = room.assignment;
+        let mut limits_of = vec![Vec::new(); assignment.items.len()];
+        for limit in &assignment.limits {
+            for &item in limit.packing.items.iter() {
+                limits_of[item as usize].push(limit);
+            }
+        }
+        let items = 0..assignment.items.len() as u32;
+        Self {
+            assignment,
+            room,
+            stage,
+            reached,
+            limits_of,
+            fewest: items.map(|item| room.least(item, stage, reached)).collect(),
+        }
+    }
+
+    /// No prices at all.
+    fn free(&self) -> Prices {
+        let n_resources = self.assignment.resources.len();
+        let n_kinds = self.assignment.n_kinds();
+        Prices {
+            by_bin: vec![vec![0.0; n_resources + n_kinds]; self.assignment.bins.len()],
+            counts: Vec::new(),
+            counts_of: vec![Vec::new(); self.assignment.bins.len()],
+            kept: vec![0.0; self.stage],
+        }
+    }
+
+    /// The best bound found, by the duals of linear programs where `solver` gives them, else by steps towards the value reached.
+    ///
+    /// Any failure of the solver is returned beside the bound.
+    pub(super) fn solve(
+        &self,
+        solver: Option<&Arc<dyn MilpSolver>>,
+        limits: &Limits,
+        incumbent: &Placement,
+    ) -> (PricedBound, Option<SolverError>) {
+        let usable = |solver: &&Arc<dyn MilpSolver>| solver.capabilities().row_duals;
+        let (best, failure) = match solver.filter(usable) {
+            Some(solver) => self.solve_programs(solver, limits, incumbent),
+            None => (None, None),
+        };
+        (best.unwrap_or_else(|| self.step_up()), failure)
+    }
+
+    /// What given prices prove.
+    pub(super) fn at(&self, prices: Prices) -> PricedBound {
+        PricedBound {
+            bound: self.choose(&prices).0,
+            prices,
+        }
+    }
+
+    /// `L` at the given prices, and what each item would choose.
+    fn choose(&self, prices: &Prices) -> (f64, Vec<Choice>) {
+        let items = 0..self.assignment.items.len() as u32;
+        let choices: Vec<Choice> = items.map(|item| self.choice(item, prices)).collect();
+        let of_items: f64 = choices.iter().map(|choice| choice.sum).sum();
+        let of_bins: f64 = (self.room.usable.iter().zip(&prices.by_bin))
+            .map(|(usable, prices)| dot(prices, usable))
+            .sum();
+        let of_stages: f64 = (prices.kept.iter().enumerate())
+            .map(|(stage, price)| price * self.sign(stage) * self.reached[stage])
+            .sum();
+        (of_items + of_stages - of_bins, choices)
+    }
+
+    /// 1 where more is better.
+    fn sign(&self, stage: usize) -> f64 {
+        match self.assignment.stages[stage].objective.sense() {
+            Sense::Maximize => 1.0,
+            Sense::Minimize => -1.0,
+        }
+    }
+
+    /// What a copy in the bin counts in a stage; stages that are not sums over copies are not priced.
+    fn coefficient(&self, stage: usize, item: u32, bin: u32) -> f64 {
+        let objective = &self.assignment.stages[stage].objective;
+        match (objective, objective.worth()) {
+            (Objective::Cost(costs), _) => costs.of(item, bin) as f64,
+            (_, Some(worth)) => worth.of(item, bin) as f64,
+            _ => 0.0,
+        }
+    }
+
+    /// The coefficient of one copy at the given prices.
+    fn reduced(&self, item: u32, bin: u32, prices: &Prices) -> f64 {
+        let demand = &self.assignment.items[item as usize].demand;
+        let mut sum = self.coefficient(self.stage, item, bin);
+        sum += dot(&prices.by_bin[bin as usize], demand);
+        for (stage, &price) in prices.kept.iter().enumerate() {
+            if price > 0.0 {
+                sum -= price * self.sign(stage) * self.coefficient(stage, item, bin);
+            }
+        }
+        sum
+    }
+
+    fn choice(&self, item: u32, prices: &Prices) -> Choice {
+        let shape = &self.room.shapes[self.room.shape_of[item as usize]];
+        let mut bins: Vec<(f64, u32, i64)> = (shape.copies.iter())
+            .map(|&(bin, copies)| (self.reduced(item, bin, prices), bin, copies))
+            .collect();
+        bins.sort_by(|left, right| left.0.total_cmp(&right.0).then(left.1.cmp(&right.1)));
+        let mut best = self.cheapest(item, &bins, None);
+        for limit in &self.limits_of[item as usize] {
+            let choice = self.cheapest(item, &bins, Some(limit));
+            if choice.sum > best.sum {
+                best = choice;
+            }
+        }
+        best
+    }
+
+    /// The cheapest way to place the item, from bins in the order of their coefficients.
+    fn cheapest(&self, item: u32, bins: &[(f64, u32, i64)], limit: Option<&Limit>) -> Choice {
+        let mut rooms: Vec<i64> = limit.map_or_else(Vec::new, |limit| {
+            (0..limit.packing.base.len())
+                .map(|group| limit.room(group))
+                .collect()
+        });
+        let (most, fewest) = (self.room.most[item as usize], self.fewest[item as usize]);
+        let mut choice = Choice {
+            sum: 0.0,
+            bins: Vec::new(),
+        };
+        let mut placed = 0;
+        for &(coefficient, bin, copies) in bins {
+            let wanted = if coefficient < 0.0 { most } else { fewest };
+            let mut here = copies.min(wanted - placed);
+            if let Some(limit) = limit {
+                let group = limit.packing.group_of[bin as usize];
+                if group != NO_GROUP
+                    && let Some(room) = rooms.get_mut(group as usize)
+                {
+                    here = here.min(*room);
+                    *room -= here.max(0);
+                }
+            }
+            if wanted <= placed {
+                break;
+            }
+            if here > 0 {
+                placed += here;
+                choice.sum += coefficient * here as f64;
+                choice.bins.push((bin, here));
+            }
+        }
+        choice
+    }
+
+    fn solve_programs(
+        &self,
+        solver: &Arc<dyn MilpSolver>,
+        limits: &Limits,
+        incumbent: &Placement,
+    ) -> (Option<PricedBound>, Option<SolverError>) {
+        let deadline = limits.time.map(|time| Instant::now() + time);
+        let mut columns = self.first_columns(incumbent);
+        let mut best: Option<PricedBound> = None;
+        for _ in 0..ROUNDS {
+            if deadline.is_some_and(|end| Instant::now() >= end) {
+                break;
+            }
+            let limits = Limits {
+                time: deadline.map(|end| end.saturating_duration_since(Instant::now())),
+                ..limits.clone()
+            };
+            let program = Program::new(self, &columns);
+            let duals = match solve_guarded(solver, &Arc::new(program.milp.clone()), &limits) {
+                Ok(outcome) => outcome.row_duals,
+                Err(error) => return (best, Some(error)),
+            };
+            let Some(duals) = duals else {
+                break;
+            };
+            let prices = program.prices(self, &duals);
+            let (bound, choices) = self.choose(&prices);
+            if best.as_ref().is_none_or(|best| bound > best.bound) {
+                best = Some(PricedBound { bound, prices });
+            }
+            let mut is_new = false;
+            for (columns, choice) in columns.iter_mut().zip(choices) {
+                for (bin, _) in choice.bins {
+                    is_new |= columns.insert(bin);
+                }
+            }
+            if !is_new {
+                break;
+            }
+        }
+        (best, None)
+    }
+
+    /// The incumbent, and the cheapest bins of each item.
+    fn first_columns(&self, incumbent: &Placement) -> Vec<BTreeSet<u32>> {
+        let of_item = |item: u32| -> BTreeSet<u32> {
+            let shape = &self.room.shapes[self.room.shape_of[item as usize]];
+            let mut bins: Vec<(f64, u32)> = (shape.copies.iter())
+                .map(|&(bin, _)| (self.coefficient(self.stage, item, bin), bin))
+                .collect();
+            bins.sort_by(|left, right| left.0.total_cmp(&right.0).then(left.1.cmp(&right.1)));
+            let cheapest = bins.iter().take(FIRST_COLUMNS).map(|&(_, bin)| bin);
+            let there = incumbent.of_item(item).iter().map(|entry| entry.1);
+            cheapest.chain(there).collect()
+        };
+        (0..self.assignment.items.len() as u32)
+            .map(of_item)
+            .collect()
+    }
+
+    /// Subgradient steps with the step length of Polyak; the best prices seen.
+    fn step_up(&self) -> PricedBound {
+        let mut prices = self.free();
+        let target = self.reached.get(self.stage).copied().unwrap_or(0.0);
+        let mut best: Option<PricedBound> = None;
+        let mut factor = 1.0;
+        for _ in 0..SUBGRADIENT_STEPS {
+            let (bound, choices) = self.choose(&prices);
+            if best.as_ref().is_none_or(|best| bound > best.bound) {
+                best = Some(PricedBound {
+                    bound,
+                    prices: prices.clone(),
+                });
+            } else {
+                factor *= 0.95;
+            }
+            // In units of what is priced, so that all rows count alike.
+            let mut steps = self.free();
+            for (bin, step) in self.assignment.bins.iter().zip(&mut steps.by_bin) {
+                step[..bin.capacity.len()].fill(-1.0);
+            }
+            steps.kept = (0..self.stage).map(|stage| self.sign(stage)).collect();
+            for (item, choice) in (0_u32..).zip(&choices) {
+                for &(bin, copies) in &choice.bins {
+                    self.add_use(item, bin, copies as f64, &mut steps);
+                }
+            }
+            let all = steps.by_bin.iter().flatten().chain(&steps.kept);
+            let length: f64 = all.map(|step| step * step).sum();
+            if length <= 1e-12 || bound >= target {
+                break;
+            }
+            let stride = factor * (target - bound) / length;
+            for (position, bin) in self.assignment.bins.iter().enumerate() {
+                let steps = prices.by_bin[position]
+                    .iter_mut()
+                    .zip(&steps.by_bin[position]);
+                for ((price, step), &capacity) in steps.zip(&bin.capacity) {
+                    *price = (*price + stride * step / capacity.max(1) as f64).max(0.0);
+                }
+            }
+            for (stage, (price, step)) in prices.kept.iter_mut().zip(&steps.kept).enumerate() {
+                *price = (*price + stride * step / self.reached[stage].abs().max(1.0)).max(0.0);
+            }
+        }
+        best.unwrap_or_else(|| PricedBound {
+            bound: 0.0,
+            prices: self.free(),
+        })
+    }
+
+    /// Adds what copies take of each row, as a part of the row.
+    fn add_use(&self, item: u32, bin: u32, copies: f64, steps: &mut Prices) {
+        let demand = &self.assignment.items[item as usize].demand;
+        let capacity = &self.assignment.bins[bin as usize].capacity;
+        for ((step, &demand), &capacity) in (steps.by_bin[bin as usize].iter_mut())
+            .zip(demand)
+            .zip(capacity)
+        {
+            *step += demand as f64 * copies / capacity.max(1) as f64;
+        }
+        for (stage, step) in steps.kept.iter_mut().enumerate() {
+            let part = self.coefficient(stage, item, bin) * copies;
+            *step -= self.sign(stage) * part / self.reached[stage].abs().max(1.0);
+        }
+    }
+}
+
+/// The linear program over some columns, as one to be maximized, whose rows all have upper limits.
+struct Program {
+    milp: Milp,
+    /// What each row prices.
+    rows: Vec<Row>,
+}
+
+enum Row {
+    Capacity(u32, usize),
+    Kept(usize),
+    Other,
+}
+
+impl Program {
+    fn new(least: &Least<'_>, columns: &[BTreeSet<u32>]) -> Self {
+        let mut program = Self {
+            milp: Milp::new("least", Sense::Maximize),
+            rows: Vec::new(),
+        };
+        let mut of_item: Vec<Vec<(u32, usize)>> = Vec::new();
+        let mut of_bin: Vec<Vec<(u32, usize)>> = vec![Vec::new(); least.assignment.bins.len()];
+        for (item, bins) in (0_u32..).zip(columns) {
+            let mut of = Vec::new();
+            for &bin in bins {
+                let cost = least.coefficient(least.stage, item, bin);
+                let name = format!("x[{item},{bin}]");
+                let most = least.assignment.copies_that_fit(item, bin) as f64;
+                let kind = ColumnKind::Continuous;
+                let column = program.milp.add_column(name, 0.0, most, kind, -cost);
+                of.push((bin, column));
+                of_bin[bin as usize].push((item, column));
+            }
+            of_item.push(of);
+        }
+        program.add_counts(least, &of_item);
+        program.add_capacities(least, &of_bin);
+        program.add_limits(least, &of_item);
+        for stage in 0..least.stage {
+            program.add_kept(least, stage, &of_item);
+        }
+        program
+    }
+
+    fn add(&mut self, name: String, upper: f64, terms: Vec<(usize, f64)>, row: Row) {
+        self.milp.add_row(name, f64::NEG_INFINITY, upper, terms);
+        self.rows.push(row);
+    }
+
+    fn add_counts(&mut self, least: &Least<'_>, of_item: &[Vec<(u32, usize)>]) {
+        for (item, columns) in of_item.iter().enumerate() {
+            let sum = |sign: f64| columns.iter().map(|&(_, column)| (column, sign)).collect();
+            let most = least.room.most[item] as f64;
+            self.add(format!("once[{item}]"), most, sum(1.0), Row::Other);
+            let fewest = least.fewest[item] as f64;
+            if fewest > 0.0 {
+                self.add(format!("fewest[{item}]"), -fewest, sum(-1.0), Row::Other);
+            }
+        }
+    }
+
+    fn add_capacities(&mut self, least: &Least<'_>, of_bin: &[Vec<(u32, usize)>]) {
+        for (bin, columns) in (0_u32..).zip(of_bin) {
+            let capacity = &least.room.usable[bin as usize];
+            for (resource, &capacity) in capacity.iter().enumerate() {
+                let demand = |item: u32| least.assignment.items[item as usize].demand[resource];
+                let terms: Vec<(usize, f64)> = (columns.iter())
+                    .map(|&(item, column)| (column, demand(item) as f64))
+                    .filter(|term| term.1 > 0.0)
+                    .collect();
+                if !terms.is_empty() {
+                    let name = format!("capacity[{bin},{resource}]");
+                    self.add(name, capacity as f64, terms, Row::Capacity(bin, resource));
+                }
+            }
+        }
+    }
+
+    fn add_limits(&mut self, least: &Least<'_>, of_item: &[Vec<(u32, usize)>]) {
+        for limit in &least.assignment.limits {
+            let mut groups = vec![Vec::new(); limit.packing.base.len()];
+            for &item in limit.packing.items.iter() {
+                for &(bin, column) in &of_item[item as usize] {
+                    let group = limit.packing.group_of[bin as usize];
+                    if group != NO_GROUP {
+                        groups[group as usize].push((column, 1.0));
+                    }
+                }
+            }
+            for (group, terms) in groups.into_iter().enumerate() {
+                if !terms.is_empty() {
+                    let name = limit.row_name(group);
+                    self.add(name, limit.room(group) as f64, terms, Row::Other);
+                }
+            }
+        }
+    }
+
+    fn add_kept(&mut self, least: &Least<'_>, stage: usize, of_item: &[Vec<(u32, usize)>]) {
+        let sign = least.sign(stage);
+        let mut terms = Vec::new();
+        for (item, columns) in (0_u32..).zip(of_item) {
+            for &(bin, column) in columns {
+                let coefficient = least.coefficient(stage, item, bin);
+                if coefficient > 0.0 {
+                    terms.push((column, -sign * coefficient));
+                }
+            }
+        }
+        if !terms.is_empty() {
+            let name = format!("kept[{}]", least.assignment.stages[stage].name);
+            let upper = -sign * least.reached[stage];
+            self.add(name, upper, terms, Row::Kept(stage));
+        }
+    }
+
+    fn prices(&self, least: &Least<'_>, duals: &[f64]) -> Prices {
+        let mut prices = least.free();
+        for (row, &dual) in self.rows.iter().zip(duals) {
+            let dual = if dual.is_finite() { dual.max(0.0) } else { 0.0 };
+            match *row {
+                Row::Capacity(bin, resource) => prices.by_bin[bin as usize][resource] = dual,
+                Row::Kept(stage) => prices.kept[stage] = dual,
+                Row::Other => {}
+            }
+        }
+        prices
+    }
+}
+
+fn dot(prices: &[f64], amounts: &[i64]) -> f64 {
+    let terms = prices.iter().zip(amounts);
+    terms.map(|(price, &amount)| price * amount as f64).sum()
+}

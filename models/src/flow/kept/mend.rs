@@ -1,0 +1,265 @@
+//! Making flow and prices right again after changes.
+
+use super::search::{Direction, Wanted};
+use super::{Kept, LARGEST, room};
+use crate::flow::network::{FlowArc, UNLIMITED};
+use crate::flow::outcome::{Cut, CutSide};
+use crate::flow::stop::Stop;
+use crate::outcome::StopReason;
+
+/// Looks at the ends of arcs that mending is worth, for each arc, and whatever their number.
+const LOOKS_PER_ARC: usize = 64;
+const FREE_LOOKS: usize = 1 << 16;
+/// Paths between two looks at the clock.
+const PATHS_PER_LOOK: usize = 64;
+
+/// What mending came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::flow) enum Mended {
+    /// The flow is complete, and prices support it.
+    Optimal,
+    /// Some amounts find no way.
+    Infeasible(Cut),
+    /// The clock or a cancellation came first. Prices support what there is of a flow.
+    Stopped(StopReason),
+}
+
+/// Why it has not come to anything yet.
+enum Break {
+    Stopped(StopReason),
+    TooLong,
+}
+
+impl Kept {
+    /// Mends flow and prices; none if a solve from scratch is better, or is what it takes.
+    ///
+    /// Prices of new nodes come first, then flow on the arcs that changes have touched; both leave amounts at nodes, which are sent on along
+    /// shortest paths.
+    pub(in crate::flow) fn mend(&mut self, stop: &Stop<'_>) -> Option<Mended> {
+        for node in std::mem::take(&mut self.fresh) {
+            self.price_fresh(node);
+        }
+        let limited = self.support_touched();
+        let sent = if self.lost {
+            Err(Break::TooLong)
+        } else {
+            self.send_all(stop)
+        };
+        let unlimited = self.lift_limits(&limited);
+        match sent {
+            Ok(()) if unlimited && !self.lost => self.answer(limited.is_empty()),
+            Err(Break::Stopped(reason)) if unlimited && !self.lost => Some(Mended::Stopped(reason)),
+            _ => {
+                self.lost = true;
+                None
+            }
+        }
+    }
+
+    fn answer(&mut self, any_cut: bool) -> Option<Mended> {
+        let nodes = &self.nodes;
+        self.unbalanced
+            .retain(|&node| nodes[node as usize].excess != 0);
+        self.unbalanced.sort_unstable();
+        self.unbalanced.dedup();
+        let of_sign = |sign: i64| -> Vec<u32> {
+            (self.unbalanced.iter().copied())
+                .filter(|&node| sign * nodes[node as usize].excess > 0)
+                .collect()
+        };
+        let (supplying, demanding) = (of_sign(1), of_sign(-1));
+        let (nodes, side) = if !supplying.is_empty() {
+            let nodes = self.reach(&supplying, Direction::Forward);
+            (nodes, CutSide::Supply)
+        } else if !demanding.is_empty() {
+            let nodes = self.reach(&demanding, Direction::Backward);
+            (nodes, CutSide::Demand)
+        } else {
+            return Some(Mended::Optimal);
+        };
+        // An arc without limit that was given one may be part of what is in the way.
+        if !any_cut {
+            self.lost = true;
+            return None;
+        }
+        Some(Mended::Infeasible(Cut { nodes, side }))
+    }
+
+    /// Gives a new node the price at which its best arc costs nothing: one that leaves it, or, if it demands something, one that enters it.
+    fn price_fresh(&mut self, node: u32) {
+        if !self.has_node(node as usize) {
+            return;
+        }
+        let (mut highest, mut lowest) = (None, None);
+        for end in self.lists[node as usize].all() {
+            if end.other == node || self.arcs[end.way as usize / 2].capacity == 0 {
+                continue;
+            }
+            // Nothing is sent over it at these prices, one way or the other.
+            let price = self.nodes[end.other as usize].price - end.cost;
+            if end.way % 2 == 0 {
+                highest = highest.max(Some(price));
+            } else {
+                lowest = Some(lowest.map_or(price, |lowest: i64| lowest.min(price)));
+            }
+        }
+        let price = if self.supplies[node as usize] >= 0 {
+            highest.or(lowest)
+        } else {
+            lowest.or(highest)
+        };
+        let price = price.unwrap_or(0);
+        self.lost |= price.abs() > LARGEST;
+        self.nodes[node as usize].price = price;
+    }
+
+    /// Fills or empties arcs that changes have touched, as prices ask for. Arcs without limit that should be full get one that no bounded flow
+    /// exceeds, and are returned.
+    fn support_touched(&mut self) -> Vec<u32> {
+        let mut limited = Vec::new();
+        for position in std::mem::take(&mut self.touched) {
+            let arc = position as usize;
+            if !self.has_arc[arc] {
+                continue;
+            }
+            let reduced = self.reduced_cost(arc);
+            if reduced < 0 && self.arcs[arc].capacity == UNLIMITED {
+                self.arcs[arc].capacity = self.extent.total().max(self.flows[arc]) + 1;
+                limited.push(position);
+            }
+            let FlowArc {
+                lower, capacity, ..
+            } = self.arcs[arc];
+            match reduced {
+                ..0 => self.set_flow(arc, capacity),
+                0 => {}
+                _ => self.set_flow(arc, lower),
+            }
+        }
+        limited
+    }
+
+    /// Takes the limits away that arcs have got for a while. False if one of them mattered: costs may have no limit then.
+    fn lift_limits(&mut self, limited: &[u32]) -> bool {
+        let mut unlimited = true;
+        for &position in limited {
+            let arc = position as usize;
+            unlimited &= self.flows[arc] < self.arcs[arc].capacity;
+            self.arcs[arc].capacity = UNLIMITED;
+            self.relist(arc);
+        }
+        unlimited
+    }
+
+    /// Sends on what nodes have too much, and fetches what they have too little.
+    ///
+    /// The node of the largest supply or demand is a hub: the rest of the network is balanced with it first, so that searches need not go
+    /// through it; what it is left with then has to go from there.
+    fn send_all(&mut self, stop: &Stop<'_>) -> Result<(), Break> {
+        self.search.n_looks = 0;
+        let hub = self.hub();
+        let nodes = self.unbalanced.clone();
+        let mut n_paths = 0;
+        for &node in &nodes {
+            if Some(node) != hub {
+                self.send_from(node, hub, stop, &mut n_paths)?;
+            }
+        }
+        for &node in nodes.iter().chain(&hub) {
+            self.send_from(node, None, stop, &mut n_paths)?;
+        }
+        Ok(())
+    }
+
+    fn hub(&mut self) -> Option<u32> {
+        let amount = |node: &u32| self.supplies[*node as usize].unsigned_abs();
+        let nodes = self.unbalanced.iter().chain(&self.hub).copied();
+        self.hub = nodes.max_by_key(amount);
+        self.hub
+    }
+
+    fn send_from(
+        &mut self,
+        node: u32,
+        hub: Option<u32>,
+        stop: &Stop<'_>,
+        n_paths: &mut usize,
+    ) -> Result<(), Break> {
+        let worth = FREE_LOOKS + LOOKS_PER_ARC * self.arcs.len();
+        loop {
+            let excess = self.nodes[node as usize].excess;
+            let direction = match excess {
+                0 => return Ok(()),
+                1.. => Direction::Forward,
+                _ => Direction::Backward,
+            };
+            let wanted = Wanted {
+                from: node,
+                direction,
+                hub,
+            };
+            let target = self.nearest(wanted);
+            if self.search.n_looks > worth || self.lost {
+                return Err(Break::TooLong);
+            }
+            let Some(target) = target else {
+                return Ok(());
+            };
+            let most = if Some(target) == hub {
+                excess.abs()
+            } else {
+                excess.abs().min(self.nodes[target as usize].excess.abs())
+            };
+            let amount = self.send(wanted, target, most);
+            self.leave_at(node, -direction.sign() * amount);
+            self.leave_at(target, direction.sign() * amount);
+            *n_paths += 1;
+            if n_paths.is_multiple_of(PATHS_PER_LOOK)
+                && let Some(reason) = stop.reason()
+            {
+                return Err(Break::Stopped(reason));
+            }
+        }
+    }
+
+    /// Sends at most so much along the path that the last search found. Returns how much there was room for.
+    fn send(&mut self, wanted: Wanted, target: u32, most: i64) -> i64 {
+        // Back from the target; flow goes the other way where what is missing was looked for.
+        let flip = u32::from(wanted.direction == Direction::Backward);
+        let mut amount = most;
+        let mut node = target;
+        while node != wanted.from {
+            let way = self.nodes[node as usize].mark.arrived;
+            let arc = way as usize / 2;
+            amount = amount.min(room(&self.arcs[arc], self.flows[arc], way ^ flip));
+            node = self.origin(way);
+        }
+        node = target;
+        while node != wanted.from {
+            let way = self.nodes[node as usize].mark.arrived;
+            let arc = way as usize / 2;
+            let was = self.is_open(arc);
+            self.flows[arc] += if (way ^ flip).is_multiple_of(2) {
+                amount
+            } else {
+                -amount
+            };
+            self.lost |= self.flows[arc] > LARGEST;
+            if self.is_open(arc) != was {
+                self.relist(arc);
+            }
+            node = self.origin(way);
+        }
+        amount
+    }
+
+    /// The node where a way begins.
+    fn origin(&self, way: u32) -> u32 {
+        let arc = &self.arcs[way as usize / 2];
+        if way.is_multiple_of(2) {
+            arc.tail
+        } else {
+            arc.head
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! The network, its flow and its prices as the last solve left them, and how they are mended after changes.
+//!
+//! # Shape
+//! `lists.rs` says which arcs a node has; `changes.rs` are the changes; `mend.rs` makes flow and prices right again after them, by shortest paths
+//! that `search.rs` finds.
+//!
+//! # Guarantees
+//! Prices support the flow before and after mending: where the reduced cost is negative the arc is full, where it is positive the arc carries its
+//! lower bound. What nodes have too much or too little is written down beside. Nothing here takes time that grows with the network, unless
+//! the changes reach through all of it.
+
+mod changes;
+mod lists;
+mod mend;
+mod search;
+
+use super::network::{Extent, FlowArc, FlowNetwork, UNLIMITED};
+use super::outcome::proved_bound;
+use lists::{End, List, Places, group};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+pub(super) use mend::Mended;
+
+/// Flows, prices and amounts at nodes beyond this are not mended any more, so that nothing overflows.
+const LARGEST: i64 = 1 << 61;
+/// Room of an arc without limit.
+const ENDLESS: i64 = i64::MAX / 2;
+
+/// What is known of a node.
+#[derive(Clone, Copy, Debug)]
+struct Node {
+    price: i64,
+    /// Its supply less what leaves it and is not made up for by what enters.
+    excess: i64,
+    mark: search::Mark,
+}
+
+impl Node {
+    fn of_price(price: i64) -> Self {
+        Self {
+            price,
+            excess: 0,
+            mark: search::Mark::default(),
+        }
+    }
+}
+
+/// A network with a flow and prices.
+#[derive(Clone, Debug)]
+pub(super) struct Kept {
+    arcs: Vec<FlowArc>,
+    flows: Vec<i64>,
+    supplies: Vec<i64>,
+    nodes: Vec<Node>,
+    lists: Vec<List>,
+    places: Places,
+    extent: Extent,
+    has_node: Vec<bool>,
+    has_arc: Vec<bool>,
+    /// Positions to use again, the least first. A node that came back by itself may still be here, or be here twice.
+    free_nodes: BinaryHeap<Reverse<u32>>,
+    free_arcs: Vec<u32>,
+    /// Nodes that changes have added.
+    fresh: Vec<u32>,
+    /// Arcs that changes have touched.
+    touched: Vec<u32>,
+    /// Nodes that may have too much or too little.
+    unbalanced: Vec<u32>,
+    /// The node of the largest supply or demand, as far as is known.
+    hub: Option<u32>,
+    search: search::Search,
+    /// Whether flow and prices cannot be mended.
+    lost: bool,
+}
+
+impl Kept {
+    /// Keeps a network without an answer.
+    pub(super) fn new(network: FlowNetwork) -> Self {
+        let FlowNetwork { supplies, arcs } = network;
+        let (n_nodes, n_arcs) = (supplies.len(), arcs.len());
+        let mut extent = Extent::default();
+        supplies
+            .iter()
+            .for_each(|&supply| extent.add_supply(supply));
+        arcs.iter().for_each(|arc| extent.add_arc(arc));
+        let mut degrees = vec![0; n_nodes];
+        for arc in &arcs {
+            degrees[arc.tail as usize] += 1;
+            degrees[arc.head as usize] += 1;
+        }
+        let mut kept = Self {
+            flows: arcs.iter().map(|arc| arc.lower).collect(),
+            nodes: vec![Node::of_price(0); n_nodes],
+            lists: degrees.into_iter().map(List::with_capacity).collect(),
+            places: vec![[0; 2]; n_arcs],
+            has_node: vec![true; n_nodes],
+            has_arc: vec![true; n_arcs],
+            free_nodes: BinaryHeap::new(),
+            free_arcs: Vec::new(),
+            fresh: Vec::new(),
+            touched: Vec::new(),
+            unbalanced: Vec::new(),
+            hub: None,
+            search: search::Search::default(),
+            lost: true,
+            arcs,
+            supplies,
+            extent,
+        };
+        kept.list_all();
+        kept
+    }
+
+    /// Takes over a flow, and prices that may support it.
+    pub(super) fn take_over(&mut self, flows: Vec<i64>, potentials: &[i64], supported: bool) {
+        self.flows = flows;
+        for (node, &price) in self.nodes.iter_mut().zip(potentials) {
+            *node = Node::of_price(price);
+        }
+        self.fresh.clear();
+        self.touched.clear();
+        if !supported {
+            self.touched.extend(0..index(self.arcs.len()));
+        }
+        self.unbalanced.clear();
+        self.search = search::Search::default();
+        self.lost = false;
+        for node in 0..self.supplies.len() {
+            self.leave_at(index(node), self.supplies[node]);
+        }
+        for arc in 0..self.arcs.len() {
+            let FlowArc { tail, head, .. } = self.arcs[arc];
+            self.leave_at(tail, -self.flows[arc]);
+            self.leave_at(head, self.flows[arc]);
+        }
+        let amount = |&node: &u32| self.supplies[node as usize].unsigned_abs();
+        self.hub = (0..index(self.supplies.len())).max_by_key(amount);
+        self.lists.iter_mut().for_each(List::clear);
+        self.list_all();
+    }
+
+    fn list_all(&mut self) {
+        for arc in 0..self.arcs.len() {
+            if self.has_arc[arc] {
+                self.list(arc);
+            }
+        }
+    }
+
+    /// Puts both ends of an arc into the lists of their nodes.
+    fn list(&mut self, arc: usize) {
+        let FlowArc {
+            tail, head, cost, ..
+        } = self.arcs[arc];
+        let way = 2 * index(arc);
+        let (out, into) = self.is_open(arc);
+        let end = |other, way, cost| End { other, way, cost };
+        self.lists[tail as usize].put(end(head, way, cost), group(out, into), &mut self.places);
+        self.lists[head as usize].put(
+            end(tail, way + 1, -cost),
+            group(into, out),
+            &mut self.places,
+        );
+    }
+
+    /// Whether an arc may carry more, and less.
+    #[inline]
+    fn is_open(&self, arc: usize) -> (bool, bool) {
+        let FlowArc {
+            lower, capacity, ..
+        } = self.arcs[arc];
+        (self.flows[arc] < capacity, self.flows[arc] > lower)
+    }
+
+    /// Puts the ends of an arc where they belong after its flow or its bounds have changed.
+    #[inline]
+    fn relist(&mut self, arc: usize) {
+        let FlowArc { tail, head, .. } = self.arcs[arc];
+        let (out, into) = self.is_open(arc);
+        let at_tail = self.places[arc][0] as usize;
+        self.lists[tail as usize].regroup(at_tail, group(out, into), &mut self.places);
+        let at_head = self.places[arc][1] as usize;
+        self.lists[head as usize].regroup(at_head, group(into, out), &mut self.places);
+    }
+
+    /// Writes down what a node has in addition.
+    #[inline]
+    fn leave_at(&mut self, node: u32, amount: i64) {
+        if amount == 0 {
+            return;
+        }
+        let excess = &mut self.nodes[node as usize].excess;
+        if *excess == 0 {
+            self.unbalanced.push(node);
+        }
+        match excess.checked_add(amount) {
+            Some(sum) if (-LARGEST..=LARGEST).contains(&sum) => *excess = sum,
+            _ => self.lost = true,
+        }
+    }
+
+    fn reduced_cost(&self, arc: usize) -> i64 {
+        let FlowArc {
+            tail, head, cost, ..
+        } = self.arcs[arc];
+        cost + self.nodes[tail as usize].price - self.nodes[head as usize].price
+    }
+
+    /// Whether there is nothing to mend, so that the network has to be solved from scratch.
+    pub(super) fn is_lost(&self) -> bool {
+        self.lost
+    }
+
+    pub(super) fn has_node(&self, node: usize) -> bool {
+        self.has_node.get(node) == Some(&true)
+    }
+
+    pub(super) fn supply(&self, node: usize) -> Option<i64> {
+        self.has_node(node).then(|| self.supplies[node])
+    }
+
+    pub(super) fn arc(&self, arc: usize) -> Option<FlowArc> {
+        (self.has_arc.get(arc) == Some(&true)).then(|| self.arcs[arc])
+    }
+
+    /// The positions of the arcs from one node to another, ascending.
+    pub(super) fn arcs_between(&self, tail: usize, head: usize) -> Vec<usize> {
+        if !self.has_node(tail) || !self.has_node(head) {
+            return Vec::new();
+        }
+        let (here, there) = (self.lists[tail].all(), self.lists[head].all());
+        let (ends, other, at_head) = if here.len() <= there.len() {
+            (here, head, 0)
+        } else {
+            (there, tail, 1)
+        };
+        let mut arcs: Vec<usize> = (ends.iter())
+            .filter(|end| end.other as usize == other && end.way % 2 == at_head)
+            .map(|end| end.way as usize / 2)
+            .collect();
+        arcs.sort_unstable();
+        arcs
+    }
+
+    /// The network as it is now. Removed nodes have no supply, and removed arcs no capacity.
+    pub(super) fn network(&self) -> FlowNetwork {
+        FlowNetwork {
+            supplies: self.supplies.clone(),
+            arcs: self.arcs.clone(),
+        }
+    }
+
+    pub(super) fn flows(&self) -> &[i64] {
+        &self.flows
+    }
+
+    pub(super) fn potentials(&self) -> Vec<i64> {
+        self.nodes.iter().map(|node| node.price).collect()
+    }
+
+    /// What the flow costs.
+    pub(super) fn cost(&self) -> i128 {
+        (self.arcs.iter().zip(&self.flows))
+            .map(|(arc, &flow)| i128::from(arc.cost) * i128::from(flow))
+            .sum()
+    }
+
+    /// What the prices prove.
+    pub(super) fn bound(&self) -> Option<i128> {
+        proved_bound(self.arcs.iter().copied(), &self.supplies, |node| {
+            self.nodes[node].price
+        })
+    }
+}
+
+/// The position of a node or an arc, of which there are less than 2^30.
+#[expect(clippy::cast_possible_truncation, reason = "positions are below 2^30")]
+fn index(position: usize) -> u32 {
+    position as u32
+}
+
+/// How much more may go a way.
+#[inline]
+fn room(arc: &FlowArc, flow: i64, way: u32) -> i64 {
+    match (way % 2, arc.capacity) {
+        (0, UNLIMITED) => ENDLESS,
+        (0, capacity) => capacity - flow,
+        _ => flow - arc.lower,
+    }
+}

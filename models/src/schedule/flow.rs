@@ -1,0 +1,159 @@
+//! Copies of operations to bins that hold a number of them each, as many as can be and at the least cost: a flow.
+
+use std::collections::BTreeMap;
+
+use crate::flow::{FlowArc, FlowNetwork, FlowSolver, Simplex};
+use crate::outcome::Status;
+use crate::solver::Limits;
+
+/// Copies that want a bin.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Wish {
+    pub(super) copies: i64,
+    /// Bins and what a copy costs there.
+    pub(super) bins: Vec<(u32, i64)>,
+    /// Wishes of one number have the same bins: what costs most is then reached through a node that they share.
+    pub(super) shared: Option<usize>,
+}
+
+/// Where they go.
+#[derive(Clone, Debug)]
+pub(super) struct Granted {
+    /// By wish, bins and copies.
+    pub(super) places: Vec<Vec<(u32, i64)>>,
+    /// Copies without a place.
+    pub(super) left_out: i64,
+    /// What a place in each bin is worth, at most what leaving out a copy costs.
+    pub(super) prices: Vec<i64>,
+}
+
+/// Grants as many wishes as the bins have places, and of these ways the cheapest. `None` if `limits` end it, or numbers are too large.
+pub(super) fn grant(wishes: &[Wish], places: &[i64], limits: &Limits) -> Option<Granted> {
+    let mut network = Network::new(wishes, places);
+    // No chain of changes costs as much as one copy more that is left out.
+    let dearest = wishes.iter().flat_map(|wish| &wish.bins).map(|it| it.1);
+    let dearest = dearest.max().unwrap_or(0);
+    let left_out = dearest
+        .checked_mul(places.len() as i64 + 1)?
+        .checked_add(1)?;
+    for &arc in &network.left_out {
+        network.flow.arcs[arc].cost = left_out;
+    }
+    let outcome = Simplex.solve(&network.flow, limits).ok()?;
+    if outcome.status != Status::Optimal {
+        return None;
+    }
+    let flows = outcome.flows?;
+    let potentials = outcome.potentials?;
+    let price = |bin: usize| (potentials[network.end] - potentials[network.bins[bin]]).max(0);
+    Some(Granted {
+        left_out: network.left_out.iter().map(|&arc| flows[arc]).sum(),
+        prices: (0..places.len()).map(price).collect(),
+        places: network.decode(wishes.len(), &flows),
+    })
+}
+
+struct Network {
+    flow: FlowNetwork,
+    bins: Vec<usize>,
+    end: usize,
+    /// By wish, the arc of what is left out.
+    left_out: Vec<usize>,
+    /// Arcs of wishes: position, wish, bin.
+    direct: Vec<(usize, usize, u32)>,
+    /// Arcs from wishes to what they share: position, wish, number.
+    into: Vec<(usize, usize, usize)>,
+    /// Arcs from there: position, number, bin.
+    out_of: Vec<(usize, usize, u32)>,
+}
+
+impl Network {
+    fn new(wishes: &[Wish], places: &[i64]) -> Self {
+        let all: i64 = wishes.iter().map(|wish| wish.copies).sum();
+        let mut flow = FlowNetwork::new(0);
+        let bins: Vec<usize> = places.iter().map(|_| flow.add_node(0)).collect();
+        let end = flow.add_node(-all);
+        let mut network = Self {
+            flow,
+            bins,
+            end,
+            left_out: Vec::new(),
+            direct: Vec::new(),
+            into: Vec::new(),
+            out_of: Vec::new(),
+        };
+        for (bin, &places) in places.iter().enumerate() {
+            network.arc(network.bins[bin], end, places.clamp(0, all), 0);
+        }
+        let mut shared: BTreeMap<usize, usize> = BTreeMap::new();
+        for (at, wish) in wishes.iter().enumerate() {
+            let node = network.flow.add_node(wish.copies);
+            let arc = network.arc(node, end, wish.copies, 0);
+            network.left_out.push(arc);
+            let worst = wish.bins.iter().map(|it| it.1).max().unwrap_or(0);
+            for &(bin, cost) in &wish.bins {
+                if wish.shared.is_none() || cost < worst {
+                    let arc = network.arc(node, network.bins[bin as usize], wish.copies, cost);
+                    network.direct.push((arc, at, bin));
+                }
+            }
+            if let Some(number) = wish.shared.filter(|_| !wish.bins.is_empty()) {
+                let hub = *shared.entry(number).or_insert_with(|| {
+                    let hub = network.flow.add_node(0);
+                    for &(bin, _) in &wish.bins {
+                        let arc = network.arc(hub, network.bins[bin as usize], all, 0);
+                        network.out_of.push((arc, number, bin));
+                    }
+                    hub
+                });
+                let arc = network.arc(node, hub, wish.copies, worst);
+                network.into.push((arc, at, number));
+            }
+        }
+        network
+    }
+
+    fn arc(&mut self, tail: usize, head: usize, capacity: i64, cost: i64) -> usize {
+        let number = |node: usize| u32::try_from(node).expect("operations are counted in 32 bits");
+        self.flow.add_arc(FlowArc {
+            tail: number(tail),
+            head: number(head),
+            lower: 0,
+            capacity,
+            cost,
+        })
+    }
+
+    fn decode(&self, n_wishes: usize, flows: &[i64]) -> Vec<Vec<(u32, i64)>> {
+        let mut places: Vec<BTreeMap<u32, i64>> = vec![BTreeMap::new(); n_wishes];
+        for &(arc, wish, bin) in &self.direct {
+            *places[wish].entry(bin).or_insert(0) += flows[arc];
+        }
+        let mut waiting: BTreeMap<usize, Vec<(usize, i64)>> = BTreeMap::new();
+        for &(arc, wish, number) in &self.into {
+            if flows[arc] > 0 {
+                waiting.entry(number).or_default().push((wish, flows[arc]));
+            }
+        }
+        for &(arc, number, bin) in &self.out_of {
+            let mut left = flows[arc];
+            let waiting = waiting.entry(number).or_default();
+            while left > 0
+                && let Some((wish, copies)) = waiting.last_mut()
+            {
+                let moved = left.min(*copies);
+                *places[*wish].entry(bin).or_insert(0) += moved;
+                left -= moved;
+                *copies -= moved;
+                if *copies == 0 {
+                    waiting.pop();
+                }
+            }
+        }
+        let positive = |places: BTreeMap<u32, i64>| {
+            let all = places.into_iter().filter(|place| place.1 > 0);
+            all.collect()
+        };
+        places.into_iter().map(positive).collect()
+    }
+}

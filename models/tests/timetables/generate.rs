@@ -1,0 +1,171 @@
+//! Random schedules: tiny ones for the slow twin, layered ones of any size.
+
+use std::sync::Arc;
+
+use apportion_models::assignment::{Bin, NO_GROUP};
+use apportion_models::schedule::{Edge, Network, Operation, Schedule, TimeObjective, TimeStage};
+
+/// Xorshift.
+pub struct Random(u64);
+
+impl Random {
+    pub fn new(seed: u64) -> Self {
+        Self((seed + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15))
+    }
+
+    /// A number in `low..=high`.
+    pub fn within(&mut self, low: i64, high: i64) -> i64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        low + ((self.0 >> 11) % (high - low + 1) as u64) as i64
+    }
+}
+
+pub fn stages(traffic_first: bool) -> Vec<TimeStage> {
+    let stage = |name: &str, objective| TimeStage {
+        name: name.to_owned(),
+        objective,
+    };
+    let (makespan, traffic) = (
+        stage("makespan", TimeObjective::Makespan),
+        stage(
+            "traffic",
+            TimeObjective::Traffic {
+                within_group: 1,
+                across: 2,
+            },
+        ),
+    );
+    let mut stages = vec![stage("placed", TimeObjective::Value)];
+    stages.extend(if traffic_first {
+        [traffic, makespan]
+    } else {
+        [makespan, traffic]
+    });
+    stages.push(stage("completion", TimeObjective::Completion));
+    stages
+}
+
+/// Up to four copies, two or three bins, short times.
+pub fn tiny(seed: u64) -> Schedule {
+    let random = &mut Random::new(seed);
+    let n_bins = random.within(1, 3);
+    let n = random.within(1, if n_bins > 1 { 3 } else { 4 });
+    let operation = |at: i64, random: &mut Random| {
+        let eligible: Vec<u32> = (0..n_bins as u32)
+            .filter(|_| random.within(0, 9) < 8)
+            .collect();
+        Operation {
+            name: format!("o{at}"),
+            count: if n < 3 && random.within(0, 2) == 0 {
+                2
+            } else {
+                1
+            },
+            demand: vec![random.within(1, 3), random.within(0, 2)],
+            durations: Arc::new(
+                eligible
+                    .iter()
+                    .map(|_| [0, 1, 1, 2, 2][random.within(0, 4) as usize])
+                    .collect(),
+            ),
+            eligible: Arc::new(eligible),
+            costs: Arc::default(),
+            value: random.within(1, 3),
+            urgency: 1,
+            release: i64::from(random.within(0, 5) == 0),
+        }
+    };
+    let operations: Vec<Operation> = (0..n).map(|at| operation(at, random)).collect();
+    let mut edges = Vec::new();
+    for from in 0..n as u32 {
+        for to in from + 1..n as u32 {
+            if random.within(0, 1) == 0 {
+                edges.push(Edge {
+                    from,
+                    to,
+                    amount: random.within(0, 2) * 500,
+                });
+            }
+        }
+    }
+    let groups: Vec<u32> = match random.within(0, 2) {
+        0 => vec![NO_GROUP; n_bins as usize],
+        _ => (0..n_bins).map(|_| random.within(0, 1) as u32).collect(),
+    };
+    Schedule {
+        resources: vec!["r0".to_owned(), "r1".to_owned()],
+        operations,
+        bins: (0..n_bins)
+            .map(|bin| Bin {
+                name: format!("b{bin}"),
+                capacity: vec![random.within(2, 4), random.within(1, 3)],
+                ..Bin::default()
+            })
+            .collect(),
+        group_of: Arc::new(groups),
+        edges,
+        network: Network {
+            within_group: random.within(0, 1) * 1000,
+            across: 1000,
+        },
+        stages: stages(random.within(0, 1) == 0),
+    }
+}
+
+/// Layers of operations, each of which follows some of the layer before.
+pub fn layers(seed: u64, n: u32) -> Schedule {
+    let random = &mut Random::new(seed);
+    let n_bins = 20_u32;
+    let eligible: Arc<Vec<u32>> = Arc::new((0..n_bins).collect());
+    let speed: Vec<i64> = (0..n_bins).map(|_| random.within(1, 3)).collect();
+    let operations: Vec<Operation> = (0..n)
+        .map(|at| {
+            let work = random.within(100, 20_000);
+            Operation {
+                name: format!("o{at}"),
+                count: 1,
+                demand: vec![1000 * random.within(1, 2), random.within(0, 4000)],
+                eligible: Arc::clone(&eligible),
+                durations: Arc::new(speed.iter().map(|speed| work / speed).collect()),
+                costs: Arc::default(),
+                value: 1,
+                urgency: 1,
+                release: 0,
+            }
+        })
+        .collect();
+    let width = 25;
+    let mut edges = Vec::new();
+    for to in width..n {
+        for _ in 0..random.within(1, 3) {
+            let from = (to / width - 1) * width + random.within(0, i64::from(width) - 1) as u32;
+            edges.push(Edge {
+                from,
+                to,
+                amount: random.within(0, 500),
+            });
+        }
+    }
+    edges.sort_unstable();
+    edges.dedup_by_key(|edge| (edge.from, edge.to));
+    Schedule {
+        resources: vec!["cpu".to_owned(), "memory".to_owned()],
+        operations,
+        bins: (0..n_bins)
+            .map(|bin| Bin {
+                name: format!("b{bin}"),
+                capacity: vec![4000, 16_000],
+                ..Bin::default()
+            })
+            .collect(),
+        group_of: Arc::new((0..n_bins).map(|bin| bin % 4).collect()),
+        edges,
+        network: Network {
+            within_group: 8000,
+            across: 16_000,
+        },
+        stages: stages(seed % 2 == 0),
+    }
+}

@@ -1,0 +1,95 @@
+//! Schedules against every timetable there is, and the promises of the ladder.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod brute;
+mod generate;
+
+use apportion_models::assignment::{LadderOptions, Proof, Stop};
+use apportion_models::default_solver;
+use apportion_models::schedule::{Schedule, Scheduled, list_schedule, solve};
+
+fn solved(schedule: &Schedule) -> Scheduled {
+    solve(schedule, &LadderOptions::new(default_solver()))
+}
+
+fn assert_sound(schedule: &Schedule, scheduled: &Scheduled, seed: u64) {
+    assert_eq!(schedule.faults(&scheduled.timetable), [], "seed {seed}");
+    let values = schedule.values(&scheduled.timetable);
+    let stated: Vec<f64> = scheduled
+        .stages
+        .iter()
+        .map(|stage| stage.objective)
+        .collect();
+    assert_eq!(values, stated, "seed {seed}");
+    let greedy = list_schedule(schedule, &Stop::default());
+    assert_eq!(schedule.faults(&greedy), [], "seed {seed}");
+    let greedy = schedule.values(&greedy);
+    assert!(
+        schedule.compare(&values, &greedy).is_le(),
+        "seed {seed}: {values:?} after {greedy:?}"
+    );
+    for stage in &scheduled.stages {
+        let bound = stage.bound.unwrap();
+        let is_beaten = stage.sense.is_better(stage.objective, bound, 1e-9);
+        assert!(!is_beaten, "seed {seed}: {stage:?}");
+    }
+}
+
+#[test]
+fn tiny_schedules_are_solved_to_the_optimum_of_every_stage() {
+    for seed in 0..300 {
+        let schedule = generate::tiny(seed);
+        let scheduled = solved(&schedule);
+        assert_sound(&schedule, &scheduled, seed);
+        let best = brute::best(&schedule);
+        let values = schedule.values(&scheduled.timetable);
+        assert!(
+            schedule.compare(&values, &best).is_eq(),
+            "seed {seed}: {values:?} instead of {best:?}"
+        );
+        for (stage, best) in scheduled.stages.iter().zip(&best) {
+            assert!(
+                (stage.bound.unwrap() - best).abs() < 1e-9,
+                "seed {seed}: {stage:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_generator_makes_what_matters() {
+    let (mut timed, mut searched, mut unplaced) = (0, 0, 0);
+    for seed in 0..300 {
+        let schedule = generate::tiny(seed);
+        let scheduled = solved(&schedule);
+        timed += i32::from(scheduled.stages.iter().any(|stage| stage.objective > 0.0));
+        searched += i32::from(
+            scheduled
+                .stages
+                .iter()
+                .any(|it| it.proof == Some(Proof::Search)),
+        );
+        let wanted: i64 = schedule.operations.iter().map(|it| it.count).sum();
+        let placed: i64 = scheduled
+            .timetable
+            .entries()
+            .iter()
+            .map(|it| it.copies)
+            .sum();
+        unplaced += i32::from(placed < wanted);
+    }
+    assert!(
+        timed > 200 && searched > 50 && unplaced > 10,
+        "{timed} {searched} {unplaced}"
+    );
+}
+
+#[test]
+fn large_schedules_are_sound_and_repeatable() {
+    for seed in 0..6 {
+        let schedule = generate::layers(seed, 300);
+        let scheduled = solved(&schedule);
+        assert_sound(&schedule, &scheduled, seed);
+        assert_eq!(scheduled, solved(&schedule), "seed {seed}");
+    }
+}

@@ -1,0 +1,8 @@
+//! What others do: the methods that a policy's plans are compared with, by policy.
+
+mod room;
+pub mod service;
+pub mod workflow;
+
+pub use service::ServiceBaseline;
+pub use workflow::WorkflowBaseline;
