@@ -435,7 +435,7 @@ pub struct WelfareResult {
     pub bound: f64,
     /// `1 - exp(objective - bound)`: the part of its utility that a framework could gain on the weighted geometric mean.
     pub gap: f64,
-    /// `multipliers`: by the prices of the certificate; or `search`.
+    /// `multipliers`: by the prices of the certificate; `combinatorial`: by all that is wanted; or `search`.
     pub proof: Proof,
 }
 

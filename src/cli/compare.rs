@@ -22,8 +22,9 @@ const MOST_FRAMEWORKS: usize = 12;
 #[command(after_help = "\
 Brokered by nash, maxmin and drf, monolithic, and greedy; every plan is verified before it is shown.
 Welfare is the weighted mean of ln(utility); its gap is the part of its utility that a framework
-could still gain, on the weighted geometric mean. The price of brokering compares with the
-monolithic plan, the price of fairness with the most value that could be placed.
+could still gain, on the weighted geometric mean. `1 unit` is epsilon with one unit more for each.
+The price of brokering (`broker`) compares with the monolithic plan, the price of fairness (`fair`)
+with the most value that could be placed.
 
 Examples:
   apportion compare cluster.json
@@ -83,12 +84,14 @@ fn text(cluster: &Cluster, comparison: &Comparison) -> String {
         "" => "cluster",
         name => name,
     };
+    let wanted = comparison.plans.first().map_or(0, |row| row.demand);
     let header = format!(
-        "{}: {}, {}, {}; {}\n",
+        "{}: {}, {}, {}, {} wanted; {}\n",
         styled(Tone::Heading, name),
         counted(cluster.agents.len(), "agent"),
         counted(cluster.frameworks.len(), "framework"),
         counted(cluster.jobs.len(), "job"),
+        counted(usize::try_from(wanted).unwrap_or(0), "instance"),
         match comparison.deadline_ms {
             Some(deadline) => format!("{} for each plan", duration_ms(deadline as f64)),
             None => "no time limit".to_owned(),
@@ -111,6 +114,14 @@ fn part(fraction: f64) -> String {
     percent((fraction * 1e5).round() / 1e5)
 }
 
+/// Brokered plans are told apart by their rule.
+fn short_name(row: &Row) -> &str {
+    match (row.mode.as_str(), &row.fairness) {
+        ("brokered", Some(rule)) => rule,
+        _ => &row.name,
+    }
+}
+
 fn plans(rows: &[&Row]) -> String {
     let columns = [
         ("plan", Align::Left),
@@ -119,16 +130,16 @@ fn plans(rows: &[&Row]) -> String {
         ("bound", Align::Right),
         ("gap", Align::Right),
         ("epsilon", Align::Right),
-        ("one unit", Align::Right),
-        ("brokering", Align::Right),
-        ("fairness", Align::Right),
+        ("1 unit", Align::Right),
+        ("broker", Align::Right),
+        ("fair", Align::Right),
         ("time", Align::Right),
     ];
     let welfare = |number: f64| format!("{number:.4}");
     let cells = rows.iter().map(|row| {
         vec![
-            row.name.clone(),
-            format!("{}/{}", count(row.placed), count(row.demand)),
+            short_name(row).to_owned(),
+            count(row.placed),
             or_dash(row.welfare, welfare) + if row.one_unit_more { "*" } else { "" },
             or_dash(row.bound, welfare),
             or_dash(row.gap, part),
@@ -186,7 +197,7 @@ fn qualities(rows: &[&Row]) -> String {
         return String::new();
     };
     let mut columns = vec![("framework", Align::Left), ("stage", Align::Left)];
-    columns.extend(rows.iter().map(|row| (row.name.as_str(), Align::Right)));
+    columns.extend(rows.iter().map(|row| (short_name(row), Align::Right)));
     let cells = first.quality.iter().take(MOST_FRAMEWORKS).map(|of| {
         let mut cells = vec![of.framework.clone(), of.stage.clone().unwrap_or_default()];
         cells.extend(rows.iter().map(|row| {

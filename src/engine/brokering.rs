@@ -18,7 +18,7 @@
 //! Prices and duals that cover `m_p` times every value prove `sum_p m_p u'_p <= B` for every allocation `u'`; and by Jensen's inequality
 //! `sum_p w_p ln u'_p <= sum_p w_p ln(w_p / m_p) + ln B`. With `m_p = w_p / u_p` that is `Z + ln(1 + epsilon)`, so the price is at most
 //! `epsilon / (1 + epsilon)`; with `m_p = w_p / deserved_p` it is `sum_p w_p ln deserved_p + ln(1 + epsilon_fractional)`, the dual of the welfare.
-//! The less of the two counts. Duals of floors prove it for plans above the floors; for whole instances a floor is to be reached up
+//! The less of the two counts, or what everybody had with all that it wants. Duals of floors prove it for plans above the floors; for whole instances a floor is to be reached up
 //! to one unit (`t_p`), so that `B` is larger by `phi_p (f_p - t_p)`.
 
 use std::collections::BTreeMap;
@@ -32,12 +32,14 @@ pub(super) fn floor_target(floor: f64, unit: f64) -> f64 {
     (floor.floor() - (unit - 1.0)).max(0.0)
 }
 
-/// The welfare of a plan and the most that any plan has, by its certificate or by `searched`, whichever is less; `None` where nobody takes
+/// The welfare of a plan and the most that any plan has, by its certificate, by `searched`, or by the value
+/// that each wants in all (`wanted`, by result), whichever is least; `None` where nobody takes
 /// part, or nothing is proved.
 pub(super) fn welfare(
     frameworks: &[FrameworkResult],
     certificate: &FairnessCertificate,
     searched: Option<f64>,
+    wanted: &[f64],
 ) -> Option<WelfareResult> {
     let shares = shares(frameworks);
     if shares.is_empty() {
@@ -62,11 +64,22 @@ pub(super) fn welfare(
     let budget = 1.0 + certificate.epsilon_fractional + below + added;
     let dual = sum(&|share| share.weight * share.deserved.ln()) + budget.ln();
     let proved = if dual.is_finite() { own.min(dual) } else { own };
-    let searched = searched.filter(|bound| !starved && *bound < proved);
-    let (bound, proof) = match searched {
-        Some(bound) => (bound, Proof::Search),
-        None => (proved, Proof::Multipliers),
-    };
+    // Nobody gets more than everything.
+    let all = frameworks
+        .iter()
+        .zip(wanted)
+        .filter_map(|(result, wanted)| {
+            let share = result.share.as_ref()?;
+            let most = wanted.max(share.utility) + shift(share);
+            Some(share.weight * most.ln())
+        });
+    let searched = searched.filter(|_| !starved).unwrap_or(f64::INFINITY);
+    let (mut bound, mut proof) = (proved, Proof::Multipliers);
+    for (other, by) in [(all.sum(), Proof::Combinatorial), (searched, Proof::Search)] {
+        if other < bound {
+            (bound, proof) = (other, by);
+        }
+    }
     // The plan itself is one of those that the bound is about, but for rounding.
     let bound = bound.max(objective);
     bound.is_finite().then(|| WelfareResult {

@@ -422,7 +422,18 @@ impl<'a> Run<'a> {
             return (None, None);
         };
         let searched = self.welfare_bound;
-        let Some(welfare) = brokering::welfare(frameworks, certificate, searched) else {
+        let cluster = self.context.cluster;
+        let wanted = cluster.frameworks.iter().map(|framework| {
+            let jobs = framework.jobs.iter();
+            let tasks = jobs.flat_map(|&job| &cluster.job(job).tasks);
+            let tasks = tasks.map(|&task| cluster.task(task));
+            tasks
+                .map(|task| task.value as f64 * task.instances as f64)
+                .sum::<f64>()
+        });
+        let wanted: Vec<f64> = wanted.collect();
+        let welfare = brokering::welfare(frameworks, certificate, searched, &wanted);
+        let Some(welfare) = welfare else {
             return (None, None);
         };
         let is_brokered = self.context.options.mode == Mode::Brokered;

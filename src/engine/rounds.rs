@@ -490,7 +490,7 @@ mod tests {
             "frameworks": [{"id": "f", "policy": "service"}],
             "jobs": [{"id": "j", "framework": "f",
                       "tasks": [{"id": "t", "instances": 2, "resources": {"cpu_milli": 1000}}]}]}"#;
-        let cluster = crate::snapshot::read(file).unwrap();
+        let cluster = crate::snapshot::read(file).expect("the snapshot is valid");
         let hour = Duration::from_secs(3600);
         for (reserve, stopped) in [(hour / 2, false), (hour, true)] {
             let options = Options {

@@ -49,9 +49,14 @@ pub(super) fn check(
     if dual.is_finite() {
         proved = proved.min(dual);
     }
-    let proved = proved.max(objective);
+    let by_prices = proved.max(objective);
+    // Nobody gets more than everything that it wants.
+    let all: f64 = members()
+        .map(|it| it.weight * (wants(market, it) as f64 + shift(it)).ln())
+        .sum();
+    let proved = by_prices.min(all.max(objective));
 
-    welfare(file, objective, proved, findings);
+    welfare(file, objective, (by_prices, all), findings);
     brokering(market, objective, proved, findings);
 }
 
@@ -64,7 +69,21 @@ fn below_floor(market: &Market<'_>, duals: &Duals, position: usize) -> f64 {
     value * (floor - (floor.floor() - (unit - 1.0)).max(0.0))
 }
 
-fn welfare(file: &PlanFile, objective: f64, proved: f64, findings: &mut Findings) {
+/// The value of everything that a framework wants, and at least what it has.
+fn wants(market: &Market<'_>, active: &Active<'_>) -> i128 {
+    let tasks = market.state.tasks_of(active.framework).into_iter();
+    let all: i128 = tasks
+        .map(|task| market.state.value(task) * market.state.wanted(task))
+        .sum();
+    all.max(active.utility)
+}
+
+fn welfare(
+    file: &PlanFile,
+    objective: f64,
+    (by_prices, by_counting): (f64, f64),
+    findings: &mut Findings,
+) {
     let Some(welfare) = &file.welfare else { return };
     let mut compare = |what: &str, need: f64, have: f64, holds: bool, text: &str| {
         findings.check(Rule::Welfare, holds, || {
@@ -85,14 +104,14 @@ fn welfare(file: &PlanFile, objective: f64, proved: f64, findings: &mut Findings
         Proof::Search => {
             findings.claim(format!("welfare: bound {} by search", welfare.bound));
         }
-        Proof::Multipliers => {
+        Proof::Multipliers | Proof::Combinatorial => {
+            let proved = match welfare.proof {
+                Proof::Combinatorial => by_counting,
+                _ => by_prices,
+            };
             let holds = welfare.bound >= proved - EPSILON_TOLERANCE * (1.0 + proved.abs());
-            let text = "the bound on welfare is tighter than the prices prove";
+            let text = "the bound on welfare is tighter than its proof";
             compare("bound", proved, welfare.bound, holds, text);
-        }
-        Proof::Combinatorial => {
-            let text = "a bound on welfare is proved by prices, or by search";
-            compare("proof", proved, welfare.bound, false, text);
         }
     }
 }
@@ -140,17 +159,13 @@ fn brokering(market: &Market<'_>, objective: f64, proved: f64, findings: &mut Fi
         ));
     }
     // More than everything that it wants nobody gets, and the solver can lose no more than there is to be lost.
-    let wants = market.active.iter().map(|it| {
-        let all = market.state.tasks_of(it.framework).into_iter();
-        let all: i128 = all
-            .map(|task| market.state.value(task) * market.state.wanted(task))
-            .sum();
+    let known = market.active.iter().map(|it| {
         let starved = market.active.iter().any(|it| it.utility == 0);
         let shift = if starved { it.unit } else { 0 };
-        let (most, has) = (all.max(it.utility) + shift, it.utility + shift);
+        let (most, has) = (wants(market, it) + shift, it.utility + shift);
         it.weight * (most as f64 / has as f64).ln()
     });
-    let known = wants.sum::<f64>().min(apart);
+    let known = known.sum::<f64>().min(apart);
     if most_solver < known - EPSILON_TOLERANCE {
         findings.claim(format!("brokering: solver loss of at most {most_solver}"));
     }
