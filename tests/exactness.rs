@@ -381,6 +381,10 @@ fn split(whole: &Assignment) -> Assignment {
             Objective::Span(terms) => terms
                 .iter_mut()
                 .for_each(|term| term.packing = packing(&term.packing)),
+            Objective::Traffic(traffic) => {
+                let packings = traffic.ends.iter_mut().flat_map(|end| &mut end.packings);
+                packings.for_each(|it| *it = packing(it));
+            }
             Objective::Fragmentation(_) | Objective::Opened(_) => {}
         }
     }

@@ -24,7 +24,7 @@ fn values(tally: &Tally<'_>) -> Vec<f64> {
     let of_rules = |stage: usize| -> f64 {
         let is_of_stage = |rule: &Rule| match *rule {
             Rule::Survival(of, _) | Rule::Loss(of, _) | Rule::Span(of, _) => of == stage,
-            Rule::Limit(_) | Rule::Balance(_) => false,
+            Rule::Limit(_) | Rule::Balance(_) | Rule::End(..) => false,
         };
         let rules = (0_u32..).zip(&tally.index.rules);
         let rules = rules.filter(|(_, rule)| is_of_stage(rule));
@@ -50,6 +50,8 @@ fn values(tally: &Tally<'_>) -> Vec<f64> {
             open.map(|(_, cost)| cost).sum::<i64>() as f64
         }
         Objective::Shortfall(_) | Objective::WorstShare(_) | Objective::Span(_) => of_rules(stage),
+        // What the tally has of it is only ever compared; see `improve/traffic.rs`.
+        Objective::Traffic(traffic) => traffic.value(&tally.placement()),
     };
     let stages = tally.assignment.stages.iter().map(|stage| &stage.objective);
     stages.enumerate().map(of_stage).collect()
