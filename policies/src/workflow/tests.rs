@@ -270,13 +270,14 @@ fn the_two_orders_of_a_batch() {
             .map(|&(name, value)| (name.to_owned(), value))
             .collect()
     };
-    // 10 MiB at 62 MiB/s are 162 ms; two hops.
+    // 10 MiB at 62 MiB/s are 162 ms.
     assert_eq!(
         solved("makespan"),
         named(&[
             ("placed", 3.0),
             ("makespan", 1172.0),
-            ("traffic", 20.0),
+            ("traffic", 10.0),
+            ("traffic_within", 0.0),
             ("completion", 3172.0)
         ])
     );
