@@ -184,3 +184,38 @@ fn batches_are_verified_and_as_good_as_on_the_whole_cluster() {
         }
     }
 }
+
+/// `c` takes the place of what has ended: room for two is enough for all three, and nothing crosses.
+#[test]
+fn one_after_the_other_needs_no_more_room() {
+    let mut file = write::snapshot(&[]);
+    for id in ["n1", "n2"] {
+        file.agents.push(write::agent(id, "r", 2000, 0));
+        file.agents.last_mut().unwrap().domains.clear();
+    }
+    file.frameworks.push(write::framework("f0", "workflow"));
+    let task = |id: &str, work| TaskFile {
+        id: id.to_owned(),
+        work_ms: Some(work),
+        ..write::task(1, 1000, 0)
+    };
+    let edge = |from: &str| EdgeFile {
+        from: from.to_owned(),
+        to: "c".to_owned(),
+        mib_s: None,
+        mib: Some(10_240),
+    };
+    file.jobs.push(JobFile {
+        id: "top".to_owned(),
+        framework: "f0".to_owned(),
+        tasks: vec![task("a", 1000), task("b", 2000), task("c", 500)],
+        edges: vec![edge("a"), edge("b")],
+        ..JobFile::default()
+    });
+    let cluster = cluster(&file);
+    let plan = planned(&cluster, &quiet());
+    let makespan = stage(&plan, "f0", "makespan");
+    assert_eq!((makespan.objective, makespan.bound), (2500.0, Some(2500.0)));
+    assert_eq!(stage(&plan, "f0", "traffic").objective, 0.0);
+    assert!(plan.notes.is_empty());
+}

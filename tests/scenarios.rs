@@ -111,7 +111,6 @@ scenarios! {
     two_into_one_with_room_for_three
     two_into_one_with_room_for_two
     two_into_one_as_an_exchange
-    two_into_one_one_after_the_other
 }
 
 /// One agent of 4 cpu, on which the `old` runs; others want the cpu. Under every rule of shares, with few frameworks and so

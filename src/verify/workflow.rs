@@ -91,19 +91,18 @@ impl<'s> Flows<'s> {
             stages.push(("agents_used".to_owned(), Measure::AgentsUsed));
             return stages;
         }
-        if self.wants_traffic_first {
-            let first = match has_racks {
-                true => traffic(0, 1, true),
-                false => traffic(1, 0, true),
-            };
-            stages.push(("traffic".to_owned(), first));
-            stages.push(makespan(false));
-            if has_racks {
-                stages.push(("traffic_within".to_owned(), traffic(1, -1, false)));
-            }
-        } else {
-            stages.push(makespan(true));
-            stages.push(("traffic".to_owned(), traffic(1, 1, false)));
+        let first = self.wants_traffic_first;
+        let between_racks = match has_racks {
+            true => traffic(0, 1, first),
+            false => traffic(1, 0, first),
+        };
+        stages.push(makespan(!first));
+        stages.push(("traffic".to_owned(), between_racks));
+        if first {
+            stages.reverse();
+        }
+        if has_racks {
+            stages.push(("traffic_within".to_owned(), traffic(1, -1, false)));
         }
         stages.push(("completion".to_owned(), Measure::Completion));
         stages

@@ -132,6 +132,7 @@ fn job(at: usize, framework: &str, n_agents: usize, draw: &mut Draw) -> JobFile 
         }),
         max_moves: (draw.below(4) == 0).then_some(3),
         gang: (draw.below(5) == 0).then_some(GangFile { min_instances: 2 }),
+        edges: Vec::new(),
         tasks,
         ..JobFile::default()
     }
@@ -142,6 +143,7 @@ fn task(job: usize, at: usize, n_agents: usize, draw: &mut Draw) -> TaskFile {
     TaskFile {
         id: format!("task-{at}"),
         instances: 1 + draw.below(8) as i64,
+        work_ms: None,
         value: 1 + draw.below(2) as i64,
         resources: amounts([
             ("cpu_milli", 100 * (1 + draw.below(40) as i64)),

@@ -124,6 +124,7 @@ pub fn add_task(
         job: job_idx,
         instances,
         value,
+        work_ms: None,
         demand: Quantities(demand.to_vec()),
         devices: Vec::new(),
         attributes: Vec::new(),

@@ -7,6 +7,8 @@ pub(super) enum Choice<'c> {
     /// Where it ends first, among the bins of the group that is stated for its operation, if any of these can hold it; of equal ends
     /// the cheapest, then the closest to what it follows.
     EarliestEnd(&'c [Option<u32>]),
+    /// Where it ends first, of equal ends the cheapest, then the first bin: the published rule.
+    Published,
     /// The bins stated, copy by copy.
     Given(&'c Slots),
 }
@@ -37,8 +39,12 @@ impl Shop<'_> {
                         slots[operation as usize].push(Slot { bin, start, end });
                     }
                 }
-                Choice::EarliestEnd(groups) => {
+                Choice::EarliestEnd(_) | Choice::Published => {
+                    let published = matches!(choice, Choice::Published);
                     let near = |bin: u32| {
+                        let Choice::EarliestEnd(groups) = choice else {
+                            return true;
+                        };
                         groups[operation as usize]
                             .is_none_or(|group| self.schedule.group_of[bin as usize] == group)
                     };
@@ -59,7 +65,8 @@ impl Shop<'_> {
                             };
                             let end = start.saturating_add(duration);
                             // What is there already needs no transfer: the earlier it is ready, the closer it is.
-                            let key = (end, of.cost_in(bin), ready, bin);
+                            let close = if published { 0 } else { ready };
+                            let key = (end, of.cost_in(bin), close, bin);
                             if best.is_none_or(|(least, _)| key < least) {
                                 best = Some((key, Slot { bin, start, end }));
                             }

@@ -79,6 +79,14 @@ impl<'s> Search<'s> {
 
     /// The published order and its relatives, everywhere and within groups.
     fn starts(&mut self) {
+        for measure in [self.shop.published(), MEASURES[0]] {
+            if !self.spend() {
+                return;
+            }
+            let order = self.shop.order(&self.shop.ranks(measure));
+            let slots = self.shop.decode(&order, &Choice::Published);
+            self.take(slots);
+        }
         let free = vec![None; self.shop.schedule.operations.len()];
         let divisions: Vec<Vec<Option<u32>>> = match self.wants_groups() {
             true => vec![self.parts.spread(self.shop), free],

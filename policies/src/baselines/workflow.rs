@@ -46,7 +46,10 @@ impl WorkflowBaseline {
             });
         let mut free: Vec<Vec<i64>> = model.bins.iter().map(|bin| bin.capacity.clone()).collect();
         let mut entries = Vec::new();
-        let order = breadth_first(model.items.len(), &stream_edges(traffic));
+        let order = match self {
+            Self::RoundRobin => (0..model.items.len() as u32).collect(),
+            Self::RStorm | Self::Heft => breadth_first(model.items.len(), &stream_edges(traffic)),
+        };
         let mut storm = Storm::new(&free, racks_of(model, traffic));
         for item in order {
             let of = &model.items[item as usize];

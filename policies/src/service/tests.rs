@@ -91,6 +91,7 @@ fn task(instances: i64, cpu: i64) -> Task {
         job: JobIdx(0),
         instances,
         value: 1,
+        work_ms: None,
         demand: Quantities(vec![cpu]),
         devices: Vec::new(),
         attributes: Vec::new(),

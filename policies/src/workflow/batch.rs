@@ -48,33 +48,23 @@ fn stages(parameters: &Parameters) -> Vec<(TimeStage, StageRole)> {
         within_group,
         across,
     };
-    let placed = stage("placed", TimeObjective::Value, StageRole::Placed);
-    let completion = stage("completion", TimeObjective::Completion, StageRole::TieBreak);
-    let has_racks = parameters.level.is_some();
-    match parameters.order {
-        Order::Makespan => vec![
-            placed,
-            stage("makespan", TimeObjective::Makespan, StageRole::Quality),
-            stage(
-                "traffic",
-                traffic(1, 1 + i64::from(has_racks)),
-                StageRole::TieBreak,
-            ),
-            completion,
-        ],
-        Order::Traffic => {
-            let mut stages = vec![
-                placed,
-                stage("traffic", traffic(0, 1), StageRole::Quality),
-                stage("makespan", TimeObjective::Makespan, StageRole::TieBreak),
-            ];
-            if has_racks {
-                stages.push(stage("traffic_within", traffic(1, 0), StageRole::TieBreak));
-            }
-            stages.push(completion);
-            stages
-        }
+    let (first, second) = (StageRole::Quality, StageRole::TieBreak);
+    let makespan = |role| stage("makespan", TimeObjective::Makespan, role);
+    let between_racks = |role| stage("traffic", traffic(0, 1), role);
+    let mut stages = vec![stage("placed", TimeObjective::Value, StageRole::Placed)];
+    stages.extend(match parameters.order {
+        Order::Makespan => [makespan(first), between_racks(second)],
+        Order::Traffic => [between_racks(first), makespan(second)],
+    });
+    if parameters.level.is_some() {
+        stages.push(stage("traffic_within", traffic(1, 0), StageRole::TieBreak));
     }
+    stages.push(stage(
+        "completion",
+        TimeObjective::Completion,
+        StageRole::TieBreak,
+    ));
+    stages
 }
 
 fn network(parameters: &Parameters) -> Network {

@@ -40,9 +40,9 @@
 //! `within_rack_mib_s` within a rack, and over `across_racks_mib_s` beyond. Transfers do not wait for each other. Instances of a batch
 //! that run already are taken to end after their whole work from now, and what they send to cross racks.
 //!
-//! Objective, by the parameter `order`: `makespan`: `placed`, `makespan`, `traffic` (MiB times hops), `completion` (the sum of all
-//! ends). `traffic`: `placed`, `traffic` (MiB between racks; between agents where no level counts as rack), `makespan`,
-//! `traffic_within` (MiB between agents of one rack), `completion`.
+//! Objective: `placed`; then, by the parameter `order`, `makespan` before `traffic` (MiB between racks; between agents where no level
+//! counts as rack), or `traffic` before `makespan`; then `traffic_within` (MiB between agents of one rack), where a level counts as
+//! rack, and `completion` (the sum of all ends).
 //!
 //! # Parameters
 //! `order`: `makespan` (the default) or `traffic`, of batches. `level`: the declared level that counts as rack; `rack` if that is

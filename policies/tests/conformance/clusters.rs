@@ -217,6 +217,7 @@ fn task(
         job,
         instances: draw.count(0, 5),
         value: draw.count(1, 3),
+        work_ms: None,
         demand: Quantities(vec![draw.count(0, 4), draw.count(0, 4)]),
         devices: Vec::new(),
         attributes: if draw.once_in(3) {
