@@ -13,7 +13,7 @@ use draws::Random;
 
 /// Up to three bins of one or two places, and few copies. With `even`, copies take one time in each bin.
 fn draw(seed: u64, even: bool) -> Schedule {
-    let random = &mut Random::new(seed);
+    let random = &mut Random(seed);
     let n_bins = random.whole(1, 3) as u32;
     let n_operations = random.whole(1, 3);
     let bins = (0..n_bins).map(|bin| Bin {
