@@ -354,7 +354,7 @@ fn names() -> Vec<Case> {
         ),
         (
             "policy to come",
-            agent("").replace("service", "mapreduce"),
+            agent("").replace("service", "storage"),
             "E0403",
             "frameworks[0].policy",
         ),
@@ -519,20 +519,7 @@ fn rules() -> Vec<Case> {
             "E0310",
             "fairness",
         ),
-        (
-            "map",
-            job(r#", "map": {"inputs": []}"#),
-            "E0604",
-            "jobs[0].map",
-        ),
-        ("edges", job(r#", "edges": []"#), "E0604", "jobs[0].edges"),
-        (
-            "work_ms",
-            task(r#", "work_ms": 5"#),
-            "E0604",
-            "jobs[0].tasks[0].work_ms",
-        ),
-        ("data", rest(r#", "data": {"blocks": []}"#), "E0604", "data"),
+        ("shards", job(r#", "shards": []"#), "E0604", "jobs[0].shards"),
         (
             "devices of a service",
             task(r#", "devices": [{"name": "gpu"}]"#),
