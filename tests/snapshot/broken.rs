@@ -519,7 +519,12 @@ fn rules() -> Vec<Case> {
             "E0310",
             "fairness",
         ),
-        ("shards", job(r#", "shards": []"#), "E0604", "jobs[0].shards"),
+        (
+            "shards",
+            job(r#", "shards": []"#),
+            "E0604",
+            "jobs[0].shards",
+        ),
         (
             "devices of a service",
             task(r#", "devices": [{"name": "gpu"}]"#),
