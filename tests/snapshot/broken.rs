@@ -364,7 +364,7 @@ fn names() -> Vec<Case> {
         ),
         (
             "policy to come",
-            agent("").replace("service", "mapreduce"),
+            agent("").replace("service", "storage"),
             "E0403",
             "frameworks[0].policy",
         ),
@@ -530,10 +530,10 @@ fn rules() -> Vec<Case> {
             "fairness",
         ),
         (
-            "map",
-            job(r#", "map": {"inputs": []}"#),
+            "shards",
+            job(r#", "shards": []"#),
             "E0604",
-            "jobs[0].map",
+            "jobs[0].shards",
         ),
         (
             "edges of a service",

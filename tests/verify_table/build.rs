@@ -134,7 +134,6 @@ pub fn add_task(
         limits: Vec::new(),
         spreads: Vec::new(),
         phase: None,
-        work_ms: None,
     });
 }
 

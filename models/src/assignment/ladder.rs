@@ -715,7 +715,9 @@ impl<'a> Bounds<'a> {
                 run.fail("prices", &error);
             }
             self.priced_for[stage] = Some(earlier);
-            self.prices[stage] = Some(priced);
+            // Merged items must place more together than each by itself: what anyone recomputes looks at them one by one.
+            let alone = Least::new(self.room, stage, &values).at(priced.prices);
+            self.prices[stage] = Some(alone);
         }
         if let (Some(priced), Some((bound, _))) = (&self.prices[stage], &self.of_stage[stage])
             && priced.bound > bound + TIE

@@ -88,13 +88,14 @@ pub fn formulates_valid_models_inside_the_slice(policy: &dyn Policy) {
             .unwrap_or_else(|faults| panic!("seed {seed}: {faults:?}"));
         assert_eq!(model.items.len(), formulation.items.len(), "seed {seed}");
         assert_eq!(model.bins.len(), formulation.bins.len(), "seed {seed}");
-        assert_eq!(model.stages.len(), formulation.roles.len(), "seed {seed}");
         assert_eq!(
-            model.stages.len(),
-            formulation.constants.len(),
+            formulation.stages().len(),
+            formulation.roles.len(),
             "seed {seed}"
         );
-        assert_eq!(model.stages.len(), formulation.units.len(), "seed {seed}");
+        let n_stages = formulation.stages().len();
+        assert_eq!(n_stages, formulation.constants.len(), "seed {seed}");
+        assert_eq!(n_stages, formulation.units.len(), "seed {seed}");
         assert!(
             formulation
                 .constants

@@ -196,7 +196,7 @@ pub(super) fn frameworks(file: &SnapshotFile, registry: &Registry, faults: &mut 
 }
 
 fn policy(policy: &str, registry: &Registry, path: &Path<'_>, faults: &mut Faults) {
-    let later = ["mapreduce", "storage", "workflow"].contains(&policy);
+    let later = policy == "storage";
     let cause = match later {
         true => format!("the policy `{policy}` is not in this version"),
         false => format!("there is no policy {}", text::quote(policy)),
