@@ -243,7 +243,6 @@ fn task(
             Vec::new()
         },
         phase: None,
-        work_ms: None,
     }
 }
 
