@@ -101,7 +101,6 @@ fn task(instances: i64, cpu: i64) -> Task {
         limits: Vec::new(),
         spreads: Vec::new(),
         phase: None,
-        work_ms: None,
     }
 }
 
