@@ -58,7 +58,7 @@ pub fn tiny(seed: u64) -> Schedule {
             .collect();
         Operation {
             name: format!("o{at}"),
-            count: if n < 3 && random.within(0, 2) == 0 {
+            count: if at == 0 && n < 3 && random.within(0, 1) == 0 {
                 2
             } else {
                 1
