@@ -488,7 +488,8 @@ impl<'a> Reach<'a> {
     }
 
     /// `sum v K + sum_t B_t max(0, max_a (v_t - pi_a d_t)) + sum_a pi_a O_a`, where parts of devices weigh what the
-    /// prices say; absent where the prices name something unknown or are negative, which is reported.
+    /// prices say, and of `O_a` whole multiples of the greatest common divisor of all demands count; absent where the prices
+    /// name something unknown or are negative, which is reported.
     pub(super) fn multipliers(
         &self,
         priority: Option<i64>,
@@ -517,9 +518,10 @@ impl<'a> Reach<'a> {
             });
             sum += self.most[&task] as f64 * best;
         }
+        let divisors = self.divisors();
         for (&agent, offer) in &self.state.offers[self.framework] {
             for price in of_agent(agent) {
-                sum += price.price * self.offered(agent, offer, price);
+                sum += price.price * self.offered(agent, offer, price, &divisors);
             }
         }
         Some(sum)
@@ -619,9 +621,7 @@ impl<'a> Reach<'a> {
         let divisors = self.divisors();
         for (&agent, offer) in &self.state.offers[self.framework] {
             for price in prices.get(&agent).into_iter().flatten() {
-                let usable =
-                    offer[price.resource] - offer[price.resource] % divisors[price.resource];
-                sum -= price.price * usable as f64;
+                sum -= price.price * self.offered(agent, offer, price, &divisors);
             }
         }
         Some(sum)
@@ -709,9 +709,10 @@ impl<'a> Reach<'a> {
     }
 
     /// What an offer holds of what is priced.
-    fn offered(&self, agent: usize, offer: &[i128], price: &Price<'_>) -> f64 {
+    fn offered(&self, agent: usize, offer: &[i128], price: &Price<'_>, divisors: &[i128]) -> f64 {
         let Some(parts) = &price.parts else {
-            return offer[price.resource] as f64;
+            let has = offer[price.resource];
+            return (has - has % divisors[price.resource]) as f64;
         };
         let devices = self.state.offered_devices[self.framework].get(&agent);
         let of_kind = (devices.into_iter().flatten()).filter(|((kind, _), _)| *kind == parts.kind);

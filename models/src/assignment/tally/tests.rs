@@ -60,8 +60,6 @@ fn values(tally: &Tally<'_>) -> Vec<f64> {
             open.map(|(_, cost)| cost).sum::<i64>() as f64
         }
         Objective::Shortfall(_) | Objective::WorstShare(_) | Objective::Span(_) => of_rules(stage),
-        // What the tally has of it is only ever compared; see `improve/traffic.rs`.
-        Objective::Traffic(traffic) => traffic.value(&tally.placement()),
     };
     let stages = tally.assignment.stages.iter().map(|stage| &stage.objective);
     stages.enumerate().map(of_stage).collect()
