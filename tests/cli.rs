@@ -143,8 +143,8 @@ fn wrong_usage_is_2_and_says_what_is_possible() {
         ("plna x", "plan"),
         ("plan", "SNAPSHOT"),
         (
-            "plan examples/shop.json --mode monolithic",
-            "brokered, greedy",
+            "plan examples/shop.json --mode optimal",
+            "brokered, monolithic, greedy",
         ),
         ("plan examples/shop.json --fairness utility", "nash"),
         (

@@ -37,10 +37,14 @@ fn a_trace_resampled_is_planned_in_its_own_order() {
     run(folder, "verify full.json plan.json").expect(0);
 }
 
+/// What kubectl prints of a cluster of one node.
+const NODE_LIST: &str = r#"{"items": [{"kind": "Node", "metadata": {"name": "n1"},
+    "status": {"allocatable": {"cpu": "4", "memory": "8Gi"}}}]}"#;
+
 #[test]
 fn orders_and_settings_that_make_no_sense_are_refused() {
     let folder = with_trace();
-    std::fs::write(folder.path().join("list.json"), "{\"items\": []}").unwrap();
+    std::fs::write(folder.path().join("list.json"), NODE_LIST).unwrap();
     let cases = [
         (
             "openb nodes.csv pods.csv --order - -o out.json",
@@ -104,7 +108,9 @@ fn rules_and_credit_go_from_plan_to_plan() {
         assert_eq!(first["fairness"]["rule"], rule);
         assert_eq!(next["fairness"]["rule"], "nash", "what the snapshot says");
         let credit = |plan: &serde_json::Value, at: usize| {
-            plan["frameworks"][at]["share"]["credit"].as_f64().unwrap()
+            plan["frameworks"][at]["share"]["credit"]
+                .as_f64()
+                .unwrap_or(0.0)
         };
         // Whoever lacks a part of its share in both plans is owed more after the second.
         if rule == "nash" {
