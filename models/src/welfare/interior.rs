@@ -217,6 +217,9 @@ impl<'a> Path<'a> {
             }
             total += block;
         }
+        if let Some(common) = self.matrix.common() {
+            total += point.pair_sum(common);
+        }
         let logarithmic = standard.targets.iter().any(|&target| target > 0.0);
         let value: f64 = standard
             .values

@@ -11,7 +11,8 @@ pub(super) struct Span {
     pub rows: Range<usize>,
 }
 
-/// The constraint matrix: the own rows of all blocks first, block by block, then the shared rows.
+/// The constraint matrix: the own rows of all blocks first, block by block, then the shared rows; the columns block by block, and
+/// last one that is in own rows of many blocks, if there is one.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Matrix {
     pub spans: Vec<Span>,
@@ -35,6 +36,12 @@ impl Matrix {
             .iter()
             .zip(&self.coefficients[range])
             .map(|(&row, &coefficient)| (row as usize, coefficient))
+    }
+
+    /// The column that is in no block, if there is one.
+    pub fn common(&self) -> Option<usize> {
+        let in_blocks = self.spans.iter().map(|span| span.columns.end).max();
+        (in_blocks.unwrap_or(0) < self.n_columns()).then(|| self.n_columns() - 1)
     }
 
     /// The range of a column's entries in the arrays of all entries.
@@ -157,6 +164,17 @@ impl Flat {
             });
         }
         flat.bounds.extend_from_slice(problem.shared_bounds());
+        if let Some(common) = problem.common() {
+            entries.clear();
+            entries.extend(common.entries.iter().map(|&(block, row, coefficient)| {
+                let row = flat.matrix.spans[block].rows.start + row;
+                let row = u32::try_from(row).expect("rows are fewer than 2^32");
+                (row, coefficient)
+            }));
+            flat.matrix.push_column(&mut entries);
+            flat.values.push(common.value);
+            flat.uppers.push(common.upper);
+        }
         flat
     }
 }

@@ -13,6 +13,9 @@
 //! Coefficients and right-hand sides may have any sign: a floor `v . x >= f` is the own row `-v . x <= -f`
 //! ([`Block::add_floor`]). Under the logarithm values are at least 0. A block of weight 0 has no utility.
 //!
+//! A linear problem may have one column more that is in own rows of many blocks ([`Common`]): a level `t` with
+//! `v_p . x_p >= t a_p`, whose largest value is a program of its own.
+//!
 //! Optimal are exactly the feasible points with multipliers such that, with `m_p = w_p / (v_p . x_p)` (linear:
 //! `m_p = w_p`) for each column `j`
 //!
@@ -58,7 +61,7 @@ mod standard;
 #[cfg(test)]
 mod tests;
 
-pub use problem::{Block, Objective, Problem, ProblemFault};
+pub use problem::{Block, Common, Objective, Problem, ProblemFault};
 pub use repair::{Repaired, dual_value, marginal_values, repair};
 pub use solution::{Duals, Residuals, Settings, Solution, Status};
 pub use solve::{solve, solve_until};

@@ -57,6 +57,16 @@ pub(super) struct NormalEquations {
     n_shared: usize,
     shared_start: usize,
     is_large: bool,
+    common: Option<CommonColumn>,
+}
+
+/// The column `a` that is in no block. It adds `theta a a^T` to the matrix `M` of the others, whose inverse is then changed by
+/// `q q^T / (1 / theta + a . q)`, `q` being `M^-1 a` (Sherman and Morrison).
+#[derive(Debug)]
+struct CommonColumn {
+    entries: Vec<(usize, f64)>,
+    solved: Vec<f64>,
+    divisor: f64,
 }
 
 impl NormalEquations {
@@ -75,6 +85,11 @@ impl NormalEquations {
             n_shared,
             shared_start: matrix.shared_start,
             is_large: matrix.rows().len() > MANY_ENTRIES,
+            common: matrix.common().map(|column| CommonColumn {
+                entries: matrix.column(column).collect(),
+                solved: Vec::new(),
+                divisor: 0.0,
+            }),
         }
     }
 
@@ -119,10 +134,37 @@ impl NormalEquations {
         }
         self.shared.subtract_outer(&wide);
         self.shared.factor();
+        if let Some(mut common) = self.common.take() {
+            common.solved.clear();
+            common.solved.resize(matrix.n_rows, 0.0);
+            for &(row, entry) in &common.entries {
+                common.solved[row] = entry;
+            }
+            self.solve_blocks(&mut common.solved);
+            let own = common
+                .entries
+                .iter()
+                .map(|&(row, entry)| entry * common.solved[row]);
+            common.divisor = 1.0 / theta[matrix.n_columns() - 1] + own.sum::<f64>();
+            self.common = Some(common);
+        }
     }
 
     /// Solves with the factor, in place.
     pub fn solve(&self, vector: &mut [f64]) {
+        self.solve_blocks(vector);
+        if let Some(common) = &self.common {
+            let part = common
+                .entries
+                .iter()
+                .map(|&(row, entry)| entry * vector[row]);
+            let factor = part.sum::<f64>() / common.divisor;
+            subtract_scaled(vector, factor, &common.solved);
+        }
+    }
+
+    /// The same without the column that is in no block.
+    fn solve_blocks(&self, vector: &mut [f64]) {
         let (own, shared) = vector.split_at_mut(self.shared_start);
         let mut gathered = Vec::new();
         for block in &self.blocks {

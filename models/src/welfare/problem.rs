@@ -19,6 +19,18 @@ pub struct Problem {
     objective: Objective,
     shared_bounds: Vec<f64>,
     blocks: Vec<Block>,
+    common: Option<Common>,
+}
+
+/// A column that is in the own rows of many blocks, and in no shared row: a level that all of them are held to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Common {
+    /// Its value in the objective.
+    pub value: f64,
+    /// The most of it; `f64::INFINITY` for none.
+    pub upper: f64,
+    /// Block, own row of the block, coefficient; each row once.
+    pub entries: Vec<(usize, usize, f64)>,
 }
 
 impl Problem {
@@ -29,7 +41,19 @@ impl Problem {
             objective,
             shared_bounds: Vec::new(),
             blocks: Vec::new(),
+            common: None,
         }
+    }
+
+    /// Sets the one column that is in own rows of many blocks. Only a linear problem may have one.
+    pub fn set_common(&mut self, common: Common) {
+        self.common = Some(common);
+    }
+
+    /// The column that is in own rows of many blocks.
+    #[must_use]
+    pub fn common(&self) -> Option<&Common> {
+        self.common.as_ref()
     }
 
     /// Adds the shared row `sum_p D_p x_p <= bound` and returns its index.
@@ -89,10 +113,31 @@ impl Problem {
         {
             return Err(ProblemFault::SharedBound { row });
         }
+        if let Some(common) = &self.common {
+            self.check_common(common)?;
+        }
         self.blocks
             .iter()
             .enumerate()
             .try_for_each(|(block_idx, block)| self.check_block(block_idx, block))
+    }
+
+    fn check_common(&self, common: &Common) -> Result<(), ProblemFault> {
+        let fault = |what| Err(ProblemFault::Common { what });
+        if self.objective == Objective::LogUtility {
+            return fault("no meaning under a logarithm");
+        }
+        if !common.value.is_finite() || common.upper.is_nan() || common.upper < 0.0 {
+            return fault("a value that is not finite, or an upper bound below zero");
+        }
+        let exists = |&(block, row, coefficient): &(usize, usize, f64)| {
+            let rows = self.blocks.get(block).map_or(0, |it| it.own_bounds.len());
+            row < rows && coefficient.is_finite()
+        };
+        if !common.entries.iter().all(exists) {
+            return fault("an entry that is not finite, or in a row that does not exist");
+        }
+        Ok(())
     }
 
     fn check_block(&self, block_idx: usize, block: &Block) -> Result<(), ProblemFault> {
@@ -302,6 +347,12 @@ pub enum ProblemFault {
     SharedBound {
         /// The row.
         row: usize,
+    },
+    /// Something in the common column is out of range.
+    #[error("the common column has {what}")]
+    Common {
+        /// What is wrong in it.
+        what: &'static str,
     },
     /// Something in a block is out of range.
     #[error("block {block} has {what}")]

@@ -26,9 +26,12 @@ pub struct Repaired {
 /// Negative multipliers and those that are only noise become 0 first. What a column then lacks is paid by the cheapest
 /// among its upper bound, its own rows and its shared rows, or by scaling all prices, whichever costs less in total.
 /// Rows with negative entries are never raised: that would uncover other columns. `None` if a column lacks something
-/// and nothing can pay for it (no bound, no positive entry in a row without negative ones).
+/// and nothing can pay for it (no bound, no positive entry in a row without negative ones), or there is a column that is in no block.
 #[must_use]
 pub fn repair(problem: &Problem, required: &[Vec<f64>], duals: &Duals) -> Option<Repaired> {
+    if problem.common().is_some() {
+        return None;
+    }
     let raisable = Raisable::of(problem);
     let exact = without_negatives(problem, duals);
     let plain = cheapest(problem, &raisable, required, &exact);

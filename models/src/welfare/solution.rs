@@ -80,6 +80,8 @@ pub struct Solution {
     pub utilities: Vec<f64>,
     /// The multipliers.
     pub duals: Duals,
+    /// The amount of the column that is in no block; 0 where there is none.
+    pub common: f64,
     /// The blocks of positive weight that can have no utility, because each of their columns of positive value is
     /// fixed at 0 by a bound or a row of capacity 0. Under a logarithm they are left out of the objective.
     pub excluded: Vec<usize>,

@@ -50,6 +50,7 @@ fn settled(problem: &Problem, flat: &Flat, status: Status, excluded: Vec<usize>)
             .map(|block| vec![0.0; block.columns()])
             .collect(),
         utilities: vec![0.0; problem.blocks().len()],
+        common: 0.0,
         duals: split_duals(flat, &rows, &columns),
         excluded,
         residuals: Residuals {
@@ -93,6 +94,7 @@ fn translate(
         status,
         x,
         utilities,
+        common: flat.matrix.common().map_or(0.0, |column| columns[column]),
         duals,
         excluded: reduced.excluded.clone(),
         residuals,

@@ -28,6 +28,8 @@ pub(super) struct Standard {
     pub uppers: Vec<f64>,
     /// The most of each column that any feasible point has, by its bound and by single rows; may be infinite.
     pub limits: Vec<f64>,
+    /// The same by column of the flat problem, unscaled.
+    flat_limits: Vec<f64>,
     column_origins: Vec<usize>,
     row_origins: Vec<usize>,
     column_scales: Vec<f64>,
@@ -48,6 +50,7 @@ impl Standard {
             values: Vec::new(),
             uppers: Vec::new(),
             limits: Vec::new(),
+            flat_limits: limits,
             column_origins: Vec::new(),
             row_origins: Vec::new(),
             column_scales: Vec::new(),
@@ -57,7 +60,6 @@ impl Standard {
         let scales = row_scales(flat, reduced, &column_scales);
         let row_position = standard.place_rows(flat, reduced, &scales, &column_scales);
         let logarithm_rows: Vec<Option<usize>> = standard.logarithm_rows(flat.matrix.spans.len());
-        let mut entries: Vec<(u32, f64)> = Vec::new();
         let mut spans = Vec::with_capacity(flat.matrix.spans.len());
         for (block, span) in flat.matrix.spans.iter().enumerate() {
             let first = standard.column_origins.len();
@@ -66,40 +68,8 @@ impl Standard {
                 .clone()
                 .filter(|&column| reduced.column_alive[column])
             {
-                let scale = column_scales[column];
-                entries.clear();
-                for (row, coefficient) in flat.matrix.column(column) {
-                    if let Some(position) = row_position[row] {
-                        entries.push((position, coefficient * scale / scales[row]));
-                    }
-                }
-                let value = flat.values[column];
-                if let Some(row) = logarithm_rows[block]
-                    && value > 0.0
-                {
-                    let scaled = value * scale / standard.row_scales[row];
-                    entries.push((
-                        u32::try_from(row).expect("rows are fewer than 2^32"),
-                        -scaled,
-                    ));
-                }
-                standard.matrix.push_column(&mut entries);
-                let linear = if flat.objective == Objective::Linear {
-                    value * scale / money
-                } else {
-                    0.0
-                };
-                standard.values.push(linear);
-                // A bound that the rows imply needs no multiplier of its own.
-                let binding = flat.uppers[column] <= limits[column];
-                standard.uppers.push(if binding {
-                    flat.uppers[column] / scale
-                } else {
-                    f64::INFINITY
-                });
-                standard.limits.push(limits[column] / scale);
-                standard.column_scales.push(scale);
-                standard.column_origins.push(column);
+                let logarithm = logarithm_rows[block];
+                standard.push_column(flat, column, (&row_position, &scales), logarithm);
             }
             let rows = standard.matrix.spans[block].rows.clone();
             spans.push(Span {
@@ -107,9 +77,55 @@ impl Standard {
                 rows,
             });
         }
+        if let Some(common) = flat.matrix.common()
+            && reduced.column_alive[common]
+        {
+            standard.push_column(flat, common, (&row_position, &scales), None);
+        }
         spans.retain(|span| !span.columns.is_empty() || !span.rows.is_empty());
         standard.matrix.spans = spans;
         standard
+    }
+
+    /// Appends a column of the flat problem that is left, scaled; `logarithm` is the row of its block's logarithm.
+    fn push_column(
+        &mut self,
+        flat: &Flat,
+        column: usize,
+        (row_position, row_scales): (&[Option<u32>], &[f64]),
+        logarithm: Option<usize>,
+    ) {
+        let scale = power_of_two(self.flat_limits[column]);
+        let entries = flat.matrix.column(column);
+        let entries = entries.filter_map(|(row, coefficient)| {
+            Some((row_position[row]?, coefficient * scale / row_scales[row]))
+        });
+        let mut entries: Vec<(u32, f64)> = entries.collect();
+        let value = flat.values[column];
+        if let Some(row) = logarithm
+            && value > 0.0
+        {
+            let scaled = value * scale / self.row_scales[row];
+            let row = u32::try_from(row).expect("rows are fewer than 2^32");
+            entries.push((row, -scaled));
+        }
+        self.matrix.push_column(&mut entries);
+        self.values.push(if flat.objective == Objective::Linear {
+            value * scale / self.money
+        } else {
+            0.0
+        });
+        // A bound that the rows imply needs no multiplier of its own.
+        let limit = self.flat_limits[column];
+        let binding = flat.uppers[column] <= limit;
+        self.uppers.push(if binding {
+            flat.uppers[column] / scale
+        } else {
+            f64::INFINITY
+        });
+        self.limits.push(limit / scale);
+        self.column_scales.push(scale);
+        self.column_origins.push(column);
     }
 
     /// Lays out the rows that are left: those of a block by ascending number of entries (so that a block's own

@@ -2,7 +2,7 @@
 
 use good_lp::{Expression, ProblemVariables, Solution as _, SolverModel, variable};
 
-use super::super::{Objective, Problem, Settings, Status, solve};
+use super::super::{Block, Common, Objective, Problem, Settings, Status, solve};
 use super::support::{Random, random_problem};
 
 /// The best point of the rows of `problem` for a linear objective over all columns.
@@ -50,6 +50,85 @@ fn simplex(problem: &Problem, gains: &[Vec<f64>]) -> Vec<Vec<f64>> {
     x.iter()
         .map(|x| x.iter().map(|&x| solution.value(x)).collect())
         .collect()
+}
+
+/// The largest level that all blocks can be held to, as a column of its own; and as a block whose column is in a shared row of
+/// each block.
+#[test]
+fn a_common_level_is_that_of_rows_that_all_share() {
+    let mut random = Random(33);
+    let mut compared = 0;
+    for _ in 0..60 {
+        let (blocks, classes) = (1 + random.below(6), 1 + random.below(3));
+        let base = random_problem(&mut random, Objective::Linear, blocks, classes);
+        let scales: Vec<f64> = (0..blocks).map(|_| 1.0 + random.below(4) as f64).collect();
+        let mut own = Problem::new(Objective::Linear);
+        let mut shared = Problem::new(Objective::Linear);
+        for &bound in base.shared_bounds() {
+            own.add_shared_row(bound);
+            shared.add_shared_row(bound);
+        }
+        let mut entries = Vec::new();
+        let mut t = Block::new(1.0);
+        let mut rows = Vec::new();
+        for (at, (block, &scale)) in base.blocks().iter().zip(&scales).enumerate() {
+            let mut level = block.clone();
+            level.set_weight(0.0);
+            entries.push((at, level.add_floor(0.0), scale));
+            own.add_block(level);
+            rows.push((shared.add_shared_row(0.0), scale));
+            let mut copy = Block::new(0.0);
+            for &bound in block.own_bounds() {
+                copy.add_own_row(bound);
+            }
+            for column in 0..block.columns() {
+                let narrow = |&(row, entry): &(u32, f64)| (row as usize, entry);
+                let counted = (rows[at].0, -block.values()[column]);
+                copy.add_column(
+                    0.0,
+                    block.uppers()[column],
+                    block
+                        .shared_entries(column)
+                        .iter()
+                        .map(narrow)
+                        .chain([counted]),
+                    block.own_entries(column).iter().map(narrow),
+                );
+            }
+            shared.add_block(copy);
+        }
+        own.set_common(Common {
+            value: 1.0,
+            upper: f64::INFINITY,
+            entries,
+        });
+        t.add_column(1.0, f64::INFINITY, rows, []);
+        shared.add_block(t);
+        let found = solve(&own, &Settings::default()).unwrap();
+        let expected = solve(&shared, &Settings::default()).unwrap();
+        assert_eq!(expected.status, Status::Optimal);
+        assert!(matches!(found.status, Status::Optimal | Status::Inaccurate));
+        let expected = expected.utilities[blocks];
+        assert!(
+            (found.common - expected).abs() <= 1e-5 * expected.max(1e-3),
+            "{} {expected}",
+            found.common
+        );
+        let simplex = simplex(&shared, &shared_gains(&shared));
+        let simplex = simplex[blocks][0];
+        assert!((found.common - simplex).abs() <= 1e-5 * simplex.max(1e-3));
+        compared += 1;
+    }
+    assert!(compared > 40, "{compared}");
+}
+
+/// The gains of a problem's columns.
+fn shared_gains(problem: &Problem) -> Vec<Vec<f64>> {
+    let gains = |block: &Block| {
+        let values = block.values().iter();
+        values.map(|value| block.weight() * value).collect()
+    };
+    problem.blocks().iter().map(gains).collect()
 }
 
 fn utilities(problem: &Problem, x: &[Vec<f64>]) -> Vec<f64> {
