@@ -84,7 +84,7 @@ fn cycles(criterion: &mut Criterion) {
     ];
     for (label, n_agents, n_frameworks, quota) in cases {
         let cluster = cluster(n_agents, n_frameworks, quota);
-        for fairness in [Fairness::Nash, Fairness::Drf] {
+        for fairness in [Fairness::Nash, Fairness::Drf, Fairness::Maxmin] {
             let options = Options {
                 fairness: Some(fairness),
                 threads: 2,
@@ -97,6 +97,10 @@ fn cycles(criterion: &mut Criterion) {
                 "{label}: not timed, its shares are {} from efficiency",
                 cycle.epsilon_fractional
             );
+            // Levels are linear programs of their own: reported, not measured again and again.
+            if fairness == Fairness::Maxmin {
+                continue;
+            }
             group.bench_with_input(
                 BenchmarkId::new(fairness.name(), label),
                 &cluster,

@@ -106,6 +106,8 @@ scenarios! {
     who_has_only_what_is_held_for_others_is_left_out
     a_limit_below_what_runs_takes_nothing_away
     three_levels_of_roles
+    agents_with_gpus_are_left_to_who_needs_them
+    every_rack_is_left_to_who_spreads
 }
 
 /// One agent of 4 cpu, on which the `old` runs; others want the cpu. Under every rule of shares, with few frameworks and so
@@ -172,6 +174,23 @@ fn every_folder_is_in_the_list() {
     let mut names = NAMES.to_vec();
     names.sort_unstable();
     assert_eq!(folders, names);
+}
+
+/// Stories of other allocators' tests and papers say which.
+#[test]
+fn stories_told_before_name_their_source() {
+    let sources = NAMES.iter().filter_map(|name| {
+        let bytes = std::fs::read(root().join(name).join("expect.json")).unwrap();
+        serde_json::from_slice::<Expectation>(&bytes)
+            .unwrap()
+            .source
+    });
+    let sources: Vec<String> = sources.collect();
+    assert!(sources.len() >= 20, "{sources:?}");
+    assert!(
+        sources.iter().all(|source| source.split(", ").count() >= 3),
+        "{sources:?}"
+    );
 }
 
 fn root() -> PathBuf {

@@ -12,6 +12,9 @@ use serde::Deserialize;
 pub struct Expectation {
     /// One line: what would go wrong without the rule under test.
     pub why: String,
+    /// Where the story is from, if somebody told it before.
+    #[serde(default)]
+    pub source: Option<String>,
     /// All of these hold.
     pub claims: Vec<Claim>,
 }
