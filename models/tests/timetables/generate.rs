@@ -58,7 +58,7 @@ pub fn tiny(seed: u64) -> Schedule {
             .collect();
         Operation {
             name: format!("o{at}"),
-            count: if n < 3 && random.within(0, 2) == 0 {
+            count: if at == 0 && n < 3 && random.within(0, 1) == 0 {
                 2
             } else {
                 1
@@ -106,8 +106,8 @@ pub fn tiny(seed: u64) -> Schedule {
         group_of: Arc::new(groups),
         edges,
         network: Network {
-            within_group: random.within(0, 1) * 1000,
-            across: 1000,
+            within_group: random.within(0, 1),
+            across: random.within(1, 2),
         },
         stages: stages(random.within(0, 1) == 0),
     }
@@ -164,6 +164,6 @@ pub fn layers(seed: u64, n: u32) -> Schedule {
             within_group: 8000,
             across: 16_000,
         },
-        stages: stages(seed % 2 == 0),
+        stages: stages(seed.is_multiple_of(2)),
     }
 }
