@@ -1,5 +1,6 @@
 //! Circles in what waits for what.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use petgraph::algo::{tarjan_scc, toposort};
@@ -46,8 +47,8 @@ fn walk(graph: &DiGraph<(), ()>, part: &BTreeSet<NodeIndex>) -> Vec<usize> {
             let mut targets: Vec<NodeIndex> = graph.neighbors(from).collect();
             targets.sort_unstable();
             for to in targets.into_iter().filter(|to| part.contains(to)) {
-                if !reached.contains_key(&to) {
-                    reached.insert(to, from);
+                if let Entry::Vacant(new) = reached.entry(to) {
+                    new.insert(from);
                     next.push(to);
                 }
             }

@@ -107,8 +107,8 @@ pub fn tiny(seed: u64) -> Schedule {
         group_of: Arc::new(groups),
         edges,
         network: Network {
-            within_group: random.within(0, 1) * 1000,
-            across: 1000,
+            within_group: random.within(0, 1),
+            across: random.within(1, 2),
         },
         stages: stages(random.within(0, 1) == 0),
     }
@@ -166,6 +166,6 @@ pub fn layers(seed: u64, n: u32) -> Schedule {
             within_group: 8000,
             across: 16_000,
         },
-        stages: stages(seed % 2 == 0),
+        stages: stages(seed.is_multiple_of(2)),
     }
 }
