@@ -108,6 +108,11 @@ scenarios! {
     three_levels_of_roles
     agents_with_gpus_are_left_to_who_needs_them
     every_rack_is_left_to_who_spreads
+    a_thousand_maps_whose_data_is_on_one_agent
+    maps_that_start_now_take_the_slots_beside_their_data
+    reducers_follow_their_maps
+    reducers_go_to_the_rack_that_holds_most_of_the_output
+    who_waited_longer_goes_first_unless_the_network_says_otherwise
     two_into_one_with_room_for_three
     two_into_one_with_room_for_two
     two_into_one_as_an_exchange

@@ -137,7 +137,7 @@ fn the_verifier_looks_at_every_moment() {
     let broken = rules(&forged);
     assert!(broken.contains(&"capacity".to_owned()), "{broken:?}");
     assert!(broken.contains(&"offers".to_owned()), "{broken:?}");
-    let mut forged = plan.clone();
+    let mut forged = plan;
     forged.placements[at].end_ms = Some(500);
     assert!(rules(&forged).contains(&"instances".to_owned()));
 }
