@@ -172,10 +172,10 @@ fn wrong_usage_is_2_and_says_what_is_possible() {
             "nowhere.json",
         ),
         (
-            "generate --policies ml,service --frameworks 1",
+            "generate --agents 4 --jobs 4 --policies ml,service --frameworks 1",
             "fewer frameworks",
         ),
-        ("generate --policies workflow", "service"),
+        ("generate --agents 4 --jobs 4 --policies storm", "service"),
         ("plan examples/shop.json --deadline soon", "10s"),
         ("plan examples/shop.json --gap 2", "0.01"),
         ("plan examples/shop.json --threads 0", "1..=1024"),

@@ -42,6 +42,8 @@ const ROUGH: Settings = Settings {
     tolerance: 1e-3,
     max_iterations: 60,
 };
+/// A share below this part of what a framework reaches by itself is none: its price would be no number to work with.
+const LEAST_PART: f64 = 1e-9;
 /// How much below what its witness reaches a floor is set: what rounding may take from the witness.
 const FLOOR_MARGIN: f64 = 1e-12;
 
@@ -140,7 +142,10 @@ pub fn shares(
     let reached = |values: &[f64], slack: f64| {
         let mut pairs = values.iter().zip(&floors);
         let holds = !above_floors || pairs.all(|(value, floor)| *value >= floor * (1.0 - slack));
-        holds && !values.contains(&0.0)
+        // What a solve that was stopped leaves may be nearly nothing: no price could pay for that.
+        let is_something =
+            |(value, floor): (&f64, &f64)| *value > floor * LEAST_PART && value.recip().is_finite();
+        holds && values.iter().zip(&floors).all(is_something)
     };
     // Where a solve is stopped early, the witnesses together are feasible, and each reaches its floor.
     let mut amounts = witness.clone();

@@ -154,7 +154,7 @@ impl<'a> Reach<'a> {
 
     /// Where one pending instance fits into what is offered there.
     pub(super) fn agents(&self, task: usize) -> Vec<usize> {
-        let copies = self.copies(task).into_iter();
+        let copies = self.copies(task).iter();
         copies.map(|&(agent, _)| agent).collect()
     }
 

@@ -646,7 +646,6 @@ fn rules() -> Vec<Case> {
             "E0303",
             "jobs[0].tasks[0].work_ms",
         ),
-        ("data", rest(r#", "data": {"blocks": []}"#), "E0604", "data"),
         (
             "devices of a service",
             task(r#", "devices": [{"name": "gpu"}]"#),
@@ -710,6 +709,8 @@ fn every_code_has_a_case() {
     covered.extend(crate::data::codes());
     // Bytes rather than text: tested beside the code that reads them. And the summary of many faults.
     covered.extend(["E0102", "E0103", "E0104", "E0299"]);
+    // Of events: `tests/simulate.rs`.
+    covered.extend(["E0701", "E0702", "E0703"]);
     let all: BTreeSet<&str> = apportion::snapshot::code::ALL.iter().copied().collect();
     assert_eq!(covered, all);
 }

@@ -108,8 +108,8 @@ fn prices_bound_the_value() {
 
 #[test]
 fn weights_of_parts_bound_what_shares_devices() {
-    // Two instances want 600 of a device each, and one device is offered, as 1000 thousandths: thousandths let 1.67 of
-    // them in, weights that count each as a whole device only one.
+    // Two instances want 600 of a device each, and one device is offered, as 1000 thousandths, of which only a whole multiple of 600
+    // counts: one of them. Weights that count each as a whole device say the same.
     let (cluster, mut plan) = devices::one_device(2, 600);
     let price = |price: f64, weights: &[(i64, i64)]| Multiplier {
         agents: vec!["a".to_owned()],
@@ -124,8 +124,8 @@ fn weights_of_parts_bound_what_shares_devices() {
         plan.frameworks[0].stages[0].multipliers = Some(vec![multiplier]);
         accepts(&cluster, &plan)
     };
-    assert!(!accepted(price(1.0 / 600.0, &[]), 1.0));
-    assert!(accepted(price(1.0 / 600.0, &[]), 1000.0 / 600.0));
+    assert!(!accepted(price(1.0 / 600.0, &[]), 0.99));
+    assert!(accepted(price(1.0 / 600.0, &[]), 1.0));
     assert!(accepted(price(1.0, &[(600, 1)]), 1.0));
     assert!(!accepted(price(1.0, &[(600, 1)]), 0.99));
     // With parts of 300 beside them, three weigh more than the one of 600.

@@ -120,7 +120,8 @@ pub fn starved() -> (Cluster, PlanFile) {
     certificate.envy[0].priced_bundle = 0.0;
     certificate.envy[0].bound = 0.0;
     certificate.envy[1].priced_bundle = 0.25 * 3_000.0 / 0.5;
-    certificate.envy[1].bound = 0.0;
+    // Prices prove what one unit more is worth: so does the bound on envy.
+    certificate.envy[1].bound = 0.25 * 3_000.0 / 0.5;
     plan.fairness = Some(certificate);
     plan.frameworks[0].share = Some(Share {
         priced_bundle: 0.25 * 3_000.0 / 0.5,

@@ -161,14 +161,14 @@ impl<'a> List<'a> {
     fn traffic(&self, operation: u32) -> Vec<i128> {
         let eligible = &self.schedule.operations[operation as usize].eligible;
         let stages = self.schedule.stages.iter();
-        let weights = stages.filter_map(|stage| match stage.objective {
+        let mut weights = stages.filter_map(|stage| match stage.objective {
             TimeObjective::Traffic {
                 within_group,
                 across,
             } => Some((i128::from(within_group), i128::from(across))),
             _ => None,
         });
-        let Some((within_group, across)) = weights.last() else {
+        let Some((within_group, across)) = weights.next_back() else {
             return vec![0; eligible.len()];
         };
         let (mut all, mut by_bin, mut by_group) = (0, BTreeMap::new(), BTreeMap::new());

@@ -58,7 +58,7 @@ impl<'a> Pool<'a> {
                 && !bystanders.contains(&it.task)
         });
         candidates.sort_by(|left, right| pool.order(shares, left, right));
-        pool.admit(unit, only, candidates);
+        pool.admit(unit, only, &candidates);
         pool
     }
 
@@ -82,7 +82,7 @@ impl<'a> Pool<'a> {
     }
 
     /// Takes candidates in, one by one or gang by gang, as long as no role, job or domain loses what it may not.
-    fn admit(&mut self, unit: &Unit, only: Option<AgentIdx>, candidates: Vec<Instance>) {
+    fn admit(&mut self, unit: &Unit, only: Option<AgentIdx>, candidates: &[Instance]) {
         let cluster = self.state.cluster;
         let mut toll = Toll::of(self.state, unit);
         let mut done: BTreeSet<JobIdx> = BTreeSet::new();
@@ -95,10 +95,8 @@ impl<'a> Pool<'a> {
             let near = only.is_none_or(|only| only == candidate.agent)
                 && unit.may_use(cluster, candidate.agent);
             match self.gangs.get(&job).copied() {
-                None if near => {
-                    if toll.bears(std::slice::from_ref(candidate)) {
-                        self.instances.push(candidate.clone());
-                    }
+                None if near && toll.bears(std::slice::from_ref(candidate)) => {
+                    self.instances.push(candidate.clone());
                 }
                 // A gang goes whole, wherever its instances are; who can be spared of it is looked at later.
                 Some(placed) if near && done.insert(job) => {

@@ -270,9 +270,9 @@ impl State<'_> {
             devices::take_from(cluster, &mut devices, held);
         }
         let whole = devices.iter().flatten().all(|&left| left >= 0);
-        let own = self.seats.devices.get(&framework).into_iter().flatten();
+        let mut own = self.seats.devices.get(&framework).into_iter().flatten();
         let place = |own: &&RunningDevices| (own.task, own.agent) == (now.task, now.agent);
-        let held = own.filter(place).next_back();
+        let held = own.rfind(place);
         (!counted && has_room && whole && now.agent != it.agent).then(|| (now.agent, held.cloned()))
     }
 

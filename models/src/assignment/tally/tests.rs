@@ -36,7 +36,7 @@ fn values(tally: &Tally<'_>) -> Vec<f64> {
         Objective::Fragmentation(probes) => (0..n_bins)
             .map(|bin| tally.fragmentation(probes, bin))
             .sum::<i128>() as f64,
-        Objective::Value(_) | Objective::Utility(_) | Objective::Yield(_) => {
+        Objective::Value(_) | Objective::Yield(_) => {
             let worth = objective.worth().unwrap();
             let mut sum = 0;
             for (item, bins) in (0_u32..).zip(&tally.at) {
@@ -54,7 +54,9 @@ fn values(tally: &Tally<'_>) -> Vec<f64> {
             (0_u32..).zip(&tally.at).map(of_item).sum::<i64>() as f64
         }
         // Its changes have tests of their own.
-        Objective::Traffic(_) => tally.assignment.values(&tally.placement())[stage],
+        Objective::Utility(_) | Objective::Traffic(_) => {
+            tally.assignment.values(&tally.placement())[stage]
+        }
         Objective::Opened(costs) => {
             let open = tally.load.iter().zip(costs).filter(|(load, _)| **load > 0);
             open.map(|(_, cost)| cost).sum::<i64>() as f64
