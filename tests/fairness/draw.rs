@@ -23,7 +23,7 @@ const PATHS: [&str; 4] = ["x", "y", "y/u", "y/v"];
 /// case is without limits and guarantees.
 pub fn snapshot(case: u64) -> Value {
     let random = &mut Random::new(5 + 1000 * case);
-    let is_plain = case % 3 == 0;
+    let is_plain = case.is_multiple_of(3);
     let agents: Vec<Value> = (0..2 + random.below(3))
         .map(|at| {
             let disk = if random.below(2) == 0 { "ssd" } else { "hdd" };
