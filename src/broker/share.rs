@@ -170,6 +170,15 @@ pub fn shares(
             break;
         }
     }
+    let is_nothing = |value: &f64| *value <= 0.0 || !value.recip().is_finite();
+    if market.values(&amounts).iter().any(is_nothing) && stop() {
+        // Too early for witnesses and levels: where the method for `nash` begins, everybody has something.
+        let solution = solve_until(&problem, &accuracies[0], stop)
+            .expect("capacities, demands, values and weights are finite");
+        let mut x = solution.x;
+        fit_into_rows(&problem, &mut x);
+        amounts = market.amounts(&whole.members, &x);
+    }
     let deserved = market.values(&amounts);
     if above_floors {
         // A floor is stated as far as the share is sure to reach it.
