@@ -341,7 +341,15 @@ fn split(whole: &Assignment) -> Assignment {
         ..packing.clone()
     };
     for cap in &mut split.caps {
+        let weighted: Vec<(u32, i64)> = cap.weighted().collect();
+        let is_weighted = !cap.weights.is_empty();
         cap.items = Arc::new(expand(&cap.items));
+        if is_weighted {
+            let all = weighted.iter();
+            let all =
+                all.flat_map(|&(item, weight)| expand(&[item]).into_iter().map(move |_| weight));
+            cap.weights = all.collect();
+        }
     }
     for limit in &mut split.limits {
         limit.packing = packing(&limit.packing);
@@ -381,7 +389,7 @@ fn split(whole: &Assignment) -> Assignment {
             Objective::Span(terms) => terms
                 .iter_mut()
                 .for_each(|term| term.packing = packing(&term.packing)),
-            Objective::Fragmentation(_) | Objective::Opened(_) => {}
+            Objective::Fragmentation(_) | Objective::Opened(_) | Objective::Peak(_) => {}
         }
     }
     split.validate().unwrap();

@@ -58,6 +58,7 @@ pub(super) fn formulate(
             items: Arc::new((0..).take(model.items.len()).collect()),
             bins: Arc::new((0..).take(model.bins.len()).collect()),
             max,
+            weights: Vec::new(),
         });
     }
     if let Err(faults) = model.validate() {

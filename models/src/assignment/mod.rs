@@ -10,7 +10,7 @@
 //! | `capacity[b,r]` | `sum_i demand[i,r] x[i,b] <= capacity[b,r]` |
 //! | `device[b,k,d]` | what the copies in `b` take of its device `d` of kind `k` is at most what is free of it (see [`Assignment::pack`]) |
 //! | `once[i]` | `sum_b x[i,b] <= count[i]` |
-//! | a cap's own name | `sum over its items and bins of x <= max` |
+//! | a cap's own name | `sum over its items and bins of weight x <= max` |
 //! | `limit[g]` for a limit's own name | `base_g` plus the copies of its items in its group `g` is at most `max` |
 //! | a gang's own name | the copies placed of its items, `base` included, are 0 or at least `min` |
 //! | a balance's own name | `base_g + x_g` over its groups differ by at most `max_skew` |
@@ -53,6 +53,6 @@ pub use tally::Stop;
 pub use to_milp::StageModel;
 pub use types::{
     Assignment, Balance, Bin, Cap, Costs, DeviceNeed, Gang, Item, Limit, Loss, Objective, Packing,
-    Probe, Rate, Span, Stage, Survival, Term, Yield,
+    Part, Peak, Probe, Rate, Span, Stage, Survival, Term, Yield,
 };
 pub use validate::{AssignmentFault, LARGEST_COUNT, LARGEST_QUANTITY, NO_GROUP};

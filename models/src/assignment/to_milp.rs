@@ -3,10 +3,11 @@
 //! # Model
 //! Columns, in this order: `x[i,b]` for every item and eligible bin with room; then, where they are needed, the auxiliary columns
 //! `gang[name]` (binary), `least[name]` (a balance's smallest count), `takes[i,b,k,d]` (copies of an item that take a part of a device),
-//! `lost[name]` and `short[name]` (a survival's largest group and what is missing), `worst[name]` (a loss's largest group), and, all
+//! `lost[name]` and `short[name]` (a survival's largest group and what is missing), `worst[name]` (a loss's largest group), `peak[stage]` (how full the fullest
+//! cap is, not whole), and, all
 //! binary, `opened[b]`, `used[name,g]` and `filled[b,n]` (the bin holds its n-th set of copies).
 //! Rows: those of the [module](crate::assignment); `takes[i,b,k]` and `takes[i,b,k,d]` (`sum_d takes = count x x`, `takes <= x`);
-//! `lost[name,g]`, `worst[name,g]`, `short[name]`, `opened[i,b]`, `used[name,g,i,b]`, `used[name,g,all]`, `filled[b]` and `filled[i,b]`
+//! `lost[name,g]`, `worst[name,g]`, `peak[cap]`, `short[name]`, `opened[i,b]`, `used[name,g,i,b]`, `used[name,g,all]`, `filled[b]` and `filled[i,b]`
 //! that tie the auxiliary columns; and `kept[stage]` for every earlier stage. Rows that cannot bind are left out. Where no two copies
 //! can share a device, and each device is large enough for all or none, one row `device[b,k]` stands for those of the devices.
 //! A stage about fragmentation is exact where all that each bin may hold can be listed; bins with more add nothing to it, so that its
@@ -22,7 +23,7 @@ use std::sync::Arc;
 
 use super::placement::Placement;
 use super::tally::span;
-use super::types::{Assignment, Loss, Objective, Packing, Stage, Survival};
+use super::types::{Assignment, Cap, Loss, Objective, Packing, Peak, Stage, Survival};
 use super::validate::NO_GROUP;
 use crate::milp::{ColumnKind, Milp, Sense};
 
@@ -54,6 +55,8 @@ enum Auxiliary {
     Worst(usize, usize),
     Opened(u32),
     Used(usize, usize, usize),
+    /// Position of the stage.
+    Peak(usize),
     /// Position in [`StageModel::fillings`].
     Filled(usize),
     Device(DeviceOf),
@@ -148,6 +151,7 @@ impl StageModel {
                 let holds = by_bin.get(bin).map_or(&[][..], Vec::as_slice);
                 f64::from(u8::from(holds == counts.as_slice()))
             }
+            Auxiliary::Peak(stage) => assignment.values(placement)[stage],
             other => auxiliary_value(assignment, placement, other),
         };
         values.extend(self.auxiliaries.iter().map(auxiliary));
@@ -220,7 +224,7 @@ fn auxiliary_value(assignment: &Assignment, placement: &Placement, auxiliary: Au
             let counts = span(assignment, stage, term).packing.counts(placement);
             i64::from(counts[group] > 0)
         }
-        Auxiliary::Device(_) | Auxiliary::Filled(_) => {
+        Auxiliary::Device(_) | Auxiliary::Filled(_) | Auxiliary::Peak(_) => {
             unreachable!("what a bin holds is found for the whole bin")
         }
     };
@@ -448,15 +452,31 @@ impl<'a> Builder<'a> {
 
     fn add_cap_rows(&mut self) {
         for cap in &self.assignment.caps {
-            let columns: Vec<usize> = (cap.items.iter())
-                .flat_map(|&item| self.columns_of(item))
-                .filter(|&column| {
-                    let bin = self.columns[column].1;
-                    cap.bins.binary_search(&bin).is_ok()
-                })
-                .collect();
-            self.add_sum_row(cap.name.clone(), &columns, cap.max as f64);
+            let terms = self.under(cap);
+            let most: f64 = (terms.iter())
+                .map(|&(column, weight)| weight * self.upper(column))
+                .sum();
+            let columns: Vec<usize> = terms.iter().map(|term| term.0).collect();
+            if cap.weights.is_empty() {
+                self.add_sum_row(cap.name.clone(), &columns, cap.max as f64);
+            } else if most > cap.max as f64 {
+                self.milp
+                    .add_row(cap.name.clone(), -FREE, cap.max as f64, terms);
+            }
         }
+    }
+
+    /// The columns that a cap counts, with their weights.
+    fn under(&self, cap: &Cap) -> Vec<(usize, f64)> {
+        let columns = |(item, weight): (u32, i64)| {
+            self.columns_of(item)
+                .map(move |column| (column, weight as f64))
+        };
+        let counts = |&(column, weight): &(usize, f64)| {
+            let bin = self.columns[column].1;
+            weight > 0.0 && cap.bins.binary_search(&bin).is_ok()
+        };
+        cap.weighted().flat_map(columns).filter(counts).collect()
     }
 
     fn add_limit_rows(&mut self) {
@@ -550,11 +570,35 @@ impl<'a> Builder<'a> {
             }
             Objective::Fragmentation(probes) => self.add_fragmentation(probes),
             Objective::Opened(costs) => Expression::whole(self.add_opened(costs)),
+            Objective::Peak(peak) => Expression {
+                constant: 0.0,
+                terms: vec![(self.add_peak(position, peak), 1.0)],
+                scale: 1.0,
+                whole: false,
+            },
         };
         expression
             .terms
             .retain(|&(_, coefficient)| coefficient != 0.0);
         expression
+    }
+
+    /// A column that is at least the used part of every cap; it need not be whole.
+    fn add_peak(&mut self, stage: usize, peak: &Peak) -> usize {
+        let name = format!("peak[{}]", self.assignment.stages[stage].name);
+        self.auxiliaries.push(Auxiliary::Peak(stage));
+        let kind = ColumnKind::Continuous;
+        let column = (self.milp).add_column(name, peak.least, 1e12, kind, 0.0);
+        for part in &peak.parts {
+            let cap = &self.assignment.caps[part.cap as usize];
+            let mut terms = self.under(cap);
+            let scale = 1000.0 / part.total as f64;
+            terms.iter_mut().for_each(|term| term.1 *= -scale);
+            terms.push((column, 1.0));
+            let name = format!("peak[{}]", cap.name);
+            self.milp.add_row(name, part.used(0), FREE, terms);
+        }
+        column
     }
 
     /// The column of what is missing.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use apportion_models::assignment::{
     Assignment, Balance, Bin, Cap, Costs, DeviceNeed, Gang, Item, Limit, Loss, NO_GROUP, Objective,
-    Packing, Probe, Rate, Span, Stage, Survival, Term, Yield,
+    Packing, Part, Peak, Probe, Rate, Span, Stage, Survival, Term, Yield,
 };
 
 /// Xorshift.
@@ -180,7 +180,7 @@ fn add_fragmentation(random: &mut Random, assignment: &mut Assignment) {
 
 /// Puts a stage that keeps copies together somewhere after the first.
 fn add_span(random: &mut Random, assignment: &mut Assignment) {
-    if !random.chance(70) {
+    if !random.chance(95) {
         return;
     }
     let (n_items, n_bins) = (assignment.items.len(), assignment.bins.len());
@@ -263,7 +263,20 @@ fn add_rules(
             items: Arc::new(random.subset(n_items, 60)),
             bins: Arc::new(random.subset(n_bins, 60)),
             max: random.within(0, size.count),
+            weights: Vec::new(),
         });
+    }
+    for name in ["weighted", "other weighted"] {
+        if random.chance(35) {
+            let items = random.subset(n_items, 80);
+            assignment.caps.push(Cap {
+                name: name.into(),
+                weights: items.iter().map(|_| random.within(0, 4)).collect(),
+                items: Arc::new(items),
+                bins: Arc::new(random.subset(n_bins, 60)),
+                max: random.within(0, 2 * size.count + 3),
+            });
+        }
     }
     for name in ["limit", "other limit"] {
         if random.chance(25) {
@@ -326,6 +339,7 @@ fn costs(random: &mut Random, n_items: usize, n_bins: usize) -> Costs {
 
 fn add_stages(random: &mut Random, divisions: &[Arc<Vec<u32>>], assignment: &mut Assignment) {
     let (n_items, n_bins) = (assignment.items.len(), assignment.bins.len());
+    let n_caps = assignment.caps.len() as u32;
     let equal = random.chance(50);
     let terms = |random: &mut Random| -> Vec<Term> {
         let value = |random: &mut Random| if equal { 1 } else { random.within(0, 4) };
@@ -371,10 +385,18 @@ fn add_stages(random: &mut Random, divisions: &[Arc<Vec<u32>>], assignment: &mut
         let costs = costs(random, n_items, n_bins);
         add("cost", Objective::Cost(costs));
     }
+    if random.chance(50) {
+        let parts = (0..n_caps).map(|cap| Part {
+            cap,
+            base: random.within(0, 2),
+            total: random.within(3, 12),
+        });
+        let parts = parts.collect();
+        let least = random.within(0, 300) as f64;
+        add("peak", Objective::Peak(Peak { least, parts }));
+    }
     if random.chance(40) {
-        let costs = (0..assignment.bins.len())
-            .map(|_| random.within(0, 2))
-            .collect();
+        let costs = (0..n_bins).map(|_| random.within(0, 2)).collect();
         add("opened", Objective::Opened(costs));
     }
 }

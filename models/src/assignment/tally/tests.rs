@@ -53,6 +53,7 @@ fn values(tally: &Tally<'_>) -> Vec<f64> {
             };
             (0_u32..).zip(&tally.at).map(of_item).sum::<i64>() as f64
         }
+        Objective::Peak(peak) => tally.peak(peak),
         Objective::Opened(costs) => {
             let open = tally.load.iter().zip(costs).filter(|(load, _)| **load > 0);
             open.map(|(_, cost)| cost).sum::<i64>() as f64
