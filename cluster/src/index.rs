@@ -46,6 +46,8 @@ index_types! {
     JobIdx;
     /// Position of a task in [`Cluster::tasks`](crate::Cluster::tasks).
     TaskIdx;
+    /// Position of a storage unit in [`Cluster::units`](crate::Cluster::units).
+    UnitIdx;
     /// Position of a task group in [`Cluster::groups`](crate::Cluster::groups).
     GroupIdx;
 }

@@ -14,6 +14,7 @@ mod index;
 pub mod plan;
 mod quantities;
 mod slice;
+mod storage;
 
 pub use cluster::{
     Agent, AttributeRule, Cluster, Fairness, Framework, IdleGuarantee, Job, Level, LimitRule,
@@ -26,7 +27,8 @@ pub use devices::{
 pub use eligibility::{Eligibility, Refusal};
 pub use index::{
     AgentIdx, DeviceIdx, DomainIdx, FrameworkIdx, GroupIdx, JobIdx, LevelIdx, ResourceIdx, RoleIdx,
-    TaskIdx,
+    TaskIdx, UnitIdx,
 };
 pub use quantities::{MAX_INSTANCES, MAX_QUANTITY, Quantities};
 pub use slice::{Offer, Proposal, Slice};
+pub use storage::{RunningUnit, Shard, UNIT_RESOURCES, Unit, UnitAmounts, Volume};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::contract::Policy;
 use crate::ml::Ml;
 use crate::service::Service;
+use crate::storage::Storage;
 
 /// Policies by name: the built-in ones, and those that an embedder adds.
 #[derive(Clone)]
@@ -20,6 +21,7 @@ impl Default for Registry {
         };
         registry.register(Arc::new(Service));
         registry.register(Arc::new(Ml));
+        registry.register(Arc::new(Storage));
         registry
     }
 }

@@ -119,6 +119,7 @@ impl<'a> Choice<'a> {
             witness: Proposal {
                 placements: placements.collect(),
                 devices: Vec::new(),
+                units: Vec::new(),
             },
             usable: None,
             unmet: unmet || !is_whole,

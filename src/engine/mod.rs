@@ -23,6 +23,7 @@ mod rules;
 mod solve;
 mod sorted;
 mod state;
+mod units;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -318,6 +319,7 @@ impl<'a> Run<'a> {
         let (cluster, options) = (self.context.cluster, self.context.options);
         let placements = report::final_placements(&self.state);
         let devices = report::final_devices(&self.state);
+        let units = report::final_units(&self.state);
         // Whatever asks, and is told so, leaves something out.
         let cut = Cell::new(false);
         let stop = || {
@@ -348,7 +350,7 @@ impl<'a> Run<'a> {
                     &self.context,
                     framework,
                     record,
-                    (&placements, &devices),
+                    (&placements, &devices, &units),
                     share,
                 )
             });
@@ -361,11 +363,12 @@ impl<'a> Run<'a> {
             snapshot_digest: cluster.digest.clone(),
             options: plan_options(options, self.context.fairness()),
             status: report::status(stopped, &unplaced),
-            placements: report::named(cluster, &placements, &devices),
+            placements: report::named(cluster, &placements, &devices, &units),
             unplaced,
             moves: report::moves(&self.state),
             frameworks,
             offers: report::offers(&self.state),
+            unit_offers: report::unit_offers(&self.state),
             fairness: audit.map(|(certificate, _)| certificate),
             notes,
             guarantees: accounts::guarantees(&self.state, &self.guarantees),

@@ -1,5 +1,7 @@
 //! A checked file in canonical form into a [`Cluster`]: names become positions.
 
+mod storage;
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -11,7 +13,7 @@ use apportion_cluster::{
     Agent, AgentDevices, AgentIdx, AttributeRule, Cluster, DeviceIdx, DeviceNeed, DeviceUse,
     DomainIdx, Fairness, Framework, FrameworkIdx, GroupIdx, IdleGuarantee, Job, JobIdx, Level,
     LevelIdx, LimitRule, MinAvailable, ModelChoice, Quantities, Role, RoleIdx, Running,
-    RunningDevices, SpreadRule, Task, TaskIdx, WHOLE_DEVICE, device_resource,
+    RunningDevices, SpreadRule, Task, TaskIdx, UnitIdx, WHOLE_DEVICE, device_resource,
 };
 
 use super::check::Words;
@@ -24,12 +26,15 @@ pub(super) fn build(file: &SnapshotFile, digest: String) -> Cluster {
     let roles = roles(file, &positions);
     let (jobs, tasks) = work(file, &positions);
     let (running, running_devices) = running(file, &positions, &jobs, &tasks);
+    let running_units = storage::running(file, &positions, &jobs, &tasks);
     let cluster = Cluster {
         levels: levels(file, &words),
         agents: Vec::new(),
         frameworks: frameworks(file, &roles, &jobs),
         running,
         running_devices,
+        units: Vec::new(),
+        running_units,
         resources: positions.resources.clone(),
         devices: positions
             .devices
@@ -49,7 +54,12 @@ pub(super) fn build(file: &SnapshotFile, digest: String) -> Cluster {
         tasks,
     };
     let agents = agents(file, &cluster.levels, &positions);
-    Cluster { agents, ..cluster }
+    let units = storage::units(file, &cluster.levels, &agents, &positions);
+    Cluster {
+        agents,
+        units,
+        ..cluster
+    }
 }
 
 /// Positions by name, as the cluster has them.
@@ -58,6 +68,7 @@ struct Positions<'f> {
     devices: Vec<&'f str>,
     levels: HashMap<&'f str, LevelIdx>,
     agents: HashMap<&'f str, AgentIdx>,
+    units: HashMap<&'f str, UnitIdx>,
     frameworks: HashMap<&'f str, FrameworkIdx>,
     groups: HashMap<&'f str, GroupIdx>,
 }
@@ -99,6 +110,9 @@ impl<'f> Positions<'f> {
                 .iter()
                 .map(|a| a.id.as_str())
                 .zip((0..).map(AgentIdx::of))
+                .collect(),
+            units: (file.data.units.iter().map(|unit| unit.id.as_str()))
+                .zip((0..).map(UnitIdx::of))
                 .collect(),
             frameworks: file
                 .frameworks
@@ -210,6 +224,7 @@ fn levels(file: &SnapshotFile, words: &Words<'_>) -> Vec<Level> {
             .iter()
             .map(|agent| domain_of(agent, name, declared))
             .collect();
+        domains.extend(storage::domains_of_units(file, name, declared));
         domains.sort_unstable();
         domains.dedup();
         let domains = domains.into_iter().map(Cow::into_owned).collect();
@@ -306,11 +321,17 @@ fn work(file: &SnapshotFile, positions: &Positions<'_>) -> (Vec<Job>, Vec<Task>)
     let mut tasks = Vec::new();
     for (at, job) in file.jobs.iter().enumerate() {
         let first = tasks.len();
-        tasks.extend(
-            job.tasks
-                .iter()
-                .map(|file| task(file, JobIdx::of(at), positions)),
-        );
+        for (shape, shards) in job.shapes() {
+            let plain = task(&shape, JobIdx::of(at), positions);
+            if shards.is_empty() {
+                tasks.push(plain);
+            } else {
+                let shards = shards.iter();
+                tasks.extend(shards.map(|shard| storage::shard(&plain, shard, positions)));
+            }
+        }
+        // As files list them: by task, then by shard.
+        tasks[first..].sort_by(|left, right| name_in_file(left).cmp(&name_in_file(right)));
         jobs.push(Job {
             id: job.id.clone(),
             framework: positions.frameworks[job.framework.as_str()],
@@ -371,6 +392,7 @@ fn task(task: &TaskFile, job: JobIdx, positions: &Positions<'_>) -> Task {
             .collect(),
         limits: limits.collect(),
         spreads: spreads.collect(),
+        shard: None,
     }
 }
 
@@ -448,8 +470,13 @@ fn running(
 fn task_of(placement: &PlacementFile, jobs: &[Job], tasks: &[Task]) -> TaskIdx {
     let job = jobs.binary_search_by(|job| job.id.as_str().cmp(&placement.job));
     let job = &jobs[job.expect("placements name jobs that exist")];
-    let task = job
-        .tasks
-        .binary_search_by(|task| tasks[task.at()].id.as_str().cmp(&placement.task));
+    let name = (placement.task.as_str(), placement.shard.as_deref());
+    let task = (job.tasks).binary_search_by(|task| name_in_file(&tasks[task.at()]).cmp(&name));
     job.tasks[task.expect("placements name tasks that exist")]
+}
+
+/// The ids of a task and of its shard.
+fn name_in_file(task: &Task) -> (&str, Option<&str>) {
+    let shard = task.shard.as_ref().map(|shard| shard.id.as_str());
+    (task.file_id(), shard)
 }

@@ -6,7 +6,7 @@
 
 use std::io;
 
-use apportion_cluster::file::{Amounts, JobFile, RoleFile, SnapshotFile, TaskFile};
+use apportion_cluster::file::{Amounts, JobFile, RoleFile, ShardFile, SnapshotFile, TaskFile};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
@@ -45,6 +45,7 @@ pub(super) fn canonicalize(file: &mut SnapshotFile) {
     file.frameworks.sort_by(|a, b| a.id.cmp(&b.id));
     file.jobs.iter_mut().for_each(job);
     file.jobs.sort_by(|a, b| a.id.cmp(&b.id));
+    file.data.units.sort_by(|a, b| a.id.cmp(&b.id));
     for placement in &mut file.placements {
         placement.devices.sort();
     }
@@ -94,10 +95,23 @@ fn role(role: &mut RoleFile) {
 fn job(job: &mut JobFile) {
     job.tasks.iter_mut().for_each(task);
     job.tasks.sort_by(|a, b| a.id.cmp(&b.id));
+    shards(&mut job.shards);
+}
+
+fn shards(shards: &mut [ShardFile]) {
+    for shard in shards.iter_mut() {
+        shard.volumes.sort_by(|a, b| a.id.cmp(&b.id));
+    }
+    shards.sort_by(|a, b| a.id.cmp(&b.id));
 }
 
 fn task(task: &mut TaskFile) {
     nonzero(&mut task.resources);
+    if !task.shards.is_empty() {
+        // What may be left out says nothing.
+        task.instances = 1;
+    }
+    shards(&mut task.shards);
     task.devices.sort_by(|a, b| a.name.cmp(&b.name));
     set(&mut task.groups);
     let rules = &mut task.constraints;

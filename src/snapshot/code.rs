@@ -90,6 +90,10 @@ codes! {
     ROLE_PATH = "E0411";
     /// An attribute contradicts the domain at the level of the same name.
     ATTRIBUTE_LEVEL = "E0412";
+    /// No storage unit has this id.
+    UNKNOWN_UNIT = "E0413";
+    /// The task has no shard of this id.
+    UNKNOWN_SHARD = "E0414";
     /// A gang needs more instances than its job has.
     GANG = "E0501";
     /// More instances run than the task wants.
@@ -114,6 +118,10 @@ codes! {
     DEVICE_NEED = "E0511";
     /// A role is promised more than it may hold.
     GUARANTEE_ABOVE_LIMIT = "E0512";
+    /// Shards contradict their task, their job or their framework.
+    SHARDS = "E0513";
+    /// A placement does not say which replicas it is of and where their data is, or says it of what are none.
+    REPLICA = "E0514";
     /// The key belongs to a policy that is not in this version.
     NO_POLICY_KEY = "E0604";
     /// The policy of a task with devices does not place single devices.

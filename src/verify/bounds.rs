@@ -168,7 +168,7 @@ impl<'a> Reach<'a> {
             Measure::Spread => self.least_worst_shares(),
             Measure::AgentsUsed => self.least_opened() as f64,
             Measure::Span => self.fewest_domains() as f64,
-            Measure::Claimed => 0.0,
+            Measure::Claimed | Measure::Distance | Measure::Utilization => 0.0,
         }
     }
 

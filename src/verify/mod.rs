@@ -26,6 +26,8 @@ mod shares;
 mod stages;
 mod state;
 mod tolerance;
+mod units;
+mod units_bounds;
 
 use apportion_cluster::Cluster;
 use apportion_cluster::plan::PlanFile;
@@ -44,6 +46,7 @@ pub fn verify(cluster: &Cluster, plan: &PlanFile) -> Report {
     accounts::check(&state, &mut findings);
     placements::check(&state, &mut findings);
     devices::check(&state, &mut findings);
+    units::check(&state, &mut findings);
     domains::check_limits(&state, &mut findings);
     domains::check_spreads(&state, &mut findings);
     moves::check(&state, &mut findings);

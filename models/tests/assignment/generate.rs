@@ -267,7 +267,7 @@ fn add_rules(
         });
     }
     for name in ["weighted", "other weighted"] {
-        if random.chance(35) {
+        if random.chance(20) {
             let items = random.subset(n_items, 80);
             assignment.caps.push(Cap {
                 name: name.into(),

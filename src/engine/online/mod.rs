@@ -425,7 +425,7 @@ impl<'a> Desk<'a> {
             held.sort_unstable();
             let proposal = proposal(cluster, held);
             let taken = offers::of_proposal(cluster, &proposal).into_values();
-            state.record(framework, &taken.collect::<Vec<_>>());
+            state.record(framework, &taken.collect::<Vec<_>>(), &[]);
             state.commit(framework, proposal);
         }
     }
@@ -449,6 +449,7 @@ fn proposal(cluster: &Cluster, held: Vec<RunningDevices>) -> Proposal {
     Proposal {
         placements,
         devices,
+        units: Vec::new(),
     }
 }
 

@@ -79,23 +79,24 @@ pub(super) fn distinct<'f>(
 
 /// Amounts lie in `0..=MAX_QUANTITY` and have names.
 pub(super) fn amounts(amounts: &Amounts, path: &Path<'_>, faults: &mut Faults) {
-    for (resource, &amount) in amounts {
+    for (resource, &stated) in amounts {
         let path = path.key(resource);
         if resource.is_empty() {
             name(resource, &path, faults);
         }
-        if amount < 0 {
-            let cause = format!("{amount} is negative");
-            faults.add(code::NEGATIVE, &path, cause, "state an amount of 0 or more");
-        } else if amount > MAX_QUANTITY {
-            let cause = format!("{amount} is above the largest amount, {MAX_QUANTITY}");
-            faults.add(
-                code::TOO_MUCH,
-                &path,
-                cause,
-                "check the unit that the resource's name states",
-            );
-        }
+        amount(stated, &path, faults);
+    }
+}
+
+/// An amount lies in `0..=MAX_QUANTITY`.
+pub(super) fn amount(amount: i64, path: &Path<'_>, faults: &mut Faults) {
+    if amount < 0 {
+        let cause = format!("{amount} is negative");
+        faults.add(code::NEGATIVE, path, cause, "state an amount of 0 or more");
+    } else if amount > MAX_QUANTITY {
+        let cause = format!("{amount} is above the largest amount, {MAX_QUANTITY}");
+        let action = "check the unit that the resource's name states";
+        faults.add(code::TOO_MUCH, path, cause, action);
     }
 }
 

@@ -1,9 +1,9 @@
 //! The objects of the format, one function each, in the order of `apportion_cluster::file`.
 
 use apportion_cluster::file::{
-    AgentFile, ConstraintsFile, DeviceFile, DeviceNeedFile, DevicesFile, FrameworkFile, GangFile,
-    JobFile, LimitFile, MinAvailableFile, ModelFile, PlacementFile, RoleFile, SnapshotFile,
-    SpreadFile, TaskFile,
+    AgentFile, ConstraintsFile, DataFile, DeviceFile, DeviceNeedFile, DevicesFile, FrameworkFile,
+    GangFile, JobFile, LimitFile, MinAvailableFile, ModelFile, PlacementFile, RoleFile, ShardFile,
+    SnapshotFile, SpreadFile, TaskFile, UnitFile, VolumeFile,
 };
 
 use super::fields::{Fields, Shape};
@@ -23,9 +23,10 @@ const SNAPSHOT: Shape = Shape {
         "roles",
         "frameworks",
         "jobs",
+        "data",
         "placements",
     ],
-    later: &[("data", "storage")],
+    later: &[],
 };
 const AGENT: Shape = Shape {
     noun: "an agent",
@@ -61,11 +62,11 @@ const JOB: Shape = Shape {
         "max_moves",
         "gang",
         "tasks",
+        "shards",
     ],
     later: &[
         ("map", "mapreduce"),
         ("reduce", "mapreduce"),
-        ("shards", "storage"),
         ("edges", "workflow"),
     ],
 };
@@ -89,6 +90,7 @@ const TASK: Shape = Shape {
         "devices",
         "groups",
         "constraints",
+        "shards",
     ],
     later: &[("work_ms", "workflow")],
 };
@@ -124,8 +126,38 @@ const SPREAD: Shape = Shape {
 };
 const PLACEMENT: Shape = Shape {
     noun: "a placement",
-    keys: &["job", "task", "agent", "instances", "devices"],
-    later: &[("unit", "storage")],
+    keys: &[
+        "job",
+        "task",
+        "shard",
+        "agent",
+        "unit",
+        "instances",
+        "devices",
+    ],
+    later: &[],
+};
+const DATA: Shape = Shape {
+    noun: "`data`",
+    keys: &["units"],
+    later: &[("blocks", "mapreduce")],
+};
+const UNIT: Shape = Shape {
+    noun: "a storage unit",
+    keys: &["id", "domains", "agent", "capacity_mib", "iops", "mib_s"],
+    later: &[],
+};
+const SHARD: Shape = Shape {
+    noun: "a shard",
+    keys: &[
+        "id", "replicas", "distinct", "disk_mib", "iops", "mib_s", "volumes",
+    ],
+    later: &[],
+};
+const VOLUME: Shape = Shape {
+    noun: "a volume",
+    keys: &["id", "mib", "unit"],
+    later: &[],
 };
 const DEVICE: Shape = Shape {
     noun: "a device",
@@ -146,7 +178,49 @@ pub(in crate::snapshot) fn snapshot(node: &Node<'_>, faults: &mut Faults) -> Sna
         roles: fields.objects("roles", "path", faults, role),
         frameworks: fields.objects("frameworks", "id", faults, framework),
         jobs: fields.objects("jobs", "id", faults, job),
+        data: fields.object("data", faults, data),
         placements: fields.objects("placements", "", faults, placement),
+    }
+}
+
+fn data(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> DataFile {
+    let fields = Fields::open(&DATA, node, path, faults);
+    DataFile {
+        units: fields.objects("units", "id", faults, unit),
+    }
+}
+
+fn unit(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> UnitFile {
+    let fields = Fields::open(&UNIT, node, path, faults);
+    UnitFile {
+        id: fields.text("id", faults),
+        domains: fields.map("domains", faults, text_of),
+        agent: fields.optional_text("agent", faults),
+        capacity_mib: fields.integer_or("capacity_mib", 0, faults),
+        iops: fields.integer_or("iops", 0, faults),
+        mib_s: fields.integer_or("mib_s", 0, faults),
+    }
+}
+
+fn shard(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> ShardFile {
+    let fields = Fields::open(&SHARD, node, path, faults);
+    ShardFile {
+        id: fields.text("id", faults),
+        replicas: fields.integer_or("replicas", 1, faults),
+        distinct: fields.optional_text("distinct", faults),
+        disk_mib: fields.integer_or("disk_mib", 0, faults),
+        iops: fields.integer_or("iops", 0, faults),
+        mib_s: fields.integer_or("mib_s", 0, faults),
+        volumes: fields.objects("volumes", "id", faults, volume),
+    }
+}
+
+fn volume(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> VolumeFile {
+    let fields = Fields::open(&VOLUME, node, path, faults);
+    VolumeFile {
+        id: fields.text("id", faults),
+        mib: fields.integer("mib", faults),
+        unit: fields.optional_text("unit", faults),
     }
 }
 
@@ -197,6 +271,13 @@ fn framework(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Framework
 
 fn job(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> JobFile {
     let fields = Fields::open(&JOB, node, path, faults);
+    let shards = fields.objects("shards", "id", faults, shard);
+    // Shards need no shape.
+    let tasks = if shards.is_empty() {
+        fields.required_objects("tasks", "id", faults, task)
+    } else {
+        fields.objects("tasks", "id", faults, task)
+    };
     JobFile {
         id: fields.text("id", faults),
         framework: fields.text("framework", faults),
@@ -204,7 +285,8 @@ fn job(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> JobFile {
         min_available: fields.optional_object("min_available", faults, min_available),
         max_moves: fields.optional_integer("max_moves", faults),
         gang: fields.optional_object("gang", faults, gang),
-        tasks: fields.required_objects("tasks", "id", faults, task),
+        tasks,
+        shards,
     }
 }
 
@@ -233,6 +315,7 @@ fn task(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> TaskFile {
         devices: fields.objects("devices", "name", faults, device_need),
         groups: fields.texts("groups", faults),
         constraints: fields.object("constraints", faults, constraints),
+        shards: fields.objects("shards", "id", faults, shard),
     }
 }
 
@@ -289,7 +372,9 @@ fn placement(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Placement
     PlacementFile {
         job: fields.text("job", faults),
         task: fields.text("task", faults),
+        shard: fields.optional_text("shard", faults),
         agent: fields.text("agent", faults),
+        unit: fields.optional_text("unit", faults),
         instances: fields.integer("instances", faults),
         devices: fields.objects("devices", "name", faults, device),
     }
