@@ -302,6 +302,8 @@ fn whole(cluster: &Cluster) -> Slice<'_> {
         .map(|task| (task, cluster.task(task).instances - running[task.at()]));
     Slice {
         cluster,
+        units: Vec::new(),
+        kept_units: Vec::new(),
         framework: FrameworkIdx(0),
         offers: offers
             .filter(|offer| !cluster.agent(offer.agent).cordoned)

@@ -176,11 +176,11 @@ pub enum CapRow {
     Agents(Arc<Vec<AgentIdx>>, usize),
 }
 
-/// A bin that stands for a storage unit and some agents that use it from equally far.
+/// A bin that stands for a storage unit and some agents that use it from equally far; or for agents alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// Where data is kept.
-    pub unit: UnitIdx,
+    /// Where data is kept; instances that keep none have bins of their own.
+    pub unit: Option<UnitIdx>,
     /// Where the instances run: on any of these, ascending.
     pub agents: Arc<Vec<AgentIdx>>,
 }
@@ -211,7 +211,7 @@ impl Formulation {
             return Placement::new(entries.collect());
         }
         // Of several bins the one with fewest agents says most.
-        let mut bins: BTreeMap<(UnitIdx, AgentIdx), (usize, u32)> = BTreeMap::new();
+        let mut bins: BTreeMap<(Option<UnitIdx>, AgentIdx), (usize, u32)> = BTreeMap::new();
         for (bin, place) in (0_u32..).zip(&self.places.bins) {
             for &agent in place.agents.iter() {
                 let found = (place.agents.len(), bin);
@@ -219,10 +219,24 @@ impl Formulation {
                 *best = (*best).min(found);
             }
         }
-        let entries = proposal.units.iter().filter_map(|held| {
-            let (_, bin) = *bins.get(&(held.unit, held.agent))?;
-            Some((item(held.task)?, bin, held.instances))
-        });
+        let is_held = |placed: &&Running| {
+            let of_place = |held: &RunningUnit| (held.task, held.agent);
+            let place = (placed.task, placed.agent);
+            proposal
+                .units
+                .binary_search_by_key(&place, of_place)
+                .is_ok()
+        };
+        let plain = proposal.placements.iter().filter(|placed| !is_held(placed));
+        let plain = plain.map(|it| (it.task, it.agent, None, it.instances));
+        let held = proposal.units.iter();
+        let held = held.map(|it| (it.task, it.agent, Some(it.unit), it.instances));
+        let entries = plain
+            .chain(held)
+            .filter_map(|(task, agent, unit, instances)| {
+                let (_, bin) = *bins.get(&(unit, agent))?;
+                Some((item(task)?, bin, instances))
+            });
         Placement::new(entries.collect())
     }
 

@@ -64,6 +64,7 @@ macro_rules! conformance {
 
 conformance!(service, apportion_policies::service::Service);
 conformance!(ml, apportion_policies::ml::Ml);
+conformance!(storage, apportion_policies::storage::Storage);
 
 #[test]
 fn the_guide_quotes_the_example_as_it_is() {

@@ -239,7 +239,11 @@ impl<'a> DataReach<'a> {
         on_units: &[(usize, i128)],
     ) -> i128 {
         let held: i128 = on_agents.iter().map(|it| it.1).sum();
-        let kept: i128 = on_units.iter().map(|it| it.1).sum();
+        let mut kept: i128 = on_units.iter().map(|it| it.1).sum();
+        if self.state.cluster.tasks[task].shard.is_none() {
+            // What keeps no data needs no unit.
+            kept = self.pending(task);
+        }
         let mut most = self.pending(task).min(held).min(kept);
         for apart in self.apart(task) {
             let mut sums: BTreeMap<usize, i128> = BTreeMap::new();
@@ -529,6 +533,16 @@ impl<'a> DataReach<'a> {
                     sum -= price * sign(kept) * counts;
                 }
                 pairs.push((sum, agent, unit, count.min(holds)));
+            }
+        }
+        if self.state.cluster.tasks[task].shard.is_none() {
+            for (&(agent, count), of_agent) in self.on_agents[&task].iter().zip(&of_agents) {
+                let mut sum = of_agent + direction * self.value(measure, task) as f64;
+                for (&stage, price) in &prices.kept {
+                    sum -=
+                        price * sign(earlier[stage].0) * self.value(earlier[stage].0, task) as f64;
+                }
+                pairs.push((sum, agent, usize::MAX, count));
             }
         }
         let mut best = filled(&pairs, most, least, |_, _| 0, |_| most);

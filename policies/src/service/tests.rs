@@ -66,6 +66,8 @@ fn cluster(agents: &[(u32, i64)], tasks: Vec<Task>) -> Cluster {
         groups: vec!["g".to_owned()],
         running: Vec::new(),
         running_devices: Vec::new(),
+        units: Vec::new(),
+        running_units: Vec::new(),
     }
 }
 
@@ -96,6 +98,7 @@ fn task(instances: i64, cpu: i64) -> Task {
         groups: Vec::new(),
         limits: Vec::new(),
         spreads: Vec::new(),
+        shard: None,
     }
 }
 
@@ -111,6 +114,8 @@ fn whole(cluster: &Cluster) -> Slice<'_> {
         .map(|t| (t, cluster.task(t).instances - running[t.at()]));
     Slice {
         cluster,
+        units: Vec::new(),
+        kept_units: Vec::new(),
         framework: FrameworkIdx(0),
         offers: cluster
             .agent_indices()
@@ -176,6 +181,7 @@ fn smallest_worked_example() {
 
     let proposal = Service.decode(&formulation, &solved.placement);
     let standing = Standing {
+        units: &[],
         cluster: &cluster,
         framework: FrameworkIdx(0),
         placements: &proposal.placements,

@@ -7,16 +7,18 @@ use apportion_cluster::{
     AgentIdx, Cluster, LevelIdx, Proposal, Running, RunningUnit, Slice, TaskIdx, UNIT_RESOURCES,
     UnitIdx,
 };
-use apportion_models::assignment::{Assignment, Bin, Cap, Limit, Objective, Packing, Placement};
+use apportion_models::assignment::{
+    Assignment, Bin, Cap, Limit, NO_GROUP, Objective, Packing, Placement,
+};
 
 use crate::contract::{CapRow, Formulation, Place, Places};
 
 /// Up to so many pairs of an agent and a unit, every agent is a class of its own.
 const PAIRS_OF_SINGLE_AGENTS: usize = 600;
 
-/// A bin: a unit, and bins of the model on agents.
+/// A bin: a unit, and bins of the model on agents. Without a unit it is for tasks that keep no data.
 struct Lifted {
-    unit: UnitIdx,
+    unit: Option<UnitIdx>,
     /// Positions among the offers, ascending.
     offers: Arc<Vec<usize>>,
 }
@@ -163,13 +165,20 @@ fn classes(slice: &Slice<'_>, on_agents: &Formulation) -> Vec<Arc<Vec<usize>>> {
 fn lifted_bins(slice: &Slice<'_>, classes: &[Arc<Vec<usize>>]) -> Vec<Lifted> {
     let cluster = slice.cluster;
     let mut bins = Vec::new();
+    let mut pending = slice.pending.iter();
+    if pending.any(|&(task, _)| cluster.task(task).shard.is_none()) {
+        bins.extend(classes.iter().map(|class| Lifted {
+            unit: None,
+            offers: Arc::clone(class),
+        }));
+    }
     for unit in cluster.unit_indices() {
         if slice.units[unit.at()].iter().all(|&amount| amount <= 0) {
             continue;
         }
         for class in classes {
             bins.push(Lifted {
-                unit,
+                unit: Some(unit),
                 offers: Arc::clone(class),
             });
         }
@@ -184,7 +193,7 @@ fn lifted_bins(slice: &Slice<'_>, classes: &[Arc<Vec<usize>>]) -> Vec<Lifted> {
             && !classes.iter().any(|class| **class == [offer])
         {
             bins.push(Lifted {
-                unit,
+                unit: Some(unit),
                 offers: Arc::new(vec![offer]),
             });
         }
@@ -194,10 +203,13 @@ fn lifted_bins(slice: &Slice<'_>, classes: &[Arc<Vec<usize>>]) -> Vec<Lifted> {
 
 fn named(slice: &Slice<'_>, bin: &Lifted) -> Bin {
     let agent = &slice.cluster.agent(slice.offers[bin.offers[0]].agent).id;
-    let unit = &slice.cluster.unit(bin.unit).id;
+    let unit = bin
+        .unit
+        .map(|unit| format!("+{}", slice.cluster.unit(unit).id));
+    let unit = unit.unwrap_or_default();
     let name = match bin.offers.len() {
-        1 => format!("{agent}+{unit}"),
-        n => format!("{agent}..{n}+{unit}"),
+        1 => format!("{agent}{unit}"),
+        n => format!("{agent}..{n}{unit}"),
     };
     Bin {
         name,
@@ -209,7 +221,7 @@ fn named(slice: &Slice<'_>, bin: &Lifted) -> Bin {
 /// The bins of each item: those whose agents may take it, and whose unit may and holds one replica. Alike shards share a list.
 fn eligible(slice: &Slice<'_>, model: &Assignment, bins: &[Lifted]) -> Vec<Arc<Vec<u32>>> {
     let cluster = slice.cluster;
-    let mut known: BTreeMap<(Vec<u32>, Vec<bool>), Arc<Vec<u32>>> = BTreeMap::new();
+    let mut known: BTreeMap<(Vec<u32>, Vec<bool>, bool), Arc<Vec<u32>>> = BTreeMap::new();
     let lists = model
         .items
         .iter()
@@ -219,13 +231,15 @@ fn eligible(slice: &Slice<'_>, model: &Assignment, bins: &[Lifted]) -> Vec<Arc<V
                 .unit_indices()
                 .map(|unit| cluster.unit_is_open(task, unit) && holds(slice, task, unit))
                 .collect();
-            let key = (item.eligible.to_vec(), units);
+            let is_plain = cluster.task(task).shard.is_none();
+            let key = (item.eligible.to_vec(), units, is_plain);
             if let Some(list) = known.get(&key) {
                 return Arc::clone(list);
             }
             let open = (0_u32..).zip(bins).filter(|(_, bin)| {
                 let offer = u32::try_from(bin.offers[0]).unwrap_or(u32::MAX);
-                key.1[bin.unit.at()] && item.eligible.binary_search(&offer).is_ok()
+                let takes = bin.unit.map_or(key.2, |unit| !key.2 && key.1[unit.at()]);
+                takes && item.eligible.binary_search(&offer).is_ok()
             });
             let list: Arc<Vec<u32>> = Arc::new(open.map(|(bin, _)| bin).collect());
             known.insert(key, Arc::clone(&list));
@@ -263,7 +277,10 @@ fn distinct(slice: &Slice<'_>, bins: &[Lifted]) -> Vec<Limit> {
             continue;
         };
         let domains = of_level.entry(level).or_insert_with(|| {
-            let unit = |bin: &Lifted| cluster.unit(bin.unit).domains[level.at()].0;
+            let unit = |bin: &Lifted| {
+                let unit = bin.unit.map(|unit| cluster.unit(unit));
+                unit.map_or(NO_GROUP, |unit| unit.domains[level.at()].0)
+            };
             let agent = |bin: &Lifted| cluster.domain(slice.offers[bin.offers[0]].agent, level).0;
             let of_units: Vec<u32> = bins.iter().map(unit).collect();
             [
@@ -301,7 +318,9 @@ fn unit_caps(slice: &Slice<'_>, bins: &[Lifted]) -> Vec<(CapRow, Cap)> {
     let cluster = slice.cluster;
     let mut of_unit: Vec<Vec<u32>> = vec![Vec::new(); cluster.units.len()];
     for (position, bin) in (0_u32..).zip(bins) {
-        of_unit[bin.unit.at()].push(position);
+        if let Some(unit) = bin.unit {
+            of_unit[unit.at()].push(position);
+        }
     }
     let needs: Vec<[i64; 3]> = slice
         .pending
@@ -386,7 +405,7 @@ fn agent_caps(slice: &Slice<'_>, model: &Assignment, bins: &[Lifted]) -> Vec<(Ca
 /// The wish that an answer stands for: what is placed in a class goes to the agent of it where it fits most tightly, large copies
 /// first. What fits on none is left out.
 pub(super) fn deal_out(formulation: &Formulation, answer: &Placement) -> Proposal {
-    let mut units: BTreeMap<(TaskIdx, AgentIdx, UnitIdx), i64> = BTreeMap::new();
+    let mut units: BTreeMap<(TaskIdx, AgentIdx, Option<UnitIdx>), i64> = BTreeMap::new();
     let mut room = formulation.places.room.clone();
     let mut entries: Vec<_> = answer.entries().to_vec();
     let size = |item: u32| {
@@ -426,15 +445,17 @@ pub(super) fn deal_out(formulation: &Formulation, answer: &Placement) -> Proposa
         agent,
         instances,
     };
-    let held = |((task, agent, unit), instances)| RunningUnit {
-        task,
-        agent,
-        unit,
-        instances,
+    let held = |((task, agent, unit), instances): ((_, _, Option<UnitIdx>), i64)| {
+        Some(RunningUnit {
+            task,
+            agent,
+            unit: unit?,
+            instances,
+        })
     };
     Proposal {
         placements: placed.into_iter().map(running).collect(),
         devices: Vec::new(),
-        units: units.into_iter().map(held).collect(),
+        units: units.into_iter().filter_map(held).collect(),
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use apportion_cluster::{Slice, UNIT_RESOURCES};
+use apportion_cluster::{Slice, UNIT_RESOURCES, UnitIdx};
 use apportion_models::assignment::{Costs, Objective, Part, Peak, Rate, Stage};
 
 use crate::contract::{Formulation, StageRole};
@@ -30,16 +30,17 @@ fn distance(slice: &Slice<'_>, formulation: &Formulation) -> (Stage, f64) {
     let cluster = slice.cluster;
     let levels = cluster.distance_levels();
     // Bins of one class have one unit and are equally far from it.
-    let mut classes: BTreeMap<(usize, i64), u32> = BTreeMap::new();
+    let mut classes: BTreeMap<(Option<UnitIdx>, i64), u32> = BTreeMap::new();
     let mut kinds = Vec::new();
     let class_of = formulation.places.bins.iter().map(|place| {
-        let hops = place
-            .agents
-            .iter()
-            .map(|&agent| cluster.hops(agent, place.unit, &levels));
-        // A class with the unit's own agent counts as not being it: that agent has a bin of its own.
-        let hops = hops.max().unwrap_or(0);
-        *classes.entry((place.unit.at(), hops)).or_insert_with(|| {
+        let hops = |unit| {
+            let agents = place.agents.iter();
+            let hops = agents.map(|&agent| cluster.hops(agent, unit, &levels));
+            // A class with the unit's own agent counts as not being it: that agent has a bin of its own.
+            hops.max().unwrap_or(0)
+        };
+        let hops = place.unit.map_or(0, hops);
+        *classes.entry((place.unit, hops)).or_insert_with(|| {
             kinds.push((place.unit, hops));
             u32::try_from(kinds.len() - 1).expect("there are fewer classes than bins")
         })
@@ -51,7 +52,9 @@ fn distance(slice: &Slice<'_>, formulation: &Formulation) -> (Stage, f64) {
             .shard
             .as_ref()
             .map_or(0, |shard| shard.io());
-        let cost = |&(unit, hops): &(_, i64)| io * hops + cluster.copied_mib(task, unit);
+        let cost = |&(unit, hops): &(Option<UnitIdx>, i64)| {
+            io * hops + unit.map_or(0, |unit| cluster.copied_mib(task, unit))
+        };
         Rate {
             item,
             values: kinds.iter().map(cost).collect(),

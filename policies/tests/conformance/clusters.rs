@@ -43,6 +43,8 @@ pub fn random(seed: u64, policy: &str) -> Cluster {
         groups: (0..2).map(|framework| format!("g{framework}")).collect(),
         running: Vec::new(),
         running_devices: Vec::new(),
+        units: Vec::new(),
+        running_units: Vec::new(),
     };
     for at in 0..2 + draw.below(6) {
         let agent = agent(&mut draw, at, &cluster.levels);
@@ -245,6 +247,8 @@ pub fn whole(cluster: &Cluster, framework: FrameworkIdx) -> Slice<'_> {
         });
     Slice {
         cluster,
+        units: Vec::new(),
+        kept_units: Vec::new(),
         framework,
         offers: offers
             .filter(|offer| !cluster.agent(offer.agent).cordoned)
