@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use apportion_cluster::Cluster;
-use apportion_cluster::file::SnapshotFile;
+use apportion_cluster::file::{JobFile, SnapshotFile};
 use apportion_cluster::plan::PlanFile;
 
 /// Why a plan cannot be applied.
@@ -43,15 +43,12 @@ pub fn apply(
         let (plan, snapshot) = (plan.snapshot_digest.clone(), cluster.digest.clone());
         return Err(ApplyError::OtherSnapshot { plan, snapshot });
     }
-    let jobs: BTreeMap<&str, Vec<&str>> = file
-        .jobs
-        .iter()
-        .map(|job| {
-            (
-                job.id.as_str(),
-                job.tasks.iter().map(|task| task.id.as_str()).collect(),
-            )
-        })
+    let tasks = |job: &JobFile| -> Vec<String> {
+        let shapes = job.shapes();
+        shapes.iter().map(|(task, _)| task.id.clone()).collect()
+    };
+    let jobs: BTreeMap<&str, Vec<String>> = (file.jobs.iter())
+        .map(|job| (job.id.as_str(), tasks(job)))
         .collect();
     let agents: std::collections::BTreeSet<&str> =
         file.agents.iter().map(|agent| agent.id.as_str()).collect();
@@ -64,7 +61,7 @@ pub fn apply(
         let tasks = jobs
             .get(placed.job.as_str())
             .ok_or_else(|| unknown("job", &placed.job))?;
-        if !tasks.contains(&placed.task.as_str()) {
+        if !tasks.contains(&placed.task) {
             return Err(unknown("task", &placed.task));
         }
         if !agents.contains(placed.agent.as_str()) {
