@@ -7,6 +7,7 @@
 //! To add one, copy [`service`], register it, and add it to the conformance test; see
 //! `docs/add-a-policy.md`.
 
+pub mod baselines;
 mod contract;
 mod error;
 pub mod ml;

@@ -127,7 +127,11 @@ fn pending(cluster: &Cluster) -> Vec<i64> {
     let running = cluster.running_counts();
     let tasks = cluster.tasks.iter().zip(running);
     tasks
-        .map(|(task, running)| (task.instances - running).max(0))
+        // Rules of online planning look at agents alone: replicas wait.
+        .map(|(task, running)| match task.shard {
+            Some(_) => 0,
+            None => (task.instances - running).max(0),
+        })
         .collect()
 }
 
