@@ -185,7 +185,6 @@ pub struct JobFile {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gang: Option<GangFile>,
     /// Its shapes. May be left out where the job has `shards`: their replicas then need neither processors nor memory.
-    #[serde(default)]
     pub tasks: Vec<TaskFile>,
     /// Shards whose replicas have the shape of the job's only task.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
