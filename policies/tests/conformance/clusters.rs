@@ -197,6 +197,7 @@ fn task(
         } else {
             Vec::new()
         },
+        shard: None,
     }
 }
 
