@@ -162,8 +162,8 @@ pub(super) fn load(state: &State<'_>, on_units: &OnUnits) -> Vec<[i128; 3]> {
     let mut load = vec![[0; 3]; state.cluster.units.len()];
     for (&(task, _, unit), &count) in on_units {
         if let Some(shard) = &state.cluster.tasks[task].shard {
-            for at in 0..3 {
-                load[unit][at] += i128::from(shard.need[at]) * count;
+            for (load, need) in load[unit].iter_mut().zip(shard.need) {
+                *load += i128::from(need) * count;
             }
         }
     }

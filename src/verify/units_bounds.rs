@@ -218,10 +218,8 @@ impl<'a> DataReach<'a> {
         let mut all = Vec::new();
         for (unit, offer) in self.state.unit_offers[self.framework].iter().enumerate() {
             let mut count = self.pending(task);
-            for at in 0..3 {
-                if shard.need[at] > 0 {
-                    count = count.min(offer[at] / i128::from(shard.need[at]));
-                }
+            for (&have, need) in offer.iter().zip(shard.need).filter(|(_, need)| *need > 0) {
+                count = count.min(have / i128::from(need));
             }
             if count > 0 && units::open(self.state, task, unit) {
                 all.push((unit, count));
@@ -485,17 +483,16 @@ impl<'a> DataReach<'a> {
         let mut own = state.kept_on_units.clone();
         own.retain(|(task, ..), _| self.tasks.contains(task));
         let kept = units::load(state, &own);
-        let (mut sum, mut rest) = (0.0, 1.0);
+        let mut sum = 0.0;
         for (&(unit, at), weight) in &prices.peak {
             let amount = state.cluster.units[unit].amounts[at];
             if amount > 0 {
                 sum += weight * 1000.0 * kept[unit][at] as f64 / amount as f64;
             }
-            rest -= weight;
         }
-        // What stays bounds the rest.
-        let _ = rest;
-        sum
+        // The fullest unit is at least as full as what stays makes it: that bounds the weight that is left.
+        let rest = 1.0 - prices.peak.values().sum::<f64>();
+        sum + rest.max(0.0) * utilization(state, self.framework, &state.kept_on_units)
     }
 
     /// The least sum of coefficients over the ways to place a task alone, under the rule that gives most.

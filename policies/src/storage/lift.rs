@@ -218,10 +218,13 @@ fn named(slice: &Slice<'_>, bin: &Lifted) -> Bin {
     }
 }
 
+/// The agents that a task may use, the units, and whether it needs none.
+type OpenTo = (Vec<u32>, Vec<bool>, bool);
+
 /// The bins of each item: those whose agents may take it, and whose unit may and holds one replica. Alike shards share a list.
 fn eligible(slice: &Slice<'_>, model: &Assignment, bins: &[Lifted]) -> Vec<Arc<Vec<u32>>> {
     let cluster = slice.cluster;
-    let mut known: BTreeMap<(Vec<u32>, Vec<bool>, bool), Arc<Vec<u32>>> = BTreeMap::new();
+    let mut known: BTreeMap<OpenTo, Arc<Vec<u32>>> = BTreeMap::new();
     let lists = model
         .items
         .iter()
