@@ -281,7 +281,9 @@ pub const WAYS: &[(&str, Way)] = &[
         class.and_then(|class| class.agents.pop()).is_some()
     }),
     ("tamper: a guarantee is cut", |plan| {
-        let guarantee = plan.guarantees.first_mut();
+        // Half of nothing is nothing, and of what is lent as much may be stated as is asked for.
+        let mut guarantees = plan.guarantees.iter_mut();
+        let guarantee = guarantees.find(|it| it.fraction > 1e-3 && it.idle == "hold");
         guarantee.map(|it| it.fraction *= 0.5).is_some()
     }),
     ("tamper: what is held is given away", |plan| {
