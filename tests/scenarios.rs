@@ -104,6 +104,7 @@ scenarios! {
     drf_obeys_limits_and_guarantees
     a_guarantee_is_held_where_its_role_can_use_it
     who_has_only_what_is_held_for_others_is_left_out
+    a_guarantee_of_everything_leaves_nothing_to_others
     a_limit_below_what_runs_takes_nothing_away
     three_levels_of_roles
     agents_with_gpus_are_left_to_who_needs_them
@@ -158,14 +159,12 @@ fn beside_what_runs(old: &str) {
 }
 
 #[test]
-#[ignore = "a share of nothing but what runs and does not fit has no certificate yet: see the known limits"]
 fn what_runs_may_need_what_no_agent_has_any_more() {
     beside_what_runs(r#"{"gpu_milli": 1000}"#);
     beside_what_runs(r#"{"gpu_milli": 1000, "cpu_milli": 1000}"#);
 }
 
 #[test]
-#[ignore = "a share of nothing but what runs and does not fit has no certificate yet: see the known limits"]
 fn what_runs_may_be_larger_than_its_agent() {
     beside_what_runs(r#"{"cpu_milli": 5000}"#);
 }

@@ -45,7 +45,7 @@ pub struct Slice<'a> {
     pub kept: Vec<Running>,
     /// Instances still to be placed, by task; never 0.
     pub pending: Vec<(TaskIdx, i64)>,
-    /// Agents on which something stays running already, by position: using them opens nothing.
+    /// Agents on which something runs in the snapshot, by position: using them opens nothing.
     pub occupied: Vec<bool>,
 }
 

@@ -49,6 +49,11 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
+    /// Whether some agent holds an instance of it; what runs may be larger than its agent.
+    pub fn fits_somewhere(&self) -> bool {
+        !self.shape.classes.is_empty() || self.strays.iter().any(|stray| stray.fit > 0.0)
+    }
+
     /// Room for the task on agents of a class, each agent taken alone.
     pub fn fit(&self, class: usize, census: &Census) -> f64 {
         let wanted = self.instances as f64;

@@ -597,13 +597,17 @@ pub(super) fn needs(demand: &Quantities) -> impl Iterator<Item = (usize, i64)> +
         .filter(|&(_, need)| need > 0)
 }
 
-/// Why nothing of a framework can ever be placed; `None` if some job can, or runs.
+/// Why nothing of a framework can ever be placed; `None` if some job can, or runs where it fits.
+///
+/// What runs and fits nowhere stays, and has no share: no part of an agent would be worth anything to it.
 fn obstacle<'w>(cluster: &Cluster, wanted: impl Iterator<Item = &'w Wanted>) -> Option<String> {
     let mut jobs: BTreeMap<usize, (f64, bool)> = BTreeMap::new();
     for it in wanted {
         let job = jobs.entry(cluster.task(it.task).job.at()).or_default();
-        job.0 += it.whole;
-        job.1 |= it.runs;
+        if it.fits_somewhere() {
+            job.0 += it.whole;
+            job.1 |= it.runs;
+        }
     }
     let usable = |(&job, &(most, runs)): (&usize, &(f64, bool))| {
         runs || most >= cluster.jobs[job].gang_min.unwrap_or(1).max(1) as f64

@@ -45,7 +45,7 @@ pub(super) struct State<'a> {
     pub free: Vec<Quantities>,
     /// Free thousandths of each device, by agent.
     pub free_devices: Vec<Devices>,
-    /// Agents on which something stays running.
+    /// Agents on which something runs in the snapshot.
     pub occupied: Vec<bool>,
     /// What roles may hold, and what is kept free for them.
     pub roles: Roles<'a>,
@@ -60,6 +60,7 @@ impl<'a> State<'a> {
         let mut kept = vec![Vec::new(); cluster.frameworks.len()];
         let mut occupied = vec![false; cluster.agents.len()];
         for running in &cluster.running {
+            occupied[running.agent.at()] = true;
             let gone = released
                 .iter()
                 .find(|r| (r.task, r.agent) == (running.task, running.agent));
@@ -69,7 +70,6 @@ impl<'a> State<'a> {
                     instances,
                     ..*running
                 });
-                occupied[running.agent.at()] = true;
             }
         }
         Self {
@@ -293,7 +293,6 @@ impl<'a> State<'a> {
             Ok(at) => kept[at].instances += running.instances,
             Err(at) => kept.insert(at, running),
         }
-        self.occupied[running.agent.at()] = true;
     }
 
     /// Value that a framework has in place, as it counts for shares.

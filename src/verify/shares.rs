@@ -1,12 +1,15 @@
 //! Shares: who takes part, with which weight, and what each got, deserved, borrowed and lent.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
+use apportion_cluster::IdleGuarantee;
 use apportion_cluster::plan::Share;
 
 use super::bounds::Reach;
 use super::empty::EmptyCluster;
 use super::report::Findings;
+use super::roles::{Roles, Usable, lies_at_or_below};
 use super::rule::Rule;
 use super::stages::placed_value;
 use super::state::{State, known_framework, total, unique};
@@ -77,6 +80,8 @@ fn excluded(
     empty: &EmptyCluster<'_>,
     findings: &mut Findings,
 ) -> BTreeSet<usize> {
+    let once = OnceCell::new();
+    let sure = || once.get_or_init(|| sure(state, &empty.roles)).as_slice();
     let mut excluded = BTreeSet::new();
     let entries = state.plan.fairness.iter().flat_map(|it| &it.excluded);
     for entry in entries {
@@ -84,7 +89,7 @@ fn excluded(
         let Some(framework) = framework else { continue };
         let subject = || format!("excluded {}", entry.framework);
         unique(excluded.insert(framework), subject, findings);
-        let usable = usable_job(state, empty, framework);
+        let usable = usable_job(state, empty, &sure, framework);
         findings.check(Rule::Excluded, usable.is_none(), || {
             let job = usable.unwrap_or_default();
             let text = format!("job {job} could be placed on the empty cluster");
@@ -94,20 +99,31 @@ fn excluded(
     excluded
 }
 
-/// A job of which something runs, or could be placed on the empty cluster (a gang only as a whole).
-fn usable_job<'a>(
+/// A job of which something runs where it fits, or could be placed on the empty cluster (a gang only as a whole) beside
+/// what is sure to others.
+fn usable_job<'a, 's>(
     state: &State<'a>,
     empty: &EmptyCluster<'_>,
+    sure: &dyn Fn() -> &'s [Sure],
     framework: usize,
 ) -> Option<&'a str> {
     let jobs = state.cluster.frameworks[framework].jobs.iter();
     let mut usable = jobs.filter_map(|job| {
         let job = &state.cluster.jobs[job.at()];
-        let tasks = || job.tasks.iter().map(|task| task.at());
+        let fits = |&task: &usize| {
+            let mut agents = 0..state.cluster.agents.len();
+            agents.any(|agent| empty.fit(task, agent) > 0)
+        };
+        let tasks = || job.tasks.iter().map(|task| task.at()).filter(fits);
         let most: i128 = tasks().map(|task| empty.most(task)).sum();
         let runs = tasks().any(|task| !state.running[task].is_empty());
         let least = i128::from(job.gang_min.unwrap_or(1)).max(1);
-        let shut_out = || tasks().all(|task| fits_only_where_held(state, empty, framework, task));
+        let shut_out = || {
+            tasks().all(|task| {
+                fits_only_where_held(state, empty, framework, task)
+                    || is_crowded_out(state, empty, sure(), (framework, task))
+            })
+        };
         (runs || (most >= least && !shut_out())).then_some(job.id.as_str())
     });
     usable.next()
@@ -144,6 +160,80 @@ fn fits_only_where_held(
                 need > 0 && i128::from(need) > i128::from(has) - held
             })
     })
+}
+
+/// What a role is sure to have, used or held, and where.
+struct Sure {
+    role: usize,
+    amounts: Vec<i128>,
+    usable: BTreeSet<usize>,
+}
+
+/// What every role whose guarantee is held is sure to have.
+fn sure(state: &State<'_>, roles: &Roles) -> Vec<Sure> {
+    let cluster = state.cluster;
+    let entries = state.plan.guarantees.iter().filter_map(|entry| {
+        let mut all = cluster.roles.iter();
+        let role = all.position(|it| it.path == entry.role)?;
+        if cluster.roles[role].idle_guarantee != IdleGuarantee::Hold {
+            return None;
+        }
+        let usable = Usable::of(state, roles, role);
+        let amount = |name: &String| entry.amounts.get(name).copied().unwrap_or(0);
+        Some(Sure {
+            role,
+            amounts: (cluster.resources.iter().map(amount).map(i128::from)).collect(),
+            usable: (0..cluster.agents.len())
+                .filter(|&agent| usable.contains(agent))
+                .collect(),
+        })
+    });
+    entries.collect()
+}
+
+/// Whether what roles that the framework is not below are sure to have leaves less than an instance of the task on the agents
+/// that these roles and the task may use together: all such roles, or those that may use no more than the task.
+fn is_crowded_out(
+    state: &State<'_>,
+    empty: &EmptyCluster<'_>,
+    sure: &[Sure],
+    (framework, task): (usize, usize),
+) -> bool {
+    let cluster = state.cluster;
+    let own = empty.roles.above(framework);
+    let usable: BTreeSet<usize> = (0..cluster.agents.len())
+        .filter(|&agent| empty.fit(task, agent) > 0)
+        .collect();
+    let leaves_less = |is_counted: &dyn Fn(&Sure) -> bool| {
+        let counted = sure
+            .iter()
+            .filter(|it| !own.contains(&it.role) && is_counted(it));
+        let mut counted: Vec<&Sure> = counted.collect();
+        // What a role below another is sure to have is a part of what the other is.
+        let paths: Vec<&str> = counted
+            .iter()
+            .map(|it| cluster.roles[it.role].path.as_str())
+            .collect();
+        counted.retain(|it| {
+            let path = cluster.roles[it.role].path.as_str();
+            let mut others = paths.iter();
+            !others.any(|&other| other != path && lies_at_or_below(path, other))
+        });
+        let agents: BTreeSet<usize> = { counted.iter() }
+            .flat_map(|it| &it.usable)
+            .chain(&usable)
+            .copied()
+            .collect();
+        let mut needs = state.demand(task).iter().enumerate();
+        needs.any(|(resource, &need)| {
+            let has = agents
+                .iter()
+                .map(|&agent| i128::from(cluster.agents[agent].capacity.0[resource]));
+            let sure = counted.iter().map(|it| it.amounts[resource]);
+            need > 0 && has.sum::<i128>() - sure.sum::<i128>() < i128::from(need)
+        })
+    };
+    leaves_less(&|it| it.usable.is_subset(&usable)) || leaves_less(&|_| true)
 }
 
 /// Frameworks with demand that are not excluded. One whose policy failed bids for nothing: it is left

@@ -43,7 +43,7 @@ pub(super) struct State<'a> {
     /// Every limit, and the limits that count each task.
     pub limits: Vec<CountedLimit<'a>>,
     pub limits_on: Vec<Vec<usize>>,
-    /// Agents on which something stays running.
+    /// Agents on which something runs in the snapshot.
     pub occupied: Vec<bool>,
     /// What each framework was offered, by agent; amounts by resource.
     pub offers: Vec<BTreeMap<usize, Vec<i128>>>,
@@ -100,7 +100,7 @@ impl<'a> State<'a> {
             }
         }
         let mut occupied = vec![false; cluster.agents.len()];
-        for (&agent, _) in kept.iter().flatten() {
+        for (&agent, _) in running.iter().flatten() {
             occupied[agent] = true;
         }
         Self {

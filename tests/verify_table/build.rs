@@ -180,8 +180,7 @@ pub fn plan(
         plan.status = PlanStatus::Partial;
     }
     for framework in 0..cluster.frameworks.len() {
-        plan.frameworks
-            .push(result(cluster, framework, placements, moves));
+        plan.frameworks.push(result(cluster, framework, placements));
     }
     plan
 }
@@ -289,7 +288,6 @@ fn result(
     cluster: &Cluster,
     framework: usize,
     placements: &[(usize, usize, i64)],
-    moves: &[(usize, usize, usize, i64)],
 ) -> FrameworkResult {
     let it = &cluster.frameworks[framework];
     let tasks: Vec<usize> = it
@@ -306,7 +304,7 @@ fn result(
             .iter()
             .map(|&task| cluster.tasks[task].instances)
             .sum(),
-        stages: stages(cluster, framework, placements, moves),
+        stages: stages(cluster, framework, placements),
         gap: Some(0.0),
         metrics: BTreeMap::new(),
         share: None,
@@ -317,7 +315,6 @@ fn stages(
     cluster: &Cluster,
     framework: usize,
     placements: &[(usize, usize, i64)],
-    moves: &[(usize, usize, usize, i64)],
 ) -> Vec<StageResult> {
     let jobs = &cluster.frameworks[framework].jobs;
     let worst = |job: JobIdx, level: usize| {
@@ -394,8 +391,7 @@ fn stages(
         }
         stages.push(stage("spread", StageSense::Minimize, sum));
     }
-    let kept = kept(cluster, moves);
-    let occupied = |agent: usize| kept.iter().any(|(it, &n)| it.1 == agent && n > 0);
+    let occupied = |agent: usize| cluster.running.iter().any(|it| it.agent.at() == agent);
     let mut opened: Vec<usize> = placements
         .iter()
         .filter(|it| jobs.contains(&cluster.tasks[it.0].job) && !occupied(it.1))

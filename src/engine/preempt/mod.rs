@@ -74,10 +74,9 @@ pub(super) fn run(
     }
     state.unseat_all();
     state.cancel_returns();
-    state.count_occupied();
     if any {
         state.clip_offers();
-        // Which agents an answer opens depends on what stays, which has changed.
+        // What answers were about has changed.
         for record in records {
             record.forget();
         }

@@ -316,14 +316,6 @@ impl State<'_> {
             }
         }
     }
-
-    /// Agents on which something stays running, now that some of it had to go.
-    pub(super) fn count_occupied(&mut self) {
-        self.occupied.fill(false);
-        for kept in self.kept.iter().flatten() {
-            self.occupied[kept.agent.at()] = true;
-        }
-    }
 }
 
 /// Adds to the count of a place in a list by (task, agent); places without instances are left out.
