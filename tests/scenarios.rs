@@ -105,6 +105,7 @@ scenarios! {
     a_guarantee_is_held_where_its_role_can_use_it
     who_has_only_what_is_held_for_others_is_left_out
     a_guarantee_of_everything_leaves_nothing_to_others
+    every_rack_is_left_to_who_spreads
     a_limit_below_what_runs_takes_nothing_away
     three_levels_of_roles
     agents_with_gpus_are_left_to_who_needs_them

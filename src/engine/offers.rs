@@ -4,7 +4,8 @@
 //! own: its *witness*, made by its own model and the constructive method. An offer holds its witness, so
 //! what is offered can be used: it honors the framework's limits and spreads, not only its totals. One after the other, such
 //! witnesses may fill some agents with tasks of one shape and waste what these do not need: where shares are left short, they
-//! are also placed class by class, agents in turn, so that shapes mix as they do in the shares; the better of the two counts. What
+//! are also placed class by class, agents in turn, so that shapes mix as they do in the shares, and with those first who need a
+//! part of every failure domain; the best of the three counts. What
 //! nobody's share claims is then given out agent by agent: to the one framework with more demand, or else
 //! in proportion to weight. What several want more of waits for the re-offers, which keep them level.
 
@@ -87,11 +88,15 @@ pub(super) fn first_offers(
     } else {
         let choice = Some(Choice::even(state.cluster, shares));
         let by_class = Claims::of(state, shares, context, &turns, choice);
-        if by_class.served() > by_policy.served() {
-            by_class
-        } else {
-            by_policy
+        let scattered_first = scattered_first(state, turns)
+            .map(|turns| Claims::of(state, shares, context, &turns, None));
+        let mut best = by_policy;
+        for other in [Some(by_class), scattered_first].into_iter().flatten() {
+            if other.served() > best.served() {
+                best = other;
+            }
         }
+        best
     };
     let Claims {
         mut claimants,
@@ -101,6 +106,26 @@ pub(super) fn first_offers(
     } = claims;
     claimants.sort_by_key(|claimant| claimant.framework);
     hand_out(state, &roles, claimants, free)
+}
+
+/// A framework's turn, and the whole instances of its share.
+type Turn = (FrameworkIdx, BTreeMap<TaskIdx, i64>);
+
+/// The same turns with those first who need a part of every failure domain, before others fill some of them; `None` where that
+/// is the same order.
+fn scattered_first(state: &State<'_>, mut turns: Vec<Turn>) -> Option<Vec<Turn>> {
+    let is_scattered = |(framework, _): &Turn| {
+        let mut pending = state.pending(*framework).into_iter();
+        pending.any(|(task, _)| {
+            let task = state.cluster.task(task);
+            !task.limits.is_empty() || !task.spreads.is_empty()
+        })
+    };
+    if turns.is_sorted_by_key(|turn| !is_scattered(turn)) {
+        return None;
+    }
+    turns.sort_by_key(|turn| !is_scattered(turn));
+    Some(turns)
 }
 
 /// Everybody's witness, disjoint, and what they leave.
@@ -116,7 +141,7 @@ impl<'a> Claims<'a> {
         state: &State<'a>,
         shares: &Shares,
         context: &Context<'_>,
-        turns: &[(FrameworkIdx, BTreeMap<TaskIdx, i64>)],
+        turns: &[Turn],
         mut choice: Option<Choice<'_>>,
     ) -> Self {
         let mut free = Free {
