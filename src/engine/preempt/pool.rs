@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use apportion_cluster::{
-    AgentIdx, DomainIdx, FrameworkIdx, JobIdx, Quantities, RunningDevices, TaskIdx,
+    AgentIdx, DomainIdx, FrameworkIdx, JobIdx, LevelIdx, Quantities, RunningDevices, TaskIdx,
 };
 
 use super::super::devices;
@@ -199,6 +199,18 @@ struct Toll<'a> {
     moves: BTreeMap<JobIdx, i64>,
     /// Instances in place of jobs that must survive the loss of a domain, by domain.
     survivors: BTreeMap<JobIdx, BTreeMap<DomainIdx, i64>>,
+    /// Hard spreads, and by task those that count it.
+    spreads: Vec<Spread>,
+    spreads_on: BTreeMap<TaskIdx, Vec<usize>>,
+}
+
+/// A hard spread rule. Who is spared in the end is not known yet: so no domain may fall further below the fullest one of
+/// before than the rule allows, whoever of the others goes.
+struct Spread {
+    level: LevelIdx,
+    /// Instances in place, by domain that the rule compares.
+    counts: BTreeMap<DomainIdx, i64>,
+    least: i64,
 }
 
 impl<'a> Toll<'a> {
@@ -237,12 +249,64 @@ impl<'a> Toll<'a> {
                 *left -= instances;
             }
         }
-        Self {
+        let mut toll = Self {
             state,
             usage,
             least,
             moves,
             survivors,
+            spreads: Vec::new(),
+            spreads_on: BTreeMap::new(),
+        };
+        toll.read_spreads();
+        toll
+    }
+
+    fn read_spreads(&mut self) {
+        let cluster = self.state.cluster;
+        let mut kept: BTreeMap<TaskIdx, Vec<(AgentIdx, i64)>> = BTreeMap::new();
+        for it in self.state.kept.iter().flatten() {
+            kept.entry(it.task)
+                .or_default()
+                .push((it.agent, it.instances));
+        }
+        for task in cluster.task_indices() {
+            let of = cluster.task(task);
+            for rule in of.spreads.iter().filter(|rule| rule.hard) {
+                let counts = |other: TaskIdx| match rule.group {
+                    Some(group) => cluster.task(other).groups.contains(&group),
+                    None => other == task,
+                };
+                let counted: Vec<TaskIdx> = kept.keys().copied().filter(|&it| counts(it)).collect();
+                if counted.is_empty() {
+                    continue;
+                }
+                let usable = cluster
+                    .agent_indices()
+                    .filter(|&agent| cluster.broken_rule(of, agent).is_none());
+                let mut by_domain: BTreeMap<DomainIdx, i64> = usable
+                    .map(|agent| (cluster.domain(agent, rule.level), 0))
+                    .collect();
+                for (agent, instances) in counted.iter().flat_map(|it| &kept[it]) {
+                    let domain = cluster.domain(*agent, rule.level);
+                    if let Some(count) = by_domain.get_mut(&domain) {
+                        *count += instances;
+                    }
+                }
+                let most = by_domain.values().copied().max().unwrap_or(0);
+                let least = by_domain.values().copied().min().unwrap_or(0);
+                for it in counted {
+                    self.spreads_on
+                        .entry(it)
+                        .or_default()
+                        .push(self.spreads.len());
+                }
+                self.spreads.push(Spread {
+                    level: rule.level,
+                    counts: by_domain,
+                    least: least.min(most - rule.max_skew),
+                });
+            }
         }
     }
 
@@ -273,6 +337,13 @@ impl<'a> Toll<'a> {
                 let domain = cluster.domain(it.agent, rule.level);
                 *counts.entry(domain).or_default() += sign;
             }
+            for &at in self.spreads_on.get(&it.task).into_iter().flatten() {
+                let spread = &mut self.spreads[at];
+                let domain = cluster.domain(it.agent, spread.level);
+                if let Some(count) = spread.counts.get_mut(&domain) {
+                    *count += sign;
+                }
+            }
         }
     }
 
@@ -289,7 +360,18 @@ impl<'a> Toll<'a> {
                 let pairs = self.usage[role].iter().zip(&self.least[role]);
                 pairs.into_iter().all(|(used, least)| used >= least)
             });
-            moves && keeps && self.survives(id)
+            moves && keeps && self.survives(id) && self.stays_even(it)
+        })
+    }
+
+    /// Whether the domain that an instance leaves does not fall too far behind others.
+    fn stays_even(&self, it: &Instance) -> bool {
+        let rules = self.spreads_on.get(&it.task).into_iter().flatten();
+        { rules }.all(|&at| {
+            let spread = &self.spreads[at];
+            let domain = self.state.cluster.domain(it.agent, spread.level);
+            let count = spread.counts.get(&domain);
+            count.is_none_or(|&count| count >= spread.least)
         })
     }
 
