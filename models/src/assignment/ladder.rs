@@ -73,7 +73,7 @@ impl LadderOptions {
             gap: 0.0,
             seed: 0,
             exact_columns: 4_000,
-            exact_columns_without_limits: 120,
+            exact_columns_without_limits: 80,
             nodes: 500,
             neighborhoods: 30,
             neighborhood_columns: 200,
