@@ -317,6 +317,24 @@ fn no_smaller_set_of_victims_would_do() {
     assert!(displaced > 60, "{displaced}");
 }
 
+/// Only the agent of the first rack would do, and who runs there may leave its rack two behind the other, or may not.
+#[test]
+fn a_hard_spread_is_left_as_even_as_it_says() {
+    for (max_skew, displaced) in [(1, 0), (2, 1)] {
+        let job = json!({"id": "of-high", "framework": "high",
+                         "tasks": [{"id": "t", "instances": 1, "resources": {"slots": 1, "key": 1}}]});
+        let mut scene = scene(&[1, 2], &[1, 2], 1, job);
+        scene["levels"] = json!(["rack"]);
+        scene["agents"][0]["domains"] = json!({"rack": "first"});
+        scene["agents"][0]["resources"]["key"] = json!(1);
+        scene["agents"][1]["domains"] = json!({"rack": "second"});
+        scene["jobs"][1]["tasks"][0]["constraints"] =
+            json!({"spread": [{"level": "rack", "max_skew": max_skew}]});
+        let plan = settled(&parse(&scene));
+        assert_eq!(victims(&plan).len(), displaced, "{max_skew}");
+    }
+}
+
 /// Random clusters with everything that jobs may ask for, and guarantees at random: every plan holds, and there is no cycle.
 #[test]
 fn random_clusters_displace_once_and_then_nothing() {

@@ -5,9 +5,8 @@
 //! what is offered can be used: it honors the framework's limits and spreads, not only its totals. One after the other, such
 //! witnesses may fill some agents with tasks of one shape and waste what these do not need: where shares are left short, they
 //! are also placed class by class, agents in turn, so that shapes mix as they do in the shares, and in other orders, with those
-//! first who came short; the best counts. What
-//! nobody's share claims is then given out agent by agent: to the one framework with more demand, or else
-//! in proportion to weight. What several want more of waits for the re-offers, which keep them level.
+//! first who came short; the best counts. What nobody's share claims is then given out agent by agent: to the one framework with
+//! more demand, or else in proportion to weight. What several want more of waits for the re-offers, which keep them level.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
@@ -90,13 +89,14 @@ pub(super) fn first_offers(
         let choice = Some(Choice::even(state.cluster, shares));
         let by_class = Claims::of(state, shares, context, &turns, choice);
         let reordered = short_first(state, shares, context, turns, &by_policy);
-        let mut best = by_policy;
-        for other in [Some(by_class), reordered].into_iter().flatten() {
+        let others = std::iter::once(by_class).chain(reordered);
+        others.fold(by_policy, |best, other| {
             if other.served() > best.served() {
-                best = other;
+                other
+            } else {
+                best
             }
-        }
-        best
+        })
     };
     let Claims {
         mut claimants,
@@ -114,7 +114,7 @@ type Turn = (FrameworkIdx, BTreeMap<TaskIdx, i64>);
 /// Orders of turns that are tried beside the first.
 const ORDERS: usize = 4;
 
-/// The best of some other orders, each with those in front whom the one before left short of their shares: they need
+/// Claims in some other orders, each with those in front whom the one before left short of their shares: they need
 /// what is rare, or a part of every failure domain, and others who claimed before them did not. (Squeaky wheel optimization:
 /// Joslin and Clements, JAIR 10, 1999.)
 fn short_first<'a>(
@@ -123,16 +123,15 @@ fn short_first<'a>(
     context: &Context<'_>,
     mut turns: Vec<Turn>,
     first: &Claims<'a>,
-) -> Option<Claims<'a>> {
-    // Who is under a guarantee claims first, whatever that costs others.
+) -> Vec<Claims<'a>> {
+    let mut others = Vec::new();
+    // Other orders may leave less of what is held than a role is sure to have.
     let mut roles = state.cluster.roles.iter();
     if roles.any(|role| !role.guarantee.is_zero()) {
-        return None;
+        return others;
     }
-    let mut short = first.short();
-    let mut best: Option<Claims<'a>> = None;
     let began = Instant::now();
-    // Offers are to be solved in most of the time.
+    // Most of the time is for solving what is offered.
     let is_long = || {
         let left = context
             .solve_by()
@@ -140,23 +139,14 @@ fn short_first<'a>(
         left.is_some_and(|left| 4 * began.elapsed() > left)
     };
     for _ in 0..ORDERS {
+        let short = others.last().unwrap_or(first).short();
         if is_long() || turns.is_sorted_by_key(|turn| !short.contains(&turn.0)) {
             break;
         }
         turns.sort_by_key(|turn| !short.contains(&turn.0));
-        let claims = Claims::of(state, shares, context, &turns, None);
-        short = claims.short();
-        if best
-            .as_ref()
-            .is_none_or(|best| claims.served() > best.served())
-        {
-            best = Some(claims);
-        }
-        if short.is_empty() {
-            break;
-        }
+        others.push(Claims::of(state, shares, context, &turns, None));
     }
-    best
+    others
 }
 
 /// Everybody's witness, disjoint, and what they leave.
@@ -410,7 +400,7 @@ fn in_turn(
     shares: &Shares,
     context: &Context<'_>,
     wanting: &[FrameworkIdx],
-) -> Vec<(FrameworkIdx, BTreeMap<TaskIdx, i64>)> {
+) -> Vec<Turn> {
     let mut sorted =
         (shares.fairness == Fairness::Drf).then(|| super::sorted::counts(state, context));
     let rounded = wanting.iter().map(|&framework| match &mut sorted {

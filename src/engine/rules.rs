@@ -32,10 +32,10 @@ pub(super) fn broken(slice: &Slice<'_>, proposal: &Proposal) -> Option<String> {
         jobs.iter()
             .flat_map(|&job| cluster.job(job).tasks.iter().copied())
     };
-    let mut usable = BTreeMap::new();
+    let mut compared = Compared::new(cluster);
     let mut asked = BTreeSet::new();
     let limit = tasks().find_map(|task| state.limit(task, &mut asked));
-    let spread = || tasks().find_map(|task| state.spread(task, &mut usable));
+    let spread = || tasks().find_map(|task| state.spread(task, &mut compared));
     let gang = || {
         jobs.iter().find_map(|&job| {
             let tasks = &cluster.job(job).tasks;
@@ -56,19 +56,47 @@ pub(super) fn broken(slice: &Slice<'_>, proposal: &Proposal) -> Option<String> {
         .map(|rule| format!("{rule} does not hold"))
 }
 
-type ByTask = BTreeMap<TaskIdx, Vec<(AgentIdx, i64)>>;
+pub(super) type ByTask = BTreeMap<TaskIdx, Vec<(AgentIdx, i64)>>;
+
+/// The domains that hard spreads compare, looked up once: those with an agent that the task's rules allow.
+pub(super) struct Compared<'a> {
+    cluster: &'a Cluster,
+    domains: BTreeMap<(LevelIdx, Eligibility<'a>), BTreeSet<DomainIdx>>,
+}
+
+impl<'a> Compared<'a> {
+    pub(super) fn new(cluster: &'a Cluster) -> Self {
+        Self {
+            cluster,
+            domains: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn of(&mut self, task: TaskIdx, level: LevelIdx) -> &BTreeSet<DomainIdx> {
+        let cluster = self.cluster;
+        let of = cluster.task(task);
+        self.domains
+            .entry((level, of.eligibility()))
+            .or_insert_with(|| {
+                let agents = cluster
+                    .agent_indices()
+                    .filter(|&agent| cluster.broken_rule(of, agent).is_none());
+                agents.map(|agent| cluster.domain(agent, level)).collect()
+            })
+    }
+}
 
 /// What stays and what would be new.
-struct After<'a> {
+pub(super) struct After<'a> {
     cluster: &'a Cluster,
-    kept: ByTask,
+    pub(super) kept: ByTask,
     new: ByTask,
     /// Tasks with anything in place, by group.
     members: BTreeMap<GroupIdx, Vec<TaskIdx>>,
 }
 
 impl<'a> After<'a> {
-    fn new(cluster: &'a Cluster, kept: ByTask, new: ByTask) -> Self {
+    pub(super) fn new(cluster: &'a Cluster, kept: ByTask, new: ByTask) -> Self {
         let placed: BTreeSet<TaskIdx> = kept.keys().chain(new.keys()).copied().collect();
         let mut members: BTreeMap<GroupIdx, Vec<TaskIdx>> = BTreeMap::new();
         for task in placed {
@@ -90,14 +118,14 @@ impl<'a> After<'a> {
     }
 
     /// Tasks that a rule of `task` counts.
-    fn counted(&self, task: TaskIdx, group: Option<GroupIdx>) -> Vec<TaskIdx> {
+    pub(super) fn counted(&self, task: TaskIdx, group: Option<GroupIdx>) -> Vec<TaskIdx> {
         match group {
             Some(group) => self.members.get(&group).cloned().unwrap_or_default(),
             None => vec![task],
         }
     }
 
-    fn by_domain(
+    pub(super) fn by_domain(
         &self,
         of: &ByTask,
         tasks: &[TaskIdx],
@@ -127,33 +155,19 @@ impl<'a> After<'a> {
         Some(self.name("limit", task, broken.group, broken.level))
     }
 
-    fn spread(
-        &self,
-        task: TaskIdx,
-        usable: &mut BTreeMap<(LevelIdx, Eligibility<'a>), BTreeSet<DomainIdx>>,
-    ) -> Option<String> {
-        let cluster = self.cluster;
-        let of: &'a Task = cluster.task(task);
+    fn spread(&self, task: TaskIdx, compared: &mut Compared<'a>) -> Option<String> {
+        let of: &'a Task = self.cluster.task(task);
         let mut uneven = |rule: &SpreadRule| {
             let counted = self.counted(task, rule.group);
-            let (kept, new) = (&self.kept, self.by_domain(&self.new, &counted, rule.level));
+            let new = self.by_domain(&self.new, &counted, rule.level);
             if new.is_empty() {
                 return false;
             }
-            let usable = usable
-                .entry((rule.level, of.eligibility()))
-                .or_insert_with(|| {
-                    let agents = cluster
-                        .agent_indices()
-                        .filter(|&agent| cluster.broken_rule(of, agent).is_none());
-                    agents
-                        .map(|agent| cluster.domain(agent, rule.level))
-                        .collect()
-                });
-            let kept = self.by_domain(kept, &counted, rule.level);
+            let compared = compared.of(task, rule.level);
+            let kept = self.by_domain(&self.kept, &counted, rule.level);
             let before = |domain: &DomainIdx| kept.get(domain).copied().unwrap_or(0);
             let after = |domain: &DomainIdx| before(domain) + new.get(domain).copied().unwrap_or(0);
-            skew(usable.iter().map(after)) > rule.max_skew.max(skew(usable.iter().map(before)))
+            skew(compared.iter().map(after)) > rule.max_skew.max(skew(compared.iter().map(before)))
         };
         let broken = of.spreads.iter().find(|rule| rule.hard && uneven(rule))?;
         Some(self.name("spread", task, broken.group, broken.level))
@@ -172,7 +186,7 @@ fn skew(counts: impl Iterator<Item = i64> + Clone) -> i64 {
     counts.clone().max().unwrap_or(0) - counts.min().unwrap_or(0)
 }
 
-fn by_task<'r>(running: impl Iterator<Item = &'r Running>) -> ByTask {
+pub(super) fn by_task<'r>(running: impl Iterator<Item = &'r Running>) -> ByTask {
     let mut by_task: ByTask = BTreeMap::new();
     for placed in running {
         by_task

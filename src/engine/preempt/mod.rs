@@ -44,7 +44,7 @@ use crate::broker::Shares;
 pub(super) use outcome::{entries, reasons};
 pub(super) use seats::Seats;
 
-use pool::Pool;
+use pool::{Pool, Toll};
 use unit::Unit;
 
 /// Lets frameworks under their guarantee take back what is theirs, after the rounds.
@@ -76,7 +76,7 @@ pub(super) fn run(
     state.cancel_returns();
     if any {
         state.clip_offers();
-        // What answers were about has changed.
+        // Answers were about what stayed before.
         for record in records {
             record.forget();
         }
@@ -128,7 +128,11 @@ impl Found {
 /// What makes room for a unit: among all that may go at once, or else, for a single instance, agent by agent: what may
 /// go elsewhere counts against what roles may lose.
 fn search(state: &State<'_>, context: &Context<'_>, shares: &Shares, unit: &Unit) -> Option<Found> {
-    let among = |only| search_among(state, context, unit, &Pool::of(state, shares, unit, only));
+    let toll = Toll::of(state, unit);
+    let among = |only| {
+        let pool = Pool::of(state, shares, unit, toll.clone(), only);
+        search_among(state, context, unit, &pool)
+    };
     among(None).or_else(|| {
         let mut agents = state.cluster.agent_indices().filter(|_| unit.needed == 1);
         agents.find_map(|agent| {

@@ -7,6 +7,7 @@ use apportion_cluster::{
 };
 
 use super::super::devices;
+use super::super::rules::{After, ByTask, Compared, by_task};
 use super::super::state::State;
 use super::unit::{Free, Unit};
 use crate::broker::Shares;
@@ -31,11 +32,13 @@ pub(super) struct Pool<'a> {
 }
 
 impl<'a> Pool<'a> {
-    /// Those that may go for a unit; of the instances on one agent `only`, if that is stated.
+    /// Those that may go for a unit, at a toll that begins with what the unit itself costs; of the instances on one agent
+    /// `only`, if that is stated.
     pub(super) fn of(
         state: &'a State<'a>,
         shares: &Shares,
         unit: &Unit,
+        toll: Toll<'a>,
         only: Option<AgentIdx>,
     ) -> Self {
         let cluster = state.cluster;
@@ -58,7 +61,7 @@ impl<'a> Pool<'a> {
                 && !bystanders.contains(&it.task)
         });
         candidates.sort_by(|left, right| pool.order(shares, left, right));
-        pool.admit(unit, only, &candidates);
+        pool.admit(unit, toll, only, &candidates);
         pool
     }
 
@@ -82,9 +85,14 @@ impl<'a> Pool<'a> {
     }
 
     /// Takes candidates in, one by one or gang by gang, as long as no role, job or domain loses what it may not.
-    fn admit(&mut self, unit: &Unit, only: Option<AgentIdx>, candidates: &[Instance]) {
+    fn admit(
+        &mut self,
+        unit: &Unit,
+        mut toll: Toll<'a>,
+        only: Option<AgentIdx>,
+        candidates: &[Instance],
+    ) {
         let cluster = self.state.cluster;
-        let mut toll = Toll::of(self.state, unit);
         let mut done: BTreeSet<JobIdx> = BTreeSet::new();
         let jobs: Vec<JobIdx> = candidates
             .iter()
@@ -189,7 +197,8 @@ impl<'a> Pool<'a> {
 }
 
 /// What the displaced cost roles, jobs and domains so far.
-struct Toll<'a> {
+#[derive(Clone)]
+pub(super) struct Toll<'a> {
     state: &'a State<'a>,
     /// What each role uses once the unit is placed and the displaced are gone.
     usage: Vec<Vec<i128>>,
@@ -206,15 +215,17 @@ struct Toll<'a> {
 
 /// A hard spread rule. Who is spared in the end is not known yet: so no domain may fall further below the fullest one of
 /// before than the rule allows, whoever of the others goes.
+#[derive(Clone)]
 struct Spread {
     level: LevelIdx,
     /// Instances in place, by domain that the rule compares.
     counts: BTreeMap<DomainIdx, i64>,
+    /// What each of these keeps at least.
     least: i64,
 }
 
 impl<'a> Toll<'a> {
-    fn of(state: &'a State<'a>, unit: &Unit) -> Self {
+    pub(super) fn of(state: &'a State<'a>, unit: &Unit) -> Self {
         let cluster = state.cluster;
         let mut usage: Vec<Vec<i128>> = (0..cluster.roles.len())
             .map(|role| state.roles.usage(role).to_vec())
@@ -264,46 +275,31 @@ impl<'a> Toll<'a> {
 
     fn read_spreads(&mut self) {
         let cluster = self.state.cluster;
-        let mut kept: BTreeMap<TaskIdx, Vec<(AgentIdx, i64)>> = BTreeMap::new();
-        for it in self.state.kept.iter().flatten() {
-            kept.entry(it.task)
-                .or_default()
-                .push((it.agent, it.instances));
-        }
+        let kept = by_task(self.state.kept.iter().flatten());
+        let in_place = After::new(cluster, kept, ByTask::new());
+        let mut compared = Compared::new(cluster);
         for task in cluster.task_indices() {
-            let of = cluster.task(task);
-            for rule in of.spreads.iter().filter(|rule| rule.hard) {
-                let counts = |other: TaskIdx| match rule.group {
-                    Some(group) => cluster.task(other).groups.contains(&group),
-                    None => other == task,
-                };
-                let counted: Vec<TaskIdx> = kept.keys().copied().filter(|&it| counts(it)).collect();
+            let rules = cluster.task(task).spreads.iter();
+            for rule in rules.filter(|rule| rule.hard) {
+                let mut counted = in_place.counted(task, rule.group);
+                counted.retain(|task| in_place.kept.contains_key(task));
                 if counted.is_empty() {
                     continue;
                 }
-                let usable = cluster
-                    .agent_indices()
-                    .filter(|&agent| cluster.broken_rule(of, agent).is_none());
-                let mut by_domain: BTreeMap<DomainIdx, i64> = usable
-                    .map(|agent| (cluster.domain(agent, rule.level), 0))
+                let found = in_place.by_domain(&in_place.kept, &counted, rule.level);
+                let count = |domain: &DomainIdx| found.get(domain).copied().unwrap_or(0);
+                let counts: BTreeMap<DomainIdx, i64> = (compared.of(task, rule.level).iter())
+                    .map(|domain| (*domain, count(domain)))
                     .collect();
-                for (agent, instances) in counted.iter().flat_map(|it| &kept[it]) {
-                    let domain = cluster.domain(*agent, rule.level);
-                    if let Some(count) = by_domain.get_mut(&domain) {
-                        *count += instances;
-                    }
-                }
-                let most = by_domain.values().copied().max().unwrap_or(0);
-                let least = by_domain.values().copied().min().unwrap_or(0);
-                for it in counted {
-                    self.spreads_on
-                        .entry(it)
-                        .or_default()
-                        .push(self.spreads.len());
+                let most = counts.values().copied().max().unwrap_or(0);
+                let least = counts.values().copied().min().unwrap_or(0);
+                for task in counted {
+                    let on = self.spreads_on.entry(task).or_default();
+                    on.push(self.spreads.len());
                 }
                 self.spreads.push(Spread {
                     level: rule.level,
-                    counts: by_domain,
+                    counts,
                     least: least.min(most - rule.max_skew),
                 });
             }
