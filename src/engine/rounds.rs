@@ -275,8 +275,10 @@ fn take(
     state.commit(slice.framework, answer.proposal.clone());
     // A part of the demand may have been all that it was allowed: it may ask again.
     record.attempted = None;
-    // Of a sketch nothing but the placement is known: the report looks at it anew.
-    record.last = (!answer.solved.stages.is_empty()).then(|| (slice.offers.clone(), answer));
+    // Of a sketch nothing but the placement is known, and a search that was cut short may have had no time for bounds: the
+    // report looks at both anew.
+    let is_known = !answer.solved.stages.is_empty() && answer.solved.stopped.is_none();
+    record.last = is_known.then(|| (slice.offers.clone(), answer));
     true
 }
 
@@ -479,18 +481,55 @@ fn own_deadline(context: &Context<'_>, open: &AtomicUsize, share: f64) -> Option
 mod tests {
     use std::time::Duration;
 
+    use apportion_cluster::Cluster;
+    use apportion_models::StopReason;
+
     use super::*;
     use crate::engine::{Options, release};
 
-    /// A round that begins when the time for solving is over, and the deadline is not: what it places, nobody searched.
-    #[test]
-    fn a_round_out_of_time_is_told() {
+    fn two_tasks() -> Cluster {
         let file = br#"{"version": "apportion/v1",
             "agents": [{"id": "one", "resources": {"cpu_milli": 4000}}],
             "frameworks": [{"id": "f", "policy": "service"}],
             "jobs": [{"id": "j", "framework": "f",
                       "tasks": [{"id": "t", "instances": 2, "resources": {"cpu_milli": 1000}}]}]}"#;
-        let cluster = crate::snapshot::read(file).expect("the snapshot is valid");
+        crate::snapshot::read(file).expect("the snapshot is valid")
+    }
+
+    /// A later round that is cut short may have found a placement and no bound: its bounds are not those of the plan.
+    #[test]
+    fn bounds_of_a_search_that_was_cut_short_are_not_kept() {
+        let cluster = two_tasks();
+        let options = Options::default();
+        let context = Context::new(&cluster, &options);
+        let framework = FrameworkIdx::of(0);
+        for stopped in [None, Some(StopReason::Deadline)] {
+            let mut state = State::new(&cluster, release::released(&cluster));
+            let offers = state.everything(framework);
+            let slice = state.slice_within(framework, offers, None);
+            let effort = Effort::Ladder(None);
+            let mut answer =
+                attempt(&context, &slice, None, &[], effort, false).expect("the policy answers");
+            answer.solved.stopped.clone_from(&stopped);
+            let mut record = Record::default();
+            let asked = (&slice, None);
+            let taken = take(
+                &mut state,
+                &context,
+                asked,
+                (&[], effort),
+                answer,
+                &mut record,
+            );
+            assert!(taken && state.pending(framework).is_empty());
+            assert_eq!(record.last.is_some(), stopped.is_none());
+        }
+    }
+
+    /// A round that begins when the time for solving is over, and the deadline is not: what it places, nobody searched.
+    #[test]
+    fn a_round_out_of_time_is_told() {
+        let cluster = two_tasks();
         let hour = Duration::from_secs(3600);
         for (reserve, stopped) in [(hour / 2, false), (hour, true)] {
             let options = Options {
