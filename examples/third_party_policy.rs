@@ -82,6 +82,7 @@ mod pack {
                 items: Arc::clone(&items),
                 bins: Arc::new(vec![bin]),
                 max: (most - kept).max(0),
+                weights: Vec::new(),
             }
         });
         rows.collect()

@@ -302,6 +302,8 @@ fn whole(cluster: &Cluster) -> Slice<'_> {
         .map(|task| (task, cluster.task(task).instances - running[task.at()]));
     Slice {
         cluster,
+        units: Vec::new(),
+        kept_units: Vec::new(),
         framework: FrameworkIdx(0),
         offers: offers
             .filter(|offer| !cluster.agent(offer.agent).cordoned)
@@ -341,7 +343,15 @@ fn split(whole: &Assignment) -> Assignment {
         ..packing.clone()
     };
     for cap in &mut split.caps {
+        let weighted: Vec<(u32, i64)> = cap.weighted().collect();
+        let is_weighted = !cap.weights.is_empty();
         cap.items = Arc::new(expand(&cap.items));
+        if is_weighted {
+            let all = weighted.iter();
+            let all =
+                all.flat_map(|&(item, weight)| expand(&[item]).into_iter().map(move |_| weight));
+            cap.weights = all.collect();
+        }
     }
     for limit in &mut split.limits {
         limit.packing = packing(&limit.packing);
@@ -387,7 +397,10 @@ fn split(whole: &Assignment) -> Assignment {
                 .iter_mut()
                 .for_each(|term| term.packing = packing(&term.packing)),
             // No policy states one: it is over several frameworks.
-            Objective::Utility(_) | Objective::Fragmentation(_) | Objective::Opened(_) => {}
+            Objective::Utility(_)
+            | Objective::Fragmentation(_)
+            | Objective::Opened(_)
+            | Objective::Peak(_) => {}
         }
     }
     split.validate().unwrap();

@@ -42,6 +42,8 @@ fn snapshot(policy_of_bad: &str) -> SnapshotFile {
                 .push(write::job(&format!("{side}-{size}"), side, task));
         }
         file.placements.push(PlacementFile {
+            shard: None,
+            unit: None,
             job: format!("{side}-still"),
             task: "task".to_owned(),
             agent: agents[0].clone(),

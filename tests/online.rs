@@ -257,6 +257,8 @@ fn what_runs_stays_even_where_it_breaks_a_rule_and_blocks_only_what_would_be_wor
     let mut file = story(2, vec![write::job("job", "f", task)]);
     file.placements
         .push(apportion_cluster::file::PlacementFile {
+            shard: None,
+            unit: None,
             job: "job".to_owned(),
             task: "task".to_owned(),
             agent: "a0".to_owned(),

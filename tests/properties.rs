@@ -102,6 +102,8 @@ fn what_goes_back_where_it_ran_is_not_listed_as_a_move() {
     file.jobs.push(common::write::job("job", "f", task));
     file.placements
         .push(apportion_cluster::file::PlacementFile {
+            shard: None,
+            unit: None,
             job: "job".to_owned(),
             task: "task".to_owned(),
             agent: "a1".to_owned(),

@@ -117,6 +117,14 @@ scenarios! {
     two_into_one_with_room_for_three
     two_into_one_with_room_for_two
     two_into_one_as_an_exchange
+    volumes_go_together_to_the_local_unit_that_holds_both
+    volumes_that_fit_on_no_unit_are_short
+    a_unit_of_five_hundred_and_three_replicas_of_two_hundred
+    replicas_in_distinct_racks_next_to_their_units
+    a_fourth_replica_finds_no_fourth_rack
+    data_is_not_copied_without_need
+    load_is_even_over_units_where_nothing_else_decides
+    replicas_that_run_keep_their_units
 }
 
 /// One agent of 4 cpu, on which the `old` runs; others want the cpu. Under every rule of shares, with few frameworks and so

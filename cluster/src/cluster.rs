@@ -11,6 +11,7 @@ use crate::index::{
 use crate::phase::{Block, Phase};
 use crate::quantities::Quantities;
 use crate::slice::Offer;
+use crate::storage::{RunningUnit, Shard, Unit};
 
 /// A validated snapshot: every name resolved to a position, every list in canonical (name) order.
 ///
@@ -49,6 +50,12 @@ pub struct Cluster {
     pub running: Vec<Running>,
     /// The devices of each running instance that holds any, sorted; instances that are alike repeat.
     pub running_devices: Vec<RunningDevices>,
+    /// Storage units by id.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub units: Vec<Unit>,
+    /// Where running replicas keep their data, by (task, agent, unit), one entry each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub running_units: Vec<RunningUnit>,
 }
 
 /// How the broker computes shares.
@@ -232,7 +239,7 @@ pub struct MinAvailable {
 /// One shape in a job: resources, rules, and how many instances are wanted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Task {
-    /// Id, unique within its job.
+    /// Id, unique within its job; of a shard, `task/shard`.
     pub id: String,
     /// The job it belongs to.
     pub job: JobIdx,
@@ -261,6 +268,23 @@ pub struct Task {
     pub spreads: Vec<SpreadRule>,
     /// What it does with data, if it is a map or a reduce task.
     pub phase: Option<Phase>,
+    /// What its instances keep on storage units, if they are replicas of a shard.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shard: Option<Shard>,
+}
+
+impl Task {
+    /// The task's id in the file: several shards may share one.
+    #[must_use]
+    pub fn file_id(&self) -> &str {
+        self.shard.as_ref().map_or(&self.id, |shard| &shard.task)
+    }
+
+    /// The shard's id in the file, if the task is one.
+    #[must_use]
+    pub fn shard_id(&self) -> Option<String> {
+        self.shard.as_ref().map(|shard| shard.id.clone())
+    }
 }
 
 /// A rule on one attribute of an agent.

@@ -3,6 +3,7 @@
 //! Each type mirrors one object of the file; unknown keys are refused. Reading bytes into these types
 //! and these types into a [`Cluster`](crate::Cluster) is the engine's `snapshot` module.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
@@ -57,6 +58,32 @@ pub struct DataFile {
     /// What map tasks read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub blocks: Vec<BlockFile>,
+    /// Storage units, for the policy `storage`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub units: Vec<UnitFile>,
+}
+
+/// A storage unit: local to an agent, or in domains of its own.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UnitFile {
+    /// Unique id.
+    pub id: String,
+    /// Its domain per level; those of its agent where it names none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub domains: BTreeMap<String, String>,
+    /// The agent that it is local to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    /// What it holds, running replicas included.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub capacity_mib: i64,
+    /// Operations per second.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub iops: i64,
+    /// Bandwidth in MiB per second.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub mib_s: i64,
 }
 
 /// A block of data with copies on agents.
@@ -181,11 +208,53 @@ pub struct JobFile {
     /// Its tasks are reduce tasks, but for those that state what they are. If `map` is stated too, those whose ids begin with `reduce`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reduce: Option<ReduceFile>,
-    /// Its shapes.
+    /// Its shapes. May be left out where the job has `shards`: their replicas then need neither processors nor memory.
     pub tasks: Vec<TaskFile>,
     /// What its tasks send to each other.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub edges: Vec<EdgeFile>,
+    /// Shards whose replicas have the shape of the job's only task.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shards: Vec<ShardFile>,
+}
+
+/// Data that is kept in several replicas: each is an instance that keeps all volumes together on one storage unit.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ShardFile {
+    /// Id, unique within the job.
+    pub id: String,
+    /// Replicas wanted, running ones included; 1 if absent.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub replicas: i64,
+    /// No two replicas have their units, or their agents, in one domain of this level.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distinct: Option<String>,
+    /// What a replica takes of its unit's capacity; its volumes together if they are larger.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub disk_mib: i64,
+    /// What a replica takes of its unit's operations per second.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub iops: i64,
+    /// What a replica takes of its unit's bandwidth.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub mib_s: i64,
+    /// The data of each replica.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub volumes: Vec<VolumeFile>,
+}
+
+/// A part of a shard's data.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct VolumeFile {
+    /// Id, unique within the shard.
+    pub id: String,
+    /// How large it is.
+    pub mib: i64,
+    /// The unit where it is now; without one there is nothing to copy yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
 }
 
 /// What one task sends to another: a rate or an amount, exactly one of them.
@@ -287,6 +356,9 @@ pub struct TaskFile {
     /// It is a reduce task.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reduce: Option<ReduceFile>,
+    /// Shards whose replicas are the task's instances; `instances` is then their sum, or left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shards: Vec<ShardFile>,
 }
 
 /// Devices of one kind that one instance needs.
@@ -381,6 +453,12 @@ pub struct PlacementFile {
     pub agent: String,
     /// How many.
     pub instances: i64,
+    /// Of a replica, its shard.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<String>,
+    /// Of a replica, the storage unit that holds its data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
     /// The devices that the instance holds, if its task needs any; `instances` is then 1.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub devices: Vec<DeviceFile>,
@@ -411,6 +489,43 @@ impl DataFile {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+}
+
+impl JobFile {
+    /// The job's tasks, and the shards of each: those that the job states are of its only task, which is called like the job if it
+    /// states none.
+    #[must_use]
+    pub fn shapes(&self) -> Vec<(Cow<'_, TaskFile>, &[ShardFile])> {
+        if self.shards.is_empty() {
+            let tasks = self.tasks.iter();
+            return tasks
+                .map(|task| (Cow::Borrowed(task), &task.shards[..]))
+                .collect();
+        }
+        let task = self.tasks.first().map_or_else(
+            || {
+                Cow::Owned(TaskFile {
+                    id: self.id.clone(),
+                    instances: 1,
+                    value: 1,
+                    ..TaskFile::default()
+                })
+            },
+            Cow::Borrowed,
+        );
+        vec![(task, &self.shards[..])]
+    }
+
+    /// Instances that a task of [`JobFile::shapes`] wants: the replicas of its shards, if it has any.
+    #[must_use]
+    pub fn wanted(task: &TaskFile, shards: &[ShardFile]) -> i64 {
+        if shards.is_empty() {
+            return task.instances;
+        }
+        shards
+            .iter()
+            .fold(0, |sum, shard| sum.saturating_add(shard.replicas))
     }
 }
 

@@ -48,6 +48,8 @@ index_types! {
     TaskIdx;
     /// Position of a block in [`Cluster::blocks`](crate::Cluster::blocks).
     BlockIdx;
+    /// Position of a storage unit in [`Cluster::units`](crate::Cluster::units).
+    UnitIdx;
     /// Position of a task group in [`Cluster::groups`](crate::Cluster::groups).
     GroupIdx;
 }

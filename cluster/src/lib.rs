@@ -16,6 +16,7 @@ mod phase;
 pub mod plan;
 mod quantities;
 mod slice;
+mod storage;
 
 pub use cluster::{
     Agent, AttributeRule, Cluster, Edge, EdgeLoad, Fairness, Framework, IdleGuarantee, Job, Level,
@@ -27,9 +28,9 @@ pub use devices::{
 };
 pub use eligibility::{Eligibility, Refusal};
 pub use index::{
-    AgentIdx, BlockIdx, DeviceIdx, DomainIdx, FrameworkIdx, GroupIdx, JobIdx, LevelIdx,
-    ResourceIdx, RoleIdx, TaskIdx,
+    AgentIdx, BlockIdx, DeviceIdx, DomainIdx, FrameworkIdx, GroupIdx, JobIdx, LevelIdx, ResourceIdx, RoleIdx, TaskIdx, UnitIdx,
 };
 pub use phase::{Block, Distances, MapWork, Phase, ReduceWork, Shuffle};
 pub use quantities::{MAX_INSTANCES, MAX_QUANTITY, Quantities};
 pub use slice::{Offer, Proposal, Slice, Timed};
+pub use storage::{RunningUnit, Shard, UNIT_RESOURCES, Unit, UnitAmounts, Volume};

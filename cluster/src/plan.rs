@@ -32,6 +32,9 @@ pub struct PlanFile {
     pub frameworks: Vec<FrameworkResult>,
     /// Everything that each framework was offered over all rounds, what it holds included.
     pub offers: Vec<OfferFile>,
+    /// The same of storage units.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unit_offers: Vec<UnitOfferFile>,
     /// The fairness certificate; absent in a plan without shares (`--mode greedy`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fairness: Option<FairnessCertificate>,
@@ -128,6 +131,9 @@ pub struct Unplaced {
     pub job: String,
     /// Task id.
     pub task: String,
+    /// Shard id, if the instances are replicas.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<String>,
     /// How many.
     pub instances: i64,
     /// Why.
@@ -170,6 +176,9 @@ pub struct Move {
     pub job: String,
     /// Task id.
     pub task: String,
+    /// Shard id, if the instances are replicas.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<String>,
     /// Where they run.
     pub from: String,
     /// Where they go.
@@ -277,15 +286,18 @@ pub enum Proof {
     Search,
 }
 
-/// A price of one resource on a set of agents, or of what an earlier stage has reached.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// A price of one resource on a set of agents; or on storage units; or of what an earlier stage has reached.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Multiplier {
     /// Agents that share the price.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub agents: Vec<String>,
-    /// Resource name; without agents `kept:` and the name of an earlier stage; where instances follow one another `places`: what an
-    /// agent can hold of them, one after the other, until the last one ends.
+    /// Storage units that share the price instead.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub units: Vec<String>,
+    /// Resource name; without agents `kept:` and the name of an earlier stage; for the fullest unit `peak:` and a resource; where
+    /// instances follow one another `places`: what an agent can hold of them, one after the other, until the last one ends.
     pub resource: String,
     /// Price of one unit, at least 0.
     pub price: f64,
@@ -390,6 +402,22 @@ pub struct OfferFile {
     /// Thousandths offered of each device, where there are any; their totals are among the amounts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub devices: Vec<DeviceFile>,
+}
+
+/// What a framework was offered of a storage unit over all rounds, what its running replicas hold there excluded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UnitOfferFile {
+    /// Framework id.
+    pub framework: String,
+    /// Unit id.
+    pub unit: String,
+    /// MiB.
+    pub capacity_mib: i64,
+    /// Operations per second.
+    pub iops: i64,
+    /// MiB per second.
+    pub mib_s: i64,
 }
 
 /// The fairness certificate. See the broker's documentation for what each number proves.

@@ -6,6 +6,7 @@ use crate::cluster::{Cluster, Running};
 use crate::devices::RunningDevices;
 use crate::index::{AgentIdx, FrameworkIdx, TaskIdx};
 use crate::quantities::Quantities;
+use crate::storage::{RunningUnit, UnitAmounts};
 
 /// Resources on one agent that are promised to one framework for one round.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -45,6 +46,10 @@ pub struct Slice<'a> {
     pub kept: Vec<Running>,
     /// Instances still to be placed, by task; never 0.
     pub pending: Vec<(TaskIdx, i64)>,
+    /// What is offered of each storage unit, beside what stays (shape: units of the cluster).
+    pub units: Vec<UnitAmounts>,
+    /// Where the replicas in `kept` keep their data, sorted.
+    pub kept_units: Vec<RunningUnit>,
     /// Agents on which something runs in the snapshot, by position: using them opens nothing.
     pub occupied: Vec<bool>,
 }
@@ -58,6 +63,8 @@ pub struct Proposal {
     pub devices: Vec<RunningDevices>,
     /// When each of these instances runs, sorted, where they follow one another; empty where all start now and stay.
     pub times: Vec<Timed>,
+    /// Where those of these instances that are replicas keep their data, by (task, agent, unit), one entry each.
+    pub units: Vec<RunningUnit>,
 }
 
 /// Instances of a task on an agent from one moment to another.

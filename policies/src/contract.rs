@@ -1,10 +1,11 @@
 //! The central contract: bid, formulate, decode.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use apportion_cluster::{
     AgentIdx, Cluster, DeviceIdx, DeviceUse, Framework, FrameworkIdx, Proposal, Quantities,
-    Running, RunningDevices, Slice, TaskIdx, Timed,
+    Running, RunningDevices, RunningUnit, Slice, TaskIdx, Timed, UnitIdx,
 };
 use apportion_models::Sense;
 use apportion_models::assignment::{Assignment, Placement};
@@ -67,6 +68,7 @@ pub trait Policy: Send + Sync {
             placements,
             devices: formulation.devices(answer),
             times: Vec::new(),
+            units: Vec::new(),
         }
     }
 
@@ -156,8 +158,10 @@ pub struct Formulation {
     pub schedule: Option<Schedule>,
     /// The task behind each item.
     pub items: Vec<TaskIdx>,
-    /// The agent behind each bin.
+    /// The agent behind each bin; where `places` says more, one of the agents.
     pub bins: Vec<AgentIdx>,
+    /// What bins are, where they are not agents.
+    pub places: Places,
     /// What each stage of the assignment is for.
     pub roles: Vec<StageRole>,
     /// What one unit of each stage's value is in the model, whose numbers are whole: 1, or 1000 for thousandths.
@@ -166,7 +170,92 @@ pub struct Formulation {
     pub constants: Vec<f64>,
 }
 
+/// Bins that are not agents. Empty where bins are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Places {
+    /// One for each bin.
+    pub bins: Vec<Place>,
+    /// What each agent behind them is offered.
+    pub room: BTreeMap<AgentIdx, Quantities>,
+    /// What an instance of each item takes of its agent.
+    pub demands: Vec<Quantities>,
+    /// What each cap of the model holds.
+    pub rows: Vec<CapRow>,
+}
+
+/// What a cap of a model over [`Places`] holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CapRow {
+    /// A resource of a unit, by position in [`UNIT_RESOURCES`](apportion_cluster::UNIT_RESOURCES).
+    Unit(UnitIdx, usize),
+    /// A resource of agents together.
+    Agents(Arc<Vec<AgentIdx>>, usize),
+}
+
+/// A bin that stands for a storage unit and some agents that use it from equally far; or for agents alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Where data is kept; instances that keep none have bins of their own.
+    pub unit: Option<UnitIdx>,
+    /// Where the instances run: on any of these, ascending.
+    pub agents: Arc<Vec<AgentIdx>>,
+}
+
 impl Formulation {
+    /// The agents behind a bin.
+    #[must_use]
+    pub fn agents_of(&self, bin: usize) -> &[AgentIdx] {
+        match self.places.bins.get(bin) {
+            Some(place) => &place.agents,
+            None => std::slice::from_ref(&self.bins[bin]),
+        }
+    }
+
+    /// The part of a proposal that the model has columns for.
+    #[must_use]
+    pub fn placement(&self, proposal: &Proposal) -> Placement {
+        let item = |task: TaskIdx| u32::try_from(self.items.binary_search(&task).ok()?).ok();
+        if self.places.bins.is_empty() {
+            let entries = proposal.placements.iter().filter_map(|placed| {
+                let bin = self.bins.binary_search(&placed.agent).ok()?;
+                Some((
+                    item(placed.task)?,
+                    u32::try_from(bin).ok()?,
+                    placed.instances,
+                ))
+            });
+            return Placement::new(entries.collect());
+        }
+        // Of several bins the one with fewest agents says most.
+        let mut bins: BTreeMap<(Option<UnitIdx>, AgentIdx), (usize, u32)> = BTreeMap::new();
+        for (bin, place) in (0_u32..).zip(&self.places.bins) {
+            for &agent in place.agents.iter() {
+                let found = (place.agents.len(), bin);
+                let best = bins.entry((place.unit, agent)).or_insert(found);
+                *best = (*best).min(found);
+            }
+        }
+        let is_held = |placed: &&Running| {
+            let of_place = |held: &RunningUnit| (held.task, held.agent);
+            let place = (placed.task, placed.agent);
+            proposal
+                .units
+                .binary_search_by_key(&place, of_place)
+                .is_ok()
+        };
+        let plain = proposal.placements.iter().filter(|placed| !is_held(placed));
+        let plain = plain.map(|it| (it.task, it.agent, None, it.instances));
+        let held = proposal.units.iter();
+        let held = held.map(|it| (it.task, it.agent, Some(it.unit), it.instances));
+        let entries = plain
+            .chain(held)
+            .filter_map(|(task, agent, unit, instances)| {
+                let (_, bin) = *bins.get(&(unit, agent))?;
+                Some((item(task)?, bin, instances))
+            });
+        Placement::new(entries.collect())
+    }
+
     /// A stage's value in its own unit, what is kept included, from its value in the model.
     #[must_use]
     pub fn stage_value(&self, stage: usize, in_model: f64) -> f64 {
@@ -272,6 +361,8 @@ pub struct Standing<'a> {
     /// Thousandths that each device has free at the end, whoever holds the rest. Shape: by agent, by position in
     /// [`Agent::devices`](apportion_cluster::Agent::devices), by number of the device.
     pub free_devices: &'a [Vec<Vec<i64>>],
+    /// Where its replicas keep their data, sorted.
+    pub units: &'a [RunningUnit],
     /// What each agent has free at the end.
     pub free: &'a [Quantities],
 }

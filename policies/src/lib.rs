@@ -16,8 +16,12 @@ pub mod online;
 mod registry;
 mod rules;
 pub mod service;
+pub mod storage;
 pub mod workflow;
 
-pub use contract::{Bid, BidClass, Formulation, ParameterFault, Policy, StageRole, Standing, View};
+pub use contract::{
+    Bid, BidClass, CapRow, Formulation, ParameterFault, Place, Places, Policy, StageRole, Standing,
+    View,
+};
 pub use error::PolicyError;
 pub use registry::Registry;

@@ -7,6 +7,7 @@ use crate::contract::Policy;
 use crate::mapreduce::MapReduce;
 use crate::ml::Ml;
 use crate::service::Service;
+use crate::storage::Storage;
 use crate::workflow::Workflow;
 
 /// Policies by name: the built-in ones, and those that an embedder adds.
@@ -23,6 +24,7 @@ impl Default for Registry {
         registry.register(Arc::new(Service));
         registry.register(Arc::new(Ml));
         registry.register(Arc::new(MapReduce));
+        registry.register(Arc::new(Storage));
         registry.register(Arc::new(Workflow));
         registry
     }

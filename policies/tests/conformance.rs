@@ -66,6 +66,7 @@ conformance!(service, apportion_policies::service::Service);
 conformance!(ml, apportion_policies::ml::Ml);
 conformance!(mapreduce, apportion_policies::mapreduce::MapReduce);
 conformance!(workflow, apportion_policies::workflow::Workflow);
+conformance!(storage, apportion_policies::storage::Storage);
 
 #[test]
 fn the_guide_quotes_the_example_as_it_is() {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use apportion_cluster::Cluster;
-use apportion_cluster::file::{PlacementFile, SnapshotFile};
+use apportion_cluster::file::{JobFile, PlacementFile, SnapshotFile};
 use apportion_cluster::plan::PlanFile;
 
 /// Why a plan cannot be applied.
@@ -44,15 +44,12 @@ pub fn apply(
         let (plan, snapshot) = (plan.snapshot_digest.clone(), cluster.digest.clone());
         return Err(ApplyError::OtherSnapshot { plan, snapshot });
     }
-    let jobs: BTreeMap<&str, Vec<&str>> = file
-        .jobs
-        .iter()
-        .map(|job| {
-            (
-                job.id.as_str(),
-                job.tasks.iter().map(|task| task.id.as_str()).collect(),
-            )
-        })
+    let tasks = |job: &JobFile| -> Vec<String> {
+        let shapes = job.shapes();
+        shapes.iter().map(|(task, _)| task.id.clone()).collect()
+    };
+    let jobs: BTreeMap<&str, Vec<String>> = (file.jobs.iter())
+        .map(|job| (job.id.as_str(), tasks(job)))
         .collect();
     let agents: std::collections::BTreeSet<&str> =
         file.agents.iter().map(|agent| agent.id.as_str()).collect();
@@ -65,7 +62,7 @@ pub fn apply(
         let tasks = jobs
             .get(placed.job.as_str())
             .ok_or_else(|| unknown("job", &placed.job))?;
-        if !tasks.contains(&placed.task.as_str()) {
+        if !tasks.contains(&placed.task) {
             return Err(unknown("task", &placed.task));
         }
         if !agents.contains(placed.agent.as_str()) {
@@ -82,7 +79,10 @@ pub fn apply(
             end_ms: None,
             ..placed.clone()
         };
-        let key = |it: &PlacementFile| (it.job.clone(), it.task.clone(), it.agent.clone());
+        let key = |it: &PlacementFile| {
+            let what = (it.job.clone(), it.task.clone(), it.shard.clone());
+            (what, it.agent.clone(), it.unit.clone())
+        };
         match running.last_mut() {
             Some(last) if placed.devices.is_empty() && key(last) == key(&placed) => {
                 last.instances += placed.instances;

@@ -29,6 +29,7 @@ mod solve;
 mod sorted;
 mod state;
 mod times;
+mod units;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -348,6 +349,7 @@ impl<'a> Run<'a> {
         let held = report::held_placements(&self.state);
         let devices = report::final_devices(&self.state);
         let times = report::final_times(&self.state);
+        let units = report::final_units(&self.state);
         // Whatever asks, and is told so, leaves something out.
         let cut = Cell::new(false);
         let stop = || {
@@ -382,7 +384,7 @@ impl<'a> Run<'a> {
                     &self.context,
                     framework,
                     record,
-                    (&placements, &devices),
+                    (&placements, &devices, &units),
                     share,
                 )
             });
@@ -396,12 +398,13 @@ impl<'a> Run<'a> {
             snapshot_digest: cluster.digest.clone(),
             options: plan_options(options, self.context.fairness()),
             status: report::status(stopped, &unplaced),
-            placements: report::named(cluster, &placements, &devices, &times),
+            placements: report::named(cluster, &placements, &devices, (&units, &times)),
             unplaced,
             preemptions: preempt::entries(&self.state, &moves),
             moves,
             frameworks,
             offers: report::offers(&self.state),
+            unit_offers: report::unit_offers(&self.state),
             fairness: audit.map(|(certificate, _)| certificate),
             welfare,
             brokering,

@@ -365,7 +365,9 @@ fn sketch(
     let mut usable = vec![false; cluster.agents.len()];
     for item in &formulation.assignment.items {
         for &bin in item.eligible.iter() {
-            usable[formulation.bins[bin as usize].at()] = true;
+            for agent in formulation.agents_of(bin as usize) {
+                usable[agent.at()] = true;
+            }
         }
     }
     let mut unmet = false;
@@ -377,7 +379,7 @@ fn sketch(
         &**policy,
         &slice,
         formulation,
-        &[],
+        &Proposal::default(),
         Effort::Sketch,
         context.options,
     );

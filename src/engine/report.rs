@@ -6,11 +6,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use apportion_cluster::file::{DeviceFile, PlacementFile};
 use apportion_cluster::plan::{
     FrameworkResult, Move, Multiplier, OfferFile, PartWeight, PlanStatus, Proof, Share,
-    StageResult, StageSense, Unplaced,
+    StageResult, StageSense, UnitOfferFile, Unplaced,
 };
 use apportion_cluster::{
-    AgentIdx, Cluster, DeviceIdx, FrameworkIdx, Offer, Running, RunningDevices, Slice, TaskIdx,
-    Timed,
+    AgentIdx, Cluster, DeviceIdx, FrameworkIdx, Offer, Running, RunningDevices, RunningUnit, Slice, TaskIdx, Timed, UnitIdx,
 };
 use apportion_models::Sense;
 use apportion_models::assignment::{self, Placement, StageAnswer};
@@ -21,8 +20,9 @@ use super::context::Context;
 use super::devices;
 use super::options::Mode;
 use super::rounds::Record;
-use super::solve;
+use super::solve::{self, Answer};
 use super::state::State;
+use super::units;
 
 /// Everything in place at the end, by (task, agent), one entry per pair.
 pub(super) fn final_placements(state: &State<'_>) -> Vec<Running> {
@@ -56,11 +56,13 @@ pub(super) fn named(
     cluster: &Cluster,
     placements: &[Running],
     devices: &[RunningDevices],
-    times: &[Timed],
+    (units, times): (&[RunningUnit], &[Timed]),
 ) -> Vec<PlacementFile> {
     let entry = |task: TaskIdx, agent: AgentIdx, instances, devices| PlacementFile {
         job: cluster.job(cluster.task(task).job).id.clone(),
-        task: cluster.task(task).id.clone(),
+        task: cluster.task(task).file_id().to_owned(),
+        shard: cluster.task(task).shard_id(),
+        unit: None,
         agent: cluster.agent(agent).id.clone(),
         instances,
         devices,
@@ -70,6 +72,7 @@ pub(super) fn named(
     let mut named = Vec::with_capacity(placements.len());
     let mut held = devices.iter().peekable();
     let mut following = times.iter().peekable();
+    let mut units = units.iter().peekable();
     for &Running {
         task,
         agent,
@@ -77,6 +80,13 @@ pub(super) fn named(
     } in placements
     {
         let mut alone = 0;
+        while let Some(own) = units.next_if(|it| (it.task, it.agent) == (task, agent)) {
+            alone += own.instances;
+            named.push(PlacementFile {
+                unit: Some(cluster.unit(own.unit).id.clone()),
+                ..entry(task, agent, own.instances, Vec::new())
+            });
+        }
         while let Some(own) = held.next_if(|it| (it.task, it.agent) == (task, agent)) {
             alone += 1;
             let devices = own.devices.iter().map(|device| DeviceFile {
@@ -119,6 +129,45 @@ pub(super) fn final_devices(state: &State<'_>) -> Vec<RunningDevices> {
     held
 }
 
+/// Where everything in place at the end keeps its data, sorted, one entry each.
+pub(super) fn final_units(state: &State<'_>) -> Vec<RunningUnit> {
+    let mut sums: BTreeMap<(TaskIdx, AgentIdx, UnitIdx), i64> = BTreeMap::new();
+    let kept = state
+        .kept
+        .iter()
+        .flat_map(|kept| units::kept(state.cluster, kept));
+    for held in kept.chain(state.added_units.iter().flatten().copied()) {
+        *sums.entry((held.task, held.agent, held.unit)).or_insert(0) += held.instances;
+    }
+    let held = |((task, agent, unit), instances)| RunningUnit {
+        task,
+        agent,
+        unit,
+        instances,
+    };
+    sums.into_iter().map(held).collect()
+}
+
+/// Everything that frameworks were offered of storage units; offers of nothing are left out.
+pub(super) fn unit_offers(state: &State<'_>) -> Vec<UnitOfferFile> {
+    let cluster = state.cluster;
+    let mut files = Vec::new();
+    for (framework, offered) in cluster.frameworks.iter().zip(&state.offered_units) {
+        for (unit, &[capacity_mib, iops, mib_s]) in cluster.units.iter().zip(offered) {
+            if capacity_mib > 0 || iops > 0 || mib_s > 0 {
+                files.push(UnitOfferFile {
+                    framework: framework.id.clone(),
+                    unit: unit.id.clone(),
+                    capacity_mib,
+                    iops,
+                    mib_s,
+                });
+            }
+        }
+    }
+    files
+}
+
 /// Running instances that change agent: what was released and did not go back, or was displaced, paired with what was added.
 pub(super) fn moves(state: &State<'_>) -> Vec<Move> {
     let cluster = state.cluster;
@@ -143,7 +192,8 @@ pub(super) fn moves(state: &State<'_>) -> Vec<Move> {
             let instances = source.1.min(target.1);
             moves.push(Move {
                 job: cluster.job(cluster.task(task).job).id.clone(),
-                task: cluster.task(task).id.clone(),
+                task: cluster.task(task).file_id().to_owned(),
+                shard: cluster.task(task).shard_id(),
                 from: cluster.agent(source.0).id.clone(),
                 to: cluster.agent(target.0).id.clone(),
                 instances,
@@ -208,13 +258,16 @@ pub(super) fn status(stopped: bool, unplaced: &[Unplaced]) -> PlanStatus {
     }
 }
 
+/// Everything in place, with the devices that it holds and the units where it keeps data.
+pub(super) type InPlace<'p> = (&'p [Running], &'p [RunningDevices], &'p [RunningUnit]);
+
 /// One framework's result.
 pub(super) fn framework(
     state: &State<'_>,
     context: &Context<'_>,
     framework: FrameworkIdx,
     record: &Record,
-    (placements, devices): (&[Running], &[RunningDevices]),
+    (placements, devices, units): InPlace<'_>,
     share: Option<Share>,
 ) -> FrameworkResult {
     let cluster = state.cluster;
@@ -233,7 +286,7 @@ pub(super) fn framework(
         demand: tasks.map(|&task| cluster.task(task).instances).sum(),
         stages,
         gap,
-        metrics: metrics(state, context, framework, &own, devices),
+        metrics: metrics(state, context, framework, (&own, devices, units)),
         share,
     }
 }
@@ -242,8 +295,7 @@ fn metrics(
     state: &State<'_>,
     context: &Context<'_>,
     framework: FrameworkIdx,
-    own: &[Running],
-    devices: &[RunningDevices],
+    (own, devices, units): InPlace<'_>,
 ) -> BTreeMap<String, f64> {
     let Some(policy) = context.policy(framework) else {
         return BTreeMap::new();
@@ -252,7 +304,12 @@ fn metrics(
     let devices: Vec<RunningDevices> = devices
         .filter(|held| context.cluster.framework_of(held.task) == framework)
         .collect();
+    let units = units.iter().copied();
+    let units: Vec<RunningUnit> = units
+        .filter(|held| context.cluster.framework_of(held.task) == framework)
+        .collect();
     let standing = Standing {
+        units: &units,
         cluster: context.cluster,
         framework,
         placements: own,
@@ -295,13 +352,14 @@ fn stages(
 ) -> (Vec<StageResult>, Option<f64>) {
     let offered = state.offered[framework.at()].iter();
     let offers: Vec<Offer> = offered.map(|(_, offer)| offer.clone()).collect();
-    let slice = state.slice(framework, offers);
+    let mut slice = state.slice(framework, offers);
+    (slice.units).clone_from(&state.offered_units[framework.at()]);
     if context.options.mode == Mode::Online {
         return valued(state, context, &slice).unwrap_or_default();
     }
     match &record.last {
         // What was solved last is what the framework was offered in all: its own bounds hold.
-        Some((offers, answer)) if is_whole(&slice, offers, &answer.formulation) => {
+        Some((offers, answer)) if is_whole(&slice, offers, answer) => {
             finish(&slice, &answer.formulation, &answer.solved.stages)
         }
         // Bounds that come too late help nobody.
@@ -330,7 +388,8 @@ fn is_beaten(stage: &StageResult) -> bool {
 }
 
 /// Whether a formulation is the one of this slice, budget and all.
-fn is_whole(slice: &Slice<'_>, offers: &[Offer], formulation: &Formulation) -> bool {
+fn is_whole(slice: &Slice<'_>, offers: &[Offer], answer: &Answer) -> bool {
+    let formulation = &answer.formulation;
     let pending = slice.pending.iter().map(|&(task, count)| (task, count));
     let solved = formulation
         .items
@@ -338,6 +397,7 @@ fn is_whole(slice: &Slice<'_>, offers: &[Offer], formulation: &Formulation) -> b
         .zip(&formulation.assignment.items)
         .map(|(&task, item)| (task, item.count));
     slice.offers == offers
+        && slice.units == answer.units
         && pending.eq(solved)
         && formulation
             .assignment
@@ -359,7 +419,7 @@ fn audited(
         return Some(finish(slice, &formulation, &answers));
     }
     let model = &formulation.assignment;
-    let placement = solve::as_placement(&formulation, &state.added[slice.framework.at()]);
+    let placement = formulation.placement(&state.proposal(slice.framework));
     let options = solve::ladder_options(context.options, context.options.deadline);
     let greedy = || {
         let greedy = solve::construct_classes(model, &Placement::default(), context.options);
@@ -412,7 +472,7 @@ pub(super) fn within_reach(
     let Some(mut formulation) = formulation() else {
         return all;
     };
-    let placement = solve::as_placement(&formulation, &state.added[framework.at()]);
+    let placement = formulation.placement(&state.proposal(framework));
     let terms = (0..).zip(&formulation.items);
     let terms = terms.map(|(item, &task)| assignment::Term {
         item,
@@ -441,13 +501,12 @@ fn valued(
     let formulation = solve::formulate(&**policy, slice, None)
         .map_err(|text| context.warn("policy_failed", id, text))
         .ok()?;
+    let held = state.proposal(slice.framework);
     let values = match &formulation.schedule {
         Some(model) => model.values(&timetable(state, &formulation, slice)),
-        None => {
-            let added = &state.added[slice.framework.at()];
-            let placement = solve::as_placement(&formulation, added);
-            formulation.assignment.values(&placement)
-        }
+        None => formulation
+            .assignment
+            .values(&formulation.placement(&held)),
     };
     let values = formulation.stages().into_iter().zip(values);
     let answers: Vec<StageAnswer> = values
@@ -481,14 +540,19 @@ fn finish(
         }
         let unit = formulation.units[at] as f64;
         let of_answer = answer.bound.and(answer.proof.as_ref());
+        let on_places = !formulation.places.bins.is_empty();
         let (proof, mut multipliers) = match of_answer {
+            Some(assignment::Proof::Multipliers(all)) if on_places => {
+                let multipliers = units::multipliers(slice, formulation, all, unit);
+                (Some(Proof::Multipliers), Some(multipliers))
+            }
             Some(assignment::Proof::Multipliers(all)) if formulation.schedule.is_some() => {
                 (Some(Proof::Multipliers), Some(of_places(slice, all, unit)))
             }
             of_answer => proof(slice, of_answer, unit),
         };
-        if let (Some(assignment::Proof::Multipliers(all)), Some(multipliers)) =
-            (&answer.proof, &mut multipliers)
+        if let (Some(assignment::Proof::Multipliers(all)), Some(multipliers), false) =
+            (&answer.proof, &mut multipliers, on_places)
         {
             multipliers.extend(kept(formulation, answers, all, unit));
         }
@@ -602,6 +666,7 @@ fn proof(
             resource: slice.cluster.resources[resource].clone(),
             price: f64::from_bits(price),
             weights,
+            units: Vec::new(),
         });
     (Some(Proof::Multipliers), Some(multipliers.collect()))
 }

@@ -24,7 +24,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use apportion_cluster::{Fairness, FrameworkIdx, Offer, Running, Slice};
+use apportion_cluster::{Fairness, FrameworkIdx, Offer, Proposal, Running, Slice, UnitAmounts};
 use rayon::prelude::*;
 
 use super::context::Context;
@@ -56,7 +56,7 @@ pub(super) struct Record {
     /// How often an answer was taken that places no more and is better in a later stage.
     rearranged: usize,
     /// Offers of the last attempt, to not ask the same again.
-    attempted: Option<Vec<Offer>>,
+    attempted: Option<(Vec<Offer>, Vec<UnitAmounts>)>,
 }
 
 impl Record {
@@ -85,6 +85,10 @@ pub(super) fn first(
         pending,
     });
     let open = AtomicUsize::new(first.len());
+    // Units are shared by those that keep data: each is offered an even part first.
+    let n_keep = (first.iter())
+        .filter(|it| state.keeps_data(it.framework))
+        .count() as i64;
     // What one declines, another may want to make room for: that takes time, too.
     let is_alone = first.len() == 1;
     let shared: &State<'_> = state;
@@ -92,16 +96,32 @@ pub(super) fn first(
         .into_par_iter()
         .map(|offer| {
             let counts = offer.counts.as_ref();
-            let slice = shared.slice_within(offer.framework, offer.offers, counts);
+            let mut slice = shared.slice_within(offer.framework, offer.offers, counts);
+            for amount in slice.units.iter_mut().flatten() {
+                *amount /= n_keep.max(1);
+            }
+            // What was placed without a look at units is no start for those that keep data there.
+            let keeps_data = shared.keeps_data(offer.framework);
+            let start = Proposal {
+                placements: if keeps_data {
+                    Vec::new()
+                } else {
+                    offer.witness
+                },
+                ..Proposal::default()
+            };
             let share = if is_alone { 1.0 } else { FIRST_SHARE };
             let effort = Effort::Ladder(own_deadline(context, &open, share));
-            let answer = attempt(context, &slice, None, &offer.witness, effort, true);
+            let answer = attempt(context, &slice, None, &start, effort, true);
             open.fetch_sub(1, Ordering::Relaxed);
-            (slice.offers, offer.framework, answer)
+            (slice, answer)
         })
         .collect();
-    for (offers, framework, answer) in answers {
-        state.record(framework, &offers);
+    for (slice, answer) in answers {
+        let Slice {
+            offers, framework, ..
+        } = slice;
+        state.record(framework, &offers, &slice.units);
         let (turn, answered) = ((1, framework), answer.is_some());
         records[framework.at()].failed |= !answered;
         if let Some(answer) = &answer {
@@ -178,8 +198,9 @@ pub(super) fn construct(
     }
     let counts = state.allowance(framework, None);
     let slice = state.slice_within(framework, offers, counts.as_ref());
-    state.record(framework, &slice.offers);
-    let answer = attempt(context, &slice, None, &[], Effort::Construct, true);
+    state.record(framework, &slice.offers, &slice.units);
+    let nothing = Proposal::default();
+    let answer = attempt(context, &slice, None, &nothing, Effort::Construct, true);
     record.failed |= answer.is_none();
     if let Some(answer) = answer {
         record.stopped |= answer.solved.stopped.is_some();
@@ -229,16 +250,20 @@ fn offer_everything(
     record: &mut Record,
 ) -> bool {
     let offers = state.everything(framework);
-    if record.attempted.as_ref() == Some(&offers) || !anything_fits(state, framework) {
+    if !anything_fits(state, framework) {
         return false;
     }
-    let before = state.added[framework.at()].clone();
+    let before = state.proposal(framework);
     let counts = state.allowance(framework, None);
     let slice = state.slice_within(framework, offers, counts.as_ref());
+    let asked = (slice.offers.clone(), slice.units.clone());
+    if record.attempted.as_ref() == Some(&asked) {
+        return false;
+    }
     let budget = (n_wanting > 1).then(|| portion(state, framework, n_wanting));
     let answer = attempt(context, &slice, budget, &before, effort, false);
-    state.record(framework, &slice.offers);
-    record.attempted = Some(slice.offers.clone());
+    state.record(framework, &slice.offers, &slice.units);
+    record.attempted = Some(asked);
     record.failed |= answer.is_none();
     let answered = answer.is_some();
     let taken = answer.is_some_and(|answer| {
@@ -269,8 +294,7 @@ fn take(
     record.stopped |= answer.solved.stopped.is_some() || effort == Effort::Sketch;
     if !is_taken(state, before, &answer, record) {
         // It may be better by the policy's own order and yet place less in all. What fits beside what is there fits.
-        return answer.proposal.placements != before
-            && add(state, context, (slice, budget), before, record);
+        return answer.proposal != *before && add(state, context, (slice, budget), before, record);
     }
     state.commit(slice.framework, answer.proposal.clone());
     // A part of the demand may have been all that it was allowed: it may ask again.
@@ -312,12 +336,12 @@ fn add(
     state: &mut State<'_>,
     context: &Context<'_>,
     (slice, budget): (&Slice<'_>, Option<i64>),
-    before: &[Running],
+    before: &Proposal,
     record: &mut Record,
 ) -> bool {
     let added = attempt(context, slice, budget, before, Effort::Sketch, false);
     let Some(added) = added.filter(|added| {
-        placed_value(state, &added.proposal.placements) > placed_value(state, before)
+        placed_value(state, &added.proposal.placements) > placed_value(state, &before.placements)
     }) else {
         return false;
     };
@@ -339,8 +363,8 @@ fn placed_value(state: &State<'_>, placements: &[Running]) -> i64 {
 
 /// Whether an answer counts: it places more value; or, a few times per framework, it is better in a later
 /// stage.
-fn is_taken(state: &State<'_>, before: &[Running], answer: &Answer, record: &mut Record) -> bool {
-    let had = placed_value(state, before);
+fn is_taken(state: &State<'_>, before: &Proposal, answer: &Answer, record: &mut Record) -> bool {
+    let had = placed_value(state, &before.placements);
     let has = placed_value(state, &answer.proposal.placements);
     // What follows in time is made anew as a whole: it counts if it places more.
     let is_timed = answer.formulation.schedule.is_some();
@@ -348,7 +372,7 @@ fn is_taken(state: &State<'_>, before: &[Running], answer: &Answer, record: &mut
         return has > had;
     }
     let model = &answer.formulation.assignment;
-    let old = model.values(&solve::as_placement(&answer.formulation, before));
+    let old = model.values(&answer.formulation.placement(before));
     let new = model.values(&answer.solved.placement);
     let is_better = model.compare(&new, &old).is_lt();
     record.rearranged += usize::from(is_better);
@@ -405,7 +429,7 @@ fn attempt(
     context: &Context<'_>,
     slice: &Slice<'_>,
     budget: Option<i64>,
-    start: &[Running],
+    start: &Proposal,
     effort: Effort,
     first: bool,
 ) -> Option<Answer> {

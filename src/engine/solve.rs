@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
-use apportion_cluster::{Proposal, Quantities, Running, Slice};
+use apportion_cluster::{Proposal, Quantities, Slice, UnitAmounts};
 use apportion_models::assignment::{
     Assignment, Cap, Construction, LadderOptions, Placement, Solved, Stop, audit, construct,
     reduce, solve,
@@ -17,6 +17,7 @@ use super::devices;
 use super::options::Options;
 use super::rules;
 use super::times;
+use super::units;
 
 /// What came of one slice.
 pub(super) struct Answer {
@@ -26,6 +27,8 @@ pub(super) struct Answer {
     pub solved: Solved,
     /// New placements, checked against the slice.
     pub proposal: Proposal,
+    /// What was offered of each storage unit.
+    pub units: Vec<UnitAmounts>,
 }
 
 /// How hard to try.
@@ -60,13 +63,18 @@ pub(super) fn formulate(
             items: Arc::new((0..).take(model.items.len()).collect()),
             bins: Arc::new((0..).take(model.bins.len()).collect()),
             max,
+            weights: Vec::new(),
         });
     }
     if let Err(faults) = model.validate() {
         let first = faults.first().map(ToString::to_string).unwrap_or_default();
         return Err(format!("the policy's model is malformed: {first}"));
     }
-    if formulation.items.len() != model.items.len() || formulation.bins.len() != model.bins.len() {
+    let n_places = formulation.places.bins.len();
+    if formulation.items.len() != model.items.len()
+        || formulation.bins.len() != model.bins.len()
+        || (n_places > 0 && n_places != model.bins.len())
+    {
         return Err(
             "the policy's model does not say which task or agent each item or bin is".to_owned(),
         );
@@ -104,11 +112,11 @@ pub(super) fn answer(
     policy: &dyn Policy,
     slice: &Slice<'_>,
     formulation: Formulation,
-    start: &[Running],
+    start: &Proposal,
     effort: Effort,
     options: &Options,
 ) -> Result<Answer, String> {
-    let start = as_placement(&formulation, start);
+    let start = formulation.placement(start);
     let mut timetable = Timetable::default();
     let solved = match (effort, &formulation.schedule) {
         (_, Some(model)) => {
@@ -150,6 +158,7 @@ pub(super) fn answer(
         formulation,
         solved,
         proposal,
+        units: slice.units.clone(),
     })
 }
 
@@ -232,20 +241,6 @@ fn construct_only(formulation: &Formulation, options: &Options) -> Solved {
     }
 }
 
-/// The part of `placements` that the formulation has columns for.
-pub(super) fn as_placement(formulation: &Formulation, placements: &[Running]) -> Placement {
-    let entries = placements.iter().filter_map(|placed| {
-        let item = formulation.items.binary_search(&placed.task).ok()?;
-        let bin = formulation.bins.binary_search(&placed.agent).ok()?;
-        Some((
-            u32::try_from(item).ok()?,
-            u32::try_from(bin).ok()?,
-            placed.instances,
-        ))
-    });
-    Placement::new(entries.collect())
-}
-
 /// A proposal stays inside its slice (known pairs, pending counts, offered amounts) and keeps the snapshot's rules.
 pub(super) fn check(slice: &Slice<'_>, proposal: &Proposal) -> Result<(), String> {
     let pairs = || {
@@ -301,6 +296,7 @@ pub(super) fn check(slice: &Slice<'_>, proposal: &Proposal) -> Result<(), String
     }
     times::check(slice, proposal)?;
     devices::check(slice, proposal)?;
+    units::check(slice, proposal)?;
     let broken = rules::broken(slice, proposal);
     broken.map_or(Ok(()), |rule| {
         Err(format!("the policy's proposal breaks a rule: {rule}"))

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 
 use apportion_cluster::{
     AgentIdx, Cluster, Eligibility, FrameworkIdx, Offer, Proposal, Quantities, Running,
-    RunningDevices, Slice, TaskIdx, Timed,
+    RunningDevices, RunningUnit, Slice, TaskIdx, Timed, UnitAmounts,
 };
 
 use super::devices::{self, Devices};
 use super::preempt::Seats;
 use super::roles::{Counts, Roles};
 use super::times;
+use super::units;
 
 /// Tasks with counts, those together that may use the same agents and need the same.
 pub(super) fn by_shape(cluster: &Cluster, counts: &[(TaskIdx, i64)]) -> Vec<Vec<(TaskIdx, i64)>> {
@@ -41,6 +42,12 @@ pub(super) struct State<'a> {
     pub added_devices: Vec<Vec<RunningDevices>>,
     /// When what was added runs, by framework, each sorted; empty where all of it starts now and stays.
     pub added_times: Vec<Vec<Timed>>,
+    /// Where added replicas keep their data, by framework, each sorted.
+    pub added_units: Vec<Vec<RunningUnit>>,
+    /// What each storage unit has free; negative where the running state takes more than there is.
+    pub free_units: Vec<UnitAmounts>,
+    /// The most that each framework could use of each unit in any round, beside what is kept.
+    pub offered_units: Vec<Vec<UnitAmounts>>,
     /// Free resources by agent; negative where the running state is over capacity.
     pub free: Vec<Quantities>,
     /// Free thousandths of each device, by agent.
@@ -79,6 +86,9 @@ impl<'a> State<'a> {
             added: vec![Vec::new(); cluster.frameworks.len()],
             added_devices: vec![Vec::new(); cluster.frameworks.len()],
             added_times: vec![Vec::new(); cluster.frameworks.len()],
+            added_units: vec![Vec::new(); cluster.frameworks.len()],
+            free_units: cluster.free_units(),
+            offered_units: vec![vec![[0; 3]; cluster.units.len()]; cluster.frameworks.len()],
             free: cluster.free(),
             free_devices: cluster.free_devices(),
             occupied,
@@ -156,9 +166,43 @@ impl<'a> State<'a> {
             cluster: self.cluster,
             framework,
             offers,
+            units: self.all_units(framework),
+            kept_units: units::kept(self.cluster, &self.kept[framework.at()]),
             kept: self.kept[framework.at()].clone(),
             pending: self.not_kept(framework),
             occupied: self.occupied.clone(),
+        }
+    }
+
+    /// What is free of each unit, and what the framework added there; nothing for those that keep no data.
+    fn all_units(&self, framework: FrameworkIdx) -> Vec<UnitAmounts> {
+        let mut units = self.free_units.clone();
+        for held in &self.added_units[framework.at()] {
+            units::change(self.cluster, &mut units, held, 1);
+        }
+        for amount in units.iter_mut().flatten() {
+            *amount = (*amount).max(0);
+        }
+        if !self.keeps_data(framework) {
+            units.fill([0; 3]);
+        }
+        units
+    }
+
+    /// Whether any task of the framework is a shard.
+    pub(super) fn keeps_data(&self, framework: FrameworkIdx) -> bool {
+        let jobs = &self.cluster.framework(framework).jobs;
+        let mut tasks = jobs.iter().flat_map(|&job| &self.cluster.job(job).tasks);
+        tasks.any(|&task| self.cluster.task(task).shard.is_some())
+    }
+
+    /// What a framework added, as its proposal.
+    pub(super) fn proposal(&self, framework: FrameworkIdx) -> Proposal {
+        Proposal {
+            placements: self.added[framework.at()].clone(),
+            devices: self.added_devices[framework.at()].clone(),
+            units: self.added_units[framework.at()].clone(),
+            times: self.added_times[framework.at()].clone(),
         }
     }
 
@@ -194,8 +238,17 @@ impl<'a> State<'a> {
             .collect()
     }
 
-    /// Records what a framework may use on each agent this round, what sits fast there included.
-    pub(super) fn record(&mut self, framework: FrameworkIdx, offers: &[Offer]) {
+    /// Records what a framework may use on each agent and unit this round, what sits fast on agents included.
+    pub(super) fn record(
+        &mut self,
+        framework: FrameworkIdx,
+        offers: &[Offer],
+        units: &[UnitAmounts],
+    ) {
+        let known = self.offered_units[framework.at()].iter_mut().flatten();
+        for (most, &amount) in known.zip(units.iter().flatten()) {
+            *most = (*most).max(amount);
+        }
         let mut offers = offers.to_vec();
         self.add_seats(framework, &mut offers);
         for offer in &offers {
@@ -241,7 +294,15 @@ impl<'a> State<'a> {
             placements,
             devices,
             times,
+            units,
         } = proposal;
+        for old in &self.added_units[framework.at()] {
+            units::change(self.cluster, &mut self.free_units, old, 1);
+        }
+        for new in &units {
+            units::change(self.cluster, &mut self.free_units, new, -1);
+        }
+        self.added_units[framework.at()] = units;
         for old in &self.added_devices[framework.at()] {
             devices::give(self.cluster, &mut self.free_devices, old);
         }

@@ -511,6 +511,7 @@ fn add_tasks(
         });
     }
     let task = |id: &str, instances: i64| TaskFile {
+        shards: Vec::new(),
         id: id.to_owned(),
         instances,
         resources: shape.resources.clone(),

@@ -1,5 +1,7 @@
 //! A checked file in canonical form into a [`Cluster`]: names become positions.
 
+mod storage;
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -8,11 +10,7 @@ use apportion_cluster::file::{
     PlacementFile, ReduceFile, SnapshotFile, TaskFile,
 };
 use apportion_cluster::{
-    Agent, AgentDevices, AgentIdx, AttributeRule, Block, BlockIdx, Cluster, DeviceIdx, DeviceNeed,
-    DeviceUse, DomainIdx, Edge, EdgeLoad, Fairness, Framework, FrameworkIdx, GroupIdx,
-    IdleGuarantee, Job, JobIdx, Level, LevelIdx, LimitRule, MapWork, MinAvailable, ModelChoice,
-    Phase, Quantities, ReduceWork, Role, RoleIdx, Running, RunningDevices, Shuffle, SpreadRule,
-    Task, TaskIdx, WHOLE_DEVICE, device_resource,
+    Agent, AgentDevices, AgentIdx, AttributeRule, Block, BlockIdx, Cluster, DeviceIdx, DeviceNeed, DeviceUse, DomainIdx, Edge, EdgeLoad, Fairness, Framework, FrameworkIdx, GroupIdx, IdleGuarantee, Job, JobIdx, Level, LevelIdx, LimitRule, MapWork, MinAvailable, ModelChoice, Phase, Quantities, ReduceWork, Role, RoleIdx, Running, RunningDevices, Shuffle, SpreadRule, Task, TaskIdx, UnitIdx, WHOLE_DEVICE, device_resource,
 };
 
 use super::check::Words;
@@ -26,12 +24,15 @@ pub(super) fn build(file: &SnapshotFile, digest: String) -> Cluster {
     let roles = roles(file, &positions);
     let (jobs, tasks) = work(file, &positions);
     let (running, running_devices) = running(file, &positions, &jobs, &tasks);
+    let running_units = storage::running(file, &positions, &jobs, &tasks);
     let cluster = Cluster {
         levels: levels(file, &words),
         agents: Vec::new(),
         frameworks: frameworks(file, &roles, &jobs),
         running,
         running_devices,
+        units: Vec::new(),
+        running_units,
         resources: positions.resources.clone(),
         devices: positions
             .devices
@@ -52,7 +53,12 @@ pub(super) fn build(file: &SnapshotFile, digest: String) -> Cluster {
         tasks,
     };
     let agents = agents(file, &cluster.levels, &positions);
-    Cluster { agents, ..cluster }
+    let units = storage::units(file, &cluster.levels, &agents, &positions);
+    Cluster {
+        agents,
+        units,
+        ..cluster
+    }
 }
 
 /// Positions by name, as the cluster has them.
@@ -61,6 +67,7 @@ struct Positions<'f> {
     devices: Vec<&'f str>,
     levels: HashMap<&'f str, LevelIdx>,
     agents: HashMap<&'f str, AgentIdx>,
+    units: HashMap<&'f str, UnitIdx>,
     frameworks: HashMap<&'f str, FrameworkIdx>,
     groups: HashMap<&'f str, GroupIdx>,
     blocks: HashMap<&'f str, BlockIdx>,
@@ -103,6 +110,9 @@ impl<'f> Positions<'f> {
                 .iter()
                 .map(|a| a.id.as_str())
                 .zip((0..).map(AgentIdx::of))
+                .collect(),
+            units: (file.data.units.iter().map(|unit| unit.id.as_str()))
+                .zip((0..).map(UnitIdx::of))
                 .collect(),
             frameworks: file
                 .frameworks
@@ -221,6 +231,7 @@ fn levels(file: &SnapshotFile, words: &Words<'_>) -> Vec<Level> {
             .iter()
             .map(|agent| domain_of(agent, name, declared))
             .collect();
+        domains.extend(storage::domains_of_units(file, name, declared));
         domains.sort_unstable();
         domains.dedup();
         let domains = domains.into_iter().map(Cow::into_owned).collect();
@@ -318,8 +329,8 @@ fn work(file: &SnapshotFile, positions: &Positions<'_>) -> (Vec<Job>, Vec<Task>)
     for (at, job) in file.jobs.iter().enumerate() {
         let first = tasks.len();
         let mut shuffles: Option<Vec<TaskIdx>> = None;
-        for file in &job.tasks {
-            let phase = match stated(job, file) {
+        for (shape, shards) in job.shapes() {
+            let phase = match stated(job, &shape) {
                 Stated::Map(map) => Some(Phase::Map(map_work(map, positions))),
                 Stated::Reduce(reduce) => {
                     let maps = shuffles.get_or_insert_with(|| {
@@ -331,8 +342,16 @@ fn work(file: &SnapshotFile, positions: &Positions<'_>) -> (Vec<Job>, Vec<Task>)
                 // Neither: what is unclear was refused.
                 _ => None,
             };
-            tasks.push(task(file, JobIdx::of(at), phase, positions));
+            let plain = task(&shape, JobIdx::of(at), phase, positions);
+            if shards.is_empty() {
+                tasks.push(plain);
+            } else {
+                let shards = shards.iter();
+                tasks.extend(shards.map(|shard| storage::shard(&plain, shard, positions)));
+            }
         }
+        // As files list them: by task, then by shard.
+        tasks[first..].sort_by(|left, right| name_in_file(left).cmp(&name_in_file(right)));
         jobs.push(Job {
             id: job.id.clone(),
             framework: positions.frameworks[job.framework.as_str()],
@@ -448,6 +467,7 @@ fn task(task: &TaskFile, job: JobIdx, phase: Option<Phase>, positions: &Position
         limits: limits.collect(),
         spreads: spreads.collect(),
         phase,
+        shard: None,
     }
 }
 
@@ -525,8 +545,13 @@ fn running(
 fn task_of(placement: &PlacementFile, jobs: &[Job], tasks: &[Task]) -> TaskIdx {
     let job = jobs.binary_search_by(|job| job.id.as_str().cmp(&placement.job));
     let job = &jobs[job.expect("placements name jobs that exist")];
-    let task = job
-        .tasks
-        .binary_search_by(|task| tasks[task.at()].id.as_str().cmp(&placement.task));
+    let name = (placement.task.as_str(), placement.shard.as_deref());
+    let task = (job.tasks).binary_search_by(|task| name_in_file(&tasks[task.at()]).cmp(&name));
     job.tasks[task.expect("placements name tasks that exist")]
+}
+
+/// The ids of a task and of its shard.
+fn name_in_file(task: &Task) -> (&str, Option<&str>) {
+    let shard = task.shard.as_ref().map(|shard| shard.id.as_str());
+    (task.file_id(), shard)
 }

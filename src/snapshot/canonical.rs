@@ -6,9 +6,7 @@
 
 use std::io;
 
-use apportion_cluster::file::{
-    Amounts, JobFile, MapFile, ReduceFile, RoleFile, SnapshotFile, TaskFile,
-};
+    Amounts, JobFile, MapFile, ReduceFile, RoleFile, ShardFile, SnapshotFile, TaskFile, apportion_cluster, file, use,
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
@@ -53,6 +51,7 @@ pub(super) fn canonicalize(file: &mut SnapshotFile) {
         set(&mut block.replicas);
     }
     file.data.blocks.sort_by(|a, b| a.id.cmp(&b.id));
+    file.data.units.sort_by(|a, b| a.id.cmp(&b.id));
     for placement in &mut file.placements {
         placement.devices.sort();
     }
@@ -105,6 +104,7 @@ fn job(job: &mut JobFile) {
     sort_shuffles(job);
     job.tasks.sort_by(|a, b| a.id.cmp(&b.id));
     job.edges.sort();
+    shards(&mut job.shards);
 }
 
 fn map(map: &mut MapFile) {
@@ -134,8 +134,20 @@ fn sort_shuffles(job: &mut JobFile) {
     }
 }
 
+fn shards(shards: &mut [ShardFile]) {
+    for shard in shards.iter_mut() {
+        shard.volumes.sort_by(|a, b| a.id.cmp(&b.id));
+    }
+    shards.sort_by(|a, b| a.id.cmp(&b.id));
+}
+
 fn task(task: &mut TaskFile) {
     nonzero(&mut task.resources);
+    if !task.shards.is_empty() {
+        // What may be left out says nothing.
+        task.instances = 1;
+    }
+    shards(&mut task.shards);
     task.devices.sort_by(|a, b| a.name.cmp(&b.name));
     set(&mut task.groups);
     task.map.iter_mut().for_each(map);

@@ -90,6 +90,10 @@ codes! {
     ROLE_PATH = "E0411";
     /// An attribute contradicts the domain at the level of the same name.
     ATTRIBUTE_LEVEL = "E0412";
+    /// No storage unit has this id.
+    UNKNOWN_UNIT = "E0413";
+    /// The task has no shard of this id.
+    UNKNOWN_SHARD = "E0414";
     /// No block has this id.
     UNKNOWN_BLOCK = "E0420";
     /// A gang needs more instances than its job has.
@@ -116,6 +120,10 @@ codes! {
     DEVICE_NEED = "E0511";
     /// A role is promised more than it may hold.
     GUARANTEE_ABOVE_LIMIT = "E0512";
+    /// Shards contradict their task, their job or their framework.
+    SHARDS = "E0513";
+    /// A placement does not say which replicas it is of and where their data is, or says it of what are none.
+    REPLICA = "E0514";
     /// An edge states no amount, or two.
     EDGE_LOAD = "E0520";
     /// An edge is not of the kind that its job is.

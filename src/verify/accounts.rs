@@ -14,7 +14,12 @@ pub(super) fn check(state: &State<'_>, findings: &mut Findings) {
     order(state, findings);
     unplaced(state, findings);
     for note in &state.plan.notes {
-        known_task(&state.names, &note.job, &note.task, "notes", findings);
+        known_task(
+            &state.names,
+            (&note.job, &note.task, None),
+            "notes",
+            findings,
+        );
     }
     status(state, findings);
     frameworks(state, findings);
@@ -46,16 +51,29 @@ fn order(state: &State<'_>, findings: &mut Findings) {
             (list.to_owned(), format!("by {by}"), "another order", text)
         });
     };
+    let sorted = plan.placements.is_sorted_by_key(|it| {
+        (
+            &it.job,
+            &it.task,
+            &it.shard,
+            &it.agent,
+            &it.unit,
+            &it.devices,
+        )
+    });
+    check(
+        "placements",
+        sorted,
+        "job, task, shard, agent, unit, devices",
+    );
     let sorted = plan
-        .placements
-        .is_sorted_by_key(|it| (&it.job, &it.task, &it.agent, &it.devices));
-    check("placements", sorted, "job, task, agent, devices");
-    let sorted = plan.unplaced.is_sorted_by_key(|it| (&it.job, &it.task));
-    check("unplaced", sorted, "job, task");
+        .unplaced
+        .is_sorted_by_key(|it| (&it.job, &it.task, &it.shard));
+    check("unplaced", sorted, "job, task, shard");
     let sorted = plan
         .moves
-        .is_sorted_by_key(|it| (&it.job, &it.task, &it.from, &it.to));
-    check("moves", sorted, "job, task, from, to");
+        .is_sorted_by_key(|it| (&it.job, &it.task, &it.shard, &it.from, &it.to));
+    check("moves", sorted, "job, task, shard, from, to");
     let sorted = plan.frameworks.is_sorted_by_key(|it| &it.id);
     check("frameworks", sorted, "id");
     let sorted = plan
@@ -73,7 +91,10 @@ fn unplaced(state: &State<'_>, findings: &mut Findings) {
     let mut listed = BTreeMap::new();
     for entry in &state.plan.unplaced {
         let subject = || format!("unplaced {}/{}", entry.job, entry.task);
-        let task = known_task(&state.names, &entry.job, &entry.task, "unplaced", findings);
+        let task = {
+            let of = (&*entry.job, &*entry.task, entry.shard.as_ref());
+            known_task(&state.names, of, "unplaced", findings)
+        };
         let reason = &entry.reason;
         let reasoned = [&reason.code, &reason.text, &reason.rule];
         let reasoned = reasoned.iter().all(|words| !words.trim().is_empty());

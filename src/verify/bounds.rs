@@ -230,7 +230,11 @@ impl<'a> Reach<'a> {
             Measure::Traffic { .. } | Measure::Makespan { .. } | Measure::Completion => {
                 Flows::of(self.state, self.framework).least(self, measure)
             }
-            Measure::Shuffle | Measure::Ahead(Timed::Completion) | Measure::Claimed => 0.0,
+            Measure::Shuffle
+            | Measure::Ahead(Timed::Completion)
+            | Measure::Distance
+            | Measure::Utilization
+            | Measure::Claimed => 0.0,
         }
     }
 

@@ -25,7 +25,10 @@ pub(super) fn check(state: &State<'_>, findings: &mut Findings) {
         return;
     }
     for entry in &state.plan.placements {
-        let Some(task) = state.names.task(&entry.job, &entry.task) else {
+        let Some(task) = state
+            .names
+            .task(&entry.job, &entry.task, entry.shard.as_ref())
+        else {
             continue;
         };
         let needs = &state.cluster.tasks[task].devices;
@@ -139,7 +142,9 @@ fn stays(state: &State<'_>, findings: &mut Findings) {
     }
     let mut placed: BTreeMap<(usize, usize), Vec<Held<'_>>> = BTreeMap::new();
     for entry in &state.plan.placements {
-        let task = state.names.task(&entry.job, &entry.task);
+        let task = state
+            .names
+            .task(&entry.job, &entry.task, entry.shard.as_ref());
         let agent = state.names.agents.get(entry.agent.as_str());
         if let (Some(task), Some(&agent)) = (task, agent) {
             let devices = entry.devices.iter();

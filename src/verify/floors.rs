@@ -27,7 +27,7 @@ impl<'a> Floors<'a> {
         for it in &certificate.floor_witness {
             let subject = || format!("witness {}/{} on {}", it.job, it.task, it.class);
             let names = &market.state.names;
-            let task = known_task(names, &it.job, &it.task, "floor_witness", findings);
+            let task = known_task(names, (&it.job, &it.task, None), "floor_witness", findings);
             let class = market.class(&it.class, "floor_witness", findings);
             let task = task.and_then(|task| {
                 market

@@ -29,6 +29,8 @@ mod shares;
 mod stages;
 mod state;
 mod tolerance;
+mod units;
+mod units_bounds;
 mod welfare;
 mod workflow;
 
@@ -60,6 +62,7 @@ fn check<'a>(
     accounts::check(&state, findings);
     placements::check(&state, findings);
     devices::check(&state, findings);
+    units::check(&state, findings);
     domains::check_limits(&state, findings);
     domains::check_spreads(&state, findings);
     moves::check(&state, findings);

@@ -9,7 +9,9 @@ pub(super) struct Names<'a> {
     pub agents: BTreeMap<&'a str, usize>,
     pub frameworks: BTreeMap<&'a str, usize>,
     pub resources: BTreeMap<&'a str, usize>,
-    tasks: BTreeMap<(&'a str, &'a str), usize>,
+    pub units: BTreeMap<&'a str, usize>,
+    /// By job, task of the file, and shard (empty if it has none).
+    tasks: BTreeMap<(&'a str, &'a str, &'a str), usize>,
     /// `job/task` to tasks: two tasks may share it if ids contain a slash.
     task_rows: BTreeMap<String, Vec<usize>>,
 }
@@ -20,11 +22,21 @@ impl<'a> Names<'a> {
         let mut task_rows: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         for (at, task) in cluster.tasks.iter().enumerate() {
             let job = cluster.jobs[task.job.at()].id.as_str();
-            tasks.insert((job, task.id.as_str()), at);
+            let (file, shard) = match &task.shard {
+                Some(shard) => (shard.task.as_str(), shard.id.as_str()),
+                None => (task.id.as_str(), ""),
+            };
+            tasks.insert((job, file, shard), at);
             let name = format!("{job}/{}", task.id);
             task_rows.entry(name).or_default().push(at);
         }
+        // Rows of certificates name a shard as a task of its own.
+        for (at, task) in cluster.tasks.iter().enumerate() {
+            let job = cluster.jobs[task.job.at()].id.as_str();
+            tasks.entry((job, task.id.as_str(), "")).or_insert(at);
+        }
         Self {
+            units: positions(cluster.units.iter().map(|unit| unit.id.as_str())),
             agents: positions(cluster.agents.iter().map(|agent| agent.id.as_str())),
             frameworks: positions(cluster.frameworks.iter().map(|it| it.id.as_str())),
             resources: positions(cluster.resources.iter().map(String::as_str)),
@@ -33,8 +45,10 @@ impl<'a> Names<'a> {
         }
     }
 
-    pub(super) fn task(&self, job: &str, task: &str) -> Option<usize> {
-        self.tasks.get(&(job, task)).copied()
+    /// A task of the file, or one of its shards.
+    pub(super) fn task(&self, job: &str, task: &str, shard: Option<&String>) -> Option<usize> {
+        let shard = shard.map_or("", String::as_str);
+        self.tasks.get(&(job, task, shard)).copied()
     }
 
     /// The tasks called `job/task`.

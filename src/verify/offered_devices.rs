@@ -120,7 +120,9 @@ fn running_sets(state: &State<'_>) -> BTreeMap<(usize, usize), Vec<Held>> {
 fn placed_sets(state: &State<'_>) -> BTreeMap<(usize, usize), Vec<Held>> {
     let mut sets: BTreeMap<(usize, usize), Vec<Held>> = BTreeMap::new();
     for entry in &state.plan.placements {
-        let task = state.names.task(&entry.job, &entry.task);
+        let task = state
+            .names
+            .task(&entry.job, &entry.task, entry.shard.as_ref());
         let agent = state.names.agents.get(entry.agent.as_str());
         let (Some(task), Some(&agent)) = (task, agent) else {
             continue;

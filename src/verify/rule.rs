@@ -50,6 +50,16 @@ rules! {
     Devices = "devices";
     /// A device is not given away twice.
     DeviceCapacity = "device_capacity";
+    /// A replica names one unit that may take its data, and nothing else names any.
+    Unit = "unit";
+    /// The data on a unit fits into it.
+    UnitCapacity = "unit_capacity";
+    /// The operations of the replicas on a unit are at most its own.
+    UnitIops = "unit_iops";
+    /// The bandwidth of the replicas on a unit is at most its own.
+    UnitBandwidth = "unit_bandwidth";
+    /// Replicas of a shard are in distinct domains, by their units and by their agents.
+    Distinct = "distinct";
     /// At most so many instances per domain.
     Limit = "limit";
     /// Hard spread rules: counts of domains differ by at most the skew.
@@ -78,6 +88,8 @@ rules! {
     Offers = "offers";
     /// Single devices that are offered are there beside what stays; new instances hold no more of them.
     OfferedDevices = "offered_devices";
+    /// Units that are offered are there beside what stays; new replicas take no more of them.
+    UnitOffers = "unit_offers";
     /// No subtree of roles holds more than its limit.
     RoleLimit = "role_limit";
     /// What a role is promised is used by it, or held for it.

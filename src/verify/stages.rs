@@ -11,6 +11,7 @@ use super::report::Findings;
 use super::rule::Rule;
 use super::state::{Counts, State, total};
 use super::tolerance::{STAGE_TOLERANCE, close};
+use super::units_bounds::{self, DataReach};
 use super::workflow::Flows;
 
 /// What a stage of the policy `service` measures.
@@ -48,6 +49,10 @@ pub(super) enum Measure {
     },
     /// The ends of all instances.
     Completion,
+    /// Operations times hops, and what is copied.
+    Distance,
+    /// The used part of the fullest unit.
+    Utilization,
     /// What only breaks ties, and is taken as it is told.
     Claimed,
 }
@@ -84,19 +89,24 @@ pub(super) fn check(state: &State<'_>, findings: &mut Findings) {
             "ml" => ml_stages(state, framework),
             "mapreduce" => mapreduce_stages(state, framework),
             "workflow" => workflow_stages(state, framework),
+            "storage" => storage_stages(state, framework),
             _ => Vec::new(),
         };
         if !known.is_empty() {
             names(state, result, &known, findings);
         }
         let reach = Reach::of(state, framework);
+        let data = (result.policy == "storage").then(|| DataReach::of(state, framework));
+        let mut earlier: Vec<(Measure, &StageResult)> = Vec::new();
         let mut greedy_comparable = true;
         for stage in &result.stages {
             let measure = known.iter().find(|(name, _)| *name == stage.name);
             match measure {
                 Some(&(_, measure)) if measure != Measure::Claimed => {
                     value(state, framework, result, stage, measure, findings);
-                    bound(&reach, result, stage, measure, findings);
+                    let of = (data.as_ref(), &earlier[..]);
+                    bound(&reach, of, result, stage, measure, findings);
+                    earlier.push((measure, stage));
                 }
                 _ => {
                     let what = format!("{} {}: objective and bound", result.id, stage.name);
@@ -176,6 +186,14 @@ fn workflow_stages(state: &State<'_>, framework: usize) -> Vec<(String, Measure)
         false => placing_stages(state, framework),
     };
     stages.extend(flows.stages());
+    stages
+}
+
+/// The stages of a `storage` framework.
+fn storage_stages(state: &State<'_>, framework: usize) -> Vec<(String, Measure)> {
+    let mut stages = placing_stages(state, framework);
+    stages.push(("distance".to_owned(), Measure::Distance));
+    stages.push(("utilization".to_owned(), Measure::Utilization));
     stages
 }
 
@@ -287,6 +305,8 @@ fn value(
         }
         Measure::Makespan { .. } => Flows::of(state, framework).makespan(),
         Measure::Completion => Flows::of(state, framework).completion(),
+        Measure::Distance => units_bounds::distance(state, framework) as f64,
+        Measure::Utilization => units_bounds::utilization(state, framework, &state.on_units),
         Measure::Claimed => stage.objective,
     };
     let holds = close(need, stage.objective, STAGE_TOLERANCE);
@@ -399,6 +419,7 @@ fn agents_opened(state: &State<'_>, framework: usize) -> usize {
 /// A bound that can be recomputed is not tighter than what its proof gives.
 fn bound(
     reach: &Reach<'_>,
+    (data, earlier): (Option<&DataReach<'_>>, &[(Measure, &StageResult)]),
     result: &FrameworkResult,
     stage: &StageResult,
     measure: Measure,
@@ -419,8 +440,13 @@ fn bound(
             let what = format!("{} {}: bound {claimed} by search", result.id, stage.name);
             return findings.claim(what);
         }
-        Some(Proof::Combinatorial) => Some(reach.combinatorial(measure)),
+        Some(Proof::Combinatorial) => data
+            .and_then(|data| data.combinatorial(measure, earlier))
+            .or_else(|| Some(reach.combinatorial(measure))),
         Some(Proof::Multipliers) => match (measure, &stage.multipliers) {
+            (measure, Some(prices)) if data.is_some() => {
+                data.and_then(|data| data.multipliers(measure, earlier, prices, findings))
+            }
             (Measure::Placed(priority), Some(prices)) => {
                 reach.multipliers(priority, prices, findings)
             }

@@ -10,6 +10,7 @@ use super::eligibility::Allowed;
 use super::names::Names;
 use super::report::Findings;
 use super::rule::Rule;
+use super::units;
 
 /// Instances by agent, for each task.
 pub(super) type Counts = Vec<BTreeMap<usize, i128>>;
@@ -49,6 +50,12 @@ pub(super) struct State<'a> {
     pub offers: Vec<BTreeMap<usize, Vec<i128>>>,
     /// The thousandths offered of each device, by agent, then kind and number.
     pub offered_devices: Vec<OfferedDevices>,
+    /// Replicas that keep their data on a unit, by task, agent and unit.
+    pub on_units: BTreeMap<(usize, usize, usize), i128>,
+    /// The same of those that stay where they run.
+    pub kept_on_units: BTreeMap<(usize, usize, usize), i128>,
+    /// What each framework was offered of each unit.
+    pub unit_offers: Vec<Vec<[i128; 3]>>,
 }
 
 /// Instances of a task on an agent from one moment to another.
@@ -99,6 +106,9 @@ impl<'a> State<'a> {
                 limits_on[task].push(at);
             }
         }
+        let on_units = units::read_placements(plan, &names);
+        let kept_on_units = units::kept(cluster, &kept);
+        let unit_offers = units::read_offers(cluster, plan, &names, findings);
         let mut occupied = vec![false; cluster.agents.len()];
         for (&agent, _) in running.iter().flatten() {
             occupied[agent] = true;
@@ -122,6 +132,9 @@ impl<'a> State<'a> {
             occupied,
             offers,
             offered_devices,
+            on_units,
+            kept_on_units,
+            unit_offers,
         }
     }
 
@@ -272,12 +285,18 @@ fn read_placements(
     let mut seen = BTreeSet::new();
     for entry in &plan.placements {
         let subject = || format!("{}/{} on {}", entry.job, entry.task, entry.agent);
-        let task = known_task(names, &entry.job, &entry.task, "placements", findings);
+        let task = known_task(
+            names,
+            (&entry.job, &entry.task, entry.shard.as_ref()),
+            "placements",
+            findings,
+        );
         let agent = known_agent(names, &entry.agent, "placements", findings);
         let counts = positive(entry.instances, subject, findings);
         // Instances with devices of their own are listed one by one, even where they are alike.
-        let key = (&entry.job, &entry.task, &entry.agent);
-        let first = seen.insert((key, entry.start_ms, entry.end_ms)) || !entry.devices.is_empty();
+        let what = (&entry.job, &entry.task, &entry.shard);
+        let key = (what, &entry.agent, &entry.unit, entry.start_ms, entry.end_ms);
+        let first = seen.insert(key) || !entry.devices.is_empty();
         unique(first, subject, findings);
         let timed = match (entry.start_ms, entry.end_ms) {
             (None, None) => None,
@@ -356,11 +375,17 @@ fn read_moves(
                 entry.job, entry.task, entry.from, entry.to
             )
         };
-        let task = known_task(names, &entry.job, &entry.task, "moves", findings);
+        let task = known_task(
+            names,
+            (&entry.job, &entry.task, entry.shard.as_ref()),
+            "moves",
+            findings,
+        );
         let from = known_agent(names, &entry.from, "moves", findings);
         let to = known_agent(names, &entry.to, "moves", findings);
         let counts = positive(entry.instances, subject, findings);
-        let first = seen.insert((&entry.job, &entry.task, &entry.from, &entry.to));
+        let what = (&entry.job, &entry.task, &entry.shard);
+        let first = seen.insert((what, &entry.from, &entry.to));
         unique(first, subject, findings);
         if let (Some(task), Some(from), Some(to), true, true) = (task, from, to, counts, first) {
             add(&mut leaving[task], from, entry.instances.into());
@@ -482,12 +507,11 @@ pub(super) fn unique(first: bool, subject: impl Fn() -> String, findings: &mut F
 
 pub(super) fn known_task(
     names: &Names<'_>,
-    job: &str,
-    task: &str,
+    (job, task, shard): (&str, &str, Option<&String>),
     place: &str,
     findings: &mut Findings,
 ) -> Option<usize> {
-    let found = names.task(job, task);
+    let found = names.task(job, task, shard);
     known(found, "task", &format!("{job}/{task}"), place, findings)
 }
 

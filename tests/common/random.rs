@@ -472,6 +472,8 @@ fn run_something(draw: &mut Draw, file: &mut SnapshotFile) {
         };
         let of = &cluster.tasks[task];
         let place = PlacementFile {
+            shard: None,
+            unit: None,
             job: cluster.job(of.job).id.clone(),
             task: of.id.clone(),
             agent: cluster.agents[agent].id.clone(),

@@ -56,6 +56,15 @@ fn flow(a: &str, b: &str, edges: &str) -> String {
     )
 }
 
+/// A valid snapshot with a shard, more of which is stated, and a placement that names one.
+fn database(shard: &str, placed: &str) -> String {
+    format!(
+        r#"{{"version": "apportion/v1", "agents": [{{"id": "a1"}}], "frameworks": [{{"id": "f", "policy": "storage"}}],
+"jobs": [{{"id": "db", "framework": "f", "shards": [{{"id": "s" {shard}}}]}}], "data": {{"units": [{{"id": "u1"}}]}},
+"placements": [{{"job": "db", "task": "db", "shard": "{placed}", "agent": "a1", "unit": "u1", "instances": 1}}]}}"#
+    )
+}
+
 /// Name, text, expected code, expected path.
 type Case = (&'static str, String, &'static str, &'static str);
 
@@ -645,6 +654,32 @@ fn rules() -> Vec<Case> {
             flow(r#", "work_ms": -1"#, r#", "work_ms": 1"#, ""),
             "E0303",
             "jobs[0].tasks[0].work_ms",
+        ),
+        (
+            "shards of a service",
+            task(r#", "shards": [{"id": "s", "replicas": 3}]"#),
+            "E0513",
+            "jobs[0].shards",
+        ),
+        (
+            "a unit of what is no replica",
+            placements(
+                r#"{"job": "web", "task": "api", "agent": "a1", "instances": 1, "unit": "u1"}"#,
+            ),
+            "E0514",
+            "placements[0].unit",
+        ),
+        (
+            "no such unit",
+            database(r#", "volumes": [{"id": "v", "mib": 1, "unit": "u9"}]"#, "s"),
+            "E0413",
+            "jobs[0].shards[0].volumes[0].unit",
+        ),
+        (
+            "no such shard",
+            database("", "s9"),
+            "E0414",
+            "placements[0].shard",
         ),
         (
             "devices of a service",

@@ -62,6 +62,8 @@ pub fn snapshot(seed: u64, n_agents: usize, n_jobs: usize) -> SnapshotFile {
         .collect();
     for job in &file.jobs {
         file.placements.push(PlacementFile {
+            shard: None,
+            unit: None,
             job: job.id.clone(),
             task: job.tasks[0].id.clone(),
             agent: format!("agent-{}", draw.below(n_agents)),
@@ -123,6 +125,7 @@ fn job(at: usize, framework: &str, n_agents: usize, draw: &mut Draw) -> JobFile 
         .map(|task_at| task(at, task_at, n_agents, draw))
         .collect();
     JobFile {
+        shards: Vec::new(),
         id: format!("job-{at}"),
         framework: framework.to_owned(),
         priority: draw.below(3) as i64,
@@ -141,6 +144,7 @@ fn job(at: usize, framework: &str, n_agents: usize, draw: &mut Draw) -> JobFile 
 fn task(job: usize, at: usize, n_agents: usize, draw: &mut Draw) -> TaskFile {
     let group = format!("group-{job}");
     TaskFile {
+        shards: Vec::new(),
         id: format!("task-{at}"),
         instances: 1 + draw.below(8) as i64,
         work_ms: None,

@@ -93,6 +93,7 @@ fn prices_bound_the_value() {
     for (bound, proved) in [(11.0, true), (10.99, false)] {
         claim(&mut plan, "placed", bound, Proof::Multipliers);
         plan.frameworks[0].stages[0].multipliers = Some(vec![Multiplier {
+            units: Vec::new(),
             agents: ["a", "b", "c"].map(str::to_owned).to_vec(),
             resource: "cpu".to_owned(),
             price: 0.5,
@@ -112,6 +113,7 @@ fn weights_of_parts_bound_what_shares_devices() {
     // counts: one of them. Weights that count each as a whole device say the same.
     let (cluster, mut plan) = devices::one_device(2, 600);
     let price = |price: f64, weights: &[(i64, i64)]| Multiplier {
+        units: Vec::new(),
         agents: vec!["a".to_owned()],
         resource: "gpu_milli".to_owned(),
         price,
@@ -140,6 +142,7 @@ fn weights_of_parts_bound_what_shares_devices() {
         assert!(!accepted(price(1.0, &weights), 3.0), "{weights:?}");
     }
     let cpu = Multiplier {
+        units: Vec::new(),
         resource: "cpu".to_owned(),
         ..price(1.0, &[(600, 1)])
     };

@@ -55,6 +55,8 @@ pub fn empty_cluster(agents: Vec<Agent>) -> Cluster {
         blocks: Vec::new(),
         running: Vec::new(),
         running_devices: Vec::new(),
+        units: Vec::new(),
+        running_units: Vec::new(),
     }
 }
 
@@ -134,6 +136,7 @@ pub fn add_task(
         limits: Vec::new(),
         spreads: Vec::new(),
         phase: None,
+        shard: None,
     });
 }
 
@@ -168,6 +171,7 @@ pub fn plan(
         frameworks: Vec::new(),
         preemptions: Vec::new(),
         offers: offers(cluster, moves),
+        unit_offers: Vec::new(),
         fairness: None,
         welfare: None,
         brokering: None,
@@ -191,6 +195,8 @@ fn job_of(cluster: &Cluster, task: usize) -> String {
 
 pub fn placement(cluster: &Cluster, placed: (usize, usize, i64)) -> PlacementFile {
     PlacementFile {
+        shard: None,
+        unit: None,
         job: job_of(cluster, placed.0),
         task: cluster.tasks[placed.0].id.clone(),
         agent: cluster.agents[placed.1].id.clone(),
@@ -201,6 +207,7 @@ pub fn placement(cluster: &Cluster, placed: (usize, usize, i64)) -> PlacementFil
 
 fn a_move(cluster: &Cluster, moved: (usize, usize, usize, i64)) -> Move {
     Move {
+        shard: None,
         job: job_of(cluster, moved.0),
         task: cluster.tasks[moved.0].id.clone(),
         from: cluster.agents[moved.1].id.clone(),
@@ -216,6 +223,7 @@ fn count(placements: &[(usize, usize, i64)], task: usize) -> i64 {
 
 fn unplaced(cluster: &Cluster, placements: &[(usize, usize, i64)]) -> Vec<Unplaced> {
     let missing = cluster.tasks.iter().enumerate().map(|(task, it)| Unplaced {
+        shard: None,
         job: job_of(cluster, task),
         task: it.id.clone(),
         instances: it.instances - count(placements, task),

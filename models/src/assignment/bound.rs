@@ -18,16 +18,20 @@
 //! - Shortfall of a term: what is left when as many as possible are placed, filled evenly.
 //! - Span of a term: the fewest groups that have room for as many copies: those with copies already, then those with most room.
 //! - Fragmentation: 0.
+//! - The fullest cap: what is used already, and each copy that must be placed, where it fills the caps of its bin least.
 //! - Open bins: the demand that must be placed for the value reached, into the cheapest capacity, fractionally, for each resource.
 //!
 //! All but the first are conditional on the values reached in earlier stages.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use super::devices::copies_on;
-use super::types::{Assignment, Costs, DeviceNeed, Limit, Objective, Packing, Rate, Term, Yield};
+use super::types::{
+    Assignment, Costs, DeviceNeed, Limit, Objective, Packing, Part, Peak, Rate, Term, Yield,
+};
 use super::validate::NO_GROUP;
 
 /// Copies of an item that asks for nothing.
@@ -98,15 +102,24 @@ impl<'a> Room<'a> {
     }
 
     fn find_shapes(&mut self) {
-        let mut known: BTreeMap<(&[i64], &[DeviceNeed], usize), usize> = BTreeMap::new();
-        for (position, item) in self.assignment.items.iter().enumerate() {
-            let address = Arc::as_ptr(&item.eligible) as usize;
-            let shape = *known
-                .entry((&item.demand, &item.devices, address))
-                .or_insert(self.shapes.len());
-            if shape == self.shapes.len() {
-                self.shapes.push(Shape::new(self.assignment, position));
+        let mut known: BTreeMap<ShapeKey<'_>, usize> = BTreeMap::new();
+        let mut weights: Vec<Vec<(u32, i64)>> = vec![Vec::new(); self.assignment.items.len()];
+        for (position, cap) in (0_u32..).zip(&self.assignment.caps) {
+            for (item, weight) in cap.weighted().filter(|_| !cap.weights.is_empty()) {
+                weights[item as usize].push((position, weight));
             }
+        }
+        for (position, (item, weights)) in self.assignment.items.iter().zip(weights).enumerate() {
+            let address = Arc::as_ptr(&item.eligible) as usize;
+            let n_known = self.shapes.len();
+            let shape = match known.entry((&item.demand, &item.devices, address, weights)) {
+                Entry::Occupied(entry) => *entry.get(),
+                Entry::Vacant(entry) => {
+                    let room = cap_rooms(self.assignment, &entry.key().3);
+                    (self.shapes).push(Shape::new(self.assignment, position, &room));
+                    *entry.insert(n_known)
+                }
+            };
             self.shape_of.push(shape);
         }
     }
@@ -178,7 +191,8 @@ impl<'a> Room<'a> {
         for &cap in caps {
             let cap = &self.assignment.caps[cap as usize];
             let is_taken = |&bin: &u32| covered[bin as usize] == family;
-            if cap.items != first.items || cap.bins.iter().any(is_taken) {
+            let same = Arc::ptr_eq(&cap.items, &first.items) || cap.items == first.items;
+            if !same || cap.bins.iter().any(is_taken) {
                 break;
             }
             let mut here = 0_i64;
@@ -188,7 +202,8 @@ impl<'a> Room<'a> {
                     here = here.saturating_add(copies[found].1);
                 }
             }
-            most = most.saturating_add(here.min(cap.max));
+            let room = cap.max.checked_div(cap.weight(item as u32));
+            most = most.saturating_add(here.min(room.unwrap_or(UNLIMITED)));
             inside = inside.saturating_add(here);
             length += 1;
         }
@@ -227,6 +242,7 @@ impl<'a> Room<'a> {
                 .sum(),
             Objective::Traffic(traffic) => self.assignment.least_traffic(traffic),
             Objective::Fragmentation(_) => 0.0,
+            Objective::Peak(peak) => self.least_peak(peak, stage, reached),
             Objective::Opened(costs) => self.least_cost(costs, stage, reached),
         }
     }
@@ -277,6 +293,38 @@ impl<'a> Room<'a> {
             sum
         };
         costs.rates.iter().map(of_rate).sum()
+    }
+
+    /// What is used already, and the largest copy that must be placed, where it fills its caps least.
+    fn least_peak(&self, peak: &Peak, stage: usize, reached: &[f64]) -> f64 {
+        let mut least = (peak.parts.iter()).fold(peak.least, |most, part| most.max(part.used(0)));
+        let mut parts_in: Vec<Vec<&Part>> = vec![Vec::new(); self.assignment.bins.len()];
+        for part in &peak.parts {
+            for &bin in self.assignment.caps[part.cap as usize].bins.iter() {
+                parts_in[bin as usize].push(part);
+            }
+        }
+        for item in 0..self.assignment.items.len() as u32 {
+            if self.least(item, stage, reached) == 0 {
+                continue;
+            }
+            let shape = &self.shapes[self.shape_of[item as usize]];
+            let used = |part: &&Part| {
+                let weight = self.assignment.caps[part.cap as usize].weight(item);
+                part.used(i128::from(weight))
+            };
+            let of_bin = |&(bin, _): &(u32, i64)| {
+                let parts = parts_in[bin as usize].iter();
+                parts.map(used).fold(0.0, f64::max)
+            };
+            let of_item = shape
+                .copies
+                .iter()
+                .map(of_bin)
+                .fold(f64::INFINITY, f64::min);
+            least = least.max(if of_item.is_finite() { of_item } else { 0.0 });
+        }
+        least
     }
 
     /// How many copies of an item plans must have that keep the values reached: losing more would lose more value than may be lost.
@@ -434,8 +482,24 @@ impl<'a> Room<'a> {
     }
 }
 
+/// Demand, devices, address of the bins, and weights under caps.
+type ShapeKey<'a> = (&'a [i64], &'a [DeviceNeed], usize, Vec<(u32, i64)>);
+
+/// How many copies of an item its caps with weights allow, by bin; bins without such caps are absent.
+fn cap_rooms(assignment: &Assignment, weights: &[(u32, i64)]) -> BTreeMap<u32, i64> {
+    let mut rooms = BTreeMap::new();
+    for &(cap, weight) in weights.iter().filter(|(_, weight)| *weight > 0) {
+        let cap = &assignment.caps[cap as usize];
+        for &bin in cap.bins.iter() {
+            let room = rooms.entry(bin).or_insert(UNLIMITED);
+            *room = (*room).min(cap.max / weight);
+        }
+    }
+    rooms
+}
+
 impl Shape {
-    fn new(assignment: &Assignment, position: usize) -> Self {
+    fn new(assignment: &Assignment, position: usize, rooms: &BTreeMap<u32, i64>) -> Self {
         let item = &assignment.items[position];
         let copies: Vec<(u32, i64)> = (item.eligible.iter())
             .map(|&bin| {
@@ -444,7 +508,7 @@ impl Shape {
                     (item.demand.iter().zip(&of_bin.capacity)).filter(|&(&demand, _)| demand > 0);
                 let by_capacity = fits
                     .map(|(&demand, &capacity)| capacity / demand)
-                    .fold(UNLIMITED, i64::min);
+                    .fold(rooms.get(&bin).copied().unwrap_or(UNLIMITED), i64::min);
                 (bin, copies_on(&of_bin.devices, &item.devices, by_capacity))
             })
             .filter(|&(_, copies)| copies > 0)
@@ -493,7 +557,8 @@ fn packings(objective: &Objective) -> Vec<&Packing> {
         | Objective::Cost(_)
         | Objective::Traffic(_)
         | Objective::Fragmentation(_)
-        | Objective::Opened(_) => Vec::new(),
+        | Objective::Opened(_)
+        | Objective::Peak(_) => Vec::new(),
     }
 }
 

@@ -4,7 +4,7 @@
 //! then by name. A gang is placed as a whole when its first item comes up, and taken back when it does not reach its least number.
 //!
 //! Order of bins, for one copy: what its value there is below the best, or what it costs there; what it raises of the worst groups (and of the cost of open bins, and of
-//! fragmentation), stage by stage; then, for
+//! fragmentation, and how full its fullest cap becomes), stage by stage; then, for
 //! copies that are to be together, the group with just enough room for all of them; then the smallest
 //! sum of the counts of its groups; then a bin in use; then the tightest fit; then the position.
 //!
@@ -569,6 +569,13 @@ impl<'s> Filler<'s> {
                 key.raises[slot] += objective.toll(item, bin) as f64;
             }
         }
+        for &stage in &tally.index.peak_stages {
+            if let (Some(slot), Objective::Peak(peak)) =
+                (self.slots[stage], &tally.assignment.stages[stage].objective)
+            {
+                key.raises[slot] += tally.used_with(peak, item, bin);
+            }
+        }
         if self.preference == Preference::TightestFit {
             return key;
         }
@@ -731,7 +738,7 @@ fn step(tally: &Tally<'_>, item: u32, bin: u32, divisions: &Divisions) -> i64 {
         let rule = tally.index.rules[rule as usize];
         !matches!(rule, Rule::Limit(_) | Rule::Span(..) | Rule::End(..))
     });
-    if counted {
+    if counted || !tally.index.peak_stages.is_empty() {
         room.min(1 + tally.remaining(item) / SINGLE_STEPS)
     } else {
         room

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use super::devices::copies_on;
 use super::placement::{Entry, Placement};
-use super::types::{Assignment, End, Gang, Loss, Objective, Packing, Span, Survival, Traffic};
+use super::types::{Assignment, Cap, End, Gang, Loss, Objective, Packing, Span, Survival, Traffic};
 use super::validate::{LARGEST_QUANTITY, NO_GROUP};
 
 /// Stage values that differ by no more than this are equal.
@@ -87,6 +87,22 @@ impl Packing {
             }
         }
         counts
+    }
+}
+
+impl Cap {
+    /// The weight of what is placed under the cap.
+    #[must_use]
+    pub fn placed(&self, placement: &Placement) -> i128 {
+        let mut sum = 0;
+        for (item, weight) in self.weighted() {
+            for &(_, bin, copies) in placement.of_item(item) {
+                if self.bins.binary_search(&bin).is_ok() {
+                    sum += i128::from(weight) * i128::from(copies);
+                }
+            }
+        }
+        sum
     }
 }
 
@@ -179,14 +195,7 @@ impl Assignment {
 
     fn cap_faults(&self, placement: &Placement, faults: &mut Vec<PlacementFault>) {
         for cap in &self.caps {
-            let mut activity = 0;
-            for &item in cap.items.iter() {
-                for &(_, bin, copies) in placement.of_item(item) {
-                    if cap.bins.binary_search(&bin).is_ok() {
-                        activity += i128::from(copies);
-                    }
-                }
-            }
+            let activity = cap.placed(placement);
             above(faults, activity, cap.max, || cap.name.clone());
         }
     }
@@ -236,6 +245,9 @@ impl Assignment {
             .iter()
             .map(|stage| match &stage.objective {
                 Objective::Fragmentation(probes) => self.fragmentation(probes, placement) as f64,
+                Objective::Peak(peak) => (peak.parts.iter())
+                    .map(|part| part.used(self.caps[part.cap as usize].placed(placement)))
+                    .fold(peak.least, f64::max),
                 other => other.value(placement),
             })
             .collect()
@@ -302,7 +314,9 @@ impl Objective {
             Self::WorstShare(terms) => terms.iter().map(|term| term.share(placement)).sum(),
             Self::Span(terms) => terms.iter().map(|term| term.cost(placement)).sum::<i128>() as f64,
             Self::Traffic(traffic) => traffic.value(placement),
-            Self::Fragmentation(_) => unreachable!("it takes the assignment to say what is free"),
+            Self::Fragmentation(_) | Self::Peak(_) => {
+                unreachable!("it takes the assignment to say what is free")
+            }
             Self::Opened(costs) => {
                 let mut bins: Vec<u32> = placement.entries().iter().map(|entry| entry.1).collect();
                 bins.sort_unstable();

@@ -4,6 +4,7 @@
 //! place, the worst group of a term, a bin that could be closed. Its optimum replaces what is there if that is lexicographically better.
 
 mod fragments;
+mod peaks;
 mod spans;
 mod tolls;
 mod traffic;
@@ -173,8 +174,10 @@ impl Search {
                 matches!(worth, Worth::ByClass(_)) && self.lower_tolls(run, tally, &mut looks);
             return placed || raised;
         }
-        if let Objective::Cost(_) = &tally.assignment.stages[self.stage].objective {
-            return self.lower_tolls(run, tally, &mut looks);
+        match &tally.assignment.stages[self.stage].objective {
+            Objective::Cost(_) => return self.lower_tolls(run, tally, &mut looks),
+            Objective::Peak(peak) => return self.lower_peak(run, tally, peak, &mut looks),
+            _ => {}
         }
         let mut moved = false;
         for rule in self.excessive(tally) {
@@ -232,6 +235,7 @@ impl Search {
                 self.around_unplaced(tally, &utility::worth_most(tally, curves))
             }
             Objective::Cost(_) => self.around_toll(tally),
+            Objective::Peak(peak) => self.around_peak(tally, peak),
             Objective::Shortfall(_) | Objective::WorstShare(_) => self.around_worst(tally),
             Objective::Span(_) => self.around_span(tally),
             Objective::Traffic(_) => self.around_traffic(tally),
@@ -581,6 +585,35 @@ fn move_if_better(tally: &mut Tally<'_>, item: u32, from: u32, to: u32) -> bool 
     false
 }
 
+/// Exchanges a copy (an item and its bin) with one of another item, if the two may be and the result is wanted, by how its stages
+/// compare with those before.
+fn exchange_if(
+    tally: &mut Tally<'_>,
+    left: (u32, u32),
+    right: (u32, u32),
+    is_wanted: impl Fn(&Tally<'_>, std::cmp::Ordering) -> bool,
+) -> bool {
+    let value = |tally: &Tally<'_>| touched_by(tally, &[left.0, right.0], left.1, right.1);
+    let before = value(tally);
+    tally.change(left.0, left.1, -1);
+    tally.change(right.0, right.1, -1);
+    if tally.room(left.0, right.1) > 0 {
+        tally.change(left.0, right.1, 1);
+        if tally.room(right.0, left.1) > 0 {
+            tally.change(right.0, left.1, 1);
+            let order = tally.assignment.compare(&value(tally), &before);
+            if is_wanted(tally, order) && tally.holds(left.0) && tally.holds(right.0) {
+                return true;
+            }
+            tally.change(right.0, left.1, -1);
+        }
+        tally.change(left.0, right.1, -1);
+    }
+    tally.change(right.0, right.1, 1);
+    tally.change(left.0, left.1, 1);
+    false
+}
+
 /// The bin that raises least when it takes the copy; its group has room below the worst.
 fn best_target(
     tally: &Tally<'_>,
@@ -620,6 +653,7 @@ fn touched_by(tally: &Tally<'_>, items: &[u32], from: u32, to: u32) -> Vec<f64> 
                 };
                 (cost(from) + cost(to)) as f64
             }
+            Objective::Peak(peak) => tally.peak(peak),
             Objective::Fragmentation(probes) => {
                 let bins = [from, to].map(|bin| tally.fragmentation(probes, bin));
                 bins.iter().sum::<i128>() as f64

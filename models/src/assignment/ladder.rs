@@ -619,16 +619,16 @@ impl<'a> Bounds<'a> {
         for (stage, of_stage) in self.room.assignment.stages.iter().enumerate() {
             let sense = of_stage.objective.sense();
             let is_priced = matches!(self.of_stage[stage], Some((_, Proof::Multipliers(_))));
-            let depends = matches!(of_stage.objective, Objective::Cost(_));
             // What must cross does not depend on what is reached, and takes long to say.
             let is_known = matches!(of_stage.objective, Objective::Traffic(_))
                 && self.of_stage[stage].is_some();
+            let depends = self.is_conditional(&of_stage.objective);
             if is_new && !is_known && (depends || !is_priced) {
                 let bound = self.room.combinatorial(stage, &run.values);
                 self.of_stage[stage] = Some((bound, Proof::Combinatorial));
             }
-            if matches!(of_stage.objective, Objective::Cost(_)) {
-                self.price_cost(run, stage, is_new);
+            if self.is_conditional(&of_stage.objective) {
+                self.price_conditional(run, stage, is_new);
             } else {
                 self.price(run, stage);
             }
@@ -676,13 +676,23 @@ impl<'a> Bounds<'a> {
         self.prices[stage] = Some(priced);
     }
 
-    /// The same for a stage that is minimized: its bound depends on what earlier stages have reached.
-    fn price_cost(&mut self, run: &mut Run<'_>, stage: usize, is_new: bool) {
+    /// Whether a stage is priced given what earlier stages have reached.
+    fn is_conditional(&self, objective: &Objective) -> bool {
+        let caps = &self.room.assignment.caps;
+        match objective {
+            Objective::Cost(_) | Objective::Peak(_) => true,
+            other => other.worth().is_some() && caps.iter().any(|cap| !cap.weights.is_empty()),
+        }
+    }
+
+    /// The same for a stage whose bound depends on what earlier stages have reached.
+    fn price_conditional(&mut self, run: &mut Run<'_>, stage: usize, is_new: bool) {
         let earlier = run.values[..stage].to_vec();
         let is_known = self.priced_for[stage].as_ref() == Some(&earlier);
         if self.is_met(run, stage) || (is_known && !is_new) {
             return;
         }
+        let sense = self.room.assignment.stages[stage].objective.sense();
         let values = run.values.clone();
         let room = Room::new(run.assignment);
         let least = Least::new(&room, stage, &values);
@@ -720,8 +730,12 @@ impl<'a> Bounds<'a> {
             self.prices[stage] = Some(alone);
         }
         if let (Some(priced), Some((bound, _))) = (&self.prices[stage], &self.of_stage[stage])
-            && priced.bound > bound + TIE
-            && priced.bound <= values[stage] + TIE * values[stage].max(1.0)
+            && sense.is_better(*bound, priced.bound, TIE)
+            && !sense.is_better(
+                values[stage],
+                priced.bound,
+                TIE * values[stage].abs().max(1.0),
+            )
         {
             self.of_stage[stage] = Some((priced.bound, Proof::Multipliers(priced.prices.clone())));
         }

@@ -1,11 +1,17 @@
-//! Bounds by multipliers on stages that are minimized: what copies cost at least, for plans at least as good in earlier stages.
+//! Bounds by multipliers that hold for plans at least as good in earlier stages: what copies cost at least, how full the fullest cap
+//! is at least, and, where caps have weights, what is worth most.
 //!
 //! # Model
 //! For prices `pi >= 0` of every bin's capacity, and `mu >= 0` of the value kept in every earlier stage about values or costs:
-//! `L = sum_i least_i(pi, mu) + sum_k mu_k sign_k reached_k - sum_b pi_b . capacity_b`, where a copy of item `i` in bin `b` has the
-//! coefficient `cost_ib + pi_b . demand_i - sum_k mu_k sign_k value_kib` (`sign` is 1 for values and -1 for costs), and `least_i` is the
+//! and prices of every cap `L = sum_i least_i(pi, mu) + sum_k mu_k sign_k reached_k - sum_b pi_b . capacity_b - sum_c pi_c max_c`,
+//! where a copy of item `i` in bin `b` has the coefficient
+//! `cost_ib + pi_b . demand_i + sum_{c holds b} pi_c weight_ci - sum_k mu_k sign_k value_kib` (`sign` is 1 for values and -1 for
+//! costs; values to be maximized are costs below 0), and `least_i` is the
 //! least sum of coefficients over the ways to place the item alone: at most `copies_ib` in a bin, at most `most_i` and at least what the
 //! values reached ask for (see `bound`), under one of the limits that count it (the one that gives most).
+//! For the fullest cap, the parts have weights `y >= 0` that sum to at most 1: `cost_ib` is the sum of `1000 y_p weight_pi / total_p`
+//! over the parts whose cap holds `b`, and `L` begins with `sum_p y_p 1000 base_p / total_p + (1 - sum_p y_p) least`.
+//!
 //! The prices are duals of the linear program over some columns; what the items would choose at these prices joins the columns,
 //! until nothing new is chosen.
 
@@ -16,7 +22,7 @@ use std::time::Instant;
 use super::bound::Room;
 use super::placement::Placement;
 use super::prices::{PricedBound, Prices};
-use super::types::{Assignment, Limit, Objective};
+use super::types::{Assignment, Limit, Objective, Peak};
 use super::validate::NO_GROUP;
 use crate::guard::solve_guarded;
 use crate::milp::{ColumnKind, Milp, Sense};
@@ -38,6 +44,10 @@ pub(super) struct Least<'a> {
     limits_of: Vec<Vec<&'a Limit>>,
     /// The fewest copies of each item.
     fewest: Vec<i64>,
+    /// What a copy of each item weighs under each cap (shape: items x caps).
+    weights: Vec<Vec<f64>>,
+    /// Caps that hold each bin.
+    caps_in: Vec<Vec<u32>>,
 }
 
 /// Where an item's copies are cheapest at some prices.
@@ -55,9 +65,21 @@ impl<'a> Least<'a> {
                 limits_of[item as usize].push(limit);
             }
         }
+        let mut weights = vec![vec![0.0; assignment.caps.len()]; assignment.items.len()];
+        let mut caps_in = vec![Vec::new(); assignment.bins.len()];
+        for (position, cap) in assignment.caps.iter().enumerate() {
+            for (item, weight) in cap.weighted() {
+                weights[item as usize][position] = weight as f64;
+            }
+            for &bin in cap.bins.iter() {
+                caps_in[bin as usize].push(position as u32);
+            }
+        }
         let items = 0..assignment.items.len() as u32;
         Self {
             assignment,
+            weights,
+            caps_in,
             room,
             stage,
             reached,
@@ -75,7 +97,39 @@ impl<'a> Least<'a> {
             counts: Vec::new(),
             counts_of: vec![Vec::new(); self.assignment.bins.len()],
             kept: vec![0.0; self.stage],
+            caps: vec![0.0; self.assignment.caps.len()],
+            parts: vec![0.0; self.peak().map_or(0, |peak| peak.parts.len())],
         }
+    }
+
+    /// The caps to compare, if that is what the stage is about.
+    fn peak(&self) -> Option<&'a Peak> {
+        match &self.assignment.stages[self.stage].objective {
+            Objective::Peak(peak) => Some(peak),
+            _ => None,
+        }
+    }
+
+    /// What caps add to the coefficient of a copy: their own prices, and the weights of the parts that they are.
+    fn cap_prices(&self, prices: &Prices) -> Vec<f64> {
+        let mut sums = prices.caps.clone();
+        if let Some(peak) = self.peak() {
+            for (part, weight) in peak.parts.iter().zip(&prices.parts) {
+                sums[part.cap as usize] += weight * 1000.0 / part.total as f64;
+            }
+        }
+        sums
+    }
+
+    /// What is in the bound whatever is placed where.
+    fn constant(&self, prices: &Prices) -> f64 {
+        let Some(peak) = self.peak() else {
+            return 0.0;
+        };
+        let parts = peak.parts.iter().zip(&prices.parts);
+        let used: f64 = parts.map(|(part, weight)| weight * part.used(0)).sum();
+        let rest = 1.0 - prices.parts.iter().sum::<f64>();
+        used + rest.max(0.0) * peak.least
     }
 
     /// The best bound found, by the duals of linear programs where `solver` gives them, else by steps towards the value reached.
@@ -92,7 +146,14 @@ impl<'a> Least<'a> {
             Some(solver) => self.solve_programs(solver, limits, incumbent),
             None => (None, None),
         };
-        (best.unwrap_or_else(|| self.step_up()), failure)
+        let mut best = best.unwrap_or_else(|| self.step_up());
+        best.bound *= self.direction();
+        (best, failure)
+    }
+
+    /// 1 where the stage is minimized; one that is maximized is minimized below 0.
+    fn direction(&self) -> f64 {
+        -self.sign(self.stage)
     }
 
     /// What given prices prove.
@@ -106,7 +167,10 @@ impl<'a> Least<'a> {
     /// `L` at the given prices, and what each item would choose.
     fn choose(&self, prices: &Prices) -> (f64, Vec<Choice>) {
         let items = 0..self.assignment.items.len() as u32;
-        let choices: Vec<Choice> = items.map(|item| self.choice(item, prices)).collect();
+        let of_caps = self.cap_prices(prices);
+        let choices: Vec<Choice> = (items)
+            .map(|item| self.choice(item, prices, &of_caps))
+            .collect();
         let of_items: f64 = choices.iter().map(|choice| choice.sum).sum();
         let of_bins: f64 = (self.room.usable.iter().zip(&prices.by_bin))
             .map(|(usable, prices)| dot(prices, usable))
@@ -114,7 +178,10 @@ impl<'a> Least<'a> {
         let of_stages: f64 = (prices.kept.iter().enumerate())
             .map(|(stage, price)| price * self.sign(stage) * self.reached[stage])
             .sum();
-        (of_items + of_stages - of_bins, choices)
+        let caps = self.assignment.caps.iter().zip(&prices.caps);
+        let held: f64 = caps.map(|(cap, price)| price * cap.max as f64).sum();
+        let sum = self.constant(prices) + of_items + of_stages - of_bins - held;
+        (sum, choices)
     }
 
     /// 1 where more is better.
@@ -136,9 +203,13 @@ impl<'a> Least<'a> {
     }
 
     /// The coefficient of one copy at the given prices.
-    fn reduced(&self, item: u32, bin: u32, prices: &Prices) -> f64 {
+    fn reduced(&self, item: u32, bin: u32, prices: &Prices, of_caps: &[f64]) -> f64 {
         let demand = &self.assignment.items[item as usize].demand;
-        let mut sum = self.coefficient(self.stage, item, bin);
+        let weights = &self.weights[item as usize];
+        let mut sum = self.direction() * self.coefficient(self.stage, item, bin);
+        for &cap in &self.caps_in[bin as usize] {
+            sum += of_caps[cap as usize] * weights[cap as usize];
+        }
         sum += dot(&prices.by_bin[bin as usize], demand);
         for (stage, &price) in prices.kept.iter().enumerate() {
             if price > 0.0 {
@@ -148,10 +219,10 @@ impl<'a> Least<'a> {
         sum
     }
 
-    fn choice(&self, item: u32, prices: &Prices) -> Choice {
+    fn choice(&self, item: u32, prices: &Prices, of_caps: &[f64]) -> Choice {
         let shape = &self.room.shapes[self.room.shape_of[item as usize]];
         let mut bins: Vec<(f64, u32, i64)> = (shape.copies.iter())
-            .map(|&(bin, copies)| (self.reduced(item, bin, prices), bin, copies))
+            .map(|&(bin, copies)| (self.reduced(item, bin, prices, of_caps), bin, copies))
             .collect();
         bins.sort_by(|left, right| left.0.total_cmp(&right.0).then(left.1.cmp(&right.1)));
         let mut best = self.cheapest(item, &bins, None);
@@ -249,7 +320,10 @@ impl<'a> Least<'a> {
         let of_item = |item: u32| -> BTreeSet<u32> {
             let shape = &self.room.shapes[self.room.shape_of[item as usize]];
             let mut bins: Vec<(f64, u32)> = (shape.copies.iter())
-                .map(|&(bin, _)| (self.coefficient(self.stage, item, bin), bin))
+                .map(|&(bin, _)| {
+                    let cost = self.direction() * self.coefficient(self.stage, item, bin);
+                    (cost, bin)
+                })
                 .collect();
             bins.sort_by(|left, right| left.0.total_cmp(&right.0).then(left.1.cmp(&right.1)));
             let cheapest = bins.iter().take(FIRST_COLUMNS).map(|&(_, bin)| bin);
@@ -264,7 +338,7 @@ impl<'a> Least<'a> {
     /// Subgradient steps with the step length of Polyak; the best prices seen.
     fn step_up(&self) -> PricedBound {
         let mut prices = self.free();
-        let target = self.reached.get(self.stage).copied().unwrap_or(0.0);
+        let target = self.direction() * self.reached.get(self.stage).copied().unwrap_or(0.0);
         let mut best: Option<PricedBound> = None;
         let mut factor = 1.0;
         for _ in 0..SUBGRADIENT_STEPS {
@@ -282,13 +356,17 @@ impl<'a> Least<'a> {
             for (bin, step) in self.assignment.bins.iter().zip(&mut steps.by_bin) {
                 step[..bin.capacity.len()].fill(-1.0);
             }
+            for (cap, step) in self.assignment.caps.iter().zip(&mut steps.caps) {
+                *step = if cap.max > 0 { -1.0 } else { 0.0 };
+            }
             steps.kept = (0..self.stage).map(|stage| self.sign(stage)).collect();
             for (item, choice) in (0_u32..).zip(&choices) {
                 for &(bin, copies) in &choice.bins {
                     self.add_use(item, bin, copies as f64, &mut steps);
                 }
             }
-            let all = steps.by_bin.iter().flatten().chain(&steps.kept);
+            let all = steps.by_bin.iter().flatten();
+            let all = all.chain(&steps.kept).chain(&steps.caps);
             let length: f64 = all.map(|step| step * step).sum();
             if length <= 1e-12 || bound >= target {
                 break;
@@ -301,6 +379,10 @@ impl<'a> Least<'a> {
                 for ((price, step), &capacity) in steps.zip(&bin.capacity) {
                     *price = (*price + stride * step / capacity.max(1) as f64).max(0.0);
                 }
+            }
+            let caps = prices.caps.iter_mut().zip(&steps.caps);
+            for ((price, step), cap) in caps.zip(&self.assignment.caps) {
+                *price = (*price + stride * step / cap.max.max(1) as f64).max(0.0);
             }
             for (stage, (price, step)) in prices.kept.iter_mut().zip(&steps.kept).enumerate() {
                 *price = (*price + stride * step / self.reached[stage].abs().max(1.0)).max(0.0);
@@ -322,6 +404,10 @@ impl<'a> Least<'a> {
         {
             *step += demand as f64 * copies / capacity.max(1) as f64;
         }
+        for &cap in &self.caps_in[bin as usize] {
+            let max = self.assignment.caps[cap as usize].max.max(1) as f64;
+            steps.caps[cap as usize] += self.weights[item as usize][cap as usize] * copies / max;
+        }
         for (stage, step) in steps.kept.iter_mut().enumerate() {
             let part = self.coefficient(stage, item, bin) * copies;
             *step -= self.sign(stage) * part / self.reached[stage].abs().max(1.0);
@@ -339,6 +425,9 @@ struct Program {
 enum Row {
     Capacity(u32, usize),
     Kept(usize),
+    Cap(usize),
+    /// Position in the parts of the peak.
+    Part(usize),
     Other,
 }
 
@@ -353,7 +442,7 @@ impl Program {
         for (item, bins) in (0_u32..).zip(columns) {
             let mut of = Vec::new();
             for &bin in bins {
-                let cost = least.coefficient(least.stage, item, bin);
+                let cost = least.direction() * least.coefficient(least.stage, item, bin);
                 let name = format!("x[{item},{bin}]");
                 let most = least.assignment.copies_that_fit(item, bin) as f64;
                 let kind = ColumnKind::Continuous;
@@ -366,6 +455,7 @@ impl Program {
         program.add_counts(least, &of_item);
         program.add_capacities(least, &of_bin);
         program.add_limits(least, &of_item);
+        program.add_caps(least, &of_bin);
         for stage in 0..least.stage {
             program.add_kept(least, stage, &of_item);
         }
@@ -426,6 +516,36 @@ impl Program {
         }
     }
 
+    /// Rows of caps; and, where the fullest is looked for, its column and a row for each part.
+    fn add_caps(&mut self, least: &Least<'_>, of_bin: &[Vec<(u32, usize)>]) {
+        let mut of_cap: Vec<Vec<(usize, f64)>> = Vec::new();
+        for (position, cap) in least.assignment.caps.iter().enumerate() {
+            let columns = cap.bins.iter().flat_map(|&bin| &of_bin[bin as usize]);
+            let weight =
+                |&(item, column): &(u32, usize)| (column, least.weights[item as usize][position]);
+            let terms: Vec<_> = columns.map(weight).filter(|term| term.1 > 0.0).collect();
+            if !terms.is_empty() {
+                let max = cap.max as f64;
+                self.add(cap.name.clone(), max, terms.clone(), Row::Cap(position));
+            }
+            of_cap.push(terms);
+        }
+        let Some(peak) = least.peak() else {
+            return;
+        };
+        let kind = ColumnKind::Continuous;
+        let name = "peak".to_owned();
+        let column = (self.milp).add_column(name, peak.least, f64::INFINITY, kind, -1.0);
+        for (position, part) in peak.parts.iter().enumerate() {
+            let scale = 1000.0 / part.total as f64;
+            let terms = of_cap[part.cap as usize].iter();
+            let mut terms: Vec<_> = terms.map(|&(at, weight)| (at, weight * scale)).collect();
+            terms.push((column, -1.0));
+            let name = format!("part[{position}]");
+            self.add(name, -part.used(0), terms, Row::Part(position));
+        }
+    }
+
     fn add_kept(&mut self, least: &Least<'_>, stage: usize, of_item: &[Vec<(u32, usize)>]) {
         let sign = least.sign(stage);
         let mut terms = Vec::new();
@@ -451,8 +571,14 @@ impl Program {
             match *row {
                 Row::Capacity(bin, resource) => prices.by_bin[bin as usize][resource] = dual,
                 Row::Kept(stage) => prices.kept[stage] = dual,
+                Row::Cap(cap) => prices.caps[cap] = dual,
+                Row::Part(part) => prices.parts[part] = dual,
                 Row::Other => {}
             }
+        }
+        let sum: f64 = prices.parts.iter().sum();
+        if sum > 1.0 {
+            prices.parts.iter_mut().for_each(|weight| *weight /= sum);
         }
         prices
     }

@@ -10,7 +10,7 @@
 //! | `capacity[b,r]` | `sum_i demand[i,r] x[i,b] <= capacity[b,r]` |
 //! | `device[b,k,d]` | what the copies in `b` take of its device `d` of kind `k` is at most what is free of it (see [`Assignment::pack`]) |
 //! | `once[i]` | `sum_b x[i,b] <= count[i]` |
-//! | a cap's own name | `sum over its items and bins of x <= max` |
+//! | a cap's own name | `sum over its items and bins of weight x <= max` |
 //! | `limit[g]` for a limit's own name | `base_g` plus the copies of its items in its group `g` is at most `max` |
 //! | a gang's own name | the copies placed of its items, `base` included, are 0 or at least `min` |
 //! | a balance's own name | `base_g + x_g` over its groups differ by at most `max_skew` |
@@ -55,7 +55,6 @@ pub use reduce::{Reduced, reduce};
 pub use tally::Stop;
 pub use to_milp::StageModel;
 pub use types::{
-    Assignment, Balance, Bin, Cap, Costs, Curve, DeviceNeed, End, Flow, Gang, Item, Limit, Loss,
-    Objective, Packing, Probe, Rate, Shape, Span, Stage, Survival, Term, Traffic, Yield,
+    Assignment, Balance, Bin, Cap, Costs, Curve, DeviceNeed, End, Flow, Gang, Item, Limit, Loss, Objective, Packing, Part, Peak, Probe, Rate, Shape, Span, Stage, Survival, Term, Traffic, Yield,
 };
 pub use validate::{AssignmentFault, LARGEST_COUNT, LARGEST_QUANTITY, NO_GROUP};

@@ -7,8 +7,7 @@ use super::evaluate::PlacementFault;
 use super::placement::{Entry, Placement};
 use super::tally::{Rule, Tally};
 use super::types::{
-    Assignment, Balance, Bin, Cap, Curve, End, Flow, Gang, Item, Limit, Loss, Objective, Packing,
-    Probe, Rate, Span, Stage, Survival, Term, Traffic, Yield,
+    Assignment, Balance, Bin, Cap, Curve, End, Flow, Gang, Item, Limit, Loss, Objective, Packing, Part, Peak, Probe, Rate, Span, Stage, Survival, Term, Traffic, Yield,
 };
 use super::validate::NO_GROUP;
 
@@ -35,7 +34,7 @@ impl Neighborhood {
                 resources: tally.assignment.resources.clone(),
                 items: cut.items(),
                 bins: cut.bins(),
-                caps: cut.caps(),
+                caps: cut.caps().into_iter().map(|(_, cap)| cap).collect(),
                 limits: cut.limits(),
                 gangs,
                 balances: cut.balances(),
@@ -181,12 +180,36 @@ impl<'a> Cut<'a> {
         free
     }
 
-    fn caps(&self) -> Vec<Cap> {
-        let caps_of = |item: &u32| self.tally.index.caps_of[*item as usize].iter().copied();
-        let mut caps: Vec<u32> = self.items.iter().flat_map(caps_of).collect();
+    /// The caps that speak of the part, with their positions in the whole.
+    fn caps(&self) -> Vec<(u32, Cap)> {
+        let caps_in = |bin: &u32| self.tally.index.caps_in[*bin as usize].iter().copied();
+        let mut caps: Vec<u32> = self.bins.iter().flat_map(caps_in).collect();
         caps.sort_unstable();
         caps.dedup();
-        caps.iter().filter_map(|&cap| self.cap(cap)).collect()
+        let of_part = |&cap: &u32| Some((cap, self.cap(cap)?));
+        caps.iter().filter_map(of_part).collect()
+    }
+
+    /// The caps of the part, and how full the others are.
+    fn peak(&self, whole: &Peak) -> Peak {
+        let caps = self.caps();
+        let mut least = whole.least;
+        let mut parts = Vec::new();
+        for part in &whole.parts {
+            match caps.binary_search_by_key(&part.cap, |cap| cap.0) {
+                Ok(local) => {
+                    // What is placed under the cap and stays where it is.
+                    let max = self.tally.assignment.caps[part.cap as usize].max;
+                    parts.push(Part {
+                        cap: local as u32,
+                        base: part.base + max - caps[local].1.max,
+                        ..*part
+                    });
+                }
+                Err(_) => least = least.max(self.tally.used(part)),
+            }
+        }
+        Peak { least, parts }
     }
 
     fn cap(&self, position: u32) -> Option<Cap> {
@@ -195,18 +218,26 @@ impl<'a> Cut<'a> {
         if bins.is_empty() {
             return None;
         }
-        let is_counted = |item: u32, bin: u32| {
-            cap.items.binary_search(&item).is_ok() && cap.bins.binary_search(&bin).is_ok()
-        };
+        let items = Self::local(self.items, &cap.items);
+        if items.is_empty() {
+            return None;
+        }
         let freed: i64 = (self.freed.iter())
-            .filter(|freed| is_counted(freed.0, freed.1))
-            .map(|freed| freed.2.2)
+            .filter(|freed| cap.bins.binary_search(&freed.1).is_ok())
+            .map(|freed| cap.weight(freed.0) * freed.2.2)
             .sum();
+        let weight = |&local: &u32| cap.weight(self.items[local as usize]);
+        let weights = if cap.weights.is_empty() {
+            Vec::new()
+        } else {
+            items.iter().map(weight).collect()
+        };
         Some(Cap {
             name: cap.name.clone(),
-            items: Arc::new(Self::local(self.items, &cap.items)),
+            items: Arc::new(items),
             bins: Arc::new(bins),
             max: self.tally.cap_room(position) + freed,
+            weights,
         })
     }
 
@@ -350,6 +381,7 @@ impl<'a> Cut<'a> {
                         Objective::Fragmentation(probes.iter().map(local).collect())
                     }
                     Objective::Opened(costs) => Objective::Opened(self.opened(costs)),
+                    Objective::Peak(peak) => Objective::Peak(self.peak(peak)),
                 },
             })
             .collect()

@@ -48,6 +48,12 @@ pub struct Prices {
     /// The price of one unit of what each earlier stage has reached, in stages that are minimized (shape: earlier stages; or empty).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kept: Vec<f64>,
+    /// The price of what each cap holds, where caps are priced (shape: caps; or empty).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub caps: Vec<f64>,
+    /// The weight of each part of a stage about the fullest cap; their sum is at most 1.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<f64>,
 }
 
 /// A bound and the prices that prove it.
@@ -390,7 +396,7 @@ impl Pricing {
                 .map(|&group| counts_of_group[group].clone())
                 .collect(),
             counts,
-            kept: Vec::new(),
+            ..Prices::default()
         }
     }
 

@@ -157,6 +157,9 @@ fn signatures(assignment: &Assignment) -> Vec<Vec<i64>> {
                 signature.push(list.len() as i64);
                 signature.extend(list.iter().map(|&rule| i64::from(rule)));
             }
+            let caps = index.caps_of[position].iter();
+            signature
+                .extend(caps.map(|&cap| assignment.caps[cap as usize].weight(position as u32)));
             signature.append(&mut values[position]);
             signature
         })
@@ -198,7 +201,13 @@ fn over_classes(assignment: &Assignment, class_of: &[u32], members: &[Vec<u32>])
     };
     let packing = |packing: &mut Packing| packing.items = Arc::new(translate(&packing.items));
     for cap in &mut classes.caps {
-        cap.items = Arc::new(translate(&cap.items));
+        let items = translate(&cap.items);
+        if !cap.weights.is_empty() {
+            // Items of a class have one weight.
+            let weight = |&class: &u32| cap.weight(members[class as usize][0]);
+            cap.weights = items.iter().map(weight).collect();
+        }
+        cap.items = Arc::new(items);
     }
     for limit in &mut classes.limits {
         packing(&mut limit.packing);
@@ -237,7 +246,7 @@ fn over_classes(assignment: &Assignment, class_of: &[u32], members: &[Vec<u32>])
                 let packings = traffic.ends.iter_mut().flat_map(|end| &mut end.packings);
                 packings.for_each(packing);
             }
-            Objective::Fragmentation(_) | Objective::Opened(_) => {}
+            Objective::Fragmentation(_) | Objective::Opened(_) | Objective::Peak(_) => {}
         }
     }
     classes

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use super::placement::Placement;
-use super::types::{Assignment, Objective, Packing, Span, Traffic};
+use super::types::{Assignment, Objective, Packing, Part, Peak, Span, Traffic};
 use super::validate::NO_GROUP;
 use crate::outcome::StopReason;
 use crate::solver::CancelToken;
@@ -99,6 +99,10 @@ pub(super) struct Index {
     pub(super) rules_of: Vec<Vec<u32>>,
     /// Positions of caps, by item.
     pub(super) caps_of: Vec<Vec<u32>>,
+    /// Positions of caps, by bin.
+    pub(super) caps_in: Vec<Vec<u32>>,
+    /// Stages about the fullest cap.
+    pub(super) peak_stages: Vec<usize>,
     /// The gang of each item.
     pub(super) gang_of: Vec<Option<u32>>,
     /// The sum of the costs of a bin in all stages that count open bins, by stage: position of the stage.
@@ -119,6 +123,8 @@ impl Index {
             rules: rules(assignment),
             rules_of: vec![Vec::new(); n_items],
             caps_of: vec![Vec::new(); n_items],
+            caps_in: vec![Vec::new(); assignment.bins.len()],
+            peak_stages: Vec::new(),
             gang_of: vec![None; n_items],
             opened_stages: Vec::new(),
             fragmentation_stages: Vec::new(),
@@ -135,6 +141,9 @@ impl Index {
             for &item in cap.items.iter() {
                 index.caps_of[item as usize].push(position as u32);
             }
+            for &bin in cap.bins.iter() {
+                index.caps_in[bin as usize].push(position as u32);
+            }
         }
         for (position, gang) in assignment.gangs.iter().enumerate() {
             for &item in &gang.items {
@@ -145,6 +154,7 @@ impl Index {
             match stage.objective {
                 Objective::Opened(_) => index.opened_stages.push(position),
                 Objective::Fragmentation(_) => index.fragmentation_stages.push(position),
+                Objective::Peak(_) => index.peak_stages.push(position),
                 Objective::Yield(_) | Objective::Cost(_) => index.toll_stages.push(position),
                 _ => {}
             }
@@ -177,7 +187,8 @@ fn rules(assignment: &Assignment) -> Vec<Rule> {
             | Objective::Yield(_)
             | Objective::Cost(_)
             | Objective::Fragmentation(_)
-            | Objective::Opened(_) => {}
+            | Objective::Opened(_)
+            | Objective::Peak(_) => {}
         }
     }
     rules
@@ -380,10 +391,9 @@ impl<'a> Tally<'a> {
             self.repack(bin);
         }
         let index = self.index;
-        for &cap in &index.caps_of[item as usize] {
-            if self.in_cap(cap, bin) {
-                self.caps[cap as usize] -= copies;
-            }
+        for &cap in &index.caps_in[bin as usize] {
+            let weight = self.assignment.caps[cap as usize].weight(item);
+            self.caps[cap as usize] -= weight * copies;
         }
         for &rule in &index.rules_of[item as usize] {
             self.totals[rule as usize] += copies;
@@ -401,10 +411,29 @@ impl<'a> Tally<'a> {
         self.caps[cap as usize]
     }
 
-    fn in_cap(&self, cap: u32, bin: u32) -> bool {
-        (self.assignment.caps[cap as usize].bins)
-            .binary_search(&bin)
-            .is_ok()
+    /// How full the fullest cap of a stage is.
+    pub(super) fn peak(&self, peak: &Peak) -> f64 {
+        let parts = peak.parts.iter();
+        parts.map(|part| self.used(part)).fold(peak.least, f64::max)
+    }
+
+    /// How full a cap is, in thousandths.
+    pub(super) fn used(&self, part: &Part) -> f64 {
+        let cap = part.cap as usize;
+        part.used(i128::from(self.assignment.caps[cap].max - self.caps[cap]))
+    }
+
+    /// How full the fullest cap of the bin would be with one more copy.
+    pub(super) fn used_with(&self, peak: &Peak, item: u32, bin: u32) -> f64 {
+        let mut most = 0.0_f64;
+        for &cap in &self.index.caps_in[bin as usize] {
+            if let Ok(at) = peak.parts.binary_search_by_key(&cap, |part| part.cap) {
+                let of_cap = &self.assignment.caps[cap as usize];
+                let placed = of_cap.max - self.caps[cap as usize] + of_cap.weight(item);
+                most = most.max(peak.parts[at].used(i128::from(placed)));
+            }
+        }
+        most
     }
 
     /// How many more copies of the item an eligible bin takes: rules of capacity, devices, count, caps, limits and balances.
@@ -421,9 +450,10 @@ impl<'a> Tally<'a> {
         if room <= 0 {
             return 0;
         }
-        for &cap in &self.index.caps_of[item as usize] {
-            if self.caps[cap as usize] < room && self.in_cap(cap, bin) {
-                room = self.caps[cap as usize];
+        for &cap in &self.index.caps_in[bin as usize] {
+            let weight = self.assignment.caps[cap as usize].weight(item);
+            if weight > 0 {
+                room = room.min(self.caps[cap as usize] / weight);
             }
         }
         for &rule in &self.index.rules_of[item as usize] {

@@ -4,11 +4,12 @@
 //! Columns, in this order: `x[i,b]` for every item and eligible bin with room; then, where they are needed, the auxiliary columns
 //! `gang[name]` (binary), `least[name]` (a balance's smallest count), `takes[i,b,k,d]` (copies of an item that take a part of a device),
 //! `total[name]` and `worth[name]` (a curve's value placed, and what that is worth), `lost[name]` and `short[name]` (a survival's
-//! largest group and what is missing), `worst[name]` (a loss's largest group), and, all
+//! largest group and what is missing), `worst[name]` (a loss's largest group),
+//! `peak[stage]` (how full the fullest cap is, not whole), and, all
 //! binary, `opened[b]`, `used[name,g]` and `filled[b,n]` (the bin holds its n-th set of copies); for flows `level[end,d,g,k]` (binary: the
 //! end has so many copies in group `g` of division `d`) and `pairs[from,to,d,g,k]` (copies of the one end beside the k-th of the other).
 //! Rows: those of the [module](crate::assignment); `takes[i,b,k]` and `takes[i,b,k,d]` (`sum_d takes = count x x`, `takes <= x`);
-//! `lost[name,g]`, `worst[name,g]`, `short[name]`, `opened[i,b]`, `used[name,g,i,b]`, `used[name,g,all]`, `filled[b]` and `filled[i,b]`
+//! `lost[name,g]`, `worst[name,g]`, `peak[cap]`, `short[name]`, `opened[i,b]`, `used[name,g,i,b]`, `used[name,g,all]`, `filled[b]` and `filled[i,b]`
 //! `level[end,d,g]` (`sum_k level = copies`), `pairs[from,to,d,g,k]` (at most the copies of the one end) and `pairs[from,to,d,g,k,level]`
 //! (none beside a level that is not reached) that tie the auxiliary columns; and `kept[stage]` for every earlier stage. Rows that cannot bind are left out. Where no two copies
 //! can share a device, and each device is large enough for all or none, one row `device[b,k]` stands for those of the devices.
@@ -27,9 +28,7 @@ use std::sync::Arc;
 
 use super::placement::Placement;
 use super::tally::span;
-use super::types::{
-    Assignment, Loss, Objective, Packing, Stage, Survival, greatest_common_divisor,
-};
+use super::types::{Assignment, Cap, Loss, Objective, Packing, Peak, Stage, Survival, greatest_common_divisor};
 use super::validate::NO_GROUP;
 use crate::milp::{ColumnKind, Milp, Sense};
 
@@ -61,6 +60,8 @@ enum Auxiliary {
     Worst(usize, usize),
     Opened(u32),
     Used(usize, usize, usize),
+    /// Position of the stage.
+    Peak(usize),
     /// Position in [`StageModel::fillings`].
     Filled(usize),
     Device(DeviceOf),
@@ -175,6 +176,7 @@ impl StageModel {
             Auxiliary::Worth(stage, curve) => {
                 utility::worth(utility::curve(assignment, stage, curve), placement)
             }
+            Auxiliary::Peak(stage) => assignment.values(placement)[stage],
             other => auxiliary_value(assignment, placement, other),
         };
         values.extend(self.auxiliaries.iter().map(auxiliary));
@@ -256,7 +258,7 @@ fn auxiliary_value(assignment: &Assignment, placement: &Placement, auxiliary: Au
                 0
             }
         }
-        Auxiliary::Device(_) | Auxiliary::Filled(_) | Auxiliary::Worth(..) => {
+        Auxiliary::Device(_) | Auxiliary::Filled(_) | Auxiliary::Worth(..) | Auxiliary::Peak(_) => {
             unreachable!(
                 "what a bin holds is found for the whole bin, and what is worth how much is no whole number"
             )
@@ -492,15 +494,31 @@ impl<'a> Builder<'a> {
 
     fn add_cap_rows(&mut self) {
         for cap in &self.assignment.caps {
-            let columns: Vec<usize> = (cap.items.iter())
-                .flat_map(|&item| self.columns_of(item))
-                .filter(|&column| {
-                    let bin = self.columns[column].1;
-                    cap.bins.binary_search(&bin).is_ok()
-                })
-                .collect();
-            self.add_sum_row(cap.name.clone(), &columns, cap.max as f64);
+            let terms = self.under(cap);
+            let most: f64 = (terms.iter())
+                .map(|&(column, weight)| weight * self.upper(column))
+                .sum();
+            let columns: Vec<usize> = terms.iter().map(|term| term.0).collect();
+            if cap.weights.is_empty() {
+                self.add_sum_row(cap.name.clone(), &columns, cap.max as f64);
+            } else if most > cap.max as f64 {
+                self.milp
+                    .add_row(cap.name.clone(), -FREE, cap.max as f64, terms);
+            }
         }
+    }
+
+    /// The columns that a cap counts, with their weights.
+    fn under(&self, cap: &Cap) -> Vec<(usize, f64)> {
+        let columns = |(item, weight): (u32, i64)| {
+            self.columns_of(item)
+                .map(move |column| (column, weight as f64))
+        };
+        let counts = |&(column, weight): &(usize, f64)| {
+            let bin = self.columns[column].1;
+            weight > 0.0 && cap.bins.binary_search(&bin).is_ok()
+        };
+        cap.weighted().flat_map(columns).filter(counts).collect()
     }
 
     fn add_limit_rows(&mut self) {
@@ -596,11 +614,35 @@ impl<'a> Builder<'a> {
             Objective::Traffic(traffic) => self.add_traffic(position, traffic),
             Objective::Fragmentation(probes) => self.add_fragmentation(probes),
             Objective::Opened(costs) => Expression::whole(self.add_opened(costs)),
+            Objective::Peak(peak) => Expression {
+                constant: 0.0,
+                terms: vec![(self.add_peak(position, peak), 1.0)],
+                scale: 1.0,
+                whole: false,
+            },
         };
         expression
             .terms
             .retain(|&(_, coefficient)| coefficient != 0.0);
         expression
+    }
+
+    /// A column that is at least the used part of every cap; it need not be whole.
+    fn add_peak(&mut self, stage: usize, peak: &Peak) -> usize {
+        let name = format!("peak[{}]", self.assignment.stages[stage].name);
+        self.auxiliaries.push(Auxiliary::Peak(stage));
+        let kind = ColumnKind::Continuous;
+        let column = (self.milp).add_column(name, peak.least, 1e12, kind, 0.0);
+        for part in &peak.parts {
+            let cap = &self.assignment.caps[part.cap as usize];
+            let mut terms = self.under(cap);
+            let scale = 1000.0 / part.total as f64;
+            terms.iter_mut().for_each(|term| term.1 *= -scale);
+            terms.push((column, 1.0));
+            let name = format!("peak[{}]", cap.name);
+            self.milp.add_row(name, part.used(0), FREE, terms);
+        }
+        column
     }
 
     /// The column of what is missing.

@@ -358,6 +358,7 @@ impl Network {
             counts: Vec::new(),
             counts_of: vec![Vec::new(); assignment.bins.len()],
             kept: kept.into_iter().map(|weight| weight as f64).collect(),
+            ..Prices::default()
         }
     }
 }

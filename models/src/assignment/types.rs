@@ -68,7 +68,8 @@ pub struct Bin {
     pub devices: Vec<Vec<i64>>,
 }
 
-/// At most `max` copies of `items` in `bins` together (what is there already is subtracted by whoever builds it).
+/// At most `max` copies of `items` in `bins` together (what is there already is subtracted by whoever builds it); where copies have
+/// weights, at most `max` of weight.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cap {
     /// Unique row name.
@@ -79,8 +80,11 @@ pub struct Cap {
     /// Bin positions, ascending.
     #[serde(with = "shared")]
     pub bins: Arc<Vec<u32>>,
-    /// Most copies; never negative.
+    /// Most copies, or most weight; never negative.
     pub max: i64,
+    /// The weight of one copy of each item, at least 0 (shape: `items`); empty where each counts 1.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub weights: Vec<i64>,
 }
 
 /// At most `max` copies in each group, `base` included; a group that `base` already overfills takes none.
@@ -169,6 +173,28 @@ pub enum Objective {
     Fragmentation(Vec<Probe>),
     /// Minimize the sum of the costs of bins that hold at least one copy (shape: bins; 0 = open already).
     Opened(Vec<i64>),
+    /// Minimize the largest used part of some caps, in thousandths of what they hold in all.
+    Peak(Peak),
+}
+
+/// How full the fullest of some caps is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Peak {
+    /// Never less than this, in thousandths.
+    pub least: f64,
+    /// What is compared; caps ascending, each at most once.
+    pub parts: Vec<Part>,
+}
+
+/// One cap of a [`Peak`]: `1000 x (base + what is placed under it) / total`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// Position in [`Assignment::caps`].
+    pub cap: u32,
+    /// What is used already, at least 0.
+    pub base: i64,
+    /// What there is in all, at least 1.
+    pub total: i64,
 }
 
 /// A value for each placed copy of an item.
@@ -363,6 +389,32 @@ pub(super) fn greatest_common_divisor(left: i64, right: i64) -> i64 {
     }
 }
 
+impl Cap {
+    /// What one copy of the item counts where the cap applies.
+    #[must_use]
+    pub fn weight(&self, item: u32) -> i64 {
+        match self.items.binary_search(&item) {
+            Ok(at) => self.weights.get(at).copied().unwrap_or(1),
+            Err(_) => 0,
+        }
+    }
+
+    /// The items that count, with what one copy does.
+    pub fn weighted(&self) -> impl Iterator<Item = (u32, i64)> + '_ {
+        let weight = |at: usize| self.weights.get(at).copied().unwrap_or(1);
+        let items = self.items.iter().enumerate();
+        items.map(move |(at, &item)| (item, weight(at)))
+    }
+}
+
+impl Part {
+    /// The used part in thousandths where so much is placed under the cap.
+    #[must_use]
+    pub fn used(&self, placed: i128) -> f64 {
+        1000.0 * (i128::from(self.base) + placed) as f64 / self.total as f64
+    }
+}
+
 impl Limit {
     /// The name of a group's row.
     #[must_use]
@@ -390,7 +442,8 @@ impl Objective {
             | Self::Span(_)
             | Self::Traffic(_)
             | Self::Fragmentation(_)
-            | Self::Opened(_) => Sense::Minimize,
+            | Self::Opened(_)
+            | Self::Peak(_) => Sense::Minimize,
         }
     }
 }

@@ -164,6 +164,13 @@ impl Check<'_> {
             self.positions(|| format!("cap {}: items", cap.name), &cap.items, n_items);
             self.positions(|| format!("cap {}: bins", cap.name), &cap.bins, n_bins);
             self.amount(|| format!("cap {}: max", cap.name), cap.max);
+            if !cap.weights.is_empty() {
+                let place = || format!("cap {}: weights", cap.name);
+                self.length(place, cap.weights.len(), cap.items.len());
+                for &weight in &cap.weights {
+                    self.amount(place, weight);
+                }
+            }
         }
         for limit in &self.assignment.limits {
             let place = |part: &str| format!("limit {}: {part}", limit.name);
@@ -272,6 +279,16 @@ impl Check<'_> {
                         self.needs(|| place("devices"), &probe.devices);
                         self.positions(|| place("eligible"), &probe.eligible, n_bins);
                         self.count(|| place("weight"), probe.weight);
+                    }
+                }
+                Objective::Peak(peak) => {
+                    let caps: Vec<u32> = peak.parts.iter().map(|part| part.cap).collect();
+                    self.positions(|| place("caps"), &caps, self.assignment.caps.len());
+                    self.number(|| place("least"), peak.least, 0.0, 1e15);
+                    for part in &peak.parts {
+                        self.amount(|| place("base"), part.base);
+                        let largest = LARGEST_QUANTITY as f64;
+                        self.number(|| place("total"), part.total as f64, 1.0, largest);
                     }
                 }
                 Objective::Opened(costs) => {

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use apportion_models::assignment::{
-    Assignment, Balance, Bin, Cap, Costs, Curve, DeviceNeed, Gang, Item, Limit, Loss, NO_GROUP,
-    Objective, Packing, Probe, Rate, Shape, Span, Stage, Survival, Term, Yield,
+    Assignment, Balance, Bin, Cap, Costs, Curve, DeviceNeed, Gang, Item, Limit, Loss, NO_GROUP, Objective, Packing, Part, Peak, Probe, Rate, Shape, Span, Stage, Survival, Term, Yield,
 };
 
 /// Xorshift.
@@ -105,6 +104,12 @@ fn item(random: &mut Random, size: &Size, item: usize, n_bins: usize, n_resource
 pub fn with_devices(seed: u64, size: &Size) -> Assignment {
     let mut assignment = assignment(seed, size);
     let random = &mut Random::new(seed + 1_000_003);
+    if !seed.is_multiple_of(8) {
+        // What comes after these stages is to decide, too.
+        let decides =
+            |objective: &Objective| matches!(objective, Objective::Cost(_) | Objective::Peak(_));
+        (assignment.stages).retain(|stage| !decides(&stage.objective));
+    }
     for bin in &mut assignment.bins {
         // Devices are to bind, not the rest.
         bin.capacity.iter_mut().for_each(|capacity| *capacity += 2);
@@ -263,7 +268,20 @@ fn add_rules(
             items: Arc::new(random.subset(n_items, 60)),
             bins: Arc::new(random.subset(n_bins, 60)),
             max: random.within(0, size.count),
+            weights: Vec::new(),
         });
+    }
+    for name in ["weighted", "other weighted"] {
+        if random.chance(20) {
+            let items = random.subset(n_items, 80);
+            assignment.caps.push(Cap {
+                name: name.into(),
+                weights: items.iter().map(|_| random.within(0, 4)).collect(),
+                items: Arc::new(items),
+                bins: Arc::new(random.subset(n_bins, 60)),
+                max: random.within(0, 2 * size.count + 3),
+            });
+        }
     }
     for name in ["limit", "other limit"] {
         if random.chance(25) {
@@ -349,6 +367,7 @@ fn costs(random: &mut Random, n_items: usize, n_bins: usize) -> Costs {
 
 fn add_stages(random: &mut Random, divisions: &[Arc<Vec<u32>>], assignment: &mut Assignment) {
     let (n_items, n_bins) = (assignment.items.len(), assignment.bins.len());
+    let n_caps = assignment.caps.len() as u32;
     let equal = random.chance(50);
     let terms = |random: &mut Random| -> Vec<Term> {
         let value = |random: &mut Random| if equal { 1 } else { random.within(0, 4) };
@@ -398,10 +417,18 @@ fn add_stages(random: &mut Random, divisions: &[Arc<Vec<u32>>], assignment: &mut
         let costs = costs(random, n_items, n_bins);
         add("cost", Objective::Cost(costs));
     }
+    if random.chance(50) {
+        let parts = (0..n_caps).map(|cap| Part {
+            cap,
+            base: random.within(0, 2),
+            total: random.within(3, 12),
+        });
+        let parts = parts.collect();
+        let least = random.within(0, 300) as f64;
+        add("peak", Objective::Peak(Peak { least, parts }));
+    }
     if random.chance(40) {
-        let costs = (0..assignment.bins.len())
-            .map(|_| random.within(0, 2))
-            .collect();
+        let costs = (0..n_bins).map(|_| random.within(0, 2)).collect();
         add("opened", Objective::Opened(costs));
     }
 }

@@ -19,6 +19,12 @@ pub fn split(assignment: &Assignment) -> Assignment {
     };
     let packing = |packing: &mut Packing| packing.items = Arc::new(joined(&packing.items));
     for cap in &mut split.caps {
+        let first = cap
+            .weights
+            .first()
+            .copied()
+            .filter(|_| cap.items.contains(&0));
+        cap.weights.extend(first);
         cap.items = Arc::new(joined(&cap.items));
     }
     split
@@ -72,7 +78,7 @@ pub fn split(assignment: &Assignment) -> Assignment {
                 let packings = traffic.ends.iter_mut().flat_map(|end| &mut end.packings);
                 packings.for_each(packing);
             }
-            Objective::Fragmentation(_) | Objective::Opened(_) => {}
+            Objective::Fragmentation(_) | Objective::Opened(_) | Objective::Peak(_) => {}
         }
     }
     split

@@ -2,7 +2,9 @@
 
 mod room;
 pub mod service;
+pub mod storage;
 pub mod workflow;
 
 pub use service::ServiceBaseline;
+pub use storage::StorageBaseline;
 pub use workflow::WorkflowBaseline;

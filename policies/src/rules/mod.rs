@@ -6,7 +6,7 @@ mod tables;
 
 use apportion_models::assignment::{Assignment, Stage};
 
-use crate::contract::Formulation;
+use crate::contract::{Formulation, Places};
 
 pub(crate) use stages::{OwnStage, agents_used, min_available, placed};
 pub(crate) use tables::Tables;
@@ -29,6 +29,7 @@ pub(crate) fn formulation(tables: &Tables<'_>, stages: &[OwnStage]) -> Formulati
         schedule: None,
         items: slice.pending.iter().map(|&(task, _)| task).collect(),
         bins: slice.offers.iter().map(|offer| offer.agent).collect(),
+        places: Places::default(),
         roles: stages.iter().map(|stage| stage.role).collect(),
         units: stages.iter().map(|stage| stage.unit).collect(),
         constants: stages.iter().map(|stage| stage.constant).collect(),

@@ -69,6 +69,8 @@ fn cluster(agents: &[(u32, i64)], tasks: Vec<Task>) -> Cluster {
         blocks: Vec::new(),
         running: Vec::new(),
         running_devices: Vec::new(),
+        units: Vec::new(),
+        running_units: Vec::new(),
     }
 }
 
@@ -101,6 +103,7 @@ fn task(instances: i64, cpu: i64) -> Task {
         limits: Vec::new(),
         spreads: Vec::new(),
         phase: None,
+        shard: None,
     }
 }
 
@@ -116,6 +119,8 @@ fn whole(cluster: &Cluster) -> Slice<'_> {
         .map(|t| (t, cluster.task(t).instances - running[t.at()]));
     Slice {
         cluster,
+        units: Vec::new(),
+        kept_units: Vec::new(),
         framework: FrameworkIdx(0),
         offers: cluster
             .agent_indices()
@@ -181,6 +186,7 @@ fn smallest_worked_example() {
 
     let proposal = Service.decode(&formulation, &solved.placement);
     let standing = Standing {
+        units: &[],
         cluster: &cluster,
         framework: FrameworkIdx(0),
         placements: &proposal.placements,

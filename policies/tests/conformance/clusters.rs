@@ -45,6 +45,8 @@ pub fn random(seed: u64, policy: &str) -> Cluster {
         blocks: Vec::new(),
         running: Vec::new(),
         running_devices: Vec::new(),
+        units: Vec::new(),
+        running_units: Vec::new(),
     };
     for at in 0..2 + draw.below(6) {
         let agent = agent(&mut draw, at, &cluster.levels);
@@ -243,6 +245,7 @@ fn task(
             Vec::new()
         },
         phase: None,
+        shard: None,
     }
 }
 
@@ -293,6 +296,8 @@ pub fn whole(cluster: &Cluster, framework: FrameworkIdx) -> Slice<'_> {
         });
     Slice {
         cluster,
+        units: Vec::new(),
+        kept_units: Vec::new(),
         framework,
         offers: offers
             .filter(|offer| !cluster.agent(offer.agent).cordoned)

@@ -310,6 +310,7 @@ pub fn measures_finite_numbers(policy: &dyn Policy) {
         placements.sort_unstable();
         for placements in [&placements[..], &[]] {
             let standing = Standing {
+                units: &[],
                 cluster: slice.cluster,
                 framework: slice.framework,
                 placements,

@@ -52,6 +52,7 @@ impl<'a> Joint<'a> {
                 schedule: None,
                 items: Vec::new(),
                 bins: Vec::new(),
+                places: Places::default(),
                 roles: Vec::new(),
                 units: Vec::new(),
                 constants: Vec::new(),
@@ -143,7 +144,10 @@ impl<'a> Joint<'a> {
     pub fn placement(&self, added: &[Vec<Running>]) -> Placement {
         let mut entries: Vec<Entry> = Vec::new();
         for part in &self.parts {
-            let own = solve::as_placement(&part.formulation, &added[part.framework().at()]);
+            let own = part.formulation.placement(&Proposal {
+                placements: added[part.framework().at()].clone(),
+                ..Proposal::default()
+            });
             let shifted = own.entries().iter();
             entries.extend(shifted.map(|&(item, bin, copies)| (item + part.first, bin, copies)));
         }
@@ -202,6 +206,7 @@ pub(super) fn is_joinable(slice: &Slice<'_>, formulation: &Formulation) -> bool 
     };
     let agents = slice.offers.iter().map(|offer| offer.agent);
     formulation.schedule.is_none()
+        && formulation.places.bins.is_empty()
         && formulation
             .assignment
             .resources

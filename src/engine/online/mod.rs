@@ -127,7 +127,11 @@ fn pending(cluster: &Cluster) -> Vec<i64> {
     let running = cluster.running_counts();
     let tasks = cluster.tasks.iter().zip(running);
     tasks
-        .map(|(task, running)| (task.instances - running).max(0))
+        // Rules of online planning look at agents alone: replicas wait.
+        .map(|(task, running)| match task.shard {
+            Some(_) => 0,
+            None => (task.instances - running).max(0),
+        })
         .collect()
 }
 
@@ -425,7 +429,7 @@ impl<'a> Desk<'a> {
             held.sort_unstable();
             let proposal = proposal(cluster, held);
             let taken = offers::of_proposal(cluster, &proposal).into_values();
-            state.record(framework, &taken.collect::<Vec<_>>());
+            state.record(framework, &taken.collect::<Vec<_>>(), &[]);
             state.commit(framework, proposal);
         }
     }
@@ -450,6 +454,7 @@ fn proposal(cluster: &Cluster, held: Vec<RunningDevices>) -> Proposal {
         placements,
         devices,
         times: Vec::new(),
+        units: Vec::new(),
     }
 }
 

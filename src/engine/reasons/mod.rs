@@ -5,6 +5,7 @@
 
 mod ground;
 mod room;
+mod units;
 mod words;
 
 use std::collections::BTreeMap;
@@ -45,7 +46,8 @@ pub(super) fn unplaced(
     let reason = |task: &TaskIdx| absent.get(task).or_else(|| found.get(task));
     let unplaced = missing.into_iter().map(|(task, instances)| Unplaced {
         job: cluster.job(cluster.task(task).job).id.clone(),
-        task: cluster.task(task).id.clone(),
+        task: cluster.task(task).file_id().to_owned(),
+        shard: cluster.task(task).shard_id(),
         instances,
         reason: reason(&task).cloned().unwrap_or_else(not_looked_for),
     });
@@ -87,6 +89,7 @@ fn reasons(
                     instances,
                 };
                 let reason = open.refused.as_ref().or(room.never.as_ref()).cloned();
+                let reason = reason.or_else(|| units::reason(state, task, instances));
                 found.insert(task, reason.unwrap_or_else(|| case.reason()));
             }
         }

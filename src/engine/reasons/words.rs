@@ -40,7 +40,7 @@ pub(super) fn short_of(
 }
 
 /// A number of MiB in GiB as well.
-fn amount(resource: &str, number: i64) -> String {
+pub(super) fn amount(resource: &str, number: i64) -> String {
     const MIB_PER_GIB: i64 = 1024;
     let is_size = resource.ends_with("_mib");
     if is_size && number >= MIB_PER_GIB {

@@ -180,6 +180,7 @@ impl Rules {
             let (mut groups, constraints) = std::mem::take(&mut self.0[pod]);
             groups.sort_unstable();
             TaskFile {
+                shards: Vec::new(),
                 id: pods[pod].pod.metadata.name.clone(),
                 instances: 1,
                 value: 1,
@@ -219,6 +220,8 @@ fn placements(pods: &[PodView<'_>], nodes: &Nodes, jobs: &Jobs) -> Vec<Placement
     let held = pods.iter().enumerate();
     let held = held.filter_map(|(at, view)| view.node.map(|node| (at, view, node)));
     held.map(|(at, view, node)| PlacementFile {
+        shard: None,
+        unit: None,
         job: jobs.name_of(at).to_owned(),
         task: view.pod.metadata.name.clone(),
         agent: nodes.list[node].name.clone(),

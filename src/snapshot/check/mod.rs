@@ -9,6 +9,7 @@ mod devices;
 mod edges;
 mod names;
 mod placements;
+mod storage;
 mod values;
 mod work;
 
@@ -35,6 +36,7 @@ pub(super) fn check(file: &SnapshotFile, registry: &Registry, faults: &mut Fault
     accounts::roles(file, faults);
     accounts::guarantees(file, faults);
     accounts::frameworks(file, registry, faults);
+    storage::units(file, &names, faults);
     work::jobs(file, &names, faults);
     work::groups(file, faults);
     devices::devices(file, registry, faults);

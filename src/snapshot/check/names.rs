@@ -8,6 +8,8 @@ use apportion_cluster::file::{SnapshotFile, TaskFile};
 pub(super) struct Names<'f> {
     /// Positions of agents.
     pub(super) agents: HashMap<&'f str, usize>,
+    /// Positions of storage units.
+    pub(super) units: HashMap<&'f str, usize>,
     /// Positions of frameworks.
     pub(super) frameworks: HashMap<&'f str, usize>,
     /// Positions of jobs; empty if there are no placements to look up.
@@ -35,6 +37,7 @@ impl<'f> Names<'f> {
     pub(super) fn of(file: &'f SnapshotFile) -> Self {
         let mut names = Self {
             agents: first_positions(file.agents.iter().map(|a| a.id.as_str())),
+            units: first_positions(file.data.units.iter().map(|unit| unit.id.as_str())),
             frameworks: first_positions(file.frameworks.iter().map(|f| f.id.as_str())),
             jobs: HashMap::new(),
             tasks: HashMap::new(),
@@ -45,6 +48,9 @@ impl<'f> Names<'f> {
             for (at, job) in file.jobs.iter().enumerate() {
                 for (position, task) in job.tasks.iter().enumerate() {
                     names.tasks.entry((at, &task.id)).or_insert(position);
+                }
+                if job.tasks.is_empty() && !job.shards.is_empty() {
+                    names.tasks.entry((at, &job.id)).or_insert(0);
                 }
             }
         }
@@ -67,6 +73,10 @@ impl<'f> Words<'f> {
             words
                 .implicit
                 .extend(job.min_available.iter().map(|m| m.level.as_str()));
+            let of_tasks = job.tasks.iter().flat_map(|task| &task.shards);
+            for shard in job.shards.iter().chain(of_tasks) {
+                words.implicit.extend(shard.distinct.as_deref());
+            }
             for task in &job.tasks {
                 groups.extend(task.groups.iter().map(String::as_str));
                 words.implicit.extend(levels_of(task));

@@ -6,6 +6,7 @@ use apportion_cluster::file::{PlacementFile, SnapshotFile};
 
 use super::Names;
 use super::devices::Held;
+use super::storage;
 use super::values::{count, suggestion};
 use super::work::unknown_agent;
 use crate::snapshot::code;
@@ -22,7 +23,7 @@ pub(super) fn placements(file: &SnapshotFile, names: &Names<'_>, faults: &mut Fa
     let lost = faults.lost("jobs");
     let mut seen = HashSet::new();
     let mut held = Held::default();
-    let mut running: HashMap<(usize, usize), i64> = HashMap::new();
+    let mut running: HashMap<(usize, usize, Option<usize>), i64> = HashMap::new();
     for (index, placement) in file.placements.iter().enumerate() {
         let path = list.at(index);
         unknown_agent(&placement.agent, names, &path.key("agent"), faults);
@@ -30,11 +31,17 @@ pub(super) fn placements(file: &SnapshotFile, names: &Names<'_>, faults: &mut Fa
         let Some((job, task)) = find_task(file, placement, names, &path, faults) else {
             continue;
         };
-        let needed = &file.jobs[job].tasks[task];
+        let shapes = file.jobs[job].shapes();
+        let (needed, shards) = &shapes[task];
+        let Some(shard) = storage::placement(placement, shards, names, &path, faults) else {
+            continue;
+        };
+        let wanted = shard.map_or(needed.instances, |shard| shards[shard].replicas);
         let agent = names.agents.get(placement.agent.as_str());
         let agent = agent.map(|&agent| &file.agents[agent]);
         held.placement(placement, needed, agent, &path, faults);
-        let new = seen.insert((job, task, placement.agent.as_str()));
+        let place = (placement.agent.as_str(), placement.unit.as_deref());
+        let new = seen.insert((job, task, shard, place));
         // Instances with devices of their own are placed one by one.
         if !new && needed.devices.is_empty() {
             let cause = format!(
@@ -50,8 +57,7 @@ pub(super) fn placements(file: &SnapshotFile, names: &Names<'_>, faults: &mut Fa
             );
             continue;
         }
-        let wanted = needed.instances;
-        let before = running.entry((job, task)).or_default();
+        let before = running.entry((job, task, shard)).or_default();
         let after = before.saturating_add(placement.instances.max(0));
         // Said once per task: where the sum passes what is wanted.
         if *before <= wanted && after > wanted && wanted >= 0 && !lost {

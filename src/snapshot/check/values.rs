@@ -79,12 +79,12 @@ pub(super) fn distinct<'f>(
 
 /// Amounts lie in `0..=MAX_QUANTITY` and have names.
 pub(super) fn amounts(amounts: &Amounts, path: &Path<'_>, faults: &mut Faults) {
-    for (resource, &amount) in amounts {
+    for (resource, &stated) in amounts {
         let path = path.key(resource);
         if resource.is_empty() {
             name(resource, &path, faults);
         }
-        self::amount(amount, &path, faults);
+        amount(stated, &path, faults);
     }
 }
 

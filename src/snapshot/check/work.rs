@@ -7,6 +7,7 @@ use apportion_cluster::{MAX_INSTANCES, MAX_QUANTITY};
 
 use super::Names;
 use super::devices::MAX_THROUGHPUT;
+use super::storage;
 use super::values::{amounts, count, distinct, name, suggestion};
 use crate::snapshot::code;
 use crate::snapshot::fault::Faults;
@@ -52,8 +53,13 @@ pub(super) fn jobs(file: &SnapshotFile, names: &Names<'_>, faults: &mut Faults) 
         let list = path.key("tasks");
         distinct(job.tasks.iter().map(|t| t.id.as_str()), &list, "id", faults);
         for (index, task) in job.tasks.iter().enumerate() {
-            self::task(task, names, &list.element(index, &task.id), faults);
+            let path = list.element(index, &task.id);
+            self::task(task, names, &path, faults);
+            storage::shards(&task.shards, names, &path, faults);
+            storage::replicas(task, &task.shards, &path, faults);
         }
+        storage::shards(&job.shards, names, &path, faults);
+        storage::job(file, job, names, &path, faults);
         gang(job, &path, faults);
     }
     total_value(file, &list, faults);
@@ -61,12 +67,16 @@ pub(super) fn jobs(file: &SnapshotFile, names: &Names<'_>, faults: &mut Faults) 
 
 fn total_value(file: &SnapshotFile, path: &Path<'_>, faults: &mut Faults) {
     // What is out of its own range is a fault of its own.
-    let worth = |task: &TaskFile| {
-        let value = i128::from(task.value.clamp(0, MAX_VALUE));
-        value * i128::from(task.instances.clamp(0, MAX_INSTANCES)) * fastest(task)
+    let worth = |job: &JobFile| {
+        let shapes = job.shapes();
+        let worth = shapes.iter().map(|(task, shards)| {
+            let value = i128::from(task.value.clamp(0, MAX_VALUE));
+            let wanted = JobFile::wanted(task, shards);
+            value * i128::from(wanted.clamp(0, MAX_INSTANCES)) * fastest(task)
+        });
+        worth.sum::<i128>()
     };
-    let tasks = file.jobs.iter().flat_map(|job| &job.tasks);
-    let total = tasks.map(worth).sum::<i128>() / USUAL_SPEED;
+    let total = file.jobs.iter().map(worth).sum::<i128>() / USUAL_SPEED;
     if total > MAX_TOTAL_VALUE {
         let cause = format!(
             "value x instances over all tasks, on their fastest models, is {total}, above the largest total, {MAX_TOTAL_VALUE}"
@@ -107,11 +117,11 @@ fn gang(job: &JobFile, path: &Path<'_>, faults: &mut Faults) {
     let gang_path = path.key("gang");
     let path = gang_path.key("min_instances");
     count(gang.min_instances, 1, &path, faults);
-    let wanted: i128 = job
-        .tasks
+    let shapes = job.shapes();
+    let wanted = shapes
         .iter()
-        .map(|t| i128::from(t.instances.max(0)))
-        .sum();
+        .map(|(task, shards)| JobFile::wanted(task, shards));
+    let wanted: i128 = wanted.map(|wanted| i128::from(wanted.max(0))).sum();
     if i128::from(gang.min_instances) > wanted && !faults.lost("jobs") {
         let cause = format!(
             "the gang needs {} instances, the job has {wanted}",
@@ -212,7 +222,11 @@ pub(super) fn unknown_agent(agent: &str, names: &Names<'_>, path: &Path<'_>, fau
 
 /// The level of the rule at `path` is one.
 fn level(level: &str, names: &Names<'_>, path: &Path<'_>, faults: &mut Faults) {
-    let path = path.key("level");
+    level_at(level, names, &path.key("level"), faults);
+}
+
+/// The level that is named at `path` is one.
+pub(super) fn level_at(level: &str, names: &Names<'_>, path: &Path<'_>, faults: &mut Faults) {
     if names.words.is_level(level) || faults.lost("levels") || faults.lost("agents") {
         return;
     }
@@ -232,7 +246,7 @@ fn level(level: &str, names: &Names<'_>, path: &Path<'_>, faults: &mut Faults) {
         "levels and attributes",
         faults,
     );
-    faults.add(code::UNKNOWN_LEVEL, &path, cause, action);
+    faults.add(code::UNKNOWN_LEVEL, path, cause, action);
 }
 
 /// The group of the rule at `path` is one that some task belongs to.

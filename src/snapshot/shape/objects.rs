@@ -1,9 +1,7 @@
 //! The objects of the format, one function each, in the order of `apportion_cluster::file`.
 
 use apportion_cluster::file::{
-    AgentFile, BlockFile, ConstraintsFile, DataFile, DeviceFile, DeviceNeedFile, DevicesFile,
-    EdgeFile, FrameworkFile, GangFile, JobFile, LimitFile, MapFile, MinAvailableFile, ModelFile,
-    PlacementFile, ReduceFile, RoleFile, SnapshotFile, SpreadFile, TaskFile,
+    AgentFile, BlockFile, ConstraintsFile, DataFile, DeviceFile, DeviceNeedFile, DevicesFile, EdgeFile, FrameworkFile, GangFile, JobFile, LimitFile, MapFile, MinAvailableFile, ModelFile, PlacementFile, ReduceFile, RoleFile, ShardFile, SnapshotFile, SpreadFile, TaskFile, UnitFile, VolumeFile,
 };
 
 use super::fields::{Fields, Shape};
@@ -30,8 +28,8 @@ const SNAPSHOT: Shape = Shape {
 };
 const DATA: Shape = Shape {
     noun: "`data`",
-    keys: &["blocks"],
-    later: &[("units", "storage")],
+    keys: &["blocks", "units"],
+    later: &[],
 };
 const BLOCK: Shape = Shape {
     noun: "a block",
@@ -76,8 +74,9 @@ const JOB: Shape = Shape {
         "reduce",
         "tasks",
         "edges",
+        "shards",
     ],
-    later: &[("shards", "storage")],
+    later: &[],
 };
 const MIN_AVAILABLE: Shape = Shape {
     noun: "`min_available`",
@@ -112,6 +111,7 @@ const TASK: Shape = Shape {
         "constraints",
         "map",
         "reduce",
+        "shards",
     ],
     later: &[],
 };
@@ -152,8 +152,33 @@ const SPREAD: Shape = Shape {
 };
 const PLACEMENT: Shape = Shape {
     noun: "a placement",
-    keys: &["job", "task", "agent", "instances", "devices"],
-    later: &[("unit", "storage")],
+    keys: &[
+        "job",
+        "task",
+        "shard",
+        "agent",
+        "unit",
+        "instances",
+        "devices",
+    ],
+    later: &[],
+};
+const UNIT: Shape = Shape {
+    noun: "a storage unit",
+    keys: &["id", "domains", "agent", "capacity_mib", "iops", "mib_s"],
+    later: &[],
+};
+const SHARD: Shape = Shape {
+    noun: "a shard",
+    keys: &[
+        "id", "replicas", "distinct", "disk_mib", "iops", "mib_s", "volumes",
+    ],
+    later: &[],
+};
+const VOLUME: Shape = Shape {
+    noun: "a volume",
+    keys: &["id", "mib", "unit"],
+    later: &[],
 };
 const DEVICE: Shape = Shape {
     noun: "a device",
@@ -183,6 +208,41 @@ fn data(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> DataFile {
     let fields = Fields::open(&DATA, node, path, faults);
     DataFile {
         blocks: fields.objects("blocks", "id", faults, block),
+        units: fields.objects("units", "id", faults, unit),
+    }
+}
+
+fn unit(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> UnitFile {
+    let fields = Fields::open(&UNIT, node, path, faults);
+    UnitFile {
+        id: fields.text("id", faults),
+        domains: fields.map("domains", faults, text_of),
+        agent: fields.optional_text("agent", faults),
+        capacity_mib: fields.integer_or("capacity_mib", 0, faults),
+        iops: fields.integer_or("iops", 0, faults),
+        mib_s: fields.integer_or("mib_s", 0, faults),
+    }
+}
+
+fn shard(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> ShardFile {
+    let fields = Fields::open(&SHARD, node, path, faults);
+    ShardFile {
+        id: fields.text("id", faults),
+        replicas: fields.integer_or("replicas", 1, faults),
+        distinct: fields.optional_text("distinct", faults),
+        disk_mib: fields.integer_or("disk_mib", 0, faults),
+        iops: fields.integer_or("iops", 0, faults),
+        mib_s: fields.integer_or("mib_s", 0, faults),
+        volumes: fields.objects("volumes", "id", faults, volume),
+    }
+}
+
+fn volume(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> VolumeFile {
+    let fields = Fields::open(&VOLUME, node, path, faults);
+    VolumeFile {
+        id: fields.text("id", faults),
+        mib: fields.integer("mib", faults),
+        unit: fields.optional_text("unit", faults),
     }
 }
 
@@ -242,6 +302,13 @@ fn framework(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Framework
 
 pub(super) fn job(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> JobFile {
     let fields = Fields::open(&JOB, node, path, faults);
+    let shards = fields.objects("shards", "id", faults, shard);
+    // Shards need no shape.
+    let tasks = if shards.is_empty() {
+        fields.required_objects("tasks", "id", faults, task)
+    } else {
+        fields.objects("tasks", "id", faults, task)
+    };
     JobFile {
         id: fields.text("id", faults),
         framework: fields.text("framework", faults),
@@ -252,7 +319,8 @@ pub(super) fn job(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> JobF
         waited_ms: fields.integer_or("waited_ms", 0, faults),
         map: fields.optional_object("map", faults, map),
         reduce: fields.optional_object("reduce", faults, reduce),
-        tasks: fields.required_objects("tasks", "id", faults, task),
+        tasks,
+        shards,
         edges: fields.objects("edges", "", faults, edge),
     }
 }
@@ -313,6 +381,7 @@ fn task(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> TaskFile {
         constraints: fields.object("constraints", faults, constraints),
         map: fields.optional_object("map", faults, map),
         reduce: fields.optional_object("reduce", faults, reduce),
+        shards: fields.objects("shards", "id", faults, shard),
     }
 }
 
@@ -369,7 +438,9 @@ fn placement(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Placement
     PlacementFile {
         job: fields.text("job", faults),
         task: fields.text("task", faults),
+        shard: fields.optional_text("shard", faults),
         agent: fields.text("agent", faults),
+        unit: fields.optional_text("unit", faults),
         instances: fields.integer("instances", faults),
         devices: fields.objects("devices", "name", faults, device),
         ..PlacementFile::default()

@@ -1,6 +1,6 @@
 //! Copies that would be worth more, or cost less, in another bin.
 
-use super::{Search, inside, move_if_better, raised, touched_by};
+use super::{Search, exchange_if, inside, move_if_better, raised};
 use crate::assignment::ladder::Run;
 use crate::assignment::tally::Tally;
 use crate::assignment::types::Item;
@@ -64,7 +64,7 @@ impl Search {
                 if other != item
                     && change + back < 0
                     && tally.assignment.is_eligible(other, from)
-                    && swap_if_better(tally, (item, from), (other, to))
+                    && exchange_if(tally, (item, from), (other, to), |_, order| order.is_lt())
                 {
                     return true;
                 }
@@ -99,29 +99,4 @@ impl Search {
         self.add_random(&better, &mut bins);
         Some((vec![item], bins))
     }
-}
-
-/// Exchanges a copy with one of another item, each in its bin, if the result is better.
-fn swap_if_better(tally: &mut Tally<'_>, left: (u32, u32), right: (u32, u32)) -> bool {
-    let value = |tally: &Tally<'_>| touched_by(tally, &[left.0, right.0], left.1, right.1);
-    let before = value(tally);
-    tally.change(left.0, left.1, -1);
-    tally.change(right.0, right.1, -1);
-    let there = tally.room(left.0, right.1) > 0;
-    if there {
-        tally.change(left.0, right.1, 1);
-        if tally.room(right.0, left.1) > 0 {
-            tally.change(right.0, left.1, 1);
-            let after = value(tally);
-            let is_better = tally.assignment.compare(&after, &before).is_lt();
-            if is_better && tally.holds(left.0) && tally.holds(right.0) {
-                return true;
-            }
-            tally.change(right.0, left.1, -1);
-        }
-        tally.change(left.0, right.1, -1);
-    }
-    tally.change(right.0, right.1, 1);
-    tally.change(left.0, left.1, 1);
-    false
 }

@@ -57,6 +57,7 @@ fn values(tally: &Tally<'_>) -> Vec<f64> {
         Objective::Utility(_) | Objective::Traffic(_) => {
             tally.assignment.values(&tally.placement())[stage]
         }
+        Objective::Peak(peak) => tally.peak(peak),
         Objective::Opened(costs) => {
             let open = tally.load.iter().zip(costs).filter(|(load, _)| **load > 0);
             open.map(|(_, cost)| cost).sum::<i64>() as f64

@@ -1,0 +1,1 @@
+//! The rows of the model, each alone.
