@@ -157,6 +157,8 @@ fn batches_are_verified_and_as_good_as_on_the_whole_cluster() {
                     })
                     .collect(),
                 kept: Vec::new(),
+                units: Vec::new(),
+                kept_units: Vec::new(),
                 pending: (cluster.task_indices())
                     .map(|task| (task, cluster.task(task).instances))
                     .collect(),

@@ -28,7 +28,8 @@ pub use devices::{
 };
 pub use eligibility::{Eligibility, Refusal};
 pub use index::{
-    AgentIdx, BlockIdx, DeviceIdx, DomainIdx, FrameworkIdx, GroupIdx, JobIdx, LevelIdx, ResourceIdx, RoleIdx, TaskIdx, UnitIdx,
+    AgentIdx, BlockIdx, DeviceIdx, DomainIdx, FrameworkIdx, GroupIdx, JobIdx, LevelIdx,
+    ResourceIdx, RoleIdx, TaskIdx, UnitIdx,
 };
 pub use phase::{Block, Distances, MapWork, Phase, ReduceWork, Shuffle};
 pub use quantities::{MAX_INSTANCES, MAX_QUANTITY, Quantities};

@@ -135,6 +135,8 @@ fn model(cluster: &Cluster) -> Result<Schedule, Failure> {
             })
             .collect(),
         kept: Vec::new(),
+        units: Vec::new(),
+        kept_units: Vec::new(),
         pending: (cluster.task_indices())
             .map(|task| (task, cluster.task(task).instances))
             .collect(),

@@ -39,6 +39,11 @@ pub trait Policy: Send + Sync {
         false
     }
 
+    /// Whether it places replicas of shards with their data; jobs of other policies may not have shards.
+    fn keeps_data(&self) -> bool {
+        false
+    }
+
     /// Everything that is wrong with a framework's parameters.
     fn check(&self, cluster: &Cluster, framework: &Framework) -> Vec<ParameterFault>;
 

@@ -9,7 +9,8 @@ use apportion_cluster::plan::{
     StageResult, StageSense, UnitOfferFile, Unplaced,
 };
 use apportion_cluster::{
-    AgentIdx, Cluster, DeviceIdx, FrameworkIdx, Offer, Running, RunningDevices, RunningUnit, Slice, TaskIdx, Timed, UnitIdx,
+    AgentIdx, Cluster, DeviceIdx, FrameworkIdx, Offer, Running, RunningDevices, RunningUnit, Slice,
+    TaskIdx, Timed, UnitIdx,
 };
 use apportion_models::Sense;
 use apportion_models::assignment::{self, Placement, StageAnswer};
@@ -504,9 +505,7 @@ fn valued(
     let held = state.proposal(slice.framework);
     let values = match &formulation.schedule {
         Some(model) => model.values(&timetable(state, &formulation, slice)),
-        None => formulation
-            .assignment
-            .values(&formulation.placement(&held)),
+        None => formulation.assignment.values(&formulation.placement(&held)),
     };
     let values = formulation.stages().into_iter().zip(values);
     let answers: Vec<StageAnswer> = values
@@ -589,7 +588,7 @@ fn of_places(slice: &Slice<'_>, all: &assignment::Prices, unit: f64) -> Vec<Mult
         agents,
         resource: "places".to_owned(),
         price: f64::from_bits(price),
-        weights: Vec::new(),
+        ..Multiplier::default()
     });
     multipliers.collect()
 }
@@ -604,10 +603,9 @@ fn kept(
     let earlier = all.kept.iter().zip(answers).zip(&formulation.units);
     let priced = earlier.filter(|((price, _), _)| **price > 0.0);
     let multiplier = |((&price, earlier), &of): ((&f64, &StageAnswer), &i64)| Multiplier {
-        agents: Vec::new(),
         resource: format!("kept:{}", earlier.name),
         price: price * of as f64 / unit,
-        weights: Vec::new(),
+        ..Multiplier::default()
     };
     priced.map(multiplier).collect()
 }

@@ -277,7 +277,14 @@ fn offer_everything(
         )
     });
     let turn = (number, framework);
-    conversation::turn(state, context, turn, &slice.offers, &before, answered);
+    conversation::turn(
+        state,
+        context,
+        turn,
+        &slice.offers,
+        &before.placements,
+        answered,
+    );
     taken
 }
 
@@ -286,7 +293,7 @@ fn take(
     state: &mut State<'_>,
     context: &Context<'_>,
     (slice, budget): (&Slice<'_>, Option<i64>),
-    (before, effort): (&[Running], Effort),
+    (before, effort): (&Proposal, Effort),
     answer: Answer,
     record: &mut Record,
 ) -> bool {
@@ -532,8 +539,8 @@ mod tests {
             let offers = state.everything(framework);
             let slice = state.slice_within(framework, offers, None);
             let effort = Effort::Ladder(None);
-            let mut answer =
-                attempt(&context, &slice, None, &[], effort, false).expect("the policy answers");
+            let mut answer = attempt(&context, &slice, None, &Proposal::default(), effort, false)
+                .expect("the policy answers");
             answer.solved.stopped.clone_from(&stopped);
             let mut record = Record::default();
             let asked = (&slice, None);
@@ -541,7 +548,7 @@ mod tests {
                 &mut state,
                 &context,
                 asked,
-                (&[], effort),
+                (&Proposal::default(), effort),
                 answer,
                 &mut record,
             );

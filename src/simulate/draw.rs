@@ -209,9 +209,9 @@ impl<'a> Drawing<'a> {
             }
         };
         job.id = id;
-        // A gang is copied whole: fewer would not be one.
-        if job.gang.is_none() {
-            for task in &mut job.tasks {
+        // A gang is copied whole: fewer would not be one. So are replicas.
+        if job.gang.is_none() && job.shards.is_empty() {
+            for task in job.tasks.iter_mut().filter(|task| task.shards.is_empty()) {
                 task.instances = 1 + self.below(task.instances).unwrap_or(0);
             }
         }

@@ -135,16 +135,19 @@ fn dominant_shares(cluster: &Cluster, plan: &PlanFile, lost: &BTreeSet<String>) 
             *total += i128::from(amount);
         }
     }
-    let tasks: BTreeMap<(&str, &str), _> = cluster
+    let tasks: BTreeMap<(&str, &str, Option<String>), _> = cluster
         .task_indices()
         .map(|task| {
             let it = cluster.task(task);
-            ((&*cluster.job(it.job).id, &*it.id), task)
+            (
+                (&*cluster.job(it.job).id, it.file_id(), it.shard_id()),
+                task,
+            )
         })
         .collect();
     let mut held = vec![vec![0_i128; totals.len()]; cluster.frameworks.len()];
     for placed in &plan.placements {
-        let Some(&task) = tasks.get(&(&*placed.job, &*placed.task)) else {
+        let Some(&task) = tasks.get(&(&*placed.job, &*placed.task, placed.shard.clone())) else {
             continue;
         };
         let framework: FrameworkIdx = cluster.framework_of(task);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use apportion_cluster::events::{EndFile, EventFile};
-use apportion_cluster::file::{DeviceFile, JobFile, PlacementFile, SnapshotFile};
+use apportion_cluster::file::{DeviceFile, JobFile, PlacementFile, ShardFile, SnapshotFile};
 use apportion_cluster::plan::PlanFile;
 
 /// Where instances run, alike in all but the time.
@@ -11,9 +11,15 @@ use apportion_cluster::plan::PlanFile;
 struct Place {
     job: String,
     task: String,
+    /// Of a replica: its shard, and the unit that holds its data.
+    shard: Option<String>,
+    unit: Option<String>,
     agent: String,
     devices: Vec<DeviceFile>,
 }
+
+/// A task of a job, and the shard that an instance of it is a replica of.
+type What = (String, Option<String>);
 
 /// The state of the virtual cluster.
 #[derive(Clone, Debug)]
@@ -56,6 +62,8 @@ impl World {
             let entry = |instances| PlacementFile {
                 job: place.job.clone(),
                 task: place.task.clone(),
+                shard: place.shard.clone(),
+                unit: place.unit.clone(),
                 agent: place.agent.clone(),
                 instances,
                 devices: place.devices.clone(),
@@ -87,7 +95,7 @@ impl World {
 
     /// Ends what has run its time by `now`; says how many instances of which jobs.
     pub(super) fn end_by_themselves(&mut self, now: i64) -> Vec<String> {
-        let mut ended: BTreeMap<(String, String), i64> = BTreeMap::new();
+        let mut ended: BTreeMap<(String, What), i64> = BTreeMap::new();
         for (place, begun) in &mut self.running {
             let Some(run) = self.run_ms.get(&place.job) else {
                 continue;
@@ -96,17 +104,19 @@ impl World {
                 if first.key().saturating_add(*run) > now {
                     break;
                 }
-                let task = (place.job.clone(), place.task.clone());
-                *ended.entry(task).or_default() += first.remove();
+                let what = (place.job.clone(), place.what());
+                *ended.entry(what).or_default() += first.remove();
             }
         }
         self.tidy();
         let mut said = Vec::new();
-        for ((job, task), instances) in ended {
-            said.push(format!(
-                "{instances} of {job}/{task} run their time and end"
-            ));
-            self.want_less(&job, &task, instances);
+        for ((job, what), instances) in ended {
+            let (task, shard) = &what;
+            let of = shard
+                .iter()
+                .fold(task.clone(), |task, shard| format!("{task}/{shard}"));
+            said.push(format!("{instances} of {job}/{of} run their time and end"));
+            self.want_less(&job, &what, instances);
         }
         said
     }
@@ -132,7 +142,7 @@ impl World {
     }
 
     fn arrive(&mut self, job: &JobFile, run_ms: Option<i64>) -> String {
-        let instances: i64 = job.tasks.iter().map(|task| task.instances).sum();
+        let instances = wanted(job);
         self.file.jobs.push(job.clone());
         if let Some(run) = run_ms {
             self.run_ms.insert(job.id.clone(), run);
@@ -142,12 +152,12 @@ impl World {
     }
 
     fn complete(&mut self, end: &EndFile) -> String {
-        let before: BTreeMap<String, i64> = self.by_task(&end.job);
+        let before = self.by_task(&end.job);
         let ended = self.end(end);
         let after = self.by_task(&end.job);
-        for (task, count) in before {
-            let gone = count - after.get(&task).copied().unwrap_or(0);
-            self.want_less(&end.job, &task, gone);
+        for (what, count) in before {
+            let gone = count - after.get(&what).copied().unwrap_or(0);
+            self.want_less(&end.job, &what, gone);
         }
         if end.instances.is_none() {
             self.want_no_more(end);
@@ -166,11 +176,11 @@ impl World {
         format!("agent {agent} fails, {lost} instances are lost")
     }
 
-    /// Running instances by task of a job.
-    fn by_task(&self, job: &str) -> BTreeMap<String, i64> {
+    /// Running instances by task and shard of a job.
+    fn by_task(&self, job: &str) -> BTreeMap<What, i64> {
         let mut counts = BTreeMap::new();
         for (place, begun) in self.running.iter().filter(|(place, _)| place.job == job) {
-            *counts.entry(place.task.clone()).or_default() += begun.values().sum::<i64>();
+            *counts.entry(place.what()).or_default() += begun.values().sum::<i64>();
         }
         counts
     }
@@ -178,7 +188,12 @@ impl World {
     /// Ends running instances, those that run longest first; how many there were.
     fn end(&mut self, end: &EndFile) -> i64 {
         let mut ended = 0;
-        for (task, running) in self.by_task(&end.job) {
+        let by_task = self.by_task(&end.job).into_iter();
+        let mut tasks: BTreeMap<String, i64> = BTreeMap::new();
+        for ((task, _), running) in by_task {
+            *tasks.entry(task).or_default() += running;
+        }
+        for (task, running) in tasks {
             if end.task.as_ref().is_some_and(|only| *only != task) {
                 continue;
             }
@@ -218,12 +233,24 @@ impl World {
     }
 
     /// Fewer instances of a task are wanted. A gang that is over in part needs what is left of it.
-    fn want_less(&mut self, job: &str, task: &str, instances: i64) {
+    fn want_less(&mut self, job: &str, (task, shard): &What, instances: i64) {
         let Some(job) = self.file.jobs.iter_mut().find(|it| it.id == job) else {
             return;
         };
-        if let Some(task) = job.tasks.iter_mut().find(|it| it.id == task) {
-            task.instances = (task.instances - instances).max(0);
+        let less = |count: i64| (count - instances).max(0);
+        let own = job.tasks.iter_mut().find(|it| it.id == *task);
+        match (shard, own) {
+            (Some(shard), own) => {
+                let shards = match own {
+                    Some(own) if job.shards.is_empty() => &mut own.shards,
+                    _ => &mut job.shards,
+                };
+                for it in shards.iter_mut().filter(|it| it.id == *shard) {
+                    it.replicas = less(it.replicas);
+                }
+            }
+            (None, Some(own)) => own.instances = less(own.instances),
+            (None, None) => {}
         }
         self.shrink();
     }
@@ -233,9 +260,13 @@ impl World {
         let Some(job) = self.file.jobs.iter_mut().find(|it| it.id == end.job) else {
             return;
         };
+        let none = |shards: &mut Vec<ShardFile>| shards.iter_mut().for_each(|it| it.replicas = 0);
+        // Shards that a job states are of its only task.
+        none(&mut job.shards);
         for task in &mut job.tasks {
             if end.task.as_ref().is_none_or(|only| *only == task.id) {
                 task.instances = 0;
+                none(&mut task.shards);
             }
         }
         self.shrink();
@@ -245,7 +276,7 @@ impl World {
     /// refer to may be lost with a job: so it stays where another job's rules name a group of it.
     fn shrink(&mut self) {
         for job in &mut self.file.jobs {
-            let wanted: i64 = job.tasks.iter().map(|task| task.instances).sum();
+            let wanted = wanted(job);
             match &mut job.gang {
                 Some(_) if wanted == 0 => job.gang = None,
                 Some(gang) => gang.min_instances = gang.min_instances.min(wanted),
@@ -314,12 +345,18 @@ impl World {
 }
 
 impl Place {
+    fn what(&self) -> What {
+        (self.task.clone(), self.shard.clone())
+    }
+
     fn of(placed: &PlacementFile) -> Self {
         let mut devices = placed.devices.clone();
         devices.sort();
         Self {
             job: placed.job.clone(),
             task: placed.task.clone(),
+            shard: placed.shard.clone(),
+            unit: placed.unit.clone(),
             agent: placed.agent.clone(),
             devices,
         }
@@ -327,7 +364,16 @@ impl Place {
 }
 
 fn is_over(job: &JobFile) -> bool {
-    job.tasks.iter().all(|task| task.instances == 0)
+    wanted(job) == 0
+}
+
+/// Instances that a job wants, replicas included.
+fn wanted(job: &JobFile) -> i64 {
+    let shapes = job.shapes();
+    let counts = shapes
+        .iter()
+        .map(|(task, shards)| JobFile::wanted(task, shards));
+    counts.sum()
 }
 
 fn name(end: &EndFile) -> String {

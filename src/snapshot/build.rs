@@ -10,7 +10,11 @@ use apportion_cluster::file::{
     PlacementFile, ReduceFile, SnapshotFile, TaskFile,
 };
 use apportion_cluster::{
-    Agent, AgentDevices, AgentIdx, AttributeRule, Block, BlockIdx, Cluster, DeviceIdx, DeviceNeed, DeviceUse, DomainIdx, Edge, EdgeLoad, Fairness, Framework, FrameworkIdx, GroupIdx, IdleGuarantee, Job, JobIdx, Level, LevelIdx, LimitRule, MapWork, MinAvailable, ModelChoice, Phase, Quantities, ReduceWork, Role, RoleIdx, Running, RunningDevices, Shuffle, SpreadRule, Task, TaskIdx, UnitIdx, WHOLE_DEVICE, device_resource,
+    Agent, AgentDevices, AgentIdx, AttributeRule, Block, BlockIdx, Cluster, DeviceIdx, DeviceNeed,
+    DeviceUse, DomainIdx, Edge, EdgeLoad, Fairness, Framework, FrameworkIdx, GroupIdx,
+    IdleGuarantee, Job, JobIdx, Level, LevelIdx, LimitRule, MapWork, MinAvailable, ModelChoice,
+    Phase, Quantities, ReduceWork, Role, RoleIdx, Running, RunningDevices, Shuffle, SpreadRule,
+    Task, TaskIdx, UnitIdx, WHOLE_DEVICE, device_resource,
 };
 
 use super::check::Words;
@@ -350,8 +354,6 @@ fn work(file: &SnapshotFile, positions: &Positions<'_>) -> (Vec<Job>, Vec<Task>)
                 tasks.extend(shards.map(|shard| storage::shard(&plain, shard, positions)));
             }
         }
-        // As files list them: by task, then by shard.
-        tasks[first..].sort_by(|left, right| name_in_file(left).cmp(&name_in_file(right)));
         jobs.push(Job {
             id: job.id.clone(),
             framework: positions.frameworks[job.framework.as_str()],

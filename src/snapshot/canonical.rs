@@ -6,7 +6,9 @@
 
 use std::io;
 
-    Amounts, JobFile, MapFile, ReduceFile, RoleFile, ShardFile, SnapshotFile, TaskFile, apportion_cluster, file, use,
+use apportion_cluster::file::{
+    Amounts, JobFile, MapFile, ReduceFile, RoleFile, ShardFile, SnapshotFile, TaskFile,
+};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 

@@ -125,7 +125,12 @@ fn placed(
 ) {
     let own: BTreeSet<usize> = state.tasks_of(framework).into_iter().collect();
     for it in &entry.placed {
-        let task = known_task(&state.names, &it.job, &it.task, "preemptions", findings);
+        let task = known_task(
+            &state.names,
+            (&it.job, &it.task, None),
+            "preemptions",
+            findings,
+        );
         let agent = known_agent(&state.names, &it.agent, "preemptions", findings);
         let (Some(task), Some(agent)) = (task, agent) else {
             continue;

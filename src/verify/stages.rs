@@ -74,7 +74,7 @@ impl Measure {
             Self::Ahead(timed) => timed == Timed::Completion,
             Self::Traffic { quality, .. } | Self::Makespan { quality } => !quality,
             Self::Placed(_) | Self::MinAvailable | Self::Spread | Self::Span => false,
-            Self::Network | Self::Shuffle => false,
+            Self::Network | Self::Shuffle | Self::Distance | Self::Utilization => false,
         }
     }
 }

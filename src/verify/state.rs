@@ -295,7 +295,13 @@ fn read_placements(
         let counts = positive(entry.instances, subject, findings);
         // Instances with devices of their own are listed one by one, even where they are alike.
         let what = (&entry.job, &entry.task, &entry.shard);
-        let key = (what, &entry.agent, &entry.unit, entry.start_ms, entry.end_ms);
+        let key = (
+            what,
+            &entry.agent,
+            &entry.unit,
+            entry.start_ms,
+            entry.end_ms,
+        );
         let first = seen.insert(key) || !entry.devices.is_empty();
         unique(first, subject, findings);
         let timed = match (entry.start_ms, entry.end_ms) {
@@ -405,7 +411,12 @@ fn read_victims(
     let mut displaced = vec![BTreeMap::new(); leaving.len()];
     for victim in plan.preemptions.iter().flat_map(|it| &it.victims) {
         let subject = || format!("{}/{} on {}", victim.job, victim.task, victim.agent);
-        let task = known_task(names, &victim.job, &victim.task, "preemptions", findings);
+        let task = known_task(
+            names,
+            (&victim.job, &victim.task, None),
+            "preemptions",
+            findings,
+        );
         let agent = known_agent(names, &victim.agent, "preemptions", findings);
         let counts = positive(victim.instances, subject, findings);
         let sensible = (0..=victim.instances).contains(&victim.moved);

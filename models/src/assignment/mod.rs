@@ -55,6 +55,8 @@ pub use reduce::{Reduced, reduce};
 pub use tally::Stop;
 pub use to_milp::StageModel;
 pub use types::{
-    Assignment, Balance, Bin, Cap, Costs, Curve, DeviceNeed, End, Flow, Gang, Item, Limit, Loss, Objective, Packing, Part, Peak, Probe, Rate, Shape, Span, Stage, Survival, Term, Traffic, Yield,
+    Assignment, Balance, Bin, Cap, Costs, Curve, DeviceNeed, End, Flow, Gang, Item, Limit, Loss,
+    Objective, Packing, Part, Peak, Probe, Rate, Shape, Span, Stage, Survival, Term, Traffic,
+    Yield,
 };
 pub use validate::{AssignmentFault, LARGEST_COUNT, LARGEST_QUANTITY, NO_GROUP};

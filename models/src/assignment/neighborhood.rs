@@ -7,7 +7,8 @@ use super::evaluate::PlacementFault;
 use super::placement::{Entry, Placement};
 use super::tally::{Rule, Tally};
 use super::types::{
-    Assignment, Balance, Bin, Cap, Curve, End, Flow, Gang, Item, Limit, Loss, Objective, Packing, Part, Peak, Probe, Rate, Span, Stage, Survival, Term, Traffic, Yield,
+    Assignment, Balance, Bin, Cap, Curve, End, Flow, Gang, Item, Limit, Loss, Objective, Packing,
+    Part, Peak, Probe, Rate, Span, Stage, Survival, Term, Traffic, Yield,
 };
 use super::validate::NO_GROUP;
 

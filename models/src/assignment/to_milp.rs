@@ -28,7 +28,9 @@ use std::sync::Arc;
 
 use super::placement::Placement;
 use super::tally::span;
-use super::types::{Assignment, Cap, Loss, Objective, Packing, Peak, Stage, Survival, greatest_common_divisor};
+use super::types::{
+    Assignment, Cap, Loss, Objective, Packing, Peak, Stage, Survival, greatest_common_divisor,
+};
 use super::validate::NO_GROUP;
 use crate::milp::{ColumnKind, Milp, Sense};
 

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use apportion_models::assignment::{
-    Assignment, Balance, Bin, Cap, Costs, Curve, DeviceNeed, Gang, Item, Limit, Loss, NO_GROUP, Objective, Packing, Part, Peak, Probe, Rate, Shape, Span, Stage, Survival, Term, Yield,
+    Assignment, Balance, Bin, Cap, Costs, Curve, DeviceNeed, Gang, Item, Limit, Loss, NO_GROUP,
+    Objective, Packing, Part, Peak, Probe, Rate, Shape, Span, Stage, Survival, Term, Yield,
 };
 
 /// Xorshift.

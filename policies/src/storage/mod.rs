@@ -65,6 +65,10 @@ impl Policy for Storage {
         "storage"
     }
 
+    fn keeps_data(&self) -> bool {
+        true
+    }
+
     fn check(&self, _: &Cluster, framework: &Framework) -> Vec<ParameterFault> {
         let keys = framework.parameters.keys();
         keys.map(|key| ParameterFault {

@@ -11,7 +11,7 @@ use apportion_models::assignment::{
     Assignment, Balance, Bin, Cap, Curve, End, Entry, Gang, Item, Limit, Loss, Objective, Packing,
     Placement, Rate, Span, Stage, Survival, Term, Traffic, Yield,
 };
-use apportion_policies::{Formulation, StageRole};
+use apportion_policies::{Formulation, Places, StageRole};
 
 use crate::engine::context::Context;
 use crate::engine::solve;
@@ -316,6 +316,8 @@ impl Shift<'_> {
                 Objective::Span(terms.collect())
             }
             Objective::Fragmentation(_) | Objective::Opened(_) => return None,
+            // Units are not joined.
+            Objective::Peak(_) => return None,
         };
         Some(Stage {
             name: self.name(&stage.name),

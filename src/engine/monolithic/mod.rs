@@ -276,11 +276,10 @@ fn commit(
             return Some(Outcome::Failed(framework));
         }
     };
-    let before = joint.parts.iter().map(|part| Proposal {
-        placements: state.added[part.framework().at()].clone(),
-        devices: state.added_devices[part.framework().at()].clone(),
-        times: Vec::new(),
-    });
+    let before = joint
+        .parts
+        .iter()
+        .map(|part| state.proposal(part.framework()));
     let before: Vec<Proposal> = before.collect();
     let missing = state.roles.missing();
     let frameworks = || joint.parts.iter().map(Part::framework);
@@ -298,7 +297,7 @@ fn offer_what_is_there(state: &mut State<'_>, frameworks: &[FrameworkIdx]) {
     for &framework in frameworks {
         if !state.not_kept(framework).is_empty() {
             let offers = state.everything(framework);
-            state.record(framework, &offers);
+            state.record(framework, &offers, &[]);
         }
     }
 }

@@ -13,6 +13,8 @@
 //! - **Order**: the lowest priority goes first, of one priority single instances before gangs, then frameworks furthest above
 //!   their share, then the least value.
 //!
+//! Replicas of shards take no part: their data is where they are.
+//!
 //! Victims are placed again like anything pending; those that are show as moves, the others have the reason `preempted`.
 //!
 //! # Why there is no cycle

@@ -55,8 +55,10 @@ impl<'a> Pool<'a> {
         }
         let bystanders: BTreeSet<TaskIdx> = state.released.iter().map(|it| it.task).collect();
         let mut candidates = state.instances();
+        let is_replica = |it: &Instance| cluster.task(it.task).shard.is_some();
         candidates.retain(|it| {
-            !state.roles.above(it.framework).contains(&unit.role)
+            !is_replica(it)
+                && !state.roles.above(it.framework).contains(&unit.role)
                 && !cluster.agent(it.agent).cordoned
                 && !bystanders.contains(&it.task)
         });

@@ -26,11 +26,12 @@ pub(in crate::engine) struct Seats {
 
 impl State<'_> {
     /// Seats everything that was added: from here on it stays where it is. Not so tasks that a broken rule moves (what of
-    /// them was released is still theirs), and what follows in time, which keeps what it has on each agent at most.
+    /// them was released is still theirs), what follows in time, which keeps what it has on each agent at most, and replicas, whose
+    /// data is where they are.
     pub(super) fn seat_all(&mut self) {
         let moving: BTreeSet<TaskIdx> = self.released.iter().map(|it| it.task).collect();
         for framework in (0..self.cluster.frameworks.len()).map(FrameworkIdx::of) {
-            if !self.added_times[framework.at()].is_empty() {
+            if !self.added_times[framework.at()].is_empty() || self.keeps_data(framework) {
                 continue;
             }
             let added = std::mem::take(&mut self.added[framework.at()]);
@@ -226,7 +227,7 @@ impl State<'_> {
         let placed = proposal.placements.iter().filter(|_| any);
         let placed = placed.map(|&it| (unit.job, unit.role, it));
         self.seats.units.extend(placed);
-        self.record(unit.framework, &found.fit.offers);
+        self.record(unit.framework, &found.fit.offers, &[]);
         for placed in &proposal.placements {
             let demand = &cluster.task(placed.task).demand;
             self.free[placed.agent.at()].subtract(demand, placed.instances);

@@ -46,6 +46,7 @@ impl Unit {
     ) -> Option<Self> {
         let cluster = state.cluster;
         let mut pending = state.pending(framework);
+        pending.retain(|&(task, _)| cluster.task(task).shard.is_none());
         let job = |task: TaskIdx| cluster.task(task).job;
         pending
             .sort_by_key(|&(task, _)| (Reverse(cluster.job(job(task)).priority), job(task), task));
@@ -100,11 +101,21 @@ impl Unit {
             offers,
             kept: kept.clone(),
             pending,
+            // Replicas take no part.
+            units: vec![[0; 3]; cluster.units.len()],
+            kept_units: Vec::new(),
             occupied: state.occupied.clone(),
         };
         let formulation = solve::formulate(&**policy, &slice, Some(self.needed)).ok()?;
         let effort = Effort::Ladder(context.solve_by());
-        let answer = solve::answer(&**policy, &slice, formulation, &[], effort, context.options);
+        let answer = solve::answer(
+            &**policy,
+            &slice,
+            formulation,
+            &Proposal::default(),
+            effort,
+            context.options,
+        );
         let proposal = answer.ok()?.proposal;
         let placed: i64 = proposal.placements.iter().map(|it| it.instances).sum();
         (placed >= self.needed).then_some(Fit {

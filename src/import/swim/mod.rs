@@ -128,6 +128,7 @@ pub fn swim_with(inputs: &[(&str, &[u8])], options: &SwimOptions) -> Result<Impo
         }],
         data: DataFile {
             blocks: files.into_blocks(),
+            ..DataFile::default()
         },
         jobs,
         ..SnapshotFile::default()

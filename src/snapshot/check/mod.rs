@@ -43,6 +43,7 @@ pub(super) fn check(file: &SnapshotFile, registry: &Registry, faults: &mut Fault
     data::blocks(file, &names, faults);
     data::phases(file, registry, faults);
     edges::edges(file, registry, faults);
+    storage::policies(file, registry, faults);
     placements::placements(file, &names, faults);
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use apportion_cluster::file::{JobFile, PlacementFile, ShardFile, SnapshotFile, TaskFile};
+use apportion_policies::Registry;
 
 use super::Names;
 use super::values::{amount, count, distinct, name, suggestion};
@@ -11,9 +12,6 @@ use crate::snapshot::code;
 use crate::snapshot::fault::Faults;
 use crate::snapshot::path::Path;
 use crate::snapshot::text;
-
-/// The name of the policy that places replicas.
-const POLICY: &str = "storage";
 
 /// Units are distinct, on agents and in levels that are there, and hold what can be counted.
 pub(super) fn units(file: &SnapshotFile, names: &Names<'_>, faults: &mut Faults) {
@@ -114,14 +112,35 @@ pub(super) fn replicas(
     faults.add(code::SHARDS, &path.key("instances"), cause, action);
 }
 
-/// Shards that a job states have at most one task for a shape, which states none itself; and a framework that places them.
-pub(super) fn job(
-    file: &SnapshotFile,
-    job: &JobFile,
-    names: &Names<'_>,
-    path: &Path<'_>,
-    faults: &mut Faults,
-) {
+/// Shards belong to a policy that places them.
+pub(super) fn policies(file: &SnapshotFile, registry: &Registry, faults: &mut Faults) {
+    let place_none: HashMap<&str, &str> = file
+        .frameworks
+        .iter()
+        .map(|framework| (framework.id.as_str(), framework.policy.as_str()))
+        .filter(|(_, policy)| registry.get(policy).is_some_and(|it| !it.keeps_data()))
+        .collect();
+    let root = Path::Root;
+    let list = root.key("jobs");
+    for (index, job) in file.jobs.iter().enumerate().filter(|(_, job)| has_any(job)) {
+        if let Some(policy) = place_none.get(job.framework.as_str()) {
+            let cause = format!(
+                "the job has shards, and the policy {} places none",
+                text::quote(policy)
+            );
+            let action = "give its framework the policy `storage`, or remove the shards";
+            let path = list.element(index, &job.id);
+            faults.add(code::SHARDS, &path.key("shards"), cause, action);
+        }
+    }
+}
+
+fn has_any(job: &JobFile) -> bool {
+    !job.shards.is_empty() || job.tasks.iter().any(|task| !task.shards.is_empty())
+}
+
+/// Shards that a job states have at most one task for a shape, which states none itself.
+pub(super) fn job(job: &JobFile, path: &Path<'_>, faults: &mut Faults) {
     let list = path.key("shards");
     if !job.shards.is_empty() {
         if job.tasks.len() > 1 {
@@ -141,20 +160,7 @@ pub(super) fn job(
             replicas(task, &job.shards, path, faults);
         }
     }
-    let any = !job.shards.is_empty() || job.tasks.iter().any(|task| !task.shards.is_empty());
-    let Some(&framework) = names.frameworks.get(job.framework.as_str()) else {
-        return;
-    };
-    let policy = &file.frameworks[framework].policy;
-    if any && policy != POLICY {
-        let cause = format!(
-            "the job has shards, and the policy {} places none",
-            text::quote(policy)
-        );
-        let action = format!("give its framework the policy `{POLICY}`, or remove the shards");
-        faults.add(code::SHARDS, &list, cause, action);
-    }
-    if any && job.tasks.iter().any(|task| !task.devices.is_empty()) {
+    if has_any(job) && job.tasks.iter().any(|task| !task.devices.is_empty()) {
         let cause = "replicas of shards hold no devices";
         let action = "remove the devices of the task, or its shards";
         faults.add(code::SHARDS, &list, cause, action);

@@ -59,7 +59,7 @@ pub(super) fn jobs(file: &SnapshotFile, names: &Names<'_>, faults: &mut Faults) 
             storage::replicas(task, &task.shards, &path, faults);
         }
         storage::shards(&job.shards, names, &path, faults);
-        storage::job(file, job, names, &path, faults);
+        storage::job(job, &path, faults);
         gang(job, &path, faults);
     }
     total_value(file, &list, faults);

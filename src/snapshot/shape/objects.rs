@@ -1,7 +1,10 @@
 //! The objects of the format, one function each, in the order of `apportion_cluster::file`.
 
 use apportion_cluster::file::{
-    AgentFile, BlockFile, ConstraintsFile, DataFile, DeviceFile, DeviceNeedFile, DevicesFile, EdgeFile, FrameworkFile, GangFile, JobFile, LimitFile, MapFile, MinAvailableFile, ModelFile, PlacementFile, ReduceFile, RoleFile, ShardFile, SnapshotFile, SpreadFile, TaskFile, UnitFile, VolumeFile,
+    AgentFile, BlockFile, ConstraintsFile, DataFile, DeviceFile, DeviceNeedFile, DevicesFile,
+    EdgeFile, FrameworkFile, GangFile, JobFile, LimitFile, MapFile, MinAvailableFile, ModelFile,
+    PlacementFile, ReduceFile, RoleFile, ShardFile, SnapshotFile, SpreadFile, TaskFile, UnitFile,
+    VolumeFile,
 };
 
 use super::fields::{Fields, Shape};
