@@ -130,9 +130,10 @@ pub(super) fn multipliers(
             ..of(cluster.resources[resource].clone(), price)
         });
     }
-    for (stage, &price) in model.stages.iter().zip(&prices.kept) {
+    let earlier = model.stages.iter().zip(&formulation.units);
+    for ((stage, &per), &price) in earlier.zip(&prices.kept) {
         if price > 0.0 {
-            multipliers.push(of(format!("kept:{}", stage.name), price));
+            multipliers.push(of(format!("kept:{}", stage.name), price * per as f64));
         }
     }
     let parts = model

@@ -152,6 +152,7 @@ fn limits_on_all_items_and_on_their_number_are_flows_too() {
         }
         if random.chance(50) {
             assignment.caps.push(Cap {
+                weights: Vec::new(),
                 name: "budget".to_owned(),
                 items: Arc::new((0..n_items as u32).collect()),
                 bins: Arc::new((0..n_bins as u32).collect()),

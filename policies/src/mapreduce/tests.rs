@@ -68,6 +68,8 @@ fn cluster(agents: &[(u32, i64)], blocks: &[(i64, &[u32])], tasks: Vec<Task>) ->
         blocks: blocks.collect(),
         running: Vec::new(),
         running_devices: Vec::new(),
+        units: Vec::new(),
+        running_units: Vec::new(),
     }
 }
 
@@ -101,6 +103,7 @@ fn task(instances: i64, phase: Phase) -> Task {
         spreads: Vec::new(),
         phase: Some(phase),
         work_ms: None,
+        shard: None,
     }
 }
 
@@ -140,6 +143,8 @@ fn whole(cluster: &Cluster) -> Slice<'_> {
             })
             .collect(),
         kept: cluster.running.clone(),
+        units: Vec::new(),
+        kept_units: Vec::new(),
         pending: pending.filter(|(_, count)| *count > 0).collect(),
         occupied,
     }
@@ -189,6 +194,7 @@ fn smallest_worked_example() {
         cluster: &cluster,
         framework: FrameworkIdx(0),
         placements: &proposal.placements,
+        units: &[],
         devices: &[],
         times: &[],
         free: &cluster.free(),

@@ -29,6 +29,7 @@ fn cluster(
         value: 1,
         work_ms,
         phase: None,
+        shard: None,
         demand: Quantities(vec![1]),
         devices: Vec::new(),
         attributes: Vec::new(),
@@ -90,6 +91,8 @@ fn cluster(
         blocks: Vec::new(),
         running: Vec::new(),
         running_devices: Vec::new(),
+        units: Vec::new(),
+        running_units: Vec::new(),
     }
 }
 
@@ -110,6 +113,8 @@ fn whole(cluster: &Cluster) -> Slice<'_> {
             })
             .collect(),
         kept: cluster.running.clone(),
+        units: Vec::new(),
+        kept_units: Vec::new(),
         pending: pending.filter(|(_, count)| *count > 0).collect(),
         occupied: vec![false; cluster.agents.len()],
     }
@@ -156,6 +161,7 @@ fn smallest_worked_example() {
             cluster: &cluster,
             framework: FrameworkIdx(0),
             placements: &proposal.placements,
+            units: &[],
             devices: &[],
             times: &[],
             free: &cluster.free(),
