@@ -140,8 +140,6 @@ codes! {
     PHASE = "E0530";
     /// What a reduce task pulls is stated for another number of map tasks than its job has, or does not add up.
     SHUFFLE = "E0531";
-    /// The key belongs to a policy that is not in this version.
-    NO_POLICY_KEY = "E0604";
     /// The policy of a task with devices does not place single devices.
     NO_DEVICES = "E0605";
     /// The policy of a job with edges or work does not look at them.

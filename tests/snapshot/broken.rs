@@ -372,12 +372,6 @@ fn names() -> Vec<Case> {
             "frameworks[0].policy",
         ),
         (
-            "policy to come",
-            agent("").replace("service", "storage"),
-            "E0403",
-            "frameworks[0].policy",
-        ),
-        (
             "unknown level",
             constraints(r#""limit": [{"level": "rak", "max": 1}]"#),
             "E0404",

@@ -129,7 +129,9 @@ impl<'a> Shape<'a> {
         }
         let n_bins = assignment.bins.len();
         let is_whole = |cap: &super::types::Cap| {
-            cap.items.len() == assignment.items.len() && cap.bins.len() == n_bins
+            cap.weights.is_empty()
+                && cap.items.len() == assignment.items.len()
+                && cap.bins.len() == n_bins
         };
         if !assignment.caps.iter().all(is_whole) {
             return None;
@@ -358,7 +360,8 @@ impl Network {
             counts: Vec::new(),
             counts_of: vec![Vec::new(); assignment.bins.len()],
             kept: kept.into_iter().map(|weight| weight as f64).collect(),
-            ..Prices::default()
+            caps: vec![0.0; assignment.caps.len()],
+            parts: Vec::new(),
         }
     }
 }

@@ -196,11 +196,7 @@ pub(super) fn frameworks(file: &SnapshotFile, registry: &Registry, faults: &mut 
 }
 
 fn policy(policy: &str, registry: &Registry, path: &Path<'_>, faults: &mut Faults) {
-    let later = policy == "storage";
-    let cause = match later {
-        true => format!("the policy `{policy}` is not in this version"),
-        false => format!("there is no policy {}", text::quote(policy)),
-    };
+    let cause = format!("there is no policy {}", text::quote(policy));
     let action = suggestion(policy, registry.names(), "policies", faults);
     faults.add(code::UNKNOWN_POLICY, path, cause, action);
 }

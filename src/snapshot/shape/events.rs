@@ -12,22 +12,18 @@ use crate::snapshot::tree::Node;
 const EVENTS: Shape = Shape {
     noun: "an events file",
     keys: &["version", "events"],
-    later: &[],
 };
 const EVENT: Shape = Shape {
     noun: "an event",
     keys: &["at_ms", "arrive", "complete", "restart", "fail", "return"],
-    later: &[],
 };
 const ARRIVE: Shape = Shape {
     noun: "`arrive`",
     keys: &["job", "run_ms"],
-    later: &[],
 };
 const END: Shape = Shape {
     noun: "the end of instances",
     keys: &["job", "task", "instances"],
-    later: &[],
 };
 
 /// The whole file.

@@ -14,17 +14,12 @@ use super::values::{
     integer_of, list_of, map_of, number_of, repeated, text_of, texts_of, truth_of, wrong_type,
 };
 
-/// A key of the whole format that this version does not support yet, and the policy that needs it.
-pub(super) type Later = (&'static str, &'static str);
-
 /// What an object may contain.
 pub(super) struct Shape {
     /// What it is, for messages.
     pub(super) noun: &'static str,
     /// Its keys.
     pub(super) keys: &'static [&'static str],
-    /// Keys of policies to come.
-    pub(super) later: &'static [Later],
 }
 
 /// The fields of one object, found by key.
@@ -80,24 +75,6 @@ impl<'n, 'p, 't> Fields<'n, 'p, 't> {
         let path = self.path.key(&entry.key);
         let key = text::quote(&entry.key);
         let noun = self.shape.noun;
-        if let Some((_, policy)) = self
-            .shape
-            .later
-            .iter()
-            .find(|(later, _)| *later == entry.key)
-        {
-            let cause =
-                format!("{key} needs the policy `{policy}`, which this version does not have");
-            let action = format!("remove {key}, or use a version with the policy `{policy}`");
-            faults.add_at(
-                code::NO_POLICY_KEY,
-                &path,
-                Some(entry.offset),
-                cause,
-                action,
-            );
-            return;
-        }
         let close = text::closest(&entry.key, self.shape.keys.iter().copied());
         let action = match close {
             Some(close) => format!("did you mean `{close}`?"),

@@ -27,17 +27,14 @@ const SNAPSHOT: Shape = Shape {
         "data",
         "placements",
     ],
-    later: &[],
 };
 const DATA: Shape = Shape {
     noun: "`data`",
     keys: &["blocks", "units"],
-    later: &[],
 };
 const BLOCK: Shape = Shape {
     noun: "a block",
     keys: &["id", "mib", "replicas"],
-    later: &[],
 };
 const AGENT: Shape = Shape {
     noun: "an agent",
@@ -51,17 +48,14 @@ const AGENT: Shape = Shape {
         "cordoned",
         "speed",
     ],
-    later: &[],
 };
 const ROLE: Shape = Shape {
     noun: "a role",
     keys: &["path", "weight", "guarantee", "limit", "idle_guarantee"],
-    later: &[],
 };
 const FRAMEWORK: Shape = Shape {
     noun: "a framework",
     keys: &["id", "policy", "role", "weight", "parameters"],
-    later: &[],
 };
 const JOB: Shape = Shape {
     noun: "a job",
@@ -79,27 +73,22 @@ const JOB: Shape = Shape {
         "edges",
         "shards",
     ],
-    later: &[],
 };
 const MIN_AVAILABLE: Shape = Shape {
     noun: "`min_available`",
     keys: &["level", "instances"],
-    later: &[],
 };
 const GANG: Shape = Shape {
     noun: "`gang`",
     keys: &["min_instances"],
-    later: &[],
 };
 const MAP: Shape = Shape {
     noun: "`map`",
     keys: &["inputs", "work_ms", "remote_penalty_ms"],
-    later: &[],
 };
 const REDUCE: Shape = Shape {
     noun: "`reduce`",
     keys: &["shuffle_mib", "shuffle_mib_total", "work_ms"],
-    later: &[],
 };
 const TASK: Shape = Shape {
     noun: "a task",
@@ -116,42 +105,34 @@ const TASK: Shape = Shape {
         "reduce",
         "shards",
     ],
-    later: &[],
 };
 const EDGE: Shape = Shape {
     noun: "an edge",
     keys: &["from", "to", "mib_s", "mib"],
-    later: &[],
 };
 const DEVICES: Shape = Shape {
     noun: "an agent's devices",
     keys: &["name", "model", "count"],
-    later: &[],
 };
 const DEVICE_NEED: Shape = Shape {
     noun: "a need for devices",
     keys: &["name", "count", "milli", "models"],
-    later: &[],
 };
 const MODEL: Shape = Shape {
     noun: "a model",
     keys: &["model", "throughput"],
-    later: &[],
 };
 const CONSTRAINTS: Shape = Shape {
     noun: "`constraints`",
     keys: &["attributes", "limit", "spread", "agents", "tolerates"],
-    later: &[],
 };
 const LIMIT: Shape = Shape {
     noun: "a limit",
     keys: &["level", "max", "group"],
-    later: &[],
 };
 const SPREAD: Shape = Shape {
     noun: "a spread rule",
     keys: &["level", "max_skew", "hard", "group"],
-    later: &[],
 };
 const PLACEMENT: Shape = Shape {
     noun: "a placement",
@@ -164,29 +145,24 @@ const PLACEMENT: Shape = Shape {
         "instances",
         "devices",
     ],
-    later: &[],
 };
 const UNIT: Shape = Shape {
     noun: "a storage unit",
     keys: &["id", "domains", "agent", "capacity_mib", "iops", "mib_s"],
-    later: &[],
 };
 const SHARD: Shape = Shape {
     noun: "a shard",
     keys: &[
         "id", "replicas", "distinct", "disk_mib", "iops", "mib_s", "volumes",
     ],
-    later: &[],
 };
 const VOLUME: Shape = Shape {
     noun: "a volume",
     keys: &["id", "mib", "unit"],
-    later: &[],
 };
 const DEVICE: Shape = Shape {
     noun: "a device",
     keys: &["name", "index", "milli"],
-    later: &[],
 };
 
 /// The whole file.
