@@ -1,4 +1,4 @@
-//! Generated clusters with services and GPUs: clean to lint, planned, verified.
+//! Generated clusters with every policy: clean to lint, planned, verified.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -30,7 +30,14 @@ fn options(policies: &[Kind], agents: usize, jobs: usize, seed: u64) -> Generate
 fn generated_clusters_pass_lint_and_have_plans_that_hold() {
     let mut n_gangs = 0;
     let mut n_shared = 0;
-    for (seed, policies) in (1..).zip([&[Kind::Ml][..], &Kind::ALL, &Kind::ALL, &[Kind::Service]]) {
+    let mixes = [
+        &[Kind::Ml][..],
+        &[Kind::Service, Kind::Ml],
+        &Kind::ALL,
+        &[Kind::Service],
+        &Kind::ALL[2..],
+    ];
+    for (seed, policies) in (1..).zip(mixes) {
         let file = generate(&options(policies, 30, 16, seed));
         let found = lint(snapshot::to_json(&file).as_bytes());
         let errors = found.iter().filter(|it| it.severity == Severity::Error);
@@ -59,7 +66,7 @@ fn generated_clusters_pass_lint_and_have_plans_that_hold() {
 
 #[test]
 fn a_large_mix_with_a_deadline_has_a_plan_that_holds() {
-    let file = generate(&options(&Kind::ALL, 600, 80, 2));
+    let file = generate(&options(&[Kind::Service, Kind::Ml], 600, 80, 2));
     let cluster = cluster(&file);
     let begun = Instant::now();
     let options = engine::Options {

@@ -171,11 +171,12 @@ fn drawn_events_are_repeated_by_their_file() {
                 agents: 12,
                 jobs: 10,
                 frameworks: 4,
-                policies: apportion::generate::Kind::ALL.to_vec(),
+                policies: apportion::generate::Kind::ALL[..2].to_vec(),
                 seed: 3,
                 load: 1.1,
                 instances: Some(60),
                 shapes: 6,
+                units: None,
             },
         ))
         .unwrap(),

@@ -18,6 +18,7 @@ use crate::snapshot;
 Examples:
   apportion generate --agents 100 --jobs 40 --frameworks 3 --seed 1 -o cluster.json
   apportion generate --agents 400 --jobs 120 --policies service,ml --load 1.1 --seed 1 -o gpus.json
+  apportion generate --agents 1000 --jobs 200 --frameworks 5 --policies service,ml,mapreduce,storage,workflow -o all.json
   apportion generate --agents 5000 --jobs 200 --instances 20000 --shapes 30 --seed 7 | apportion plan -")]
 pub(super) struct Arguments {
     /// Agents
@@ -29,7 +30,7 @@ pub(super) struct Arguments {
     /// Frameworks
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     frameworks: u32,
-    /// What frameworks do, in turn; with ml, some agents have GPUs
+    /// What frameworks do, in turn; each brings what it needs: GPUs, blocks, storage units
     #[arg(long, value_name = "POLICY,...", value_delimiter = ',', default_value = "service", value_parser = kinds())]
     policies: Vec<String>,
     /// Seed
@@ -44,6 +45,9 @@ pub(super) struct Arguments {
     /// Most distinct task shapes of each policy
     #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     shapes: u32,
+    /// Storage units, with the policy storage [default: one for every eight agents]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    units: Option<u32>,
     /// Where to write the snapshot [default: standard output]
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -76,6 +80,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Fail
         load: arguments.load,
         instances: arguments.instances.map(whole),
         shapes: whole(arguments.shapes),
+        units: arguments.units.map(whole),
     };
     if options.frameworks < options.kinds().len() {
         let text = "there are fewer frameworks than policies: each framework has one";

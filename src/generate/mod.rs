@@ -3,16 +3,20 @@
 //! Agents come in a dozen shapes and stand in racks of forty; a power circuit feeds a quarter of the
 //! agents in each of eight racks, so circuits and racks cross; zones are runs of racks. A few agents
 //! are dedicated or cordoned. Jobs are services whose sizes double in weight as they halve in number;
-//! some state limits, spread rules, minimal availability, priorities, or a group over two tasks. With the policy
-//! `ml` there are hosts of GPUs as well, and jobs for them: see `training.rs`.
+//! some state limits, spread rules, minimal availability, priorities, or a group over two tasks. The other
+//! policies bring what they need: `ml` hosts of GPUs (`training.rs`), `mapreduce` blocks (`analytics.rs`), `storage` units
+//! (`databases.rs`), `workflow` edges (`pipelines.rs`).
 
+mod analytics;
+mod databases;
+mod pipelines;
 mod training;
 
 use std::collections::BTreeMap;
 
 use apportion_cluster::file::{
-    AgentFile, Amounts, ConstraintsFile, FrameworkFile, JobFile, LimitFile, MinAvailableFile,
-    RoleFile, SnapshotFile, SpreadFile, TaskFile, VERSION,
+    AgentFile, Amounts, ConstraintsFile, DataFile, FrameworkFile, JobFile, LimitFile,
+    MinAvailableFile, RoleFile, SnapshotFile, SpreadFile, TaskFile, VERSION,
 };
 use apportion_policies::online::SplitMix64;
 
@@ -39,13 +43,15 @@ pub struct GenerateOptions {
     /// Decides everything that is left to chance.
     pub seed: u64,
     /// Part of the capacity that is asked for in the scarcer of CPU and memory. It may not be reached
-    /// when there are too few instances to fill the agents. Beside `ml`, services fill the agents without GPUs, and
-    /// `ml` the GPUs.
+    /// when there are too few instances to fill the agents. `ml` asks for this part of the GPUs, the other policies
+    /// together for this part of the agents without, in equal parts; `storage` also for this part of the units.
     pub load: f64,
     /// Instances over all jobs, exactly; as many as the load needs if absent.
     pub instances: Option<usize>,
     /// Distinct task shapes of each policy (amounts, devices and rules on agents), at most.
     pub shapes: usize,
+    /// Storage units, for the policy `storage`; one for every eight agents if absent.
+    pub units: Option<usize>,
 }
 
 /// What a framework does.
@@ -55,11 +61,23 @@ pub enum Kind {
     Service,
     /// Training and inference on GPUs, of the policy `ml`.
     Ml,
+    /// Maps over blocks, and what reduces them, of the policy `mapreduce`.
+    MapReduce,
+    /// Databases with replicas on storage units, of the policy `storage`.
+    Storage,
+    /// Streams and batches, of the policy `workflow`.
+    Workflow,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 2] = [Self::Service, Self::Ml];
+    pub const ALL: [Self; 5] = [
+        Self::Service,
+        Self::Ml,
+        Self::MapReduce,
+        Self::Storage,
+        Self::Workflow,
+    ];
 
     /// The name of its policy.
     #[must_use]
@@ -67,6 +85,9 @@ impl Kind {
         match self {
             Self::Service => "service",
             Self::Ml => "ml",
+            Self::MapReduce => "mapreduce",
+            Self::Storage => "storage",
+            Self::Workflow => "workflow",
         }
     }
 }
@@ -75,6 +96,13 @@ impl GenerateOptions {
     /// The load in thousandths.
     fn load_milli(&self) -> i128 {
         (self.load.clamp(0.0, 1_000.0) * 1_000.0).round() as i128
+    }
+
+    /// The load of CPU and memory that each policy without GPUs asks for, in thousandths.
+    fn part_milli(&self) -> i128 {
+        let kinds = self.kinds();
+        let plain = kinds.iter().filter(|kind| **kind != Kind::Ml);
+        self.load_milli() / (plain.count().max(1) as i128)
     }
 
     /// Jobs of a kind, and their instances if they are stated.
@@ -121,6 +149,7 @@ impl Default for GenerateOptions {
             load: 0.7,
             instances: None,
             shapes: 30,
+            units: None,
         }
     }
 }
@@ -140,11 +169,42 @@ pub fn generate(options: &GenerateOptions) -> SnapshotFile {
         training::add_devices(&mut agents, &mut stream(6));
     }
     let mut jobs = Vec::new();
+    let mut data = DataFile::default();
     for kind in options.kinds() {
         let part = options.part(kind);
+        let frameworks = of(kind);
+        // The shapes of a policy's instances, and how many there are of each.
+        let plain = |random: &mut Random| {
+            let mut shapes = plain_shapes(options.shapes.max(1), random);
+            let mut demands = weights(part.0, shapes.len(), random);
+            fill(options, part.1, &agents, &mut shapes, &mut demands);
+            (shapes, demands)
+        };
         jobs.extend(match kind {
-            Kind::Service => services(options, part, &of(kind), &agents),
-            Kind::Ml => training::jobs(options, part, &of(kind), &agents, &mut stream(7)),
+            Kind::Service => services(options, part, &frameworks, &agents),
+            Kind::Ml => training::jobs(options, part, &frameworks, &agents, &mut stream(7)),
+            Kind::MapReduce => {
+                let random = &mut stream(8);
+                let (shapes, demands) = plain(random);
+                let (jobs, blocks) =
+                    analytics::jobs(&demands, &shapes, &frameworks, &agents, random);
+                data.blocks = blocks;
+                jobs
+            }
+            Kind::Storage => {
+                let random = &mut stream(9);
+                let (shapes, demands) = plain(random);
+                let n_units = options.units.unwrap_or(options.agents.div_ceil(8));
+                data.units = databases::units(n_units, &agents, random);
+                let n_racks = options.agents.div_ceil(RACK);
+                let there = (&frameworks[..], &data.units[..], n_racks);
+                databases::jobs(options.load_milli(), &demands, &shapes, there, random)
+            }
+            Kind::Workflow => {
+                let random = &mut stream(10);
+                let (shapes, demands) = plain(random);
+                pipelines::jobs(&demands, &shapes, &frameworks, random)
+            }
         });
     }
     SnapshotFile {
@@ -155,6 +215,7 @@ pub fn generate(options: &GenerateOptions) -> SnapshotFile {
         roles,
         frameworks,
         jobs,
+        data,
         ..SnapshotFile::default()
     }
 }
@@ -169,8 +230,7 @@ fn services(
     let stream = |part: u64| Random::new(options.seed, part);
     let mut shapes = shapes(options.shapes.max(1), &mut stream(3));
     let mut demands = weights(n_jobs, shapes.len(), &mut stream(4));
-    let plain: Vec<&AgentFile> = agents.iter().filter(|it| it.devices.is_empty()).collect();
-    fill(options, instances, &plain, &mut shapes, &mut demands);
+    fill(options, instances, agents, &mut shapes, &mut demands);
     jobs(&demands, &shapes, frameworks, agents.len(), &mut stream(5))
 }
 
@@ -346,6 +406,23 @@ fn shapes(n_shapes: usize, random: &mut Random) -> Vec<Shape> {
     (0..n_shapes).map(shape).collect()
 }
 
+/// Shapes of little but CPU and memory.
+fn plain_shapes(n_shapes: usize, random: &mut Random) -> Vec<Shape> {
+    let shape = |_| {
+        let cpu = *random.pick(&[500, 1_000, 1_000, 2_000]);
+        let memory = cpu * *random.pick(&[1, 2, 4]) * 1_024 / 1_000;
+        let resources = [("cpu_milli", cpu), ("memory_mib", memory)];
+        Shape {
+            resources: resources
+                .map(|(key, amount)| (key.to_owned(), amount))
+                .into(),
+            attributes: BTreeMap::new(),
+            tolerates: Vec::new(),
+        }
+    };
+    (0..n_shapes).map(shape).collect()
+}
+
 /// How many instances of which shape a job asks for.
 struct Demand {
     shape: usize,
@@ -368,15 +445,16 @@ fn weights(n_jobs: usize, n_shapes: usize, random: &mut Random) -> Vec<Demand> {
     (0..n_jobs).map(demand).collect()
 }
 
-/// Sizes jobs, or the amounts of their instances, so that the load is met.
+/// Sizes jobs, or the amounts of their instances, so that they ask for a policy's part of the load of agents without GPUs.
 fn fill(
     options: &GenerateOptions,
     instances: Option<usize>,
-    agents: &[&AgentFile],
+    agents: &[AgentFile],
     shapes: &mut [Shape],
     demands: &mut [Demand],
 ) {
-    let load_milli = options.load_milli();
+    let load_milli = options.part_milli();
+    let agents: Vec<&AgentFile> = agents.iter().filter(|it| it.devices.is_empty()).collect();
     let capacity = |resource: &str| -> i128 {
         let open = agents
             .iter()
@@ -511,7 +589,6 @@ fn add_tasks(
         });
     }
     let task = |id: &str, instances: i64| TaskFile {
-        shards: Vec::new(),
         id: id.to_owned(),
         instances,
         resources: shape.resources.clone(),
@@ -530,6 +607,8 @@ fn add_tasks(
 mod tests {
     use super::*;
     use std::collections::BTreeSet;
+
+    use apportion_cluster::file::ShardFile;
 
     fn options(agents: usize, jobs: usize, frameworks: usize, seed: u64) -> GenerateOptions {
         GenerateOptions {
@@ -600,18 +679,24 @@ mod tests {
     }
 
     #[test]
-    fn with_two_policies_counts_are_exact_too() {
+    fn with_several_policies_counts_are_exact_too() {
         for (agents, jobs, frameworks, wanted) in [
             (1, 2, 2, 2),
             (7, 3, 3, 10),
             (100, 31, 5, 3_000),
             (50, 20, 2, 20),
         ] {
-            let snapshot = generate(&GenerateOptions {
-                instances: Some(wanted),
-                policies: Kind::ALL.to_vec(),
-                ..options(agents, jobs, frameworks, 3)
-            });
+            let of = |policies: &[Kind]| {
+                generate(&GenerateOptions {
+                    instances: Some(wanted),
+                    policies: policies.to_vec(),
+                    ..options(agents, jobs, frameworks, 3)
+                })
+            };
+            let all = of(&Kind::ALL);
+            assert_eq!(all.jobs.len(), jobs);
+            assert_eq!(instances(&all), i64::try_from(wanted).expect("it is small"));
+            let snapshot = of(&[Kind::Service, Kind::Ml]);
             let counts = (snapshot.agents.len(), snapshot.jobs.len());
             assert_eq!(counts, (agents, jobs));
             assert_eq!(snapshot.frameworks.len(), frameworks);
@@ -634,7 +719,7 @@ mod tests {
         for (load, seed) in [(0.5, 1), (1.3, 2)] {
             let snapshot = generate(&GenerateOptions {
                 load,
-                policies: Kind::ALL.to_vec(),
+                policies: vec![Kind::Service, Kind::Ml],
                 shapes: 40,
                 ..options(1_000, 120, 6, seed)
             });
@@ -665,6 +750,62 @@ mod tests {
                 .is_some_and(|it| it.len() == 2)));
             assert!(any(&|job| job.gang.is_some()) && any(&|job| job.gang.is_none()));
         }
+    }
+
+    #[test]
+    fn five_policies_ask_for_the_load_of_what_each_of_them_needs() {
+        let snapshot = generate(&GenerateOptions {
+            load: 0.8,
+            policies: Kind::ALL.to_vec(),
+            ..options(800, 100, 6, 4)
+        });
+        let open =
+            |it: &&AgentFile| it.devices.is_empty() && it.dedicated.is_none() && !it.cordoned;
+        let cpu: i64 = (snapshot.agents.iter().filter(open))
+            .map(|agent| agent.resources["cpu_milli"])
+            .sum();
+        let policy_of = |job: &JobFile| {
+            let found = snapshot.frameworks.iter().find(|it| it.id == job.framework);
+            found.expect("jobs belong to frameworks").policy.clone()
+        };
+        for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::Ml) {
+            let jobs = snapshot
+                .jobs
+                .iter()
+                .filter(|job| policy_of(job) == kind.policy());
+            let tasks = jobs.flat_map(|job| &job.tasks);
+            let asked: i64 = tasks
+                .map(|task| task.instances * task.resources["cpu_milli"])
+                .sum();
+            let part = asked as f64 / cpu as f64;
+            assert!((0.1..0.25).contains(&part), "{kind:?}: {part}");
+        }
+        let units = &snapshot.data.units;
+        assert_eq!(units.len(), 100);
+        assert!(units.iter().any(|unit| unit.agent.is_none()));
+        let tasks = || snapshot.jobs.iter().flat_map(|job| &job.tasks);
+        let shards = || tasks().flat_map(|task| &task.shards);
+        type Ask = fn(&ShardFile) -> i64;
+        let asks: [(Ask, i64); 3] = [
+            (
+                |it| it.disk_mib,
+                units.iter().map(|it| it.capacity_mib).sum(),
+            ),
+            (|it| it.iops, units.iter().map(|it| it.iops).sum()),
+            (|it| it.mib_s, units.iter().map(|it| it.mib_s).sum()),
+        ];
+        let loads = asks.map(|(ask, has)| {
+            let asked: i64 = shards().map(|shard| shard.replicas * ask(shard)).sum();
+            asked as f64 / has as f64
+        });
+        let most = loads.into_iter().fold(0.0, f64::max);
+        assert!((0.6..=0.8).contains(&most), "{loads:?}");
+        let volumes = || shards().flat_map(|shard| &shard.volumes);
+        assert!(volumes().any(|it| it.unit.is_none()) && volumes().any(|it| it.unit.is_some()));
+        let maps = tasks().filter(|task| task.map.is_some()).count();
+        assert!(maps > 100 && snapshot.data.blocks.len() == maps);
+        let edges = || snapshot.jobs.iter().flat_map(|job| &job.edges);
+        assert!(edges().any(|it| it.mib_s.is_some()));
     }
 
     #[test]
@@ -741,11 +882,18 @@ mod tests {
                 agents: random.below(400),
                 jobs: random.below(60),
                 frameworks: random.below(12),
-                policies: [&[Kind::Service][..], &[Kind::Ml], &Kind::ALL][random.below(3)].to_vec(),
+                policies: [
+                    &[Kind::Service][..],
+                    &[Kind::Ml],
+                    &Kind::ALL,
+                    &Kind::ALL[2..],
+                ][random.below(4)]
+                .to_vec(),
                 seed,
                 load: [0.0, 0.5, 1.0, 3.0, f64::NAN][random.below(5)],
                 instances: random.one_in(2).then(|| random.below(5_000)),
                 shapes: random.below(40),
+                units: random.one_in(2).then(|| random.below(30)),
             });
             if let Err(faults) = crate::snapshot::resolve(&snapshot) {
                 panic!("seed {seed}: {faults}");
