@@ -15,11 +15,12 @@ use super::bound::Room;
 use super::construct::{Preference, construct, construct_by};
 use super::evaluate::TIE;
 use super::improve;
-use super::least::Least;
+use super::least::{Answer, Least};
 use super::patterns;
 use super::placement::Placement;
 use super::prices::{PricedBound, Prices, Pricing};
 use super::reduce::reduce;
+use super::rounding::{Fractions, round};
 use super::tally::Stop;
 use super::traffic;
 use super::transport::{Transported, transport};
@@ -503,6 +504,10 @@ impl Run<'_> {
             if bounds.is_met(self, stage) {
                 continue;
             }
+            if let Some(rounded) = bounds.suggestion(self) {
+                self.take(&rounded);
+                bounds.update(self);
+            }
             if is_exact {
                 self.solve_whole(stage);
                 bounds.update(self);
@@ -591,6 +596,8 @@ pub(super) struct Bounds<'a> {
     /// The best flow, where the assignment is one; looked for once.
     transported: Option<Option<Transported>>,
     spent_on_prices: Duration,
+    /// A stage's linear program, and the values of the stages that it was made for, until it is rounded.
+    fractions: Option<(usize, Vec<f64>, Fractions)>,
 }
 
 impl<'a> Bounds<'a> {
@@ -605,7 +612,15 @@ impl<'a> Bounds<'a> {
             prices: vec![None; n_stages],
             transported: None,
             spent_on_prices: Duration::ZERO,
+            fractions: None,
         }
+    }
+
+    /// What the last linear program of a stage suggests, once.
+    fn suggestion(&mut self, run: &Run<'_>) -> Option<Placement> {
+        let (stage, values, fractions) = self.fractions.take()?;
+        let room = Room::new(run.assignment);
+        round(&Least::new(&room, stage, &values), &fractions, &run.stop())
     }
 
     /// The prices found for a stage that values items.
@@ -713,21 +728,28 @@ impl<'a> Bounds<'a> {
             let by_flow = by_flow.map(|prices| least.at(prices.clone()));
             let is_proof =
                 |it: &PricedBound| it.bound >= values[stage] - TIE * values[stage].max(1.0);
-            let (priced, failure) = match by_flow.filter(is_proof) {
-                Some(priced) => (priced, None),
+            let answer = match by_flow.filter(is_proof) {
+                Some(priced) => Answer {
+                    priced: Some(priced),
+                    ..Answer::default()
+                },
                 None => {
                     let solver = run.is_usable.then(|| Arc::clone(&run.options.solver));
                     least.solve(solver.as_ref(), &limits, &run.incumbent)
                 }
             };
             self.spent_on_prices += began.elapsed();
-            if let Some(error) = failure {
+            if let Some(error) = answer.failure {
                 run.fail("prices", &error);
+            }
+            if let Some(fractions) = answer.fractions {
+                self.fractions = Some((stage, values.clone(), fractions));
             }
             self.priced_for[stage] = Some(earlier);
             // Merged items must place more together than each by itself: what anyone recomputes looks at them one by one.
-            let alone = Least::new(self.room, stage, &values).at(priced.prices);
-            self.prices[stage] = Some(alone);
+            let prices = answer.priced.map(|priced| priced.prices);
+            let alone = Least::new(self.room, stage, &values);
+            self.prices[stage] = prices.map(|prices| alone.at(prices));
         }
         if let (Some(priced), Some((bound, _))) = (&self.prices[stage], &self.of_stage[stage])
             && sense.is_better(*bound, priced.bound, TIE)

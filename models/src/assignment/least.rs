@@ -22,6 +22,7 @@ use std::time::Instant;
 use super::bound::Room;
 use super::placement::Placement;
 use super::prices::{PricedBound, Prices};
+use super::rounding::Fractions;
 use super::types::{Assignment, Limit, Objective, Peak};
 use super::validate::NO_GROUP;
 use crate::guard::solve_guarded;
@@ -36,7 +37,7 @@ const SUBGRADIENT_STEPS: usize = 150;
 
 /// The relaxation of one stage.
 pub(super) struct Least<'a> {
-    assignment: &'a Assignment,
+    pub(super) assignment: &'a Assignment,
     room: &'a Room<'a>,
     stage: usize,
     reached: &'a [f64],
@@ -48,6 +49,17 @@ pub(super) struct Least<'a> {
     weights: Vec<Vec<f64>>,
     /// Caps that hold each bin.
     caps_in: Vec<Vec<u32>>,
+}
+
+/// What is found for a stage.
+#[derive(Default)]
+pub(super) struct Answer {
+    /// The best bound; always there once [`Least::solve`] has answered.
+    pub(super) priced: Option<PricedBound>,
+    /// The optimum of the last program.
+    pub(super) fractions: Option<Fractions>,
+    /// Why there was no further program.
+    pub(super) failure: Option<SolverError>,
 }
 
 /// Where an item's copies are cheapest at some prices.
@@ -111,7 +123,7 @@ impl<'a> Least<'a> {
     }
 
     /// What caps add to the coefficient of a copy: their own prices, and the weights of the parts that they are.
-    fn cap_prices(&self, prices: &Prices) -> Vec<f64> {
+    pub(super) fn cap_prices(&self, prices: &Prices) -> Vec<f64> {
         let mut sums = prices.caps.clone();
         if let Some(peak) = self.peak() {
             for (part, weight) in peak.parts.iter().zip(&prices.parts) {
@@ -140,15 +152,18 @@ impl<'a> Least<'a> {
         solver: Option<&Arc<dyn MilpSolver>>,
         limits: &Limits,
         incumbent: &Placement,
-    ) -> (PricedBound, Option<SolverError>) {
+    ) -> Answer {
         let usable = |solver: &&Arc<dyn MilpSolver>| solver.capabilities().row_duals;
-        let (best, failure) = match solver.filter(usable) {
-            Some(solver) => self.solve_programs(solver, limits, incumbent),
-            None => (None, None),
-        };
-        let mut best = best.unwrap_or_else(|| self.step_up());
-        best.bound *= self.direction();
-        (best, failure)
+        let mut answer = Answer::default();
+        if let Some(solver) = solver.filter(usable) {
+            self.solve_programs(solver, limits, incumbent, &mut answer);
+        }
+        let mut priced = answer.priced.take().unwrap_or_else(|| self.step_up());
+        priced.bound *= self.direction();
+        Answer {
+            priced: Some(priced),
+            ..answer
+        }
     }
 
     /// 1 where the stage is minimized; one that is maximized is minimized below 0.
@@ -203,7 +218,7 @@ impl<'a> Least<'a> {
     }
 
     /// The coefficient of one copy at the given prices.
-    fn reduced(&self, item: u32, bin: u32, prices: &Prices, of_caps: &[f64]) -> f64 {
+    pub(super) fn reduced(&self, item: u32, bin: u32, prices: &Prices, of_caps: &[f64]) -> f64 {
         let demand = &self.assignment.items[item as usize].demand;
         let weights = &self.weights[item as usize];
         let mut sum = self.direction() * self.coefficient(self.stage, item, bin);
@@ -277,10 +292,10 @@ impl<'a> Least<'a> {
         solver: &Arc<dyn MilpSolver>,
         limits: &Limits,
         incumbent: &Placement,
-    ) -> (Option<PricedBound>, Option<SolverError>) {
+        answer: &mut Answer,
+    ) {
         let deadline = limits.time.map(|time| Instant::now() + time);
         let mut columns = self.first_columns(incumbent);
-        let mut best: Option<PricedBound> = None;
         for _ in 0..ROUNDS {
             if deadline.is_some_and(|end| Instant::now() >= end) {
                 break;
@@ -290,17 +305,24 @@ impl<'a> Least<'a> {
                 ..limits.clone()
             };
             let program = Program::new(self, &columns);
-            let duals = match solve_guarded(solver, &Arc::new(program.milp.clone()), &limits) {
-                Ok(outcome) => outcome.row_duals,
-                Err(error) => return (best, Some(error)),
+            let outcome = match solve_guarded(solver, &Arc::new(program.milp.clone()), &limits) {
+                Ok(outcome) => outcome,
+                Err(error) => {
+                    answer.failure = Some(error);
+                    return;
+                }
             };
-            let Some(duals) = duals else {
+            let Some(duals) = outcome.row_duals else {
                 break;
             };
             let prices = program.prices(self, &duals);
             let (bound, choices) = self.choose(&prices);
-            if best.as_ref().is_none_or(|best| bound > best.bound) {
-                best = Some(PricedBound { bound, prices });
+            answer.fractions = outcome.solution.map(|solution| Fractions {
+                of_item: fractions(&columns, &solution),
+                prices: prices.clone(),
+            });
+            if (answer.priced.as_ref()).is_none_or(|best| bound > best.bound) {
+                answer.priced = Some(PricedBound { bound, prices });
             }
             let mut is_new = false;
             for (columns, choice) in columns.iter_mut().zip(choices) {
@@ -312,7 +334,24 @@ impl<'a> Least<'a> {
                 break;
             }
         }
-        (best, None)
+    }
+
+    /// How much of all there is a copy of the item takes, in the row where that is most.
+    pub(super) fn size(&self, item: u32) -> i64 {
+        let caps = self.weights[item as usize]
+            .iter()
+            .zip(&self.assignment.caps);
+        let caps = caps.map(|(weight, cap)| (1e6 * weight / cap.max.max(1) as f64) as i64);
+        let demand = self.assignment.items[item as usize].demand.iter();
+        let all = |resource: usize| -> i64 {
+            let bins = self.assignment.bins.iter();
+            bins.map(|bin| bin.capacity[resource])
+                .fold(1, i64::saturating_add)
+        };
+        let demand = demand
+            .enumerate()
+            .map(|(at, need)| (1e6 * *need as f64 / all(at) as f64) as i64);
+        caps.chain(demand).max().unwrap_or(0)
     }
 
     /// The incumbent, and the cheapest bins of each item.
@@ -413,6 +452,16 @@ impl<'a> Least<'a> {
             *step -= self.sign(stage) * part / self.reached[stage].abs().max(1.0);
         }
     }
+}
+
+/// Copies by item and bin, from a program whose first columns are these.
+fn fractions(columns: &[BTreeSet<u32>], solution: &[f64]) -> Vec<Vec<(u32, f64)>> {
+    let mut values = solution.iter();
+    let of_item = columns.iter().map(|bins| {
+        let own = bins.iter().zip(values.by_ref());
+        own.map(|(&bin, &copies)| (bin, copies)).collect()
+    });
+    of_item.collect()
 }
 
 /// The linear program over some columns, as one to be maximized, whose rows all have upper limits.

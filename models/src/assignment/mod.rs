@@ -35,6 +35,7 @@ mod patterns;
 mod placement;
 mod prices;
 mod reduce;
+mod rounding;
 mod tally;
 mod to_milp;
 mod traffic;

@@ -1,15 +1,10 @@
-//! From bins that are agents to bins that are a unit and the agents that use it from equally far, and back.
+//! From bins that are agents to bins that are a unit and the agents that use it from equally far.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use apportion_cluster::{
-    AgentIdx, Cluster, LevelIdx, Proposal, Running, RunningUnit, Slice, TaskIdx, UNIT_RESOURCES,
-    UnitIdx,
-};
-use apportion_models::assignment::{
-    Assignment, Bin, Cap, Limit, NO_GROUP, Objective, Packing, Placement,
-};
+use apportion_cluster::{AgentIdx, Cluster, LevelIdx, Slice, TaskIdx, UNIT_RESOURCES, UnitIdx};
+use apportion_models::assignment::{Assignment, Bin, Cap, Limit, NO_GROUP, Objective, Packing};
 
 use crate::contract::{CapRow, Formulation, Place, Places};
 
@@ -403,62 +398,4 @@ fn agent_caps(slice: &Slice<'_>, model: &Assignment, bins: &[Lifted]) -> Vec<(Ca
         }
     }
     caps
-}
-
-/// The wish that an answer stands for: what is placed in a class goes to the agent of it where it fits most tightly, large copies
-/// first. What fits on none is left out.
-pub(super) fn deal_out(formulation: &Formulation, answer: &Placement) -> Proposal {
-    let mut units: BTreeMap<(TaskIdx, AgentIdx, Option<UnitIdx>), i64> = BTreeMap::new();
-    let mut room = formulation.places.room.clone();
-    let mut entries: Vec<_> = answer.entries().to_vec();
-    let size = |item: u32| {
-        formulation.places.demands[item as usize]
-            .0
-            .iter()
-            .sum::<i64>()
-    };
-    entries.sort_by_key(|&(item, bin, _)| {
-        let n_agents = formulation.agents_of(bin as usize).len();
-        (n_agents > 1, std::cmp::Reverse(size(item)), item, bin)
-    });
-    for (item, bin, copies) in entries {
-        let demand = &formulation.places.demands[item as usize];
-        let place = &formulation.places.bins[bin as usize];
-        for _ in 0..copies {
-            let fits = place.agents.iter().filter_map(|agent| {
-                let free = room.get(agent)?;
-                let left = free.0.iter().zip(&demand.0).map(|(free, need)| free - need);
-                demand.fits_in(free).then(|| (left.sum::<i64>(), *agent))
-            });
-            if let Some((_, agent)) = fits.min() {
-                if let Some(room) = room.get_mut(&agent) {
-                    room.subtract(demand, 1);
-                }
-                let task = formulation.items[item as usize];
-                *units.entry((task, agent, place.unit)).or_insert(0) += 1;
-            }
-        }
-    }
-    let mut placed: BTreeMap<(TaskIdx, AgentIdx), i64> = BTreeMap::new();
-    for (&(task, agent, _), instances) in &units {
-        *placed.entry((task, agent)).or_insert(0) += instances;
-    }
-    let running = |((task, agent), instances)| Running {
-        task,
-        agent,
-        instances,
-    };
-    let held = |((task, agent, unit), instances): ((_, _, Option<UnitIdx>), i64)| {
-        Some(RunningUnit {
-            task,
-            agent,
-            unit: unit?,
-            instances,
-        })
-    };
-    Proposal {
-        placements: placed.into_iter().map(running).collect(),
-        units: units.into_iter().filter_map(held).collect(),
-        ..Proposal::default()
-    }
 }

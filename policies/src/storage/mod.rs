@@ -18,7 +18,7 @@
 //! | `gang[j]`, `limit[..]`, `spread[..]` | as in [`service`](crate::service), over the agents |
 //!
 //! That the volumes of a replica are together is in the columns. Classes are relaxed agents: what is placed in a class is dealt out to
-//! its agents, and what fits on none of them has to wait.
+//! its agents, and what fits on none of them goes to the nearest place where it does.
 //!
 //! Objective, stage by stage:
 //! 1. `placed` and `min_available`: as in [`service`](crate::service).
@@ -41,6 +41,7 @@
 //! # Source
 //! The model is apportion's own. Baselines: first fit decreasing; least loaded, as HDFS and Ceph weigh units; nearest.
 
+mod dealing;
 mod lift;
 mod metrics;
 mod stages;
@@ -94,7 +95,7 @@ impl Policy for Storage {
     }
 
     fn decode(&self, formulation: &Formulation, answer: &Placement) -> Proposal {
-        lift::deal_out(formulation, answer)
+        dealing::deal_out(formulation, answer)
     }
 
     fn metrics(&self, standing: &Standing<'_>) -> BTreeMap<String, f64> {
