@@ -129,9 +129,9 @@ pub(super) fn first(
             state.commit(framework, answer.proposal.clone());
         }
         conversation::turn(state, context, turn, &offers, &[], answered);
-        if let Some(answer) = answer {
-            records[framework.at()].last = Some((offers, answer));
-        }
+        // Where the wish is not what the model placed, the report looks at it anew.
+        let known = answer.filter(|answer| !answer.solved.stages.is_empty());
+        records[framework.at()].last = known.map(|answer| (offers, answer));
     }
 }
 

@@ -118,7 +118,7 @@ pub(super) fn answer(
 ) -> Result<Answer, String> {
     let start = formulation.placement(start);
     let mut timetable = Timetable::default();
-    let solved = match (effort, &formulation.schedule) {
+    let mut solved = match (effort, &formulation.schedule) {
         (_, Some(model)) => {
             let deadline = match effort {
                 Effort::Ladder(deadline) => deadline,
@@ -154,6 +154,14 @@ pub(super) fn answer(
     let mut proposal = decode(policy, &formulation, &solved.placement)?;
     proposal.times = formulation.times(&timetable);
     check(slice, &proposal)?;
+    if formulation.schedule.is_none() {
+        // A policy may wish for something else than what the model placed: what was said of that is not said of this.
+        let held = formulation.placement(&proposal);
+        if held != solved.placement {
+            solved.placement = held;
+            solved.stages = Vec::new();
+        }
+    }
     Ok(Answer {
         formulation,
         solved,

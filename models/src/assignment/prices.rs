@@ -56,6 +56,25 @@ pub struct Prices {
     pub parts: Vec<f64>,
 }
 
+impl Prices {
+    /// The mean of two over the same rows, none of which are counts.
+    pub(super) fn between(&self, other: &Self) -> Self {
+        let mean = |left: &[f64], right: &[f64]| -> Vec<f64> {
+            let both = left.iter().zip(right);
+            both.map(|(left, right)| f64::midpoint(*left, *right))
+                .collect()
+        };
+        let by_bin = self.by_bin.iter().zip(&other.by_bin);
+        Self {
+            by_bin: by_bin.map(|(left, right)| mean(left, right)).collect(),
+            kept: mean(&self.kept, &other.kept),
+            caps: mean(&self.caps, &other.caps),
+            parts: mean(&self.parts, &other.parts),
+            ..self.clone()
+        }
+    }
+}
+
 /// A bound and the prices that prove it.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct PricedBound {

@@ -140,12 +140,12 @@ impl<'f> Table<'f> {
             });
         let toll = |bin: u32| cost.map_or(0, |costs| costs.of(item, bin));
         let eligible = model.items[item as usize].eligible.iter();
-        let mut bins: Vec<(i64, u32)> = eligible
+        let mut bins: Vec<(i64, i64, u32)> = eligible
             .filter(|&&bin| self.is_allowed(item, bin))
-            .map(|&bin| (toll(bin), bin))
+            .map(|&bin| (toll(bin), self.used(item, bin), bin))
             .collect();
         bins.sort_unstable();
-        for (_, bin) in bins {
+        for (_, _, bin) in bins {
             if self.deal(item, bin) {
                 return;
             }
@@ -163,6 +163,18 @@ impl<'f> Table<'f> {
                 let group = of.packing.group_of[bin as usize];
                 group == NO_GROUP || self.counts[limit][group as usize] < of.max
             })
+    }
+
+    /// How much of the offer of the unit would be used with one more copy, in millionths, of the resource of which that is most.
+    fn used(&self, item: u32, bin: u32) -> i64 {
+        let model = &self.formulation.assignment;
+        let rows = self.rows_of[bin as usize].iter();
+        let used = rows.map(|&row| {
+            let cap = &model.caps[row];
+            let used = cap.max - self.units[row] + cap.weight(item);
+            (1e6 * used as f64 / cap.max.max(1) as f64) as i64
+        });
+        used.max().unwrap_or(0)
     }
 
     fn proposal(self) -> Proposal {
