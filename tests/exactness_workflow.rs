@@ -3,14 +3,18 @@
 
 mod common;
 
+#[cfg(feature = "highs")]
 use std::collections::BTreeMap;
 
 use apportion_cluster::file::{EdgeFile, JobFile, SnapshotFile, TaskFile};
 #[cfg(feature = "highs")]
 use apportion_cluster::plan::StageSense;
+#[cfg(feature = "highs")]
+use common::naive;
 use common::random::{Draw, Size};
-use common::{cluster, naive, planned, quiet, random, result, stage, write};
+use common::{cluster, planned, quiet, random, result, stage, write};
 
+#[cfg(feature = "highs")]
 /// One framework with a few jobs of one to three tasks, and edges between them.
 fn tiny_stream(seed: u64) -> SnapshotFile {
     let mut draw = Draw::new(seed ^ 0x57ea);

@@ -114,11 +114,17 @@ impl GenerateOptions {
         };
         let jobs = before(at + 1, self.jobs) - before(at, self.jobs);
         let instances = self.instances.map(|instances| {
-            // One for each job first, as far as they go.
+            // One for each job first, as far as they go. Where jobs are fewer than policies, each job is one's first.
             let first = instances.min(self.jobs);
             let beyond = instances - first;
             let part = before(at + 1, first) - before(at, first);
-            part + before(at + 1, beyond) - before(at, beyond)
+            let busy: Vec<usize> = (0..kinds.len())
+                .filter(|&at| before(at + 1, self.jobs) > before(at, self.jobs))
+                .collect();
+            let turn = busy.binary_search(&at);
+            part + turn.map_or(0, |turn| {
+                beyond * (turn + 1) / busy.len() - beyond * turn / busy.len()
+            })
         });
         (jobs, instances)
     }

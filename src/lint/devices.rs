@@ -93,9 +93,10 @@ fn too_many(
 /// `jobs[2].tasks[0].devices[1]`, as the file has it.
 fn need_path(subject: &Subject<'_>, index: TaskIdx, need: &DeviceNeed) -> String {
     let task = subject.cluster.task(index);
-    let file = &subject.file.jobs[subject.jobs[task.job.at()]].tasks[subject.tasks[index.at()]];
     let kind = &subject.cluster.devices[need.kind.at()];
-    let at = file.devices.iter().position(|need| &need.name == kind);
+    let stated = subject.tasks[index.at()];
+    let file = stated.map(|at| &subject.file.jobs[subject.jobs[task.job.at()]].tasks[at]);
+    let at = file.and_then(|file| file.devices.iter().position(|need| &need.name == kind));
     let at = at.expect("needs of a task are those of its file");
     format!("{}.devices[{at}]", subject.task_path(index))
 }

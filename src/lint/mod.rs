@@ -116,16 +116,25 @@ struct Subject<'s> {
     cluster: &'s Cluster,
     /// Positions in the file, by position in the cluster.
     jobs: Vec<usize>,
-    tasks: Vec<usize>,
+    /// The same; `None` for the task of a job that states shards and no task.
+    tasks: Vec<Option<usize>>,
     agents: Vec<usize>,
 }
 
 impl<'s> Subject<'s> {
     fn of(file: &'s SnapshotFile, cluster: &'s Cluster) -> Self {
         let jobs = order(file.jobs.iter().map(|job| job.id.as_str()));
-        let tasks = jobs
-            .iter()
-            .flat_map(|&job| order(file.jobs[job].tasks.iter().map(|t| t.id.as_str())));
+        // A task with shards is one task for each of them.
+        let tasks = jobs.iter().flat_map(|&job| {
+            let job = &file.jobs[job];
+            let shapes = job.shapes();
+            let order = order(shapes.iter().map(|(task, _)| task.id.as_str()));
+            let of_task = order.into_iter().flat_map(|at| {
+                let stated = (at < job.tasks.len()).then_some(at);
+                vec![stated; shapes[at].1.len().max(1)]
+            });
+            of_task.collect::<Vec<_>>()
+        });
         let agents = order(file.agents.iter().map(|agent| agent.id.as_str()));
         Self {
             tasks: tasks.collect(),
@@ -142,7 +151,10 @@ impl<'s> Subject<'s> {
 
     fn task_path(&self, task: TaskIdx) -> String {
         let job = self.job_path(self.cluster.task(task).job);
-        format!("{job}.tasks[{}]", self.tasks[task.at()])
+        match self.tasks[task.at()] {
+            Some(at) => format!("{job}.tasks[{at}]"),
+            None => job,
+        }
     }
 
     fn agent_path(&self, agent: usize) -> String {

@@ -533,12 +533,6 @@ fn rules() -> Vec<Case> {
             "fairness",
         ),
         (
-            "shards",
-            job(r#", "shards": []"#),
-            "E0604",
-            "jobs[0].shards",
-        ),
-        (
             "edges of a service",
             job(r#", "edges": [{"from": "api", "to": "api", "mib_s": 1}]"#),
             "E0608",

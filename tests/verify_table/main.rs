@@ -11,6 +11,7 @@ mod fair;
 mod preemptions;
 mod rules;
 mod scale;
+mod units;
 
 use std::collections::BTreeSet;
 
@@ -27,7 +28,9 @@ pub struct Mutation {
 
 fn mutations() -> impl Iterator<Item = &'static Mutation> {
     let of_rules = rules::MUTATIONS.iter().chain(certificate::MUTATIONS);
-    of_rules.chain(preemptions::MUTATIONS)
+    of_rules
+        .chain(preemptions::MUTATIONS)
+        .chain(units::MUTATIONS)
 }
 
 fn violated(report: &Report) -> BTreeSet<Rule> {
@@ -71,6 +74,9 @@ fn correct_plans_hold() {
     let report = verify(&cluster, &plan);
     assert!(report.holds(), "{report:#?}");
     let (cluster, plan) = preemptions::case();
+    let report = verify(&cluster, &plan);
+    assert!(report.holds(), "{report:#?}");
+    let (cluster, plan) = units::case();
     let report = verify(&cluster, &plan);
     assert!(report.holds(), "{report:#?}");
     let (cluster, plan) = fair::case();

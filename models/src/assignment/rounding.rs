@@ -77,6 +77,19 @@ pub(super) fn round(least: &Least<'_>, fractions: &Fractions, stop: &Stop) -> Op
             open[item as usize] -= put(&mut tally, item, bin, open[item as usize]);
         }
     }
+    // A gang that is not whole is none.
+    for (gang, of) in (0_u32..).zip(&assignment.gangs) {
+        if !tally.gang_holds(gang) {
+            for &item in &of.items {
+                let placed: Vec<(u32, i64)> = (tally.at[item as usize].iter())
+                    .map(|(&bin, &copies)| (bin, copies))
+                    .collect();
+                for (bin, copies) in placed {
+                    tally.change(item, bin, -copies);
+                }
+            }
+        }
+    }
     Some(tally.placement())
 }
 

@@ -1,1 +1,369 @@
-//! The rows of the model, each alone.
+//! The smallest worked example, the rows of the model, each alone, and what becomes of a class.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+
+use apportion_cluster::{
+    Agent, AgentIdx, Cluster, DomainIdx, Fairness, Framework, FrameworkIdx, Job, JobIdx, Level,
+    LevelIdx, Offer, Proposal, Quantities, Role, RoleIdx, Running, RunningUnit, Shard, Slice, Task,
+    TaskIdx, Unit, UnitIdx, Volume,
+};
+use apportion_models::assignment::{LadderOptions, Placement, solve};
+use apportion_models::default_solver;
+
+use super::Storage;
+use crate::baselines::StorageBaseline;
+use crate::contract::{Formulation, Policy, Standing};
+
+const RACK: LevelIdx = LevelIdx(0);
+
+/// Agents by (rack, cpu), units by (agent, rack, amounts), and shards of one job, whose replicas take one cpu each.
+fn cluster(
+    agents: &[(u32, i64)],
+    units: &[(Option<u32>, u32, [i64; 3])],
+    shards: Vec<(i64, Shard)>,
+) -> Cluster {
+    let all = agents
+        .iter()
+        .map(|it| it.0)
+        .chain(units.iter().map(|it| it.1));
+    let n_racks = all.map(|rack| rack + 1).max().unwrap_or(0);
+    let agent = |(at, &(rack, cpu)): (usize, &(u32, i64))| Agent {
+        id: format!("a{at}"),
+        capacity: Quantities(vec![cpu]),
+        devices: Vec::new(),
+        domains: vec![DomainIdx(rack)],
+        attributes: BTreeMap::new(),
+        dedicated: None,
+        cordoned: false,
+        speed: 1000,
+    };
+    let unit = |(at, &(agent, rack, amounts)): (usize, &(Option<u32>, u32, [i64; 3]))| Unit {
+        id: format!("u{at}"),
+        agent: agent.map(AgentIdx),
+        domains: vec![DomainIdx(rack)],
+        amounts,
+    };
+    let tasks = shards.into_iter().map(|(replicas, shard)| Task {
+        id: format!("server/{}", shard.id),
+        job: JobIdx(0),
+        instances: replicas,
+        value: 1,
+        work_ms: None,
+        demand: Quantities(vec![1]),
+        devices: Vec::new(),
+        attributes: Vec::new(),
+        agents: None,
+        tolerates: Vec::new(),
+        groups: Vec::new(),
+        limits: Vec::new(),
+        spreads: Vec::new(),
+        phase: None,
+        shard: Some(shard),
+    });
+    let tasks: Vec<Task> = tasks.collect();
+    Cluster {
+        name: "test".to_owned(),
+        digest: String::new(),
+        fairness: Fairness::Nash,
+        resources: vec!["cpu_milli".to_owned()],
+        devices: Vec::new(),
+        levels: vec![Level {
+            name: "rack".to_owned(),
+            declared: true,
+            domains: (0..n_racks).map(|rack| format!("r{rack}")).collect(),
+        }],
+        agents: agents.iter().enumerate().map(agent).collect(),
+        roles: vec![Role::new("all", 1.0, 1)],
+        frameworks: vec![Framework {
+            id: "db".to_owned(),
+            policy: "storage".to_owned(),
+            role: RoleIdx(0),
+            weight: 1.0,
+            parameters: BTreeMap::new(),
+            jobs: vec![JobIdx(0)],
+        }],
+        jobs: vec![Job {
+            id: "pg".to_owned(),
+            framework: FrameworkIdx(0),
+            priority: 0,
+            gang_min: None,
+            min_available: None,
+            max_moves: None,
+            waited_ms: 0,
+            edges: Vec::new(),
+            tasks: (0..tasks.len()).map(TaskIdx::of).collect(),
+        }],
+        tasks,
+        groups: Vec::new(),
+        blocks: Vec::new(),
+        running: Vec::new(),
+        running_devices: Vec::new(),
+        units: units.iter().enumerate().map(unit).collect(),
+        running_units: Vec::new(),
+    }
+}
+
+/// A shard with volumes by (MiB, unit).
+fn shard(id: &str, need: [i64; 3], volumes: &[(i64, Option<u32>)]) -> Shard {
+    let volume = |(at, &(mib, unit)): (usize, &(i64, Option<u32>))| Volume {
+        id: format!("v{at}"),
+        mib,
+        unit: unit.map(UnitIdx),
+    };
+    let all: i64 = volumes.iter().map(|it| it.0).sum();
+    Shard {
+        id: id.to_owned(),
+        task: "server".to_owned(),
+        need: [need[0].max(all), need[1], need[2]],
+        distinct: None,
+        volumes: volumes.iter().enumerate().map(volume).collect(),
+    }
+}
+
+/// Everything that is free.
+fn whole(cluster: &Cluster) -> Slice<'_> {
+    let running = cluster.running_counts();
+    let pending = (cluster.task_indices())
+        .map(|task| (task, cluster.task(task).instances - running[task.at()]))
+        .filter(|(_, count)| *count > 0);
+    Slice {
+        cluster,
+        framework: FrameworkIdx(0),
+        offers: (cluster.agent_indices().zip(cluster.free()))
+            .map(|(agent, resources)| Offer {
+                agent,
+                resources,
+                devices: Vec::new(),
+            })
+            .collect(),
+        kept: cluster.running.clone(),
+        pending: pending.collect(),
+        units: cluster.free_units(),
+        kept_units: cluster.running_units.clone(),
+        occupied: vec![false; cluster.agents.len()],
+    }
+}
+
+fn formulate(cluster: &Cluster) -> Formulation {
+    let formulation = Storage.formulate(&whole(cluster)).unwrap();
+    formulation.assignment.validate().unwrap();
+    formulation
+}
+
+/// Replicas of the only shard by (agent, unit).
+fn proposal(places: &[(u32, u32)]) -> Proposal {
+    let mut proposal = Proposal::default();
+    for &(agent, unit) in places {
+        let (task, agent) = (TaskIdx(0), AgentIdx(agent));
+        proposal.placements.push(Running {
+            task,
+            agent,
+            instances: 1,
+        });
+        proposal.units.push(RunningUnit {
+            task,
+            agent,
+            unit: UnitIdx(unit),
+            instances: 1,
+        });
+    }
+    proposal.placements.sort_unstable();
+    proposal.units.sort_unstable();
+    proposal
+}
+
+/// Rows that replicas of the only shard break there.
+fn broken(cluster: &Cluster, places: &[(u32, u32)]) -> Vec<String> {
+    let formulation = formulate(cluster);
+    let placement = formulation.placement(&proposal(places));
+    let faults = formulation.assignment.faults(&placement);
+    let rows = faults.iter().filter_map(|fault| fault.row());
+    let mut rows: Vec<String> = rows.map(str::to_owned).collect();
+    rows.sort();
+    rows.dedup();
+    rows
+}
+
+/// What stages say of replicas there.
+fn values(cluster: &Cluster, places: &[(u32, u32)]) -> Vec<f64> {
+    let formulation = formulate(cluster);
+    let placement = formulation.placement(&proposal(places));
+    let values = formulation.assignment.values(&placement).into_iter();
+    let values = values.enumerate();
+    values
+        .map(|(stage, value)| formulation.stage_value(stage, value))
+        .collect()
+}
+
+fn solved(cluster: &Cluster) -> (Formulation, Placement) {
+    let formulation = formulate(cluster);
+    let options = LadderOptions::new(default_solver());
+    let placement = solve(&formulation.assignment, None, &options).placement;
+    (formulation, placement)
+}
+
+#[test]
+fn smallest_worked_example() {
+    let shards = vec![(1, shard("s", [0, 1, 0], &[(60, None), (60, None)]))];
+    let units = [(None, 0, [100, 9, 9]), (None, 0, [130, 9, 9])];
+    let cluster = cluster(&[(0, 4)], &units, shards);
+    let (formulation, placement) = solved(&cluster);
+    let proposal = Storage.decode(&formulation, &placement);
+    assert_eq!(proposal.units.len(), 1);
+    assert_eq!(proposal.units[0].unit, UnitIdx(1));
+    let metrics = Storage.metrics(&Standing {
+        cluster: &cluster,
+        framework: FrameworkIdx(0),
+        placements: &proposal.placements,
+        units: &proposal.units,
+        devices: &[],
+        times: &[],
+        free: &cluster.free(),
+        free_devices: &cluster.free_devices(),
+    });
+    assert_eq!(metrics["io_hops"], 1.0);
+    assert_eq!(metrics["copied_mib"], 0.0);
+    assert_eq!(metrics["max_utilization"], 1.0 / 9.0);
+    assert_eq!((metrics["complete_shards"], metrics["shards"]), (1.0, 1.0));
+}
+
+#[test]
+fn a_unit_holds_so_much_of_each_resource() {
+    for (need, row) in [
+        ([60, 1, 1], "unit[u0,capacity_mib]"),
+        ([1, 6, 1], "unit[u0,iops]"),
+        ([1, 1, 6], "unit[u0,mib_s]"),
+    ] {
+        let units = [(None, 0, [100, 10, 10]), (None, 0, [100, 10, 10])];
+        let cluster = cluster(&[(0, 4)], &units, vec![(2, shard("s", need, &[]))]);
+        assert_eq!(broken(&cluster, &[(0, 0), (0, 1)]), Vec::<String>::new());
+        assert_eq!(broken(&cluster, &[(0, 0), (0, 0)]), [row]);
+    }
+}
+
+#[test]
+fn an_agent_holds_what_runs_there_and_the_count_is_kept() {
+    let cluster = cluster(
+        &[(0, 1), (0, 4)],
+        &[(None, 0, [100; 3])],
+        vec![(2, shard("s", [1; 3], &[]))],
+    );
+    assert_eq!(
+        broken(&cluster, &[(0, 0), (0, 0)]),
+        ["capacity[a0,cpu_milli]"]
+    );
+    let three = [(1, 0), (1, 0), (1, 0)];
+    assert_eq!(broken(&cluster, &three), ["once[pg/server/s]"]);
+}
+
+#[test]
+fn distinct_counts_units_and_agents_and_what_stays() {
+    let apart = Shard {
+        distinct: Some(RACK),
+        ..shard("s", [1; 3], &[])
+    };
+    let units = [(None, 0, [9; 3]), (None, 1, [9; 3])];
+    let mut cluster = cluster(&[(0, 4), (1, 4)], &units, vec![(2, apart)]);
+    assert_eq!(broken(&cluster, &[(0, 0), (1, 1)]), Vec::<String>::new());
+    let unit = ["distinct_unit[pg/server/s,rack][r0]"];
+    assert_eq!(broken(&cluster, &[(0, 0), (1, 0)]), unit);
+    let agent = ["distinct_agent[pg/server/s,rack][r0]"];
+    assert_eq!(broken(&cluster, &[(0, 0), (0, 1)]), agent);
+    let running = proposal(&[(0, 0)]);
+    cluster.running = running.placements;
+    cluster.running_units = running.units;
+    assert_eq!(broken(&cluster, &[(1, 0)]), unit);
+    assert_eq!(broken(&cluster, &[(1, 1)]), Vec::<String>::new());
+}
+
+#[test]
+fn distance_is_io_times_hops_and_what_is_copied() {
+    // Ten operations; 60 MiB on u0 and 5 on no unit yet.
+    let of = shard("s", [0, 10, 0], &[(60, Some(0)), (5, None)]);
+    let units = [(Some(0), 0, [200; 3]), (None, 1, [200; 3])];
+    let mut cluster = cluster(&[(0, 4), (0, 4), (1, 4)], &units, vec![(2, of)]);
+    let distance = |cluster: &Cluster, place| values(cluster, &[place])[1];
+    assert_eq!(
+        distance(&cluster, (0, 0)),
+        0.0,
+        "its own unit, where the data is"
+    );
+    assert_eq!(distance(&cluster, (1, 0)), 10.0, "within the rack");
+    assert_eq!(distance(&cluster, (2, 0)), 20.0, "across racks");
+    assert_eq!(
+        distance(&cluster, (2, 1)),
+        10.0 + 60.0,
+        "copied to the other unit"
+    );
+    // Where a replica runs, all its volumes are: the other copies them all, and the one that runs only reads.
+    let running = proposal(&[(1, 0)]);
+    cluster.running = running.placements;
+    cluster.running_units = running.units;
+    assert_eq!(distance(&cluster, (2, 1)), 10.0 + 10.0 + 65.0);
+    assert_eq!(distance(&cluster, (0, 0)), 10.0 + 0.0);
+}
+
+#[test]
+fn utilization_is_the_fullest_units_part_and_says_nothing_of_capacity() {
+    let units = [(None, 0, [100, 100, 10]), (None, 0, [100, 50, 100])];
+    let cluster = cluster(&[(0, 4)], &units, vec![(2, shard("s", [90, 10, 2], &[]))]);
+    assert_eq!(values(&cluster, &[(0, 0), (0, 1)])[2], 200.0);
+    assert_eq!(values(&cluster, &[(0, 1)])[2], 200.0);
+    assert_eq!(values(&cluster, &[])[2], 0.0);
+}
+
+#[test]
+fn many_agents_are_classes_and_what_fits_none_of_a_class_goes_elsewhere() {
+    // Pairs enough for classes: 400 agents in two racks, with half a cpu each, but for two of the second rack.
+    let agents: Vec<(u32, i64)> = (0..400)
+        .map(|at| (u32::from(at >= 200), if at >= 398 { 2 } else { 1 }))
+        .collect();
+    let units = [(None, 0, [100; 3]), (None, 1, [100; 3])];
+    let mut cluster = cluster(&agents, &units, vec![(2, shard("s", [1; 3], &[]))]);
+    cluster.tasks[0].demand = Quantities(vec![2]);
+    let formulation = formulate(&cluster);
+    assert!(formulation.bins.len() < 20, "{}", formulation.bins.len());
+    let task = cluster.tasks[0].id.clone();
+    // Both in the class of the first rack, which is large enough in sum alone.
+    let first =
+        formulation.places.bins.iter().position(|place| {
+            place.unit == Some(UnitIdx(0)) && place.agents.contains(&AgentIdx(0))
+        });
+    let answer = Placement::new(vec![(0, u32::try_from(first.unwrap()).unwrap(), 2)]);
+    let dealt = Storage.decode(&formulation, &answer);
+    let agents: Vec<u32> = dealt.placements.iter().map(|it| it.agent.0).collect();
+    let placed: i64 = dealt.placements.iter().map(|it| it.instances).sum();
+    assert_eq!(placed, 2, "{task}: {agents:?}");
+    assert!(agents.iter().all(|agent| *agent >= 398), "{agents:?}");
+}
+
+#[test]
+fn baselines_keep_every_rule_and_each_does_what_it_is_called() {
+    // Local to a1, and one that is half full by what is offered.
+    let units = [(Some(1), 0, [100, 100, 100]), (None, 1, [400, 400, 400])];
+    let apart = Shard {
+        distinct: Some(RACK),
+        ..shard("s", [60, 10, 10], &[(60, Some(1))])
+    };
+    let cluster = cluster(&[(0, 4), (0, 4), (1, 4)], &units, vec![(2, apart)]);
+    for baseline in StorageBaseline::ALL {
+        let slice = whole(&cluster);
+        let placed = baseline.place(&slice);
+        let formulation = formulate(&cluster);
+        let faults = formulation
+            .assignment
+            .faults(&formulation.placement(&placed));
+        assert!(faults.is_empty(), "{}: {faults:?}", baseline.name());
+        assert_eq!(placed.units.len(), 2, "{}", baseline.name());
+    }
+    let first = |baseline: StorageBaseline| {
+        let mut slice = whole(&cluster);
+        slice.pending = vec![(TaskIdx(0), 1)];
+        let units = baseline.place(&slice).units;
+        (units[0].agent.0, units[0].unit.0)
+    };
+    assert_eq!(first(StorageBaseline::FirstFitDecreasing), (0, 0));
+    assert_eq!(first(StorageBaseline::LeastLoaded), (2, 1));
+    assert_eq!(first(StorageBaseline::Nearest), (2, 1));
+}
