@@ -3,6 +3,7 @@
 mod dump;
 mod online;
 mod report;
+mod terms;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

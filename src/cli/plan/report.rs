@@ -29,6 +29,7 @@ pub(super) fn text(
         header(cluster, plan),
         shares(plan),
         quality(plan),
+        terms(plan),
         survival(cluster, plan),
         fairness(plan),
         unplaced(plan),
@@ -240,6 +241,31 @@ fn proof(proof: Proof) -> &'static str {
     }
 }
 
+/// What each framework got in its own policy's terms, where they are of several.
+fn terms(plan: &PlanFile) -> String {
+    let mut policies: Vec<&str> = plan.frameworks.iter().map(|it| &*it.policy).collect();
+    policies.sort_unstable();
+    policies.dedup();
+    if policies.len() < 2 {
+        return String::new();
+    }
+    let columns = [
+        ("framework", Align::Left),
+        ("policy", Align::Left),
+        ("what it got, in its own terms", Align::Left),
+    ];
+    let rows = shown(plan).into_iter().map(|framework| {
+        let told = super::terms::in_its_own(framework);
+        vec![framework.id.clone(), framework.policy.clone(), told]
+    });
+    let rows: Vec<Vec<String>> = rows.collect();
+    format!(
+        "{}{}",
+        heading("In their own terms"),
+        table::render(&columns, &rows)
+    )
+}
+
 /// What the loss of one domain takes at worst: the largest part of one job, per level.
 fn survival(cluster: &Cluster, plan: &PlanFile) -> String {
     let key = |level: &str| format!("worst_domain_loss[{level}]");
@@ -276,7 +302,11 @@ fn survival(cluster: &Cluster, plan: &PlanFile) -> String {
     if levels.is_empty() {
         return String::new();
     }
-    let rows: Vec<Vec<String>> = shown(plan).into_iter().map(row).collect();
+    let measured = shown(plan).into_iter().filter(|framework| {
+        let mut levels = levels.iter();
+        levels.any(|level| framework.metrics.contains_key(&key(level)))
+    });
+    let rows: Vec<Vec<String>> = measured.map(row).collect();
     let title = heading("Survival: the largest part of one job that the loss of one domain takes");
     format!("{title}{}", table::render(&columns, &rows))
 }
