@@ -23,6 +23,7 @@ mod reasons;
 mod release;
 mod report;
 mod roles;
+mod rounding;
 mod rounds;
 mod rules;
 mod solve;

@@ -19,6 +19,7 @@ use super::choice::Choice;
 use super::context::Context;
 use super::devices::{self, Devices};
 use super::roles::{Counts, Roles};
+use super::rounding;
 use super::solve::{self, Effort};
 use super::state::State;
 use crate::broker::Shares;
@@ -32,6 +33,8 @@ pub(super) struct FirstOffer {
     pub witness: Vec<Running>,
     /// The most of each task that it may place in the first round; `None` without limits of roles.
     pub counts: Option<Counts>,
+    /// Whether some of its demand is left open.
+    pub unmet: bool,
 }
 
 /// What is free while offers are made, by agent.
@@ -73,6 +76,7 @@ pub(super) fn first_offers(
             offers: state.everything(only),
             witness: Vec::new(),
             counts: state.allowance(only, None),
+            unmet: false,
         }];
     }
     let turns = in_turn(state, shares, context, &wanting);
@@ -403,9 +407,13 @@ fn in_turn(
 ) -> Vec<Turn> {
     let mut sorted =
         (shares.fairness == Fairness::Drf).then(|| super::sorted::counts(state, context));
+    let total = rounding::total(state.cluster);
     let rounded = wanting.iter().map(|&framework| match &mut sorted {
         Some(sorted) => (framework, sorted.remove(&framework).unwrap_or_default()),
-        None => (framework, rounded_share(state, shares, framework)),
+        None => {
+            let share = rounding::rounded_share(state, shares, framework, &total);
+            (framework, share)
+        }
     });
     let mut rounded: Vec<_> = rounded.collect();
     rounded.sort_by(|(left, left_share), (right, right_share)| {
@@ -415,31 +423,6 @@ fn in_turn(
             .then_with(|| (size(left_share), *left).cmp(&(size(right_share), *right)))
     });
     rounded
-}
-
-/// The share in whole pending instances by task, to the nearest in all. Rounding carries the remainder on
-/// from task to task, so that a framework of many small tasks keeps its total.
-fn rounded_share(
-    state: &State<'_>,
-    shares: &Shares,
-    framework: FrameworkIdx,
-) -> BTreeMap<TaskIdx, i64> {
-    let mut fractional: BTreeMap<TaskIdx, f64> = BTreeMap::new();
-    for &(task, _, instances) in &shares.frameworks[framework.at()].allocation {
-        *fractional.entry(task).or_insert(0.0) += instances;
-    }
-    for kept in &state.kept[framework.at()] {
-        *fractional.entry(kept.task).or_insert(0.0) -= kept.instances as f64;
-    }
-    // Half is rounded up; solvers say 2.4999999 where they mean 2.5.
-    let mut owed = 0.5 + 1e-6;
-    let rounded = fractional.into_iter().map(|(task, instances)| {
-        owed += instances.max(0.0);
-        let whole = owed.floor();
-        owed -= whole;
-        (task, whole as i64)
-    });
-    rounded.collect()
 }
 
 /// Gives every agent's leftovers to one framework that may use them.
@@ -513,6 +496,7 @@ fn hand_out(
             offers: offers.into_values().collect(),
             witness: claimant.witness.placements,
             counts: claimant.counts,
+            unmet: claimant.unmet,
         });
     by_claimant.collect()
 }
