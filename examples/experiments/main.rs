@@ -1,13 +1,14 @@
 //! The published experiments on public traces: prints every table of `docs/benchmarks.md`.
 //!
 //! ```text
-//! cargo run --release --example experiments -- --data DIR [NAME...] [--seeds 42..51] [--seconds 60]
+//! cargo run --release --example experiments -- --data DIR [NAME...] [--seeds 42..51] [--seconds 60] [--loads 1.3]
 //! ```
 //!
-//! DIR has a folder for each trace, laid out as `docs/benchmarks.md` says. NAME is one of `openb`, `openb-online`,
-//! `openb-full`, `vm-topology`, `dlrm`, `brokering` (which needs no DIR), `brokering-openb` and `wfcommons`; without one, all of them. Snapshots are made by the importers, plans by the
+//! DIR has a folder for each trace, laid out as `docs/benchmarks.md` says. NAME is one of `multi-framework` and `brokering` (which need no
+//! DIR), `openb`, `openb-online`, `openb-full`, `vm-topology`, `dlrm`, `brokering-openb` and `wfcommons`; without one, all of them. Snapshots are made by the importers, plans by the
 //! engine with the options that the page's commands state, and every plan passes the verifier before its row is printed.
 
+mod allocator;
 mod brokering;
 mod openb;
 #[path = "../../policies/examples/openb/published.rs"]
@@ -24,6 +25,7 @@ pub struct Arguments {
     names: Vec<String>,
     seeds: Vec<u64>,
     seconds: u64,
+    loads: Vec<f64>,
 }
 
 /// A failed experiment, in words.
@@ -31,7 +33,8 @@ pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 type Experiment = fn(&Arguments) -> Result<(), Failure>;
 
-const EXPERIMENTS: [(&str, Experiment); 8] = [
+const EXPERIMENTS: [(&str, Experiment); 9] = [
+    ("multi-framework", allocator::multi_framework),
     ("openb", openb::offline),
     ("openb-online", openb::online),
     ("openb-full", openb::full),
@@ -70,6 +73,7 @@ fn arguments() -> Result<Arguments, Failure> {
         names: Vec::new(),
         seeds: (42..=51).collect(),
         seconds: 60,
+        loads: vec![0.8, 1.0, 1.3],
     };
     let mut given = std::env::args().skip(1);
     while let Some(word) = given.next() {
@@ -81,9 +85,18 @@ fn arguments() -> Result<Arguments, Failure> {
         match word.as_str() {
             "--data" => arguments.data = value.into(),
             "--seconds" => arguments.seconds = value.parse()?,
+            "--loads" => {
+                let loads = value.split(',').map(str::parse);
+                arguments.loads = loads.collect::<Result<_, _>>()?;
+            }
             "--seeds" => {
-                let (first, last) = value.split_once("..").unwrap_or((&value, &value));
-                arguments.seeds = (first.parse()?..=last.parse()?).collect();
+                arguments.seeds.clear();
+                for part in value.split(',') {
+                    let (first, last) = part.split_once("..").unwrap_or((part, part));
+                    arguments
+                        .seeds
+                        .extend(first.parse::<u64>()?..=last.parse()?);
+                }
             }
             _ => return Err(format!("unknown option {word}").into()),
         }
