@@ -92,9 +92,10 @@ fn the_tree_stays_level(n_events: usize, seeds: u64) {
 #[test]
 fn nobody_starves_in_a_tree_under_churn() {
     the_tree_stays_level(150, 3);
+    the_tree_stays_level(1_000, 1);
 }
 
-/// Run with `cargo test --release --test simulate -- --ignored`.
+/// Run with `cargo test --release --test simulate -- --ignored`: about a minute.
 #[test]
 #[ignore = "20,000 plans and their verification"]
 fn nobody_starves_in_a_tree_over_a_thousand_events_and_twenty_seeds() {

@@ -13,12 +13,11 @@ use crate::{Arguments, Failure};
 
 /// The part of the time that the brokered plan has of that of the monolithic one.
 const PART: u32 = 10;
-const LOADS: [f64; 3] = [0.8, 1.0, 1.3];
 
 /// Clusters of 2,000 agents with services and training.
 pub fn generated(arguments: &Arguments) -> Result<(), Failure> {
     header();
-    for load in LOADS {
+    for &load in &arguments.loads {
         for seed in &arguments.seeds {
             let file = generate(&GenerateOptions {
                 agents: 2_000,

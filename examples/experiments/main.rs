@@ -1,13 +1,15 @@
 //! The published experiments on public traces: prints every table of `docs/benchmarks.md`.
 //!
 //! ```text
-//! cargo run --release --example experiments -- --data DIR [NAME...] [--seeds 42..51] [--seconds 60]
+//! cargo run --release --example experiments -- --data DIR [NAME...] [--seeds 42..51] [--seconds 60] [--loads 1.3]
 //! ```
 //!
-//! DIR has a folder for each trace, laid out as `docs/benchmarks.md` says. NAME is one of `openb`, `openb-online`,
-//! `openb-full`, `vm-topology`, `dlrm`, `brokering` (which needs no DIR), `brokering-openb`, `wfcommons`, `storage` and `five-policies` (which need no DIR); without one, all of them. Snapshots are made by the importers, plans by the
+//! DIR has a folder for each trace, laid out as `docs/benchmarks.md` says. NAME is one of `multi-framework`, `brokering`, `storage` and
+//! `five-policies` (which need no DIR), `openb`, `openb-online`, `openb-full`, `vm-topology`, `dlrm`, `brokering-openb` and `wfcommons`;
+//! without one, all of them. Snapshots are made by the importers, plans by the
 //! engine with the options that the page's commands state, and every plan passes the verifier before its row is printed.
 
+mod allocator;
 mod brokering;
 mod databases;
 mod mixed;
@@ -26,6 +28,7 @@ pub struct Arguments {
     names: Vec<String>,
     seeds: Vec<u64>,
     seconds: u64,
+    loads: Vec<f64>,
 }
 
 /// A failed experiment, in words.
@@ -33,7 +36,8 @@ pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 type Experiment = fn(&Arguments) -> Result<(), Failure>;
 
-const EXPERIMENTS: [(&str, Experiment); 10] = [
+const EXPERIMENTS: [(&str, Experiment); 11] = [
+    ("multi-framework", allocator::multi_framework),
     ("openb", openb::offline),
     ("openb-online", openb::online),
     ("openb-full", openb::full),
@@ -74,6 +78,7 @@ fn arguments() -> Result<Arguments, Failure> {
         names: Vec::new(),
         seeds: (42..=51).collect(),
         seconds: 60,
+        loads: vec![0.8, 1.0, 1.3],
     };
     let mut given = std::env::args().skip(1);
     while let Some(word) = given.next() {
@@ -85,9 +90,18 @@ fn arguments() -> Result<Arguments, Failure> {
         match word.as_str() {
             "--data" => arguments.data = value.into(),
             "--seconds" => arguments.seconds = value.parse()?,
+            "--loads" => {
+                let loads = value.split(',').map(str::parse);
+                arguments.loads = loads.collect::<Result<_, _>>()?;
+            }
             "--seeds" => {
-                let (first, last) = value.split_once("..").unwrap_or((&value, &value));
-                arguments.seeds = (first.parse()?..=last.parse()?).collect();
+                arguments.seeds.clear();
+                for part in value.split(',') {
+                    let (first, last) = part.split_once("..").unwrap_or((part, part));
+                    arguments
+                        .seeds
+                        .extend(first.parse::<u64>()?..=last.parse()?);
+                }
             }
             _ => return Err(format!("unknown option {word}").into()),
         }

@@ -11,10 +11,10 @@ use apportion_models::welfare::{
 };
 use apportion_policies::Bid;
 
-use super::market::{Market, Place, Scope, needs};
+use super::market::{Market, Place, needs};
 use super::rules::alone_values;
 use super::share::FrameworkShare;
-use super::share::{ACCURACY, MANY_COLUMNS, Shares};
+use super::share::{ACCURACY, MANY_COLUMNS, Proof, Shares};
 
 /// Frameworks up to which every pair has an envy number.
 const ENVY_FRAMEWORKS: usize = 50;
@@ -32,11 +32,16 @@ const CHEAP_COLUMNS: usize = 4_000;
 pub fn certify(
     cluster: &Cluster,
     bids: &[Bid],
-    shares: &Shares,
+    (shares, proof): (&Shares, &Proof),
     placements: &[Running],
     stop: &dyn Fn() -> bool,
 ) -> (FairnessCertificate, Audit) {
-    let auditor = Auditor::new(cluster, shares, stop);
+    let auditor = Auditor {
+        cluster,
+        shares,
+        shares_proof: proof,
+        stop,
+    };
     let held = held_values(cluster, bids, placements);
     let members = &shares.market.members;
     let utilities: Vec<i128> = members
@@ -51,9 +56,8 @@ pub fn certify(
         .collect();
     let starved = utilities.contains(&0);
     let proved_of = if starved { &one_more } else { &exact };
-    let proof = auditor.prove(proved_of);
-    let published = auditor.publish(&proof.duals);
-    let fractional = auditor.publish(&shares.duals);
+    let published = auditor.publish(&auditor.prove(proved_of).duals);
+    let fractional = auditor.publish(&proof.duals);
     let proved = published.epsilon();
     let bundles = auditor.bundles(&published, placements);
     let bound_by = auditor.bound_by(&fractional);
@@ -144,32 +148,18 @@ impl Published {
 struct Auditor<'a> {
     cluster: &'a Cluster,
     shares: &'a Shares,
-    problem: Problem,
-    whole: Scope,
+    shares_proof: &'a Proof,
     stop: &'a dyn Fn() -> bool,
 }
 
 impl<'a> Auditor<'a> {
-    fn new(cluster: &'a Cluster, shares: &'a Shares, stop: &'a dyn Fn() -> bool) -> Self {
-        let market = &shares.market;
-        let floors = shares.has_floors.then_some(&shares.floors[..]);
-        let whole = shares.scope.clone();
-        Self {
-            cluster,
-            shares,
-            problem: market.problem(&whole, Objective::Linear, floors),
-            whole,
-            stop,
-        }
-    }
-
     fn market(&self) -> &'a Market {
         &self.shares.market
     }
 
     /// The best multipliers that cover `w_p / u_p` times every value.
     fn prove(&self, utilities: &[f64]) -> Repaired {
-        let mut problem = self.problem.clone();
+        let mut problem = self.shares_proof.problem.clone();
         let mut required: Vec<Vec<f64>> = problem
             .blocks()
             .iter()
@@ -192,7 +182,7 @@ impl<'a> Auditor<'a> {
         let solved = solution.as_ref().map(|solution| &solution.duals);
         solved
             .into_iter()
-            .chain([&self.shares.duals])
+            .chain([&self.shares_proof.duals])
             .map(|duals| {
                 repair(&problem, &required, duals)
                     .expect("every column has a demand row to pay from")
@@ -219,7 +209,7 @@ impl<'a> Auditor<'a> {
         };
         let (capacities, rest) = duals.shared.split_at(market.capacities.len());
         let (halves, rest) = rest.split_at(market.halves.len());
-        let (limits, holds) = market.rows_at(Place::Shared, &self.whole);
+        let (limits, holds) = market.rows_at(Place::Shared, &self.shares_proof.scope);
         let (limit_duals, hold_duals) = rest.split_at(limits.len());
         for (&(class, resource), &price) in market
             .capacities
@@ -251,7 +241,7 @@ impl<'a> Auditor<'a> {
         for (&at, &value) in holds.iter().zip(hold_duals) {
             self.publish_hold(at, value, &mut published);
         }
-        let (_, alone) = market.rows_at(Place::Alone, &self.whole);
+        let (_, alone) = market.rows_at(Place::Alone, &self.shares_proof.scope);
         for (&at, own) in alone.iter().zip(&duals.own[market.members.len()..]) {
             self.publish_hold(at, own[0], &mut published);
         }
@@ -299,7 +289,7 @@ impl<'a> Auditor<'a> {
                 }
             }
         }
-        let (limits, holds) = market.own_rows(position, &self.whole);
+        let (limits, holds) = market.own_rows(position, &self.shares_proof.scope);
         let rest = &own[member.groups.len()..];
         let (limit_duals, rest) = rest.split_at(limits.len());
         let (hold_duals, floor) = rest.split_at(holds.len());
@@ -478,7 +468,7 @@ impl<'a> Auditor<'a> {
         }
         let most = alone_values(market);
         let mut weights = Vec::with_capacity(most.len());
-        let mut problem = market.problem(&self.whole, Objective::Linear, None);
+        let mut problem = market.problem(&self.shares_proof.scope, Objective::Linear, None);
         let mut fair = 0.0;
         for (p, (member, most)) in market.members.iter().zip(&most).enumerate() {
             // Who can place nothing, as one that only runs what its agent is too small for, counts for nothing.

@@ -67,5 +67,5 @@ pub mod weights;
 pub use certificate::{Audit, certify};
 pub use classes::{AgentClass, agent_classes};
 pub use guarantees::{Guarantee, guarantees};
-pub use share::{FrameworkShare, Shares, shares};
+pub use share::{FrameworkShare, Proof, Shares, shares};
 pub use sorter::Sorter;

@@ -47,7 +47,7 @@ const LEAST_PART: f64 = 1e-9;
 /// How much below what its witness reaches a floor is set: what rounding may take from the witness.
 const FLOOR_MARGIN: f64 = 1e-12;
 
-/// Every framework's share, and what its certificate is made from.
+/// Every framework's share; [`Shares::prove`] says how far they are from the best.
 #[derive(Debug)]
 pub struct Shares {
     /// The rule.
@@ -59,17 +59,28 @@ pub struct Shares {
     /// Shares by framework.
     pub frameworks: Vec<FrameworkShare>,
     pub(super) market: Market,
-    /// Multipliers that prove how far the shares are from the best, every column covered.
-    pub(super) duals: Duals,
+    /// Multipliers that the rule found with the shares, if it does.
+    duals: Option<Duals>,
     /// By member.
     pub(super) floors: Vec<f64>,
     /// Whether the certificate is about allocations above the floors.
     pub(super) has_floors: bool,
     /// Everybody and everything, rows left out that the floors imply.
-    pub(super) scope: Scope,
+    scope: Scope,
     /// What each member could place alone in its fraction.
     pub(super) witness: Amounts,
     pub(super) deserved: Vec<f64>,
+}
+
+/// What proves how far shares are from the best.
+#[derive(Debug)]
+pub struct Proof {
+    /// Multipliers that cover every column's relative gain.
+    pub(super) duals: Duals,
+    /// The rows that they are of.
+    pub(super) scope: Scope,
+    /// The linear program over these rows, without its weights.
+    pub(super) problem: Problem,
 }
 
 /// One framework's share.
@@ -129,7 +140,7 @@ pub fn shares(
     if has_floors {
         market.leave_out_reached(&mut whole, &floors);
     }
-    let mut problem = market.problem(&whole, Objective::LogUtility, floor_rows);
+    let problem = market.problem(&whole, Objective::LogUtility, floor_rows);
     let n_columns = market.n_columns();
     let accuracies: &[Settings] = if n_columns <= FEW_COLUMNS {
         &[EXACT]
@@ -186,30 +197,13 @@ pub fn shares(
             *floor = floor.min(value);
         }
     }
-    let floor_rows = has_floors.then_some(&floors[..]);
-    let duals = match duals {
-        Some(duals) => duals,
-        None => {
-            if n_columns > MANY_COLUMNS {
-                // Whoever uses its guarantee up will hardly be better off below it: a row less, at worst a larger epsilon.
-                market.leave_out_reached(&mut whole, &deserved);
-                problem = market.problem(&whole, Objective::LogUtility, floor_rows);
-            }
-            prove(&market, &problem, &deserved, stop)
-        }
-    };
-    // Blocks of what is held have no utility.
-    let mut utilities = deserved.clone();
-    utilities.resize(problem.blocks().len(), 0.0);
-    let required = marginal_values(&problem, &utilities);
-    let repaired = repair(&problem, &required, &duals).expect("every column has a row to pay from");
     let frameworks = describe(cluster, &market, &amounts, &deserved, &floors);
     Shares {
         fairness,
         classes: market.census.classes.clone(),
         guarantees: market.guarantees.clone(),
         frameworks,
-        duals: repaired.duals,
+        duals,
         floors,
         has_floors,
         scope: whole,
@@ -220,6 +214,34 @@ pub fn shares(
 }
 
 impl Shares {
+    /// Proves how far the shares are from the best. Offers need no proof: it may be made beside them.
+    #[must_use]
+    pub fn prove(&self, stop: &dyn Fn() -> bool) -> Proof {
+        let market = &self.market;
+        let mut scope = self.scope.clone();
+        if self.duals.is_none() && market.n_columns() > MANY_COLUMNS {
+            // Whoever uses its guarantee up will hardly be better off below it: a row less, at worst a larger epsilon.
+            market.leave_out_reached(&mut scope, &self.deserved);
+        }
+        let floors = self.has_floors.then_some(&self.floors[..]);
+        let problem = market.problem(&scope, Objective::Linear, floors);
+        let found = match &self.duals {
+            Some(duals) => duals,
+            None => &multipliers(market, &problem, &self.deserved, stop),
+        };
+        // Blocks of what is held have no utility.
+        let mut utilities = self.deserved.clone();
+        utilities.resize(problem.blocks().len(), 0.0);
+        let required = marginal_values(&problem, &utilities);
+        let repaired = repair(&problem, &required, found);
+        let duals = repaired.expect("every column has a row to pay from").duals;
+        Proof {
+            duals,
+            scope,
+            problem,
+        }
+    }
+
     /// The value of each framework's smallest task or gang; 0 for those without a share.
     #[must_use]
     pub fn units(&self, cluster: &Cluster) -> Vec<f64> {
@@ -232,8 +254,13 @@ impl Shares {
 }
 
 /// Multipliers of the linear program whose objective is the relative gain over these utilities.
-fn prove(market: &Market, problem: &Problem, utilities: &[f64], stop: &dyn Fn() -> bool) -> Duals {
-    let mut problem = problem.clone().with_objective(Objective::Linear);
+fn multipliers(
+    market: &Market,
+    problem: &Problem,
+    utilities: &[f64],
+    stop: &dyn Fn() -> bool,
+) -> Duals {
+    let mut problem = problem.clone();
     for (p, (member, utility)) in market.members.iter().zip(utilities).enumerate() {
         let weight = if *utility > 0.0 {
             member.weight / utility

@@ -42,7 +42,8 @@ pub(super) fn share(
     let (borrowed, lent) = (apart.max(0.0), (-apart).max(0.0));
     let waits = !state.pending(framework).is_empty();
     let short = if waits { lent } else { 0.0 };
-    let granularity = short.min(audit.units[framework.at()]);
+    let unit = audit.units[framework.at()];
+    let granularity = short.min(unit);
     // Whoever has all that it wants, or deserves nothing, has lost nothing.
     let credit = match waits {
         true if fair.deserved <= 0.0 => before.clamp(0.0, MOST_CREDIT),
@@ -52,7 +53,7 @@ pub(super) fn share(
     let bound_by = &audit.bound_by[framework.at()];
     Some(Share {
         weight: fair.weight,
-        unit: audit.units[framework.at()],
+        unit,
         utility,
         deserved: fair.deserved,
         offered: offered_value(state, framework),
@@ -67,7 +68,7 @@ pub(super) fn share(
         fragmentation: short - granularity,
         credit,
         bound_by: bound_by.clone(),
-        text: sentence(state, framework, fair, utility, bound_by),
+        text: sentence(state, framework, fair, (utility, unit), bound_by),
     })
 }
 
@@ -104,7 +105,7 @@ fn sentence(
     state: &State<'_>,
     framework: FrameworkIdx,
     fair: &FrameworkShare,
-    utility: f64,
+    (utility, unit): (f64, f64),
     bound_by: &[String],
 ) -> String {
     let wanted: i64 = state
@@ -130,13 +131,72 @@ fn sentence(
             utility - fair.deserved
         )
     } else {
-        let short = fair.deserved - utility;
-        let cause = if puts_priority_first(state, framework) {
-            "since its work of higher priority goes first and may take more room, and instances are whole"
-        } else {
-            "since instances are whole and fit agent by agent"
-        };
-        format!("{base}: {short:.2} short, {cause}; {wanted} wait")
+        let causes = causes(state, framework, fair.deserved - utility, unit);
+        format!("{base}: {causes}; {wanted} wait")
+    }
+}
+
+/// What a share lacks, in its two parts: less than the smallest task or gang, and the rest.
+fn causes(state: &State<'_>, framework: FrameworkIdx, short: f64, unit: f64) -> String {
+    let granularity = short.min(unit);
+    let fragmentation = short - granularity;
+    let whole = "granularity, since instances and gangs are whole";
+    let order = if puts_priority_first(state, framework) {
+        ", while its work of higher priority goes first and may take more room"
+    } else {
+        ""
+    };
+    if fragmentation <= 0.0 {
+        return format!("{short:.2} short by {whole}{order}");
+    }
+    let pieces = match in_pieces(state, framework) {
+        Some((count, agents)) => {
+            format!(" (room for {count} is free, in pieces on {agents} agents)")
+        }
+        None => String::new(),
+    };
+    format!(
+        "{short:.2} short, {granularity:.2} by {whole}, and {fragmentation:.2} by fragmentation, since shares fit in sum and not agent by agent{pieces}{order}"
+    )
+}
+
+/// The most instances of a waiting shape that what is free would hold if it were one agent, and on how many agents
+/// that is; `None` if it would hold none.
+fn in_pieces(state: &State<'_>, framework: FrameworkIdx) -> Option<(i64, usize)> {
+    let cluster = state.cluster;
+    let shapes = by_shape(cluster, &state.pending(framework)).into_iter();
+    let counts = shapes.map(|alike| {
+        let task = cluster.task(alike[0].0);
+        let mut sum = Quantities::zero(cluster.resources.len());
+        let mut n_agents = 0;
+        for agent in cluster.agent_indices() {
+            if cluster.refusal(task, agent).is_some() {
+                continue;
+            }
+            let mut offer = free_on(state, agent);
+            state.roles.withhold(framework, &mut offer);
+            let helps = |(&need, &free): (&i64, &i64)| need > 0 && free > 0;
+            if task.demand.0.iter().zip(&offer.resources.0).any(helps) {
+                n_agents += 1;
+                for (sum, &free) in sum.0.iter_mut().zip(&offer.resources.0) {
+                    *sum = sum.saturating_add(free.max(0));
+                }
+            }
+        }
+        let waiting = alike.iter().map(|(_, count)| count).sum();
+        (task.demand.copies_in(&sum).min(waiting), n_agents)
+    });
+    // Of several that have as many, the fewest agents.
+    let most = counts.max_by_key(|&(count, agents)| (count, std::cmp::Reverse(agents)));
+    most.filter(|&(count, _)| count > 0)
+}
+
+/// What is free on an agent.
+fn free_on(state: &State<'_>, agent: AgentIdx) -> Offer {
+    Offer {
+        agent,
+        resources: state.free[agent.at()].clone(),
+        devices: state.free_devices[agent.at()].clone(),
     }
 }
 
@@ -279,11 +339,7 @@ fn held(state: &State<'_>, framework: FrameworkIdx, task: TaskIdx) -> Option<Rea
     let mut with_room = 0;
     let is_open = { usable }.any(|agent| {
         with_room += 1;
-        let mut offer = Offer {
-            agent,
-            resources: state.free[agent.at()].clone(),
-            devices: state.free_devices[agent.at()].clone(),
-        };
+        let mut offer = free_on(state, agent);
         state.roles.withhold(framework, &mut offer);
         fits(agent, &offer.resources, &offer.devices)
     });

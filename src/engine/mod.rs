@@ -19,10 +19,12 @@ mod offers;
 mod online;
 mod options;
 mod preempt;
+mod quotas;
 mod reasons;
 mod release;
 mod report;
 mod roles;
+mod rounding;
 mod rounds;
 mod rules;
 mod solve;
@@ -41,8 +43,9 @@ use apportion_cluster::plan::{
 };
 use apportion_cluster::{Cluster, Fairness, FrameworkIdx, Running, TaskIdx};
 
-use crate::broker::{self, Audit, Guarantee, Shares};
+use crate::broker::{self, Audit, Guarantee, Proof, Shares};
 use context::Context;
+use offers::FirstOffer;
 use rounds::Record;
 use state::State;
 
@@ -112,7 +115,7 @@ pub fn plan(cluster: &Cluster, options: &Options) -> Result<PlanFile, EngineErro
 pub struct Cycle {
     /// Time for shares, guarantees included.
     pub shares: Duration,
-    /// Time for the first, disjoint offers.
+    /// Time for the first, disjoint offers, and what proves the shares, made beside them.
     pub offers: Duration,
     /// Time for the certificate of what the offers hold.
     pub certificate: Duration,
@@ -135,13 +138,14 @@ pub fn cycle(cluster: &Cluster, options: &Options) -> Cycle {
     run.promise(&shares.guarantees);
     let share_time = begun.elapsed();
     let begun = Instant::now();
-    let first = offers::first_offers(&run.state, &shares, &run.context);
+    let (first, proof, _) = run.offer(&shares);
     let offer_time = begun.elapsed();
     let begun = Instant::now();
     let kept = run.state.kept.iter().flatten();
     let witness = first.iter().flat_map(|offer| &offer.witness);
     let placed: Vec<Running> = kept.chain(witness).copied().collect();
-    let (certificate, _) = broker::certify(cluster, &run.context.bids, &shares, &placed, &|| false);
+    let proved = (&shares, &proof);
+    let (certificate, _) = broker::certify(cluster, &run.context.bids, proved, &placed, &|| false);
     let allocated = shares.frameworks.iter().flat_map(|share| &share.allocation);
     Cycle {
         shares: share_time,
@@ -158,7 +162,7 @@ struct Run<'a> {
     context: Context<'a>,
     state: State<'a>,
     records: Vec<Record>,
-    shares: Option<Shares>,
+    shares: Option<(Shares, Proof)>,
     guarantees: Vec<Guarantee>,
     /// What branch and bound proved of the welfare, if anything.
     welfare_bound: Option<f64>,
@@ -218,10 +222,10 @@ impl<'a> Run<'a> {
         });
         conversation::shares(&self.context, &shares);
         let share_time = begun.elapsed();
-        let first = offers::first_offers(&self.state, &shares, &self.context);
+        let (first, proof, proof_time) = self.offer(&shares);
         self.time("broker", begun);
         let deadline = self.context.options.deadline;
-        let reserve = reserve(share_time, begun.elapsed(), deadline);
+        let reserve = reserve(share_time + proof_time, begun.elapsed(), deadline);
         let left = deadline.map_or(Duration::ZERO, |deadline| {
             deadline.saturating_duration_since(Instant::now())
         });
@@ -242,8 +246,20 @@ impl<'a> Run<'a> {
             accounts::retract(&self.state, &self.context);
         }
         self.time("solve", begun);
-        self.shares = Some(shares);
+        self.shares = Some((shares, proof));
         reserve
+    }
+
+    /// First offers, and beside them, as neither needs the other, what proves the shares, with the time that it took.
+    fn offer(&self, shares: &Shares) -> (Vec<FirstOffer>, Proof, Duration) {
+        let prove = || {
+            let begun = Instant::now();
+            let proof = shares.prove(&|| self.context.out_of_time());
+            (proof, begun.elapsed())
+        };
+        let offers = || offers::first_offers(&self.state, shares, &self.context);
+        let ((proof, proof_time), first) = rayon::join(prove, offers);
+        (first, proof, proof_time)
     }
 
     /// Holds what roles are promised, and says where that is not all of it.
@@ -364,16 +380,16 @@ impl<'a> Run<'a> {
         let mut notes = choices::notes(&self.state, &placements, &stop);
         notes.extend(edges::notes(cluster, &placements));
         notes.sort();
-        let audit = self
-            .shares
-            .as_ref()
-            .map(|shares| broker::certify(cluster, &self.context.bids, shares, &held, &stop));
+        let audit = self.shares.as_ref().map(|(shares, proof)| {
+            let proved = (shares, proof);
+            broker::certify(cluster, &self.context.bids, proved, &held, &stop)
+        });
         let cut = cut.get();
         let frameworks = (0..cluster.frameworks.len())
             .map(FrameworkIdx::of)
             .map(|framework| {
                 let shares = self.shares.as_ref().zip(audit.as_ref());
-                let share = shares.and_then(|(shares, (_, audit))| {
+                let share = shares.and_then(|((shares, _), (_, audit))| {
                     let before = options.credit.get(&cluster.framework(framework).id);
                     let before = before.copied().unwrap_or(0.0);
                     accounts::share(&self.state, framework, shares, audit, before)

@@ -41,6 +41,13 @@ const COLUMNS_SEARCHED_AGAIN: usize = 600;
 /// The share of the time that the first round may take where several frameworks have demand.
 const FIRST_SHARE: f64 = 0.6;
 
+/// The same where several have less than they want: their offers hold just what they were made for, and what is left is
+/// re-offered.
+const FIRST_SHARE_SHORT: f64 = 0.25;
+
+/// The part of the time that is left which a pass of re-offers may take where several want more.
+const PASS_SHARE: f64 = 0.5;
+
 /// How often a framework may rearrange what it placed in later rounds without placing more.
 const MOST_REARRANGEMENTS: usize = 2;
 
@@ -90,7 +97,11 @@ pub(super) fn first(
         .filter(|it| state.keeps_data(it.framework))
         .count() as i64;
     // What one declines, another may want to make room for: that takes time, too.
-    let is_alone = first.len() == 1;
+    let share = match first.iter().filter(|it| it.unmet).count() {
+        _ if first.len() == 1 => 1.0,
+        0 | 1 => FIRST_SHARE,
+        _ => FIRST_SHARE_SHORT,
+    };
     let shared: &State<'_> = state;
     let answers: Vec<_> = first
         .into_par_iter()
@@ -110,8 +121,8 @@ pub(super) fn first(
                 },
                 ..Proposal::default()
             };
-            let share = if is_alone { 1.0 } else { FIRST_SHARE };
-            let effort = Effort::Ladder(own_deadline(context, &open, share));
+            let (n_open, threads) = (open.load(Ordering::Relaxed), context.threads());
+            let effort = Effort::Ladder(own_deadline(context, n_open, threads, share));
             let answer = attempt(context, &slice, None, &start, effort, true);
             open.fetch_sub(1, Ordering::Relaxed);
             (slice, answer)
@@ -159,13 +170,14 @@ pub(super) fn again(
         });
         let mut progressed = false;
         let n_wanting = order.len();
-        let open = AtomicUsize::new(order.len());
-        for framework in order {
-            let effort = match own_deadline(context, &open, 1.0) {
+        // Where several want more, another pass is likely to follow.
+        let share = if n_wanting > 1 { PASS_SHARE } else { 1.0 };
+        let ends = own_deadline(context, 1, 1, share);
+        for (at, framework) in order.into_iter().enumerate() {
+            let effort = match own_part(ends, n_wanting - at, 1) {
                 _ if context.out_of_time() => Effort::Sketch,
                 deadline => Effort::Ladder(deadline),
             };
-            open.fetch_sub(1, Ordering::Relaxed);
             if context.must_stop() {
                 records[framework.at()].stopped = true;
                 continue;
@@ -329,7 +341,7 @@ pub(super) fn rearrange(
         return;
     }
     let mut fresh = Record::default();
-    let deadline = own_deadline(context, &AtomicUsize::new(left), 1.0);
+    let deadline = own_deadline(context, left, 1, 1.0);
     let effort = Effort::Ladder(deadline);
     // Not one of the rounds of offers.
     offer_everything(state, context, (0, framework), 1, effort, &mut fresh);
@@ -498,14 +510,20 @@ fn attempt(
     }
 }
 
+/// An even part of the time until `ends`, so many at once.
+fn own_part(ends: Option<Instant>, open: usize, at_once: usize) -> Option<Instant> {
+    let now = Instant::now();
+    let left = ends?.saturating_duration_since(now);
+    let open = u32::try_from(open.max(1)).unwrap_or(u32::MAX);
+    Some(now + left * u32::try_from(at_once).unwrap_or(1).min(open) / open)
+}
+
 /// A slice's own deadline: its part of the time that is left, so that one slice that explodes costs the
 /// others nothing.
-fn own_deadline(context: &Context<'_>, open: &AtomicUsize, share: f64) -> Option<Instant> {
-    let by = context.solve_by()?;
-    let left = by.saturating_duration_since(Instant::now()).mul_f64(share);
-    let open = u32::try_from(open.load(Ordering::Relaxed).max(1)).unwrap_or(u32::MAX);
-    let threads = u32::try_from(context.threads()).unwrap_or(1).min(open);
-    Some(Instant::now() + left * threads / open)
+fn own_deadline(context: &Context<'_>, open: usize, at_once: usize, share: f64) -> Option<Instant> {
+    let now = Instant::now();
+    let left = context.solve_by()?.saturating_duration_since(now);
+    own_part(Some(now + left.mul_f64(share)), open, at_once)
 }
 
 #[cfg(test)]

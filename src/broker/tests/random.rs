@@ -155,7 +155,13 @@ fn a_stop_leaves_honest_numbers() {
             asked.set(asked.get() + 1);
             asked.get() > 6
         });
-        let (certificate, _) = certify(&cluster, &bids, &shares, &[], &|| true);
+        let (certificate, _) = certify(
+            &cluster,
+            &bids,
+            (&shares, &shares.prove(&|| true)),
+            &[],
+            &|| true,
+        );
         let deserved: Vec<f64> = shares
             .frameworks
             .iter()
@@ -204,7 +210,13 @@ fn integer_certificates_hold_on_random_placements() {
                 }
             }
         }
-        let (certificate, audit) = certify(&cluster, &bids, &shares, &placements, &|| false);
+        let (certificate, audit) = certify(
+            &cluster,
+            &bids,
+            (&shares, &shares.prove(&|| false)),
+            &placements,
+            &|| false,
+        );
         assert!(
             audit
                 .rents
@@ -286,7 +298,13 @@ fn large_clusters() {
         let shares = shares(&cluster, &bids, Fairness::Nash, &|| false);
         let share_time = begun.elapsed();
         let begun = std::time::Instant::now();
-        let (certificate, _) = certify(&cluster, &bids, &shares, &[], &|| false);
+        let (certificate, _) = certify(
+            &cluster,
+            &bids,
+            (&shares, &shares.prove(&|| false)),
+            &[],
+            &|| false,
+        );
         println!(
             "{agents} agents of {kinds} kinds, {frameworks} frameworks, {} tasks: {} classes, shares {share_time:?}, \
              certificate {:?}, epsilon_fractional {:.1e}",

@@ -59,7 +59,13 @@ pub(super) fn bids(cluster: &Cluster) -> Vec<Bid> {
 pub(super) fn shared(cluster: &Cluster) -> (Shares, FairnessCertificate) {
     let bids = bids(cluster);
     let shares = shares(cluster, &bids, Fairness::Nash, &|| false);
-    let (certificate, _) = certify(cluster, &bids, &shares, &[], &|| false);
+    let (certificate, _) = certify(
+        cluster,
+        &bids,
+        (&shares, &shares.prove(&|| false)),
+        &[],
+        &|| false,
+    );
     let deserved: Vec<f64> = shares
         .frameworks
         .iter()
@@ -86,7 +92,14 @@ pub(super) fn certified(cluster: &Cluster, counts: &[(&str, &str, i64)]) -> Fair
             instances,
         })
         .collect();
-    certify(cluster, &bids, &shares, &placements, &|| false).0
+    certify(
+        cluster,
+        &bids,
+        (&shares, &shares.prove(&|| false)),
+        &placements,
+        &|| false,
+    )
+    .0
 }
 
 #[derive(Clone, Copy)]

@@ -54,7 +54,7 @@ impl Run<'_> {
     pub(super) fn monolithic(&mut self) {
         let reserve = self.brokered(START_PART);
         self.context.keep_reserve(reserve);
-        let Some(shares) = self.shares.take() else {
+        let Some((shares, proof)) = self.shares.take() else {
             return;
         };
         let begun = Instant::now();
@@ -87,7 +87,7 @@ impl Run<'_> {
             "solve".to_owned(),
             before + begun.elapsed().as_secs_f64() * 1e3,
         );
-        self.shares = Some(shares);
+        self.shares = Some((shares, proof));
     }
 }
 
