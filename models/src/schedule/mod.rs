@@ -19,11 +19,14 @@
 mod bound;
 mod check;
 mod decode;
+mod dispatch;
+mod divide;
 mod exact;
 mod flow;
 mod improve;
 mod independent;
 mod ladder;
+mod layers;
 mod list;
 mod places;
 mod profile;
