@@ -5,8 +5,9 @@
 //! ```
 //!
 //! DIR has a folder for each trace, laid out as `docs/benchmarks.md` says. NAME is one of `openb`, `openb-online`,
-//! `openb-full`, `vm-topology`, `dlrm`, `brokering` (which needs no DIR), `brokering-openb` and `wfcommons`; without one, all of them. Snapshots are made by the importers, plans by the
-//! engine with the options that the page's commands state, and every plan passes the verifier before its row is printed.
+//! `openb-full`, `vm-topology`, `dlrm`, `brokering` (which needs no DIR), `brokering-openb`, `wfcommons` and `swim`; without one, all of
+//! them. Snapshots are made by the importers, plans by the engine with the options that the page's commands state, and every plan passes
+//! the verifier before its row is printed.
 
 mod brokering;
 mod openb;
@@ -14,6 +15,7 @@ mod openb;
 mod published;
 mod run;
 mod services;
+mod swim;
 mod workflows;
 
 use std::path::PathBuf;
@@ -31,7 +33,7 @@ pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 type Experiment = fn(&Arguments) -> Result<(), Failure>;
 
-const EXPERIMENTS: [(&str, Experiment); 8] = [
+const EXPERIMENTS: [(&str, Experiment); 9] = [
     ("openb", openb::offline),
     ("openb-online", openb::online),
     ("openb-full", openb::full),
@@ -40,6 +42,7 @@ const EXPERIMENTS: [(&str, Experiment); 8] = [
     ("brokering", brokering::generated),
     ("brokering-openb", brokering::openb),
     ("wfcommons", workflows::wfcommons),
+    ("swim", swim::facebook),
 ];
 
 fn main() {

@@ -11,6 +11,7 @@ mod fair;
 mod preemptions;
 mod rules;
 mod scale;
+mod timed;
 
 use std::collections::BTreeSet;
 
@@ -27,7 +28,9 @@ pub struct Mutation {
 
 fn mutations() -> impl Iterator<Item = &'static Mutation> {
     let of_rules = rules::MUTATIONS.iter().chain(certificate::MUTATIONS);
-    of_rules.chain(preemptions::MUTATIONS)
+    of_rules
+        .chain(preemptions::MUTATIONS)
+        .chain(timed::MUTATIONS)
 }
 
 fn violated(report: &Report) -> BTreeSet<Rule> {

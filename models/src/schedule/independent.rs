@@ -14,6 +14,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::across::Across;
 use super::divide::fitting;
 use super::flow::{Wish, grant};
 use super::list::complete;
@@ -365,7 +366,7 @@ pub(super) fn makespan_is_first(schedule: &Schedule) -> bool {
 }
 
 /// A better bound than `known` on a stage of timetables that place all that fits, and reach `values` in the earlier stages: of a
-/// makespan by counting, of costs after a makespan by prices.
+/// makespan by counting, of costs after a makespan by prices, of what crosses groups after costs by a price of these.
 pub(super) fn stronger(
     schedule: &Schedule,
     stage: usize,
@@ -373,15 +374,29 @@ pub(super) fn stronger(
     known: f64,
 ) -> Option<(f64, Proof)> {
     let is_met = known >= values[stage] - TIE * values[stage].max(1.0);
+    let earlier = |objective: TimeObjective| {
+        let mut earlier = schedule.stages[..stage].iter().zip(values);
+        let at = earlier.position(|(it, _)| it.objective == objective)?;
+        Some((at, values[at]))
+    };
     let found = match schedule.stages[stage].objective {
         TimeObjective::Makespan => {
             let least = schedule.least_makespan(values[stage].round() as i64);
             Some((least as f64, Proof::Combinatorial))
         }
-        TimeObjective::Cost if !is_met => {
-            let mut earlier = schedule.stages[..stage].iter().zip(values);
-            let makespan = earlier.find(|(it, _)| it.objective == TimeObjective::Makespan);
-            makespan.and_then(|(_, &time)| cost_prices(schedule, time.round() as i64))
+        TimeObjective::Cost if !is_met => earlier(TimeObjective::Makespan)
+            .and_then(|(_, time)| cost_prices(schedule, time.round() as i64)),
+        TimeObjective::Traffic { across, .. } if !is_met => {
+            earlier(TimeObjective::Cost).map(|(at, cost)| {
+                let (bound, price) = Across::of(schedule).best(cost);
+                let mut kept = vec![0.0; stage];
+                kept[at] = price * across as f64;
+                let prices = Prices {
+                    kept,
+                    ..Prices::default()
+                };
+                (bound * across as f64, Proof::Multipliers(prices))
+            })
         }
         _ => None,
     };

@@ -16,6 +16,7 @@
 //!
 //! Objective: the stages in order; a later stage only chooses among the best of the earlier ones.
 
+mod across;
 mod bound;
 mod check;
 mod decode;
