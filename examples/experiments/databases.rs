@@ -2,12 +2,12 @@
 
 use apportion::generate::{GenerateOptions, Kind, generate};
 use apportion::snapshot;
-use apportion_cluster::{Cluster, FrameworkIdx, Offer, Proposal, Slice};
+use apportion_cluster::{Proposal, Slice};
 use apportion_policies::baselines::StorageBaseline;
 use apportion_policies::storage::Storage;
 use apportion_policies::{Policy, Standing};
 
-use crate::run::Trace;
+use crate::run::{Trace, everything};
 use crate::{Arguments, Failure};
 
 /// 500 agents, 60 units, 2,000 replicas, for each seed.
@@ -58,7 +58,7 @@ fn of_seed(arguments: &Arguments, seed: u64, trace: &Trace) -> Result<(), Failur
         "| {seed} | apportion | {way} | {gap} | {fullest} | {least} | {} |",
         judged.seconds()
     );
-    let slice = whole(&trace.cluster);
+    let slice = everything(&trace.cluster);
     for baseline in StorageBaseline::ALL {
         let begun = std::time::Instant::now();
         let proposal = baseline.place(&slice);
@@ -93,29 +93,5 @@ fn keeps_every_rule(slice: &Slice<'_>, name: &str, proposal: &Proposal) -> Resul
     match formulation.assignment.faults(&placement).first() {
         None => Ok(()),
         Some(fault) => Err(format!("{name} breaks a rule: {fault}").into()),
-    }
-}
-
-/// Everything, on offer to the only framework.
-fn whole(cluster: &Cluster) -> Slice<'_> {
-    let offers = cluster.agent_indices().zip(cluster.free());
-    Slice {
-        cluster,
-        framework: FrameworkIdx::of(0),
-        offers: offers
-            .filter(|(agent, _)| !cluster.agent(*agent).cordoned)
-            .map(|(agent, resources)| Offer {
-                agent,
-                resources,
-                devices: Vec::new(),
-            })
-            .collect(),
-        kept: Vec::new(),
-        pending: (cluster.task_indices())
-            .map(|task| (task, cluster.task(task).instances))
-            .collect(),
-        units: cluster.free_units(),
-        kept_units: Vec::new(),
-        occupied: vec![false; cluster.agents.len()],
     }
 }

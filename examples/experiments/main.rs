@@ -5,7 +5,7 @@
 //! ```
 //!
 //! DIR has a folder for each trace, laid out as `docs/benchmarks.md` says. NAME is one of `multi-framework`, `brokering`, `storage` and
-//! `five-policies` (which need no DIR), `openb`, `openb-online`, `openb-full`, `vm-topology`, `dlrm`, `brokering-openb` and `wfcommons`;
+//! `five-policies` (which need no DIR), `openb`, `openb-online`, `openb-full`, `vm-topology`, `dlrm`, `brokering-openb`, `wfcommons` and `swim`;
 //! without one, all of them. Snapshots are made by the importers, plans by the
 //! engine with the options that the page's commands state, and every plan passes the verifier before its row is printed.
 
@@ -18,6 +18,7 @@ mod openb;
 mod published;
 mod run;
 mod services;
+mod swim;
 mod workflows;
 
 use std::path::PathBuf;
@@ -36,7 +37,7 @@ pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 type Experiment = fn(&Arguments) -> Result<(), Failure>;
 
-const EXPERIMENTS: [(&str, Experiment); 11] = [
+const EXPERIMENTS: [(&str, Experiment); 12] = [
     ("multi-framework", allocator::multi_framework),
     ("openb", openb::offline),
     ("openb-online", openb::online),
@@ -46,6 +47,7 @@ const EXPERIMENTS: [(&str, Experiment); 11] = [
     ("brokering", brokering::generated),
     ("brokering-openb", brokering::openb),
     ("wfcommons", workflows::wfcommons),
+    ("swim", swim::facebook),
     ("storage", databases::storage),
     ("five-policies", mixed::five),
 ];

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use apportion::engine::{self, Listed, Mode, Online, Options, Order};
 use apportion::import::{Imported, import};
 use apportion::{snapshot, verify};
-use apportion_cluster::Cluster;
 use apportion_cluster::plan::{PlanFile, StageResult};
+use apportion_cluster::{Cluster, FrameworkIdx, Offer, Slice};
 
 use crate::{Arguments, Failure};
 
@@ -16,10 +16,35 @@ pub struct Trace {
     pub order: Vec<String>,
 }
 
-/// A plan that the verifier accepted, and how long it took to make.
+/// A plan that the verifier accepted, and how long it took to make and to verify.
 pub struct Judged {
     pub plan: PlanFile,
     pub took: Duration,
+    pub verified: Duration,
+}
+
+/// All that is free and all that is pending, for the first framework alone: what baselines look at.
+pub fn everything(cluster: &Cluster) -> Slice<'_> {
+    let offers = cluster.agent_indices().zip(cluster.free());
+    let pending = cluster.task_indices();
+    Slice {
+        cluster,
+        framework: FrameworkIdx::of(0),
+        offers: offers
+            .map(|(agent, resources)| Offer {
+                agent,
+                resources,
+                devices: Vec::new(),
+            })
+            .collect(),
+        kept: Vec::new(),
+        units: cluster.free_units(),
+        kept_units: Vec::new(),
+        pending: pending
+            .map(|task| (task, cluster.task(task).instances))
+            .collect(),
+        occupied: vec![false; cluster.agents.len()],
+    }
 }
 
 /// `apportion import FORMAT FILES...` with settings.
@@ -91,8 +116,13 @@ impl Trace {
         let plan = engine::plan(&self.cluster, &options(begun))?;
         let took = begun.elapsed();
         let report = verify::verify(&self.cluster, &plan);
+        let verified = begun.elapsed().saturating_sub(took);
         match report.violations.first() {
-            None => Ok(Judged { plan, took }),
+            None => Ok(Judged {
+                plan,
+                took,
+                verified,
+            }),
             Some(violation) => Err(format!("the verifier refuses a plan: {violation}").into()),
         }
     }

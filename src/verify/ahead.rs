@@ -1,10 +1,17 @@
 //! A `mapreduce` framework that plans ahead: when its instances end, what they cost, and what no plan is better than.
 
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
 use apportion_cluster::plan::Multiplier;
 use apportion_cluster::{Phase, Shuffle};
 
 use super::mapreduce::{Hadoop, mib};
-use super::state::{State, total};
+use super::report::Findings;
+use super::rule::Rule;
+use super::stages::thousandths;
+use super::state::{Counts, State, TimedCount, total};
 
 /// What the resource of a price of places is called.
 const PLACES: &str = "places";
@@ -42,32 +49,58 @@ pub(super) struct Ahead<'a> {
     state: &'a State<'a>,
     framework: usize,
     hadoop: Hadoop<'a>,
+    tasks: Vec<usize>,
+    /// By task, whether it is the framework's.
+    own: Vec<bool>,
+    /// By task, agents whose offer holds an instance that may go there; tasks of one shape share a list.
+    fits: BTreeMap<usize, Rc<Vec<usize>>>,
+    survey: OnceCell<Survey>,
+}
+
+/// What all pending tasks with a way need, found in one walk over their ways.
+struct Survey {
+    /// Milliseconds that an instance takes where it takes least, by task.
+    shortest: BTreeMap<usize, i64>,
+    /// By agent: how many instances its offer holds at a time of the least that any needs, and the shortest of them.
+    places: Vec<(usize, i128, i64)>,
 }
 
 impl<'a> Ahead<'a> {
     pub(super) fn of(state: &'a State<'a>, framework: usize) -> Self {
+        let tasks = state.tasks_of(framework);
+        let mut own = vec![false; state.cluster.tasks.len()];
+        for &task in &tasks {
+            own[task] = true;
+        }
+        let mut known = BTreeMap::new();
+        let mut fits = BTreeMap::new();
+        for &task in &tasks {
+            let it = &state.cluster.tasks[task];
+            let shape = (&it.demand, &it.attributes, &it.agents, &it.tolerates);
+            let list = known
+                .entry(shape)
+                .or_insert_with(|| Rc::new(fitting(state, framework, task)));
+            fits.insert(task, Rc::clone(list));
+        }
         Self {
             state,
             framework,
             hadoop: Hadoop::of(state, framework),
+            tasks,
+            own,
+            fits,
+            survey: OnceCell::new(),
         }
     }
 
-    fn tasks(&self) -> Vec<usize> {
-        self.state.tasks_of(self.framework)
-    }
-
-    fn own(&self, task: usize) -> bool {
-        let job = self.state.cluster.tasks[task].job;
-        self.state.cluster.frameworks[self.framework]
-            .jobs
-            .contains(&job)
+    /// The framework's instances that have a start and an end.
+    fn times(&self) -> impl Iterator<Item = &TimedCount> {
+        self.state.times.iter().filter(|it| self.own[it.task])
     }
 
     /// Milliseconds at which the last instance ends.
     fn makespan_ms(&self) -> i64 {
-        let times = self.state.times.iter().filter(|it| self.own(it.task));
-        times.map(|it| it.end_ms).max().unwrap_or(0)
+        self.times().map(|it| it.end_ms).max().unwrap_or(0)
     }
 
     pub(super) fn makespan(&self) -> f64 {
@@ -76,20 +109,24 @@ impl<'a> Ahead<'a> {
 
     /// The sum of the moments at which instances end, in seconds.
     pub(super) fn completion(&self) -> f64 {
-        let times = self.state.times.iter().filter(|it| self.own(it.task));
-        let ends: i128 = times.map(|it| i128::from(it.end_ms) * it.instances).sum();
-        (ends / 1000) as f64 + (ends % 1000) as f64 / 1000.0
+        let ends = self.times().map(|it| i128::from(it.end_ms) * it.instances);
+        thousandths(ends.sum())
     }
 
     /// What everything in place costs, in MiB.
     pub(super) fn network(&self) -> f64 {
+        mib(self.costs(&self.state.placed))
+    }
+
+    /// What so many instances cost, in millionths of a MiB.
+    fn costs(&self, counts: &Counts) -> i128 {
         let mut sum = 0;
-        for task in self.tasks() {
-            for (&agent, &count) in &self.state.placed[task] {
+        for &task in &self.tasks {
+            for (&agent, &count) in &counts[task] {
                 sum += self.hadoop.here(task, agent) * count;
             }
         }
-        mib(sum)
+        sum
     }
 
     /// MiB that new reduce instances pull across racks from new map instances; absent where they pull nothing, or without racks.
@@ -100,16 +137,13 @@ impl<'a> Ahead<'a> {
         let (mut sum, mut any) = (0.0, false);
         for (map, reduce, part) in self.pulls() {
             any |= part > 0.0;
-            let (mut pairs, mut together) = (0, 0);
             for (&from, &here) in &self.state.arriving[map] {
                 for (&to, &there) in &self.state.arriving[reduce] {
-                    pairs += here * there;
-                    if self.hadoop.are_near(from, to) {
-                        together += here * there;
+                    if !self.hadoop.are_near(from, to) {
+                        sum += part * (here * there) as f64;
                     }
                 }
             }
-            sum += part * (pairs - together) as f64;
         }
         any.then_some(sum)
     }
@@ -118,7 +152,7 @@ impl<'a> Ahead<'a> {
     fn pulls(&self) -> Vec<(usize, usize, f64)> {
         let cluster = self.state.cluster;
         let mut pulls = Vec::new();
-        for reduce in self.tasks() {
+        for &reduce in &self.tasks {
             let Some(Phase::Reduce(work)) = &cluster.tasks[reduce].phase else {
                 continue;
             };
@@ -146,31 +180,18 @@ impl<'a> Ahead<'a> {
         (self.state.wanted(task) - total(&self.state.kept[task])).max(0)
     }
 
-    /// Agents whose offer holds an instance of a task that may go there, and how long it runs there.
-    fn ways(&self, task: usize) -> Vec<(usize, i64)> {
-        let mut ways = Vec::new();
-        for (&agent, offer) in &self.state.offers[self.framework] {
-            let mut needs = self.state.demand(task).iter().zip(offer);
-            let fits = needs.all(|(&need, &has)| need <= 0 || i128::from(need) <= has);
-            if fits && self.state.open(task, agent) {
-                ways.push((agent, self.hadoop.duration_ms(task, agent)));
-            }
-        }
-        ways
+    /// Whether some agent's offer holds an instance.
+    fn has_way(&self, task: usize) -> bool {
+        !self.fits[&task].is_empty()
     }
 
-    /// Pending tasks with a way, with their ways; reduce tasks only if all that they wait for has one.
-    fn placeable(&self) -> Vec<(usize, Vec<(usize, i64)>)> {
+    /// Pending tasks with a way; reduce tasks only if all that they wait for has one.
+    fn placeable(&self) -> Vec<usize> {
         let mut placeable = Vec::new();
-        for task in self
-            .tasks()
-            .into_iter()
-            .filter(|task| self.pending(*task) > 0)
-        {
-            let ways = self.ways(task);
+        for &task in &self.tasks {
             let mut waits = self.waits_for(task).into_iter();
-            if !ways.is_empty() && waits.all(|map| !self.ways(map).is_empty()) {
-                placeable.push((task, ways));
+            if self.pending(task) > 0 && self.has_way(task) && waits.all(|map| self.has_way(map)) {
+                placeable.push(task);
             }
         }
         placeable
@@ -190,13 +211,63 @@ impl<'a> Ahead<'a> {
             .collect()
     }
 
+    /// New instances have a start and an end as far apart as their work takes, and those of reduce tasks start when all that
+    /// these wait for has ended.
+    fn check(&self, findings: &mut Findings) {
+        let state = self.state;
+        let mut timed: BTreeMap<usize, Vec<&TimedCount>> = BTreeMap::new();
+        for it in self.times() {
+            timed.entry(it.task).or_default().push(it);
+        }
+        let of = |task: usize| timed.get(&task).into_iter().flatten();
+        for &task in &self.tasks {
+            let (need, has) = (
+                total(&state.arriving[task]),
+                of(task).map(|it| it.instances).sum::<i128>(),
+            );
+            findings.check(Rule::Times, has == need, || {
+                let text = "new instances of tasks that are planned ahead have a start and an end";
+                (state.task_name(task), need, has, text.to_owned())
+            });
+            for it in of(task) {
+                let need = self.hadoop.duration_ms(task, it.agent);
+                let has = it.end_ms - it.start_ms;
+                findings.check(Rule::Times, has == need, || {
+                    let text = "the instance takes another time than its work there";
+                    let agent = state.agent_name(it.agent);
+                    let subject = format!("{} on {agent}", state.task_name(task));
+                    (subject, need, has, text.to_owned())
+                });
+            }
+            let Some(first) = of(task).map(|it| it.start_ms).min() else {
+                continue;
+            };
+            for map in self.waits_for(task) {
+                let subject = || format!("{} -> {}", state.task_name(map), state.task_name(task));
+                let (need, has) = (
+                    self.pending(map),
+                    of(map).map(|it| it.instances).sum::<i128>(),
+                );
+                findings.check(Rule::Follows, has == need, || {
+                    let text = "something starts though not all that it follows has a place";
+                    (subject(), need, has, text.to_owned())
+                });
+                let last = of(map).map(|it| it.end_ms).max().unwrap_or(0);
+                findings.check(Rule::Follows, first >= last, || {
+                    let text = "it starts before what it follows has ended";
+                    (subject(), last, first, text.to_owned())
+                });
+            }
+        }
+    }
+
     /// `sum v (K + P)` over what has a way.
     pub(super) fn value_in_reach(&self) -> f64 {
         let mut sum = 0;
-        for task in self.tasks() {
+        for &task in &self.tasks {
             sum += self.state.value(task) * total(&self.state.kept[task]);
         }
-        for (task, _) in self.placeable() {
+        for task in self.placeable() {
             sum += self.state.value(task) * self.pending(task);
         }
         sum as f64
@@ -205,7 +276,58 @@ impl<'a> Ahead<'a> {
     /// Whether everything is placed that has a way: bounds speak of such plans.
     fn is_whole(&self) -> bool {
         let placed = |task: &usize| total(&self.state.arriving[*task]) >= self.pending(*task);
-        self.placeable().iter().all(|(task, _)| placed(task))
+        self.placeable().iter().all(placed)
+    }
+
+    /// Pending tasks with a way, whatever they wait for, with every way looked at once.
+    fn survey(&self) -> &Survey {
+        self.survey.get_or_init(|| {
+            let mut shortest = BTreeMap::new();
+            let mut by_agent: BTreeMap<usize, (Vec<i64>, i64)> = BTreeMap::new();
+            let mut copies = 0;
+            for &task in self.tasks.iter().filter(|task| self.pending(**task) > 0) {
+                let demand = self.state.demand(task);
+                let mut of_task: Option<i64> = None;
+                for &agent in self.fits[&task].iter() {
+                    let takes = self.hadoop.duration_ms(task, agent);
+                    of_task = Some(of_task.map_or(takes, |it| it.min(takes)));
+                    let (least, shortest) = by_agent
+                        .entry(agent)
+                        .or_insert_with(|| (demand.to_vec(), takes));
+                    *shortest = takes.min(*shortest);
+                    for (least, &need) in least.iter_mut().zip(demand) {
+                        *least = need.min(*least);
+                    }
+                }
+                if let Some(of_task) = of_task {
+                    shortest.insert(task, of_task);
+                    copies += self.pending(task);
+                }
+            }
+            let offers = &self.state.offers[self.framework];
+            let places = by_agent.into_iter().map(|(agent, (least, shortest))| {
+                let needed = least.iter().zip(&offers[&agent]).filter(|it| *it.0 > 0);
+                let places = needed.map(|(&need, &has)| has / i128::from(need));
+                (agent, places.fold(copies, i128::min), shortest)
+            });
+            Survey {
+                shortest,
+                places: places.collect(),
+            }
+        })
+    }
+
+    /// Milliseconds of the longest that a task waits for, where it takes least; 0 if it waits for nothing.
+    fn before(&self, task: usize) -> i64 {
+        let shortest = &self.survey().shortest;
+        let waits = self.waits_for(task).into_iter();
+        let waits = waits.filter_map(|map| shortest.get(&map).copied());
+        waits.max().unwrap_or(0)
+    }
+
+    /// Instances that run at a time, at most.
+    fn all_places(&self) -> i128 {
+        self.survey().places.iter().map(|it| it.1).sum()
     }
 
     /// Seconds: the longest instance and what it waits for; all instances by their number; and all of them by the time that they take.
@@ -214,23 +336,21 @@ impl<'a> Ahead<'a> {
             return 0.0;
         }
         let placeable = self.placeable();
-        let shortest = |ways: &[(usize, i64)]| ways.iter().map(|way| way.1).min().unwrap_or(0);
+        let shortest = |task: usize| self.survey().shortest[&task];
         let mut least = 0;
         let mut area = 0;
-        for (task, ways) in &placeable {
-            let before = self.waits_for(*task).into_iter();
-            let before = before.map(|map| shortest(&self.ways(map))).max();
-            least = least.max(i128::from(before.unwrap_or(0) + shortest(ways)));
-            area += i128::from(shortest(ways)) * self.pending(*task);
+        for &task in &placeable {
+            least = least.max(i128::from(self.before(task) + shortest(task)));
+            area += i128::from(shortest(task)) * self.pending(task);
         }
-        let places: i128 = self.places().iter().map(|it| it.1).sum();
+        let places = self.all_places();
         if places > 0 {
             least = least.max((area + places - 1) / places);
         }
         for resource in 0..self.state.cluster.resources.len() {
-            let work = placeable.iter().map(|(task, ways)| {
-                let need = i128::from(self.state.demand(*task)[resource]);
-                need * i128::from(shortest(ways)) * self.pending(*task)
+            let work = placeable.iter().map(|&task| {
+                let need = i128::from(self.state.demand(task)[resource]);
+                need * i128::from(shortest(task)) * self.pending(task)
             });
             let work: i128 = work.sum();
             let offers = self.state.offers[self.framework].values();
@@ -239,10 +359,13 @@ impl<'a> Ahead<'a> {
                 least = least.max((work + offered - 1) / offered);
             }
         }
+        let copies: i128 = placeable.iter().map(|&task| self.pending(task)).sum();
         let mut high = i128::from(self.makespan_ms()).max(least);
         while least < high {
             let middle = least + (high - least) / 2;
-            if self.held_by(middle) >= self.copies() {
+            let held = self.survey().places.iter();
+            let held = held.map(|&(_, places, shortest)| turns(copies, places, shortest, middle));
+            if held.sum::<i128>() >= copies {
                 high = middle;
             } else {
                 least = middle + 1;
@@ -251,86 +374,17 @@ impl<'a> Ahead<'a> {
         least as f64 / 1000.0
     }
 
-    /// Instances with a way.
-    fn copies(&self) -> i128 {
-        let placeable = self.placeable();
-        placeable.iter().map(|(task, _)| self.pending(*task)).sum()
-    }
-
-    /// By agent: how many instances its offer holds at a time of the least that any needs, and the shortest of them.
-    fn places(&self) -> Vec<(usize, i128, i64)> {
-        let mut found: Vec<(usize, i128, i64)> = Vec::new();
-        let ways: Vec<(usize, Vec<(usize, i64)>)> = self.pending_ways();
-        let copies: i128 = ways.iter().map(|(task, _)| self.pending(*task)).sum();
-        for (&agent, offer) in &self.state.offers[self.framework] {
-            let mut least: Option<Vec<i64>> = None;
-            let mut shortest: Option<i64> = None;
-            for (task, ways) in &ways {
-                let Some(way) = ways.iter().find(|way| way.0 == agent) else {
-                    continue;
-                };
-                shortest = Some(shortest.map_or(way.1, |it| it.min(way.1)));
-                let demand = self.state.demand(*task);
-                let least = least.get_or_insert_with(|| demand.to_vec());
-                for (least, &need) in least.iter_mut().zip(demand) {
-                    *least = (*least).min(need);
-                }
-            }
-            let (Some(least), Some(shortest)) = (least, shortest) else {
-                continue;
-            };
-            let mut places = copies;
-            for (&need, &has) in least.iter().zip(offer).filter(|it| *it.0 > 0) {
-                places = places.min(has / i128::from(need));
-            }
-            found.push((agent, places, shortest));
-        }
-        found
-    }
-
-    /// Pending tasks and their ways, whatever they wait for.
-    fn pending_ways(&self) -> Vec<(usize, Vec<(usize, i64)>)> {
-        let tasks = self.tasks().into_iter();
-        let pending = tasks.filter(|task| self.pending(*task) > 0);
-        let ways = pending.map(|task| (task, self.ways(task)));
-        ways.filter(|(_, ways)| !ways.is_empty()).collect()
-    }
-
-    /// The most instances that an agent holds one after the other within so many milliseconds.
-    fn turns(&self, places: i128, shortest: i64, ms: i128) -> i128 {
-        match i128::from(shortest) {
-            0 => self.copies(),
-            shortest => (places * (ms / shortest)).min(self.copies()),
-        }
-    }
-
-    fn held_by(&self, ms: i128) -> i128 {
-        let places = self.places().into_iter();
-        places
-            .map(|(_, places, shortest)| self.turns(places, shortest, ms))
-            .sum()
-    }
-
     /// MiB: what stays, and everything that has a way where it costs least.
     pub(super) fn least_network(&self) -> f64 {
-        let mut sum = self.kept_network();
+        let mut sum = self.costs(&self.state.kept);
         if self.is_whole() {
-            for (task, ways) in self.placeable() {
-                let costs = ways.iter().map(|way| self.hadoop.here(task, way.0));
+            for task in self.placeable() {
+                let agents = self.fits[&task].iter();
+                let costs = agents.map(|&agent| self.hadoop.here(task, agent));
                 sum += costs.min().unwrap_or(0) * self.pending(task);
             }
         }
         mib(sum)
-    }
-
-    fn kept_network(&self) -> i128 {
-        let mut sum = 0;
-        for task in self.tasks() {
-            for (&agent, &count) in &self.state.kept[task] {
-                sum += self.hadoop.here(task, agent) * count;
-            }
-        }
-        sum
     }
 
     /// `sum c K + sum_t P_t min_a (c_ta + pi_a) - sum_a pi_a turns_a` for plans that end as early as this one; absent where a price is of
@@ -345,20 +399,34 @@ impl<'a> Ahead<'a> {
                 by_agent[*self.state.names.agents.get(agent.as_str())?] = it.price;
             }
         }
+        let mut sum = mib(self.costs(&self.state.kept));
         if !self.is_whole() {
-            return Some(mib(self.kept_network()));
+            return Some(sum);
         }
-        let mut sum = mib(self.kept_network());
-        for (task, ways) in self.placeable() {
-            let paid = |way: &(usize, i64)| mib(self.hadoop.here(task, way.0)) + by_agent[way.0];
-            let least = ways.iter().map(paid).fold(f64::INFINITY, f64::min);
-            sum += least * self.pending(task) as f64;
+        let placeable = self.placeable();
+        for &task in &placeable {
+            let paid = |&agent: &usize| mib(self.hadoop.here(task, agent)) + by_agent[agent];
+            let least = self.fits[&task].iter().map(paid);
+            sum += least.fold(f64::INFINITY, f64::min) * self.pending(task) as f64;
         }
+        let copies: i128 = placeable.iter().map(|&task| self.pending(task)).sum();
         let makespan = i128::from(self.makespan_ms());
-        for (agent, places, shortest) in self.places() {
-            sum -= by_agent[agent] * self.turns(places, shortest, makespan) as f64;
+        for &(agent, places, shortest) in &self.survey().places {
+            sum -= by_agent[agent] * turns(copies, places, shortest, makespan) as f64;
         }
         Some(sum)
+    }
+
+    /// Seconds: the sum of the ends of everything that has a way, if nothing waited for room.
+    pub(super) fn least_completion(&self) -> f64 {
+        if !self.is_whole() {
+            return 0.0;
+        }
+        let ends = self.placeable().into_iter().map(|task| {
+            let end = self.before(task) + self.survey().shortest[&task];
+            i128::from(end) * self.pending(task)
+        });
+        thousandths(ends.sum())
     }
 
     /// MiB that must cross racks: of tasks that have no rack in common.
@@ -368,15 +436,105 @@ impl<'a> Ahead<'a> {
             return sum;
         }
         for (map, reduce, part) in self.pulls() {
-            let (from, to) = (self.ways(map), self.ways(reduce));
-            let near = from.iter().any(|one| {
+            let (from, to) = (&self.fits[&map], &self.fits[&reduce]);
+            let near = from.iter().any(|&one| {
                 to.iter()
-                    .any(|other| one.0 == other.0 || self.hadoop.are_near(one.0, other.0))
+                    .any(|&other| one == other || self.hadoop.are_near(one, other))
             });
             if !near {
                 sum += part * (self.pending(map) * self.pending(reduce)) as f64;
             }
         }
         sum
+    }
+
+    /// MiB that cross racks in plans that read no more over the network than this one, with a price of what is read beyond the least.
+    /// Wherever a reduce instance is, a map instance is in its rack, and then costs what it costs there at least, or its output crosses
+    /// racks; absent where a price is of something else.
+    pub(super) fn least_shuffled_at(&self, prices: &[Multiplier]) -> Option<f64> {
+        let mut price = 0.0;
+        for it in prices {
+            if it.resource != "kept:network" || !it.agents.is_empty() || it.price < 0.0 {
+                return None;
+            }
+            price += it.price;
+        }
+        if !self.is_whole() {
+            return Some(0.0);
+        }
+        let pulls = self.pulls().into_iter().filter(|it| it.2 > 0.0);
+        let pulls: Vec<(usize, usize, f64)> = pulls.collect();
+        let mut pulled_by: BTreeMap<usize, f64> = BTreeMap::new();
+        let mut of_reduce: BTreeMap<usize, Vec<(usize, f64)>> = BTreeMap::new();
+        for &(map, reduce, part) in &pulls {
+            *pulled_by.entry(map).or_default() += 1.0;
+            let amount = part * (self.pending(map) * self.pending(reduce)) as f64;
+            of_reduce.entry(reduce).or_default().push((map, amount));
+        }
+        let dearer: BTreeMap<usize, BTreeMap<Option<usize>, f64>> =
+            (pulled_by.iter().map(|(&map, &reduces)| {
+                let mut by_rack = self.least_by_rack(map);
+                let least = by_rack.values().copied().fold(f64::INFINITY, f64::min);
+                for cost in by_rack.values_mut() {
+                    *cost = (*cost - least) * self.pending(map) as f64 / reduces;
+                }
+                (map, by_rack)
+            }))
+            .collect();
+        let mut sum = -price * (self.network() - self.least_network()).max(0.0);
+        for (reduce, maps) in of_reduce {
+            let racks = self.least_by_rack(reduce).into_keys();
+            let in_rack = racks.map(|rack| {
+                let parts = maps.iter().map(|&(map, amount)| {
+                    let dearer = dearer[&map].get(&rack);
+                    dearer.map_or(amount, |dearer| amount.min(price * dearer))
+                });
+                parts.sum::<f64>()
+            });
+            let least = in_rack.fold(f64::INFINITY, f64::min);
+            sum += if least.is_finite() { least } else { 0.0 };
+        }
+        Some(sum)
+    }
+
+    /// MiB that an instance costs in each rack at the least.
+    fn least_by_rack(&self, task: usize) -> BTreeMap<Option<usize>, f64> {
+        let mut by_rack = BTreeMap::new();
+        for &agent in self.fits[&task].iter() {
+            let cost = mib(self.hadoop.here(task, agent));
+            let least = by_rack.entry(self.hadoop.rack_of(agent)).or_insert(cost);
+            *least = cost.min(*least);
+        }
+        by_rack
+    }
+}
+
+/// Agents whose offer holds an instance of a task that may go there.
+fn fitting(state: &State<'_>, framework: usize, task: usize) -> Vec<usize> {
+    let mut agents = Vec::new();
+    for (&agent, offer) in &state.offers[framework] {
+        let mut needs = state.demand(task).iter().zip(offer);
+        let fits = needs.all(|(&need, &has)| need <= 0 || i128::from(need) <= has);
+        if fits && state.open(task, agent) {
+            agents.push(agent);
+        }
+    }
+    agents
+}
+
+/// The most instances that an agent with so many places holds one after the other within so many milliseconds.
+fn turns(copies: i128, places: i128, shortest: i64, ms: i128) -> i128 {
+    match i128::from(shortest) {
+        0 => copies,
+        shortest => (places * (ms / shortest)).min(copies),
+    }
+}
+
+/// When instances of every framework that plans ahead start and end.
+pub(super) fn check(state: &State<'_>, findings: &mut Findings) {
+    for (at, framework) in state.cluster.frameworks.iter().enumerate() {
+        if framework.policy == "mapreduce" && plans_ahead(state, at) {
+            Ahead::of(state, at).check(findings);
+        }
     }
 }

@@ -227,14 +227,11 @@ impl<'a> Reach<'a> {
             Measure::Ahead(Timed::Makespan) => self.ahead().least_makespan(),
             Measure::Ahead(Timed::Network) => self.ahead().least_network(),
             Measure::Ahead(Timed::Shuffle) => self.ahead().least_shuffled(),
+            Measure::Ahead(Timed::Completion) => self.ahead().least_completion(),
             Measure::Traffic { .. } | Measure::Makespan { .. } | Measure::Completion => {
                 Flows::of(self.state, self.framework).least(self, measure)
             }
-            Measure::Shuffle
-            | Measure::Ahead(Timed::Completion)
-            | Measure::Distance
-            | Measure::Utilization
-            | Measure::Claimed => 0.0,
+            Measure::Shuffle | Measure::Distance | Measure::Utilization | Measure::Claimed => 0.0,
         }
     }
 

@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use apportion_cluster::{MapWork, Phase, Shuffle};
 
+use super::report::Findings;
+use super::rule::Rule;
 use super::state::{Counts, State, total};
+use super::tolerance::{STAGE_TOLERANCE, close};
 
 /// Costs are counted in millionths of a MiB across racks.
 const MILLIONTHS: i128 = 1_000_000;
@@ -41,7 +44,7 @@ impl<'a> Hadoop<'a> {
         }
     }
 
-    fn rack_of(&self, agent: usize) -> Option<usize> {
+    pub(super) fn rack_of(&self, agent: usize) -> Option<usize> {
         let level = self.rack?;
         Some(self.state.cluster.agents[agent].domains[level].at())
     }
@@ -123,17 +126,21 @@ impl<'a> Hadoop<'a> {
 
     /// What an instance pulls across racks from map instances that the snapshot has running, if these are all of the job.
     fn pulled(&self, task: usize, agent: usize) -> i128 {
-        let cluster = self.state.cluster;
-        let Some(Phase::Reduce(work)) = &cluster.tasks[task].phase else {
+        match self.all_run(&self.maps_of(task)) {
+            true => self.pulled_from(&self.state.running, task, agent),
+            false => 0,
+        }
+    }
+
+    /// What an instance pulls across racks from so many map instances.
+    fn pulled_from(&self, counts: &Counts, task: usize, agent: usize) -> i128 {
+        let Some(Phase::Reduce(work)) = &self.state.cluster.tasks[task].phase else {
             return 0;
         };
-        let maps = self.maps_of(task);
-        if !self.all_run(&maps) {
-            return 0;
-        }
         let mut amounts: Vec<(usize, i128)> = Vec::new();
         match &work.shuffle {
             Shuffle::Total(mib) => {
+                let maps = self.maps_of(task);
                 let instances: i128 = maps.iter().map(|map| self.state.wanted(*map)).sum();
                 for &map in &maps {
                     amounts.push((map, i128::from(*mib) * MILLIONTHS / instances.max(1)));
@@ -148,18 +155,74 @@ impl<'a> Hadoop<'a> {
         }
         let (mut all, mut near) = (0, 0);
         for (map, each) in amounts {
-            for (&source, &count) in &self.state.running[map] {
+            for (&source, &count) in &counts[map] {
                 all += each * count;
-                if self.rack.is_some() && self.rack_of(source) == self.rack_of(agent) {
+                if self.are_near(source, agent) {
                     near += each * count;
                 }
             }
         }
-        let instances = self.state.wanted(task).max(1);
-        match near {
-            0 => all / instances,
-            _ => (all - near) / instances,
+        (all - near) / self.state.wanted(task).max(1)
+    }
+
+    /// What the policy says of the final state, by name.
+    fn metrics(&self) -> BTreeMap<&'static str, f64> {
+        let cluster = self.state.cluster;
+        let (mut tasks, mut mibs) = ([0_i128; 3], [0_i128; 3]);
+        let (mut shuffled, mut longest) = (0, 0);
+        for task in self.state.tasks_of(self.framework) {
+            for (&agent, &count) in &self.state.placed[task] {
+                longest = longest.max(self.duration_ms(task, agent));
+                if let Some(Phase::Map(work)) = &cluster.tasks[task].phase {
+                    let mut farthest = 0;
+                    for input in &work.inputs {
+                        let block = &cluster.blocks[input.at()];
+                        let holds = |it: &apportion_cluster::AgentIdx| it.at() == agent;
+                        let far = if block.replicas.iter().any(holds) {
+                            0
+                        } else if block
+                            .replicas
+                            .iter()
+                            .any(|it| self.are_near(it.at(), agent))
+                        {
+                            1
+                        } else {
+                            2
+                        };
+                        mibs[far] += i128::from(block.mib) * count;
+                        // Of what is empty nothing is read.
+                        if block.mib > 0 {
+                            farthest = far.max(farthest);
+                        }
+                    }
+                    tasks[farthest] += count;
+                }
+                shuffled += self.pulled_from(&self.state.placed, task, agent) * count;
+            }
         }
+        let of_framework = |task: usize| {
+            let job = cluster.tasks[task].job;
+            cluster.jobs[job.at()].framework.at() == self.framework
+        };
+        let times = self.state.times.iter().filter(|it| of_framework(it.task));
+        let last = times.map(|it| it.end_ms).max();
+        let all: i128 = tasks.iter().sum();
+        let local = match all {
+            0 => 1.0,
+            all => tasks[0] as f64 / all as f64,
+        };
+        BTreeMap::from([
+            ("node_local_tasks", tasks[0] as f64),
+            ("rack_local_tasks", tasks[1] as f64),
+            ("remote_tasks", tasks[2] as f64),
+            ("node_local_mib", mibs[0] as f64),
+            ("rack_local_mib", mibs[1] as f64),
+            ("remote_mib", mibs[2] as f64),
+            ("node_local", local),
+            ("cross_rack_mib[map]", mibs[2] as f64),
+            ("cross_rack_mib[shuffle]", mib(shuffled)),
+            ("makespan_ms", last.unwrap_or(longest) as f64),
+        ])
     }
 
     pub(super) fn maps_of(&self, task: usize) -> Vec<usize> {
@@ -250,6 +313,27 @@ impl<'a> Hadoop<'a> {
         let wanted: i128 = maps.iter().map(|map| self.state.wanted(*map)).sum();
         let pairs = wanted.max(1) * self.state.wanted(reduce).max(1);
         1.0 - together as f64 / pairs as f64
+    }
+}
+
+/// The metrics of every framework are those of its placements.
+pub(super) fn check_metrics(state: &State<'_>, findings: &mut Findings) {
+    for result in &state.plan.frameworks {
+        let Some(&framework) = state.names.frameworks.get(result.id.as_str()) else {
+            continue;
+        };
+        if result.policy != "mapreduce" {
+            continue;
+        }
+        for (name, need) in Hadoop::of(state, framework).metrics() {
+            let Some(&have) = result.metrics.get(name) else {
+                continue;
+            };
+            findings.check(Rule::Metrics, close(need, have, STAGE_TOLERANCE), || {
+                let text = "the plan's placements have another value".to_owned();
+                (format!("{} {name}", result.id), need, have, text)
+            });
+        }
     }
 }
 

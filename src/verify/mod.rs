@@ -68,10 +68,12 @@ fn check<'a>(
     moves::check(&state, findings);
     preemptions::check(&state, findings);
     workflow::check(&state, findings);
+    ahead::check(&state, findings);
     offers::check(&state, findings);
     offered_devices::check(&state, findings);
     roles::check(&state, findings);
     stages::check(&state, findings);
+    mapreduce::check_metrics(&state, findings);
     certificate::check(&state, findings);
     state
 }

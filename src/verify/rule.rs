@@ -104,6 +104,8 @@ rules! {
     Gap = "gap";
     /// The constructive baseline is not better than the plan.
     Greedy = "greedy";
+    /// Metrics of policies that the verifier knows are those of the plan.
+    Metrics = "metrics";
     /// Utility, accepted, borrowed and lent are those of the plan.
     Share = "share";
     /// Weights follow from the role tree and sum to one.

@@ -427,12 +427,7 @@ fn bound(
 ) {
     let Some(claimed) = stage.bound else { return };
     let proved = match &stage.proof {
-        Some(Proof::Combinatorial)
-            if matches!(
-                measure,
-                Measure::Shuffle | Measure::Ahead(Timed::Completion)
-            ) =>
-        {
+        Some(Proof::Combinatorial) if measure == Measure::Shuffle => {
             let what = format!("{} {}: bound {claimed}", result.id, stage.name);
             return findings.claim(what);
         }
@@ -453,6 +448,9 @@ fn bound(
             (Measure::Network, Some(prices)) => reach.least_network(prices, findings),
             (Measure::Ahead(Timed::Network), Some(prices)) => {
                 reach.ahead().least_network_at(prices)
+            }
+            (Measure::Ahead(Timed::Shuffle), Some(prices)) => {
+                reach.ahead().least_shuffled_at(prices)
             }
             _ => None,
         },

@@ -202,10 +202,8 @@ impl<'a> State<'a> {
         counts: &Counts,
         framework: Option<usize>,
     ) -> Vec<Vec<i128>> {
-        let belongs = |task: usize| {
-            let job = self.cluster.tasks[task].job;
-            framework.is_none_or(|it| self.cluster.frameworks[it].jobs.contains(&job))
-        };
+        let own = framework.map(|it| own_tasks(self.cluster, it));
+        let belongs = |task: usize| own.as_ref().is_none_or(|own| own[task]);
         let mut steady = counts.clone();
         for (task, by_agent) in steady.iter_mut().enumerate() {
             if !belongs(task) {
@@ -331,25 +329,37 @@ fn read_placements(
     (placed, times)
 }
 
+/// By task, whether it is a framework's.
+fn own_tasks(cluster: &Cluster, framework: usize) -> Vec<bool> {
+    let mut own = vec![false; cluster.tasks.len()];
+    for job in &cluster.frameworks[framework].jobs {
+        for task in &cluster.jobs[job.at()].tasks {
+            own[task.at()] = true;
+        }
+    }
+    own
+}
+
 /// What counts for shares; see [`State::held`].
 fn held(cluster: &Cluster, placed: &Counts, times: &[TimedCount]) -> Counts {
     let mut held = placed.clone();
-    for framework in &cluster.frameworks {
-        let of_framework = |task: usize| framework.jobs.contains(&cluster.tasks[task].job);
-        let own: Vec<&TimedCount> = times.iter().filter(|it| of_framework(it.task)).collect();
-        let value_at = |moment: i64| -> i128 {
-            let running = own.iter().filter(|it| it.runs_at(moment));
-            let values = running.map(|it| i128::from(cluster.tasks[it.task].value) * it.instances);
-            values.sum()
-        };
-        let mut starts: Vec<i64> = own.iter().map(|it| it.start_ms).collect();
-        starts.sort_unstable();
-        starts.dedup();
+    for framework in 0..cluster.frameworks.len() {
+        let of_framework = own_tasks(cluster, framework);
+        let own: Vec<&TimedCount> = times.iter().filter(|it| of_framework[it.task]).collect();
+        // What begins at each moment less what ends then.
+        let mut changes: BTreeMap<i64, i128> = BTreeMap::new();
+        for it in &own {
+            let value = i128::from(cluster.tasks[it.task].value) * it.instances;
+            *changes.entry(it.start_ms).or_default() += value;
+            *changes.entry(it.end_ms).or_default() -= value;
+        }
+        let starts: BTreeSet<i64> = own.iter().map(|it| it.start_ms).collect();
         let mut best: Option<(i128, i64)> = None;
-        for start in starts {
-            let value = value_at(start);
-            if best.is_none_or(|(most, _)| value > most) {
-                best = Some((value, start));
+        let mut value = 0;
+        for (moment, change) in changes {
+            value += change;
+            if starts.contains(&moment) && best.is_none_or(|(most, _)| value > most) {
+                best = Some((value, moment));
             }
         }
         for it in &own {

@@ -11,6 +11,7 @@ mod fair;
 mod preemptions;
 mod rules;
 mod scale;
+mod timed;
 mod units;
 
 use std::collections::BTreeSet;
@@ -30,6 +31,7 @@ fn mutations() -> impl Iterator<Item = &'static Mutation> {
     let of_rules = rules::MUTATIONS.iter().chain(certificate::MUTATIONS);
     of_rules
         .chain(preemptions::MUTATIONS)
+        .chain(timed::MUTATIONS)
         .chain(units::MUTATIONS)
 }
 

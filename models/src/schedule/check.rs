@@ -43,16 +43,26 @@ impl Schedule {
                 fault(row, operation.release, entry.start);
             }
         }
-        for (at, operation) in (0u32..).zip(&self.operations) {
-            let of = entries.iter().filter(|entry| entry.operation == at);
-            let copies: i64 = of.map(|entry| entry.copies).sum();
+        let mut of_operation: Vec<&[TimedEntry]> = Vec::new();
+        let mut rest = entries;
+        for at in (0u32..).take(self.operations.len()) {
+            let (own, later) = rest.split_at(rest.partition_point(|it| it.operation <= at));
+            of_operation.push(own);
+            rest = later;
+        }
+        let mut in_bin: Vec<Vec<&TimedEntry>> = vec![Vec::new(); self.bins.len()];
+        for entry in entries {
+            in_bin[entry.bin as usize].push(entry);
+        }
+        for (of, operation) in of_operation.iter().zip(&self.operations) {
+            let copies: i64 = of.iter().map(|entry| entry.copies).sum();
             if copies > operation.count {
                 fault(format!("once[{}]", operation.name), copies, operation.count);
             }
         }
-        for (at, bin) in (0u32..).zip(&self.bins) {
+        for (entries, bin) in in_bin.into_iter().zip(&self.bins) {
             let mut profile = Profile::new(&bin.capacity);
-            for entry in entries.iter().filter(|entry| entry.bin == at) {
+            for entry in entries {
                 let demand = &self.operations[entry.operation as usize].demand;
                 profile.take(entry.start, entry.end, demand, entry.copies);
             }
@@ -63,7 +73,7 @@ impl Schedule {
             }
         }
         for edge in &self.edges {
-            let of = |operation: u32| entries.iter().filter(move |e| e.operation == operation);
+            let of = |operation: u32| of_operation[operation as usize].iter();
             let (from, to) = (
                 &self.operations[edge.from as usize],
                 &self.operations[edge.to as usize],

@@ -1,7 +1,12 @@
 //! Copies of operations to bins that hold a number of them each, as many as can be and at the least cost: a flow.
+//!
+//! A wish has an arc to each bin that is cheap for it, one to each group of bins that is cheap as a whole, and one to all other bins: as
+//! many arcs as it has bins near it, not as there are bins.
 
 use std::collections::BTreeMap;
 
+use super::types::Schedule;
+use crate::assignment::NO_GROUP;
 use crate::flow::{FlowArc, FlowNetwork, FlowSolver, Simplex};
 use crate::outcome::Status;
 use crate::solver::Limits;
@@ -12,9 +17,12 @@ pub(super) struct Wish {
     pub(super) copies: i64,
     /// Bins and what a copy costs there.
     pub(super) bins: Vec<(u32, i64)>,
-    /// Wishes of one number have the same bins: what costs most is then reached through a node that they share.
+    /// Wishes of one number have the same bins: what costs most, in all and in a group, is then reached through nodes that they share.
     pub(super) shared: Option<usize>,
 }
+
+/// What a bin holds: so many copies, the first of which cost this much more than elsewhere, the next ones that.
+pub(super) type Room = Vec<(i64, i64)>;
 
 /// Where they go.
 #[derive(Clone, Debug)]
@@ -28,11 +36,28 @@ pub(super) struct Granted {
 }
 
 /// Grants as many wishes as the bins have places, and of these ways the cheapest. `None` if `limits` end it, or numbers are too large.
-pub(super) fn grant(wishes: &[Wish], places: &[i64], limits: &Limits) -> Option<Granted> {
-    let mut network = Network::new(wishes, places);
+pub(super) fn grant(
+    schedule: &Schedule,
+    wishes: &[Wish],
+    places: &[i64],
+    limits: &Limits,
+) -> Option<Granted> {
+    let rooms: Vec<Room> = places.iter().map(|&places| vec![(places, 0)]).collect();
+    grant_within(schedule, wishes, &rooms, limits)
+}
+
+/// The same where room in a bin may have a price of its own.
+pub(super) fn grant_within(
+    schedule: &Schedule,
+    wishes: &[Wish],
+    places: &[Room],
+    limits: &Limits,
+) -> Option<Granted> {
+    let mut network = Network::new(schedule, wishes, places);
     // No chain of changes costs as much as one copy more that is left out.
     let dearest = wishes.iter().flat_map(|wish| &wish.bins).map(|it| it.1);
-    let dearest = dearest.max().unwrap_or(0);
+    let of_room = places.iter().flatten().map(|it| it.1).max().unwrap_or(0);
+    let dearest = dearest.max().unwrap_or(0).checked_add(of_room)?;
     let left_out = dearest
         .checked_mul(places.len() as i64 + 1)?
         .checked_add(1)?;
@@ -61,14 +86,18 @@ struct Network {
     left_out: Vec<usize>,
     /// Arcs of wishes: position, wish, bin.
     direct: Vec<(usize, usize, u32)>,
-    /// Arcs from wishes to what they share: position, wish, number.
+    /// Arcs from wishes to what they share: position, wish, node.
     into: Vec<(usize, usize, usize)>,
-    /// Arcs from there: position, number, bin.
+    /// Arcs from there: position, node, bin.
     out_of: Vec<(usize, usize, u32)>,
+    /// Nodes that wishes of a number share: of a group, or of all bins.
+    shared: BTreeMap<(usize, Option<u32>), usize>,
+    /// No more flows anywhere.
+    all: i64,
 }
 
 impl Network {
-    fn new(wishes: &[Wish], places: &[i64]) -> Self {
+    fn new(schedule: &Schedule, wishes: &[Wish], places: &[Room]) -> Self {
         let all: i64 = wishes.iter().map(|wish| wish.copies).sum();
         let mut flow = FlowNetwork::new(0);
         let bins: Vec<usize> = places.iter().map(|_| flow.add_node(0)).collect();
@@ -81,36 +110,67 @@ impl Network {
             direct: Vec::new(),
             into: Vec::new(),
             out_of: Vec::new(),
+            shared: BTreeMap::new(),
+            all,
         };
-        for (bin, &places) in places.iter().enumerate() {
-            network.arc(network.bins[bin], end, places.clamp(0, all), 0);
+        for (bin, room) in places.iter().enumerate() {
+            for &(places, cost) in room {
+                network.arc(network.bins[bin], end, places.clamp(0, all), cost);
+            }
         }
-        let mut shared: BTreeMap<usize, usize> = BTreeMap::new();
         for (at, wish) in wishes.iter().enumerate() {
             let node = network.flow.add_node(wish.copies);
             let arc = network.arc(node, end, wish.copies, 0);
             network.left_out.push(arc);
-            let worst = wish.bins.iter().map(|it| it.1).max().unwrap_or(0);
-            for &(bin, cost) in &wish.bins {
-                if wish.shared.is_none() || cost < worst {
-                    let arc = network.arc(node, network.bins[bin as usize], wish.copies, cost);
-                    network.direct.push((arc, at, bin));
-                }
-            }
-            if let Some(number) = wish.shared.filter(|_| !wish.bins.is_empty()) {
-                let hub = *shared.entry(number).or_insert_with(|| {
-                    let hub = network.flow.add_node(0);
-                    for &(bin, _) in &wish.bins {
-                        let arc = network.arc(hub, network.bins[bin as usize], all, 0);
-                        network.out_of.push((arc, number, bin));
-                    }
-                    hub
-                });
-                let arc = network.arc(node, hub, wish.copies, worst);
-                network.into.push((arc, at, number));
-            }
+            network.reach(schedule, (at, node), wish);
         }
         network
+    }
+
+    /// Arcs from a wish to its bins.
+    fn reach(&mut self, schedule: &Schedule, (at, node): (usize, usize), wish: &Wish) {
+        let group = |bin: u32| schedule.group_of[bin as usize];
+        let worst = wish.bins.iter().map(|it| it.1).max().unwrap_or(0);
+        // What costs most in each group that is not as far as any.
+        let mut of_group: BTreeMap<u32, i64> = BTreeMap::new();
+        if wish.shared.is_some() {
+            for &(bin, cost) in &wish.bins {
+                let most = of_group.entry(group(bin)).or_insert(cost);
+                *most = cost.max(*most);
+            }
+            of_group.retain(|&group, most| group != NO_GROUP && *most < worst);
+        }
+        for &(bin, cost) in &wish.bins {
+            let shared = wish.shared.map(|_| of_group.get(&group(bin)));
+            let through = shared.map(|of_group| of_group.copied().unwrap_or(worst));
+            if through.is_none_or(|through| cost < through) {
+                let arc = self.arc(node, self.bins[bin as usize], wish.copies, cost);
+                self.direct.push((arc, at, bin));
+            }
+        }
+        let Some(number) = wish.shared.filter(|_| !wish.bins.is_empty()) else {
+            return;
+        };
+        let groups = of_group
+            .into_iter()
+            .map(|(group, most)| (Some(group), most));
+        for (of, cost) in groups.chain([(None, worst)]) {
+            let hub = match self.shared.get(&(number, of)) {
+                Some(&hub) => hub,
+                None => {
+                    let hub = self.flow.add_node(0);
+                    self.shared.insert((number, of), hub);
+                    let within = |bin: u32| of.is_none_or(|of| of == group(bin));
+                    for &(bin, _) in wish.bins.iter().filter(|it| within(it.0)) {
+                        let arc = self.arc(hub, self.bins[bin as usize], self.all, 0);
+                        self.out_of.push((arc, hub, bin));
+                    }
+                    hub
+                }
+            };
+            let arc = self.arc(node, hub, wish.copies, cost);
+            self.into.push((arc, at, hub));
+        }
     }
 
     fn arc(&mut self, tail: usize, head: usize, capacity: i64, cost: i64) -> usize {
@@ -130,14 +190,14 @@ impl Network {
             *places[wish].entry(bin).or_insert(0) += flows[arc];
         }
         let mut waiting: BTreeMap<usize, Vec<(usize, i64)>> = BTreeMap::new();
-        for &(arc, wish, number) in &self.into {
+        for &(arc, wish, hub) in &self.into {
             if flows[arc] > 0 {
-                waiting.entry(number).or_default().push((wish, flows[arc]));
+                waiting.entry(hub).or_default().push((wish, flows[arc]));
             }
         }
-        for &(arc, number, bin) in &self.out_of {
+        for &(arc, hub, bin) in &self.out_of {
             let mut left = flows[arc];
-            let waiting = waiting.entry(number).or_default();
+            let waiting = waiting.entry(hub).or_default();
             while left > 0
                 && let Some((wish, copies)) = waiting.last_mut()
             {

@@ -14,6 +14,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::across::Across;
+use super::divide::fitting;
 use super::flow::{Wish, grant};
 use super::list::complete;
 use super::places::Places;
@@ -67,7 +69,7 @@ fn cost_prices(schedule: &Schedule, time: i64) -> Option<(f64, Proof)> {
     let places = Places::of(schedule).within(time);
     let kinds = Kinds::of(schedule);
     let wishes: Vec<Wish> = kinds.list.iter().map(|kind| kind.wish(schedule)).collect();
-    let granted = grant(&wishes, &places, &Limits::default())?;
+    let granted = grant(schedule, &wishes, &places, &Limits::default())?;
     if granted.left_out > 0 {
         return None;
     }
@@ -159,7 +161,7 @@ impl Kinds {
             rest = later;
             let wishes: Vec<Wish> = now.iter().map(|kind| kind.nearest(schedule)).collect();
             let free = queues.free(|_| first.shortest, time);
-            let granted = grant(&wishes, &free, limits)?;
+            let granted = grant(schedule, &wishes, &free, limits)?;
             let mut left: Vec<Wish> = Vec::new();
             for ((kind, wish), places) in now.iter().zip(&wishes).zip(&granted.places) {
                 let placed: i64 = places.iter().map(|place| place.1).sum();
@@ -182,7 +184,7 @@ impl Kinds {
             }
             let free = queues.free(|bin| longest[bin], time);
             let wishes: Vec<Wish> = left.clone();
-            let granted = grant(&wishes, &free, limits)?;
+            let granted = grant(schedule, &wishes, &free, limits)?;
             if granted.left_out > 0 {
                 return None;
             }
@@ -227,18 +229,6 @@ impl Kind {
             shared: None,
         }
     }
-}
-
-/// The bins in which a copy fits, and how long it takes there.
-fn fitting(schedule: &Schedule, operation: &Operation) -> Vec<(u32, i64)> {
-    let bins = operation.eligible.iter().zip(operation.durations.iter());
-    bins.filter(|(bin, _)| {
-        let capacity = &schedule.bins[**bin as usize].capacity;
-        let mut needs = operation.demand.iter().zip(capacity);
-        needs.all(|(need, has)| need <= has)
-    })
-    .map(|(&bin, &duration)| (bin, duration))
-    .collect()
 }
 
 /// Copies in the places of every bin.
@@ -332,8 +322,7 @@ impl Queues {
 pub(super) fn queued(
     schedule: &Schedule,
     known: &Timetable,
-    stop: &Stop,
-    limits: &Limits,
+    (stop, limits): (&Stop, &Limits),
 ) -> Option<Timetable> {
     if !makespan_is_first(schedule) {
         return None;
@@ -370,14 +359,14 @@ pub(super) fn queued(
 }
 
 /// Whether the makespan comes before everything but what is placed.
-fn makespan_is_first(schedule: &Schedule) -> bool {
+pub(super) fn makespan_is_first(schedule: &Schedule) -> bool {
     let mut stages = schedule.stages.iter().map(|stage| stage.objective);
     let first = stages.find(|objective| *objective != TimeObjective::Value);
     first == Some(TimeObjective::Makespan)
 }
 
 /// A better bound than `known` on a stage of timetables that place all that fits, and reach `values` in the earlier stages: of a
-/// makespan by counting, of costs after a makespan by prices.
+/// makespan by counting, of costs after a makespan by prices, of what crosses groups after costs by a price of these.
 pub(super) fn stronger(
     schedule: &Schedule,
     stage: usize,
@@ -385,15 +374,29 @@ pub(super) fn stronger(
     known: f64,
 ) -> Option<(f64, Proof)> {
     let is_met = known >= values[stage] - TIE * values[stage].max(1.0);
+    let earlier = |objective: TimeObjective| {
+        let mut earlier = schedule.stages[..stage].iter().zip(values);
+        let at = earlier.position(|(it, _)| it.objective == objective)?;
+        Some((at, values[at]))
+    };
     let found = match schedule.stages[stage].objective {
         TimeObjective::Makespan => {
             let least = schedule.least_makespan(values[stage].round() as i64);
             Some((least as f64, Proof::Combinatorial))
         }
-        TimeObjective::Cost if !is_met => {
-            let mut earlier = schedule.stages[..stage].iter().zip(values);
-            let makespan = earlier.find(|(it, _)| it.objective == TimeObjective::Makespan);
-            makespan.and_then(|(_, &time)| cost_prices(schedule, time.round() as i64))
+        TimeObjective::Cost if !is_met => earlier(TimeObjective::Makespan)
+            .and_then(|(_, time)| cost_prices(schedule, time.round() as i64)),
+        TimeObjective::Traffic { across, .. } if !is_met => {
+            earlier(TimeObjective::Cost).map(|(at, cost)| {
+                let (bound, price) = Across::of(schedule).best(cost);
+                let mut kept = vec![0.0; stage];
+                kept[at] = price * across as f64;
+                let prices = Prices {
+                    kept,
+                    ..Prices::default()
+                };
+                (bound * across as f64, Proof::Multipliers(prices))
+            })
         }
         _ => None,
     };

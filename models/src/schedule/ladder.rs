@@ -9,6 +9,7 @@ use std::time::Instant;
 use super::exact;
 use super::improve::Search;
 use super::independent::{queued, stronger};
+use super::layers::layered;
 use super::list::list_schedule;
 use super::slots::{Shop, timetable};
 use super::timetable::Timetable;
@@ -21,6 +22,9 @@ use crate::solver::Limits;
 const EXACT_STEPS: usize = 60_000;
 /// Schedules with more ways to place a copy are not searched.
 const MOST_WAYS: i64 = 2_000_000;
+
+/// A way to a better timetable than the one that is known.
+type Construct = fn(&Schedule, &Timetable, (&Stop, &Limits)) -> Option<Timetable>;
 
 /// The answer of [`solve`].
 #[derive(Clone, Debug, PartialEq)]
@@ -46,25 +50,28 @@ pub fn solve(schedule: &Schedule, options: &LadderOptions) -> Scheduled {
         cancel: options.cancel.clone(),
         ..Limits::default()
     };
-    let queued = (stop.reason().is_none())
-        .then(|| queued(schedule, &greedy, &stop, &limits))
-        .flatten();
-    let start = queued.as_ref().unwrap_or(&greedy);
-    let shop = Shop::new(schedule);
-    let is_searched = is_small(schedule) && !is_met(&audit(schedule, start, None));
-    let mut search = Search::new(&shop, shop.slots(start), options.seed, &stop);
-    if stop.reason().is_none() && is_searched {
-        search.run();
+    let mut best = greedy.clone();
+    let ways = [queued as Construct, layered as Construct];
+    for construct in ways {
+        if stop.reason().is_none()
+            && let Some(better) = construct(schedule, &best, (&stop, &limits))
+        {
+            best = better;
+        }
     }
-    let mut best = search.best;
     let mut is_optimal = false;
-    if stop.reason().is_none()
-        && is_searched
-        && let Some((slots, finished)) = exact::search(&shop, &best, EXACT_STEPS)
-    {
-        (best, is_optimal) = (slots, finished);
+    if stop.reason().is_none() && is_small(schedule) && !is_met(&audit(schedule, &best, None)) {
+        let shop = Shop::new(schedule);
+        let mut search = Search::new(&shop, shop.slots(&best), options.seed, &stop);
+        search.run();
+        let mut slots = search.best;
+        if stop.reason().is_none()
+            && let Some((found, finished)) = exact::search(&shop, &slots, EXACT_STEPS)
+        {
+            (slots, is_optimal) = (found, finished);
+        }
+        best = timetable(&slots);
     }
-    let best = timetable(&best);
     let mut stages = audit(schedule, &best, Some(&greedy));
     if is_optimal {
         for stage in &mut stages {

@@ -33,7 +33,7 @@ pub(super) fn complete(schedule: &Schedule, placed: &Timetable, stop: &Stop) -> 
     let mut list = List::new(schedule);
     for &entry in placed.entries() {
         let demand = &schedule.operations[entry.operation as usize].demand;
-        list.profiles[entry.bin as usize].take(entry.start, entry.end, demand, entry.copies);
+        list.take(entry.bin, (entry.start, entry.end), demand, entry.copies);
         list.placed[entry.operation as usize].push(entry);
     }
     for operation in by_rank(schedule) {
@@ -100,6 +100,8 @@ struct List<'a> {
     placed: Vec<Vec<TimedEntry>>,
     /// Edges by the operation that follows.
     before: Vec<Vec<Edge>>,
+    /// The least that any operation needs of each resource.
+    least: Vec<i64>,
 }
 
 impl<'a> List<'a> {
@@ -110,8 +112,16 @@ impl<'a> List<'a> {
             before[edge.to as usize].push(*edge);
         }
         let bins = schedule.bins.iter();
+        let demands = schedule.operations.iter().map(|it| it.demand.clone());
+        let least = demands.reduce(|mut least, demand| {
+            for (least, need) in least.iter_mut().zip(demand) {
+                *least = need.min(*least);
+            }
+            least
+        });
         Self {
             schedule,
+            least: least.unwrap_or_default(),
             profiles: bins.map(|bin| Profile::new(&bin.capacity)).collect(),
             placed: vec![Vec::new(); n],
             before,
@@ -146,7 +156,7 @@ impl<'a> List<'a> {
             let Some((end, _, _, bin, start)) = ways.min() else {
                 return;
             };
-            self.profiles[bin as usize].take(start, end, &of.demand, 1);
+            self.take(bin, (start, end), &of.demand, 1);
             self.placed[operation as usize].push(TimedEntry {
                 operation,
                 bin,
@@ -155,6 +165,12 @@ impl<'a> List<'a> {
                 copies: 1,
             });
         }
+    }
+
+    fn take(&mut self, bin: u32, (start, end): (i64, i64), demand: &[i64], copies: i64) {
+        let profile = &mut self.profiles[bin as usize];
+        profile.take(start, end, demand, copies);
+        profile.forget_full(&self.least);
     }
 
     /// What an operation would be handed over from other bins in each of its own, weighted; nothing where no stage asks.

@@ -16,14 +16,18 @@
 //!
 //! Objective: the stages in order; a later stage only chooses among the best of the earlier ones.
 
+mod across;
 mod bound;
 mod check;
 mod decode;
+mod dispatch;
+mod divide;
 mod exact;
 mod flow;
 mod improve;
 mod independent;
 mod ladder;
+mod layers;
 mod list;
 mod places;
 mod profile;

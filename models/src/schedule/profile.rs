@@ -17,7 +17,7 @@ impl Profile {
     /// The earliest moment from `ready` on at which a copy fits for so long; `None` if it never does.
     pub(super) fn earliest(&self, ready: i64, duration: i64, demand: &[i64]) -> Option<i64> {
         let fits = |free: &[i64]| demand.iter().zip(free).all(|(need, free)| need <= free);
-        let mut start = ready.max(0);
+        let mut start = ready.max(self.steps[0].0);
         let mut at = self.steps.partition_point(|step| step.0 <= start) - 1;
         loop {
             let end = start.saturating_add(duration);
@@ -35,8 +35,18 @@ impl Profile {
         }
     }
 
+    /// Forgets the first moments at which not even this fits: nothing more is asked of them.
+    pub(super) fn forget_full(&mut self, least: &[i64]) {
+        let full =
+            |(_, free): &(i64, Vec<i64>)| least.iter().zip(free).any(|(need, free)| need > free);
+        let n = self.steps.iter().take_while(|step| full(step)).count();
+        // The last step stays, which has no end.
+        self.steps.drain(..n.min(self.steps.len() - 1));
+    }
+
     /// Takes what some copies need from `start` to `end`.
     pub(super) fn take(&mut self, start: i64, end: i64, demand: &[i64], copies: i64) {
+        let start = start.max(self.steps[0].0);
         if start >= end {
             return;
         }

@@ -1,11 +1,12 @@
 //! An answer: which copies run where and when, and what that is worth.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::types::{Distance, Schedule, TimeObjective};
-use crate::assignment::{Placement, TIE};
+use super::types::{Edge, Schedule, TimeObjective};
+use crate::assignment::{NO_GROUP, Placement, TIE};
 
 /// Copies of an operation in a bin, from `start` to `end`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -102,19 +103,34 @@ impl Schedule {
             let all = timetable.entries[first..].iter();
             all.take_while(move |entry| entry.operation == operation)
         };
+        let mut before: BTreeMap<u32, Vec<&Edge>> = BTreeMap::new();
+        for edge in self.edges.iter().filter(|edge| edge.amount > 0) {
+            before.entry(edge.to).or_default().push(edge);
+        }
         let mut sum = 0.0;
-        for edge in &self.edges {
-            let count = |operation: u32| self.operations[operation as usize].count.max(1) as f64;
-            let part = edge.amount as f64 / (count(edge.from) * count(edge.to));
-            for from in of(edge.from) {
-                for to in of(edge.to) {
-                    let weight = match self.distance(from.bin, to.bin) {
-                        Distance::Same => 0.0,
-                        Distance::WithinGroup => within_group,
-                        Distance::Across => across,
-                    };
-                    sum += weight * part * from.copies as f64 * to.copies as f64;
+        for (to, edges) in before {
+            let (mut all, mut by_bin, mut by_group) = (0.0, BTreeMap::new(), BTreeMap::new());
+            for edge in edges {
+                let count =
+                    |operation: u32| self.operations[operation as usize].count.max(1) as f64;
+                let part = edge.amount as f64 / (count(edge.from) * count(edge.to));
+                for from in of(edge.from) {
+                    let part = part * from.copies as f64;
+                    all += part;
+                    *by_bin.entry(from.bin).or_insert(0.0) += part;
+                    *by_group
+                        .entry(self.group_of[from.bin as usize])
+                        .or_insert(0.0) += part;
                 }
+            }
+            for entry in of(to) {
+                let group = self.group_of[entry.bin as usize];
+                let here = by_bin.get(&entry.bin).copied().unwrap_or(0.0);
+                let near = match group {
+                    NO_GROUP => here,
+                    group => by_group.get(&group).copied().unwrap_or(0.0),
+                };
+                sum += entry.copies as f64 * ((near - here) * within_group + (all - near) * across);
             }
         }
         sum

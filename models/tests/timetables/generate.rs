@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use apportion_models::assignment::{Bin, NO_GROUP};
-use apportion_models::schedule::{Edge, Network, Operation, Schedule, TimeObjective, TimeStage};
+use apportion_models::schedule::{
+    Edge, Network, Operation, Schedule, TimeObjective, TimeStage, TimedEntry, Timetable,
+};
 
 /// Xorshift.
 pub struct Random(u64);
@@ -112,6 +114,84 @@ pub fn tiny(seed: u64) -> Schedule {
         },
         stages: stages(random.within(0, 1) == 0),
     }
+}
+
+/// As [`tiny`], in two layers: what is handed over takes no time, and copies cost something that differs by bin and by group. Stages: the
+/// makespan, then costs, then what crosses groups.
+pub fn batch(seed: u64) -> Schedule {
+    let random = &mut Random::new(seed ^ 0xba7c);
+    let mut schedule = tiny(seed);
+    let n_bins = schedule.bins.len();
+    schedule.network = Network::default();
+    let last = schedule.operations.len() as u32 - 1;
+    schedule.edges = (0..last)
+        .filter_map(|from| {
+            let amount = random.within(0, 3) * 500;
+            (random.within(0, 3) > 0).then_some(Edge {
+                from,
+                to: last,
+                amount,
+            })
+        })
+        .collect();
+    if random.within(0, 3) > 0 {
+        let groups = (0..n_bins).map(|_| random.within(0, 1) as u32);
+        schedule.group_of = Arc::new(groups.collect());
+    }
+    for operation in &mut schedule.operations {
+        operation.release = 0;
+        let costs = operation.eligible.iter();
+        operation.costs = Arc::new(costs.map(|_| random.within(0, 3) * 300).collect());
+        if random.within(0, 2) == 0 {
+            // More room, so that all may be together.
+            operation.demand = vec![1, 0];
+        }
+    }
+    let stage = |name: &str, objective| TimeStage {
+        name: name.to_owned(),
+        objective,
+    };
+    schedule.stages = vec![
+        stage("placed", TimeObjective::Value),
+        stage("makespan", TimeObjective::Makespan),
+        stage("network", TimeObjective::Cost),
+        stage(
+            "shuffle",
+            TimeObjective::Traffic {
+                within_group: 0,
+                across: 1,
+            },
+        ),
+        stage("completion", TimeObjective::Completion),
+    ];
+    schedule
+}
+
+/// A timetable that breaks nothing: copies to bins as drawn, each when everything before it has ended; `None` if one has no bin.
+pub fn serial(schedule: &Schedule, random: &mut Random) -> Option<Timetable> {
+    let (mut now, mut entries) = (0, Vec::new());
+    for (at, operation) in (0_u32..).zip(&schedule.operations) {
+        let fits = |bin: &u32| {
+            let capacity = &schedule.bins[*bin as usize].capacity;
+            let mut needs = operation.demand.iter().zip(capacity);
+            needs.all(|(need, has)| need <= has)
+        };
+        let bins: Vec<u32> = operation.eligible.iter().copied().filter(fits).collect();
+        for _ in 0..operation.count {
+            let last = bins.len().checked_sub(1)?;
+            let bin = bins[random.within(0, last as i64) as usize];
+            let end = now + operation.duration_in(bin)?;
+            entries.push(TimedEntry {
+                operation: at,
+                bin,
+                start: now,
+                end,
+                copies: 1,
+            });
+            now = end;
+        }
+    }
+    Some(Timetable::new(entries))
 }
 
 /// Layers of operations, each of which follows some of the layer before.

@@ -6,7 +6,7 @@ mod generate;
 
 use apportion_models::assignment::{LadderOptions, Proof, Stop};
 use apportion_models::default_solver;
-use apportion_models::schedule::{Schedule, Scheduled, list_schedule, solve};
+use apportion_models::schedule::{Schedule, Scheduled, audit, list_schedule, solve};
 
 fn solved(schedule: &Schedule) -> Scheduled {
     solve(schedule, &LadderOptions::new(default_solver()))
@@ -92,4 +92,66 @@ fn large_schedules_are_sound_and_repeatable() {
         assert_sound(&schedule, &scheduled, seed);
         assert_eq!(scheduled, solved(&schedule), "seed {seed}");
     }
+}
+
+/// Counted bounds and those by prices, apart from the search that proves what they leave open.
+#[test]
+fn bounds_of_batches_hold_for_the_best_timetable() {
+    let (mut priced, mut tight) = (0, 0);
+    for seed in 0..300 {
+        let schedule = generate::batch(seed);
+        let scheduled = solved(&schedule);
+        assert_sound(&schedule, &scheduled, seed);
+        let best = brute::best(&schedule);
+        assert_eq!(
+            schedule.values(&scheduled.timetable),
+            best,
+            "seed {seed}: {schedule:?}"
+        );
+        let audited = audit(&schedule, &scheduled.timetable, None);
+        for (stage, best) in audited.iter().zip(&best) {
+            let Some(bound) = stage.bound else { continue };
+            let is_beaten = stage.sense.is_better(*best, bound, 1e-9);
+            assert!(!is_beaten, "seed {seed}: {stage:?}, best {best}");
+            if stage.name == "shuffle" && matches!(stage.proof, Some(Proof::Multipliers(_))) {
+                priced += 1;
+                tight += i32::from((bound - best).abs() < 1e-6);
+            }
+        }
+    }
+    assert!(priced > 40 && tight > 30, "{priced} {tight}");
+}
+
+/// A bound is over all timetables at least as good in the earlier stages.
+#[test]
+fn bounds_of_batches_hold_for_every_timetable_as_good_before() {
+    let (mut compared, mut beaten_before) = (0, 0);
+    for seed in 0..300 {
+        let schedule = generate::batch(seed);
+        let random = &mut generate::Random::new(seed);
+        let drawn = (0..40).filter_map(|_| generate::serial(&schedule, random));
+        let drawn: Vec<_> = drawn.collect();
+        for one in &drawn {
+            assert_eq!(schedule.faults(one), [], "seed {seed}");
+            let audited = audit(&schedule, one, None);
+            for other in &drawn {
+                let values = schedule.values(other);
+                for (at, stage) in audited.iter().enumerate() {
+                    let mut earlier = audited[..at].iter().zip(&values);
+                    if earlier.any(|(it, value)| it.sense.is_better(it.objective, *value, 1e-9)) {
+                        break;
+                    }
+                    compared += 1;
+                    let bound = stage.bound.unwrap();
+                    beaten_before += i32::from(bound > 0.0 && stage.name == "shuffle");
+                    let is_beaten = stage.sense.is_better(values[at], bound, 1e-6);
+                    assert!(!is_beaten, "seed {seed}: {stage:?}, {values:?}");
+                }
+            }
+        }
+    }
+    assert!(
+        compared > 10_000 && beaten_before > 1000,
+        "{compared} {beaten_before}"
+    );
 }

@@ -15,8 +15,6 @@ use super::{MIB, SwimOptions};
 pub(super) const BYTES: u64 = 128 * MIB;
 /// Copies of each.
 const COPIES: usize = 3;
-/// How often a place is drawn before any will do.
-const ATTEMPTS: usize = 64;
 
 /// What an agent is called.
 pub(super) fn agent(at: u64) -> String {
@@ -106,27 +104,64 @@ fn mib(bytes: u64) -> i64 {
 }
 
 fn copies(random: &mut SplitMix64, options: &SwimOptions) -> Vec<String> {
-    let mut draw = || random.below(usize::try_from(options.agents).unwrap_or(usize::MAX)) as u64;
-    let mut chosen = vec![draw()];
-    let wanted = COPIES.min(usize::try_from(options.agents).unwrap_or(COPIES));
-    while chosen.len() < wanted {
-        let rack_of = |at: u64| rack(at, options);
-        let is_right = |at: u64| match chosen[..] {
-            [first] => rack_of(at) != rack_of(first),
-            _ => rack_of(at) == rack_of(chosen[1]),
+    let mut chosen: Vec<u64> = Vec::new();
+    while chosen.len() < COPIES.min(usize::try_from(options.agents).unwrap_or(COPIES)) {
+        let right = match chosen[..] {
+            [first] => elsewhere(random, options, rack(first, options)),
+            [_, second] => beside(random, options, rack(second, options), &chosen),
+            _ => None,
         };
-        let mut found = None;
-        for attempt in 0.. {
-            let at = draw();
-            let is_new = !chosen.contains(&at);
-            if is_new && (is_right(at) || attempt >= ATTEMPTS * options.racks as usize) {
-                found = Some(at);
-                break;
+        let at = right.unwrap_or_else(|| {
+            loop {
+                let at = below(random, options.agents);
+                if !chosen.contains(&at) {
+                    break at;
+                }
             }
-        }
-        chosen.extend(found);
+        });
+        chosen.push(at);
     }
     chosen.into_iter().map(agent).collect()
+}
+
+fn below(random: &mut SplitMix64, bound: u64) -> u64 {
+    random.below(usize::try_from(bound).unwrap_or(usize::MAX)) as u64
+}
+
+/// Agents in a rack.
+fn size(rack: u64, options: &SwimOptions) -> u64 {
+    (options.agents + options.racks - 1 - rack) / options.racks
+}
+
+/// An agent of another rack, if there is one.
+fn elsewhere(random: &mut SplitMix64, options: &SwimOptions, home: u64) -> Option<u64> {
+    let others = options.agents - size(home, options);
+    if others == 0 {
+        return None;
+    }
+    let drawn = below(random, others);
+    let (round, at) = (drawn / (options.racks - 1), drawn % (options.racks - 1));
+    Some(round * options.racks + at + u64::from(at >= home))
+}
+
+/// Another agent of a rack, if there is one.
+fn beside(
+    random: &mut SplitMix64,
+    options: &SwimOptions,
+    home: u64,
+    chosen: &[u64],
+) -> Option<u64> {
+    let size = size(home, options);
+    let here = chosen.iter().filter(|&&at| rack(at, options) == home);
+    if here.count() as u64 == size {
+        return None;
+    }
+    loop {
+        let at = home + options.racks * below(random, size);
+        if !chosen.contains(&at) {
+            return Some(at);
+        }
+    }
 }
 
 /// FNV-1a: the same everywhere and always.

@@ -43,10 +43,15 @@ const MOST_REDUCES: i64 = 1000;
 const MIB: u64 = 1 << 20;
 /// More bytes of one job are a mistake.
 const MOST_BYTES: u64 = 1 << 60;
+/// A century in seconds: later jobs are a mistake.
+const LATEST: u64 = 100 * 366 * 24 * 3600;
 /// More map tasks are no snapshot that anybody could use.
 const MOST_MAPS: u64 = 5_000_000;
 /// Job, submit time, gap, map input, shuffle, output.
 const COLUMNS: [&str; 6] = ["job", "submit", "gap", "input", "shuffle", "output"];
+
+/// The column of the submit time.
+const SUBMIT: usize = 1;
 
 codes! {
     OUTPUT NotExpressed "output" "bytes that jobs write: only what they read and shuffle is planned";
@@ -88,6 +93,19 @@ impl Default for SwimOptions {
     }
 }
 
+impl SwimOptions {
+    /// With an agent, a rack and a slot at least, and no more racks than agents.
+    fn at_least_one(self) -> Self {
+        let agents = self.agents.max(1);
+        Self {
+            agents,
+            racks: self.racks.clamp(1, agents),
+            slots: self.slots.max(1),
+            ..self
+        }
+    }
+}
+
 /// [`swim_with`] the usual options: 600 agents of 4 slots in 30 racks, and all hours.
 ///
 /// # Errors
@@ -101,6 +119,7 @@ pub fn swim(inputs: &[(&str, &[u8])]) -> Result<Imported, ImportError> {
 /// # Errors
 /// Every fault of the input, with its line.
 pub fn swim_with(inputs: &[(&str, &[u8])], options: &SwimOptions) -> Result<Imported, ImportError> {
+    let options = &options.at_least_one();
     let [(name, bytes)] = named_files("swim", ["TSV"], inputs)?;
     let mut faults = Faults::default();
     let mut notes = Notes::default();
@@ -108,9 +127,9 @@ pub fn swim_with(inputs: &[(&str, &[u8])], options: &SwimOptions) -> Result<Impo
     let rows = faults.finish(rows).map_err(ImportError::Input)?;
     let mut files = Files::new(options);
     let end = rows.iter().map(|row| row.submit + 1).max().unwrap_or(0);
-    let end = options
-        .hours
-        .map_or(end, |(first, hours)| (first + hours) * 3600);
+    let end = options.hours.map_or(end, |(first, hours)| {
+        first.saturating_add(hours).saturating_mul(3600)
+    });
     let jobs: Vec<JobFile> = rows
         .iter()
         .map(|row| job(row, end, options, &mut files, &mut notes))
@@ -188,7 +207,8 @@ fn rows(
         }
         written |= output > 0;
         let hour = row.submit / 3600;
-        let is_read = |(first, hours): (u64, u64)| (first..first + hours).contains(&hour);
+        let is_read =
+            |(first, hours): (u64, u64)| (first..first.saturating_add(hours)).contains(&hour);
         if options.hours.is_none_or(is_read) {
             blocks += row.input / blocks::BYTES + 1;
             rows.push(row);
@@ -242,14 +262,13 @@ fn row(
         return None;
     }
     let mut number = |column: usize| {
-        let read = fields[column]
-            .parse::<u64>()
-            .ok()
-            .filter(|it| *it <= MOST_BYTES);
+        let most = if column == SUBMIT { LATEST } else { MOST_BYTES };
+        let read = fields[column].parse::<u64>().ok();
+        let read = read.filter(|it| *it <= most);
         if read.is_none() {
             let name = COLUMNS[column];
             let cause = format!(
-                "column {} ({name}): {} is not a whole number from 0 to {MOST_BYTES}",
+                "column {} ({name}): {} is not a whole number from 0 to {most}",
                 column + 1,
                 quote(fields[column])
             );
@@ -327,7 +346,7 @@ fn job(
             task.reduce = Some(reduce);
         }));
     }
-    let waited = (end - row.submit.min(end)) * 1000;
+    let waited = end.saturating_sub(row.submit).saturating_mul(1000);
     JobFile {
         id: row.name.clone(),
         framework: "mapreduce".to_owned(),
@@ -350,14 +369,14 @@ fn task(id: String, instances: i64, phase: impl FnOnce(&mut TaskFile)) -> TaskFi
 }
 
 fn agents(options: &SwimOptions) -> Vec<AgentFile> {
-    let slots = i64::try_from(options.slots).unwrap_or(i64::MAX / SLOT);
+    let slots = i64::try_from(options.slots).unwrap_or(i64::MAX);
     let agent = |at: u64| AgentFile {
         id: blocks::agent(at),
         domains: BTreeMap::from([(
             "rack".to_owned(),
             format!("rack-{:03}", blocks::rack(at, options)),
         )]),
-        resources: [("cpu_milli".to_owned(), slots * SLOT)].into(),
+        resources: [("cpu_milli".to_owned(), slots.saturating_mul(SLOT))].into(),
         ..AgentFile::default()
     };
     (0..options.agents).map(agent).collect()
