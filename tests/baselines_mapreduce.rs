@@ -36,6 +36,8 @@ fn everything(cluster: &Cluster) -> Slice<'_> {
             .collect(),
         kept: cluster.running.clone(),
         pending: pending.filter(|it| it.1 > 0).collect(),
+        units: Vec::new(),
+        kept_units: Vec::new(),
         occupied: vec![false; cluster.agents.len()],
     }
 }
