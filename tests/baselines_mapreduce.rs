@@ -119,7 +119,7 @@ fn the_queue_takes_any_slot_at_once() {
 
 #[test]
 fn the_queue_takes_the_nearest_of_the_first_job_and_never_a_later_one() {
-    // The first job has nothing for c but takes its slot; what c holds of the second is read from afar.
+    // The first job has nothing for c but takes its slot. Of the second, what b holds is nearer to a than what c holds.
     let cluster = cluster(&[
         ("late", 10, &[("l1", "c"), ("l2", "b")]),
         ("soon", 20, &[("s1", "b"), ("s2", "a"), ("s3", "a")]),
@@ -128,8 +128,8 @@ fn the_queue_takes_the_nearest_of_the_first_job_and_never_a_later_one() {
         ("s1", "b", 0, 1000),
         ("s2", "a", 0, 1000),
         ("s3", "c", 0, 1500),
-        ("l1", "a", 1000, 2500),
-        ("l2", "b", 1000, 2000),
+        ("l1", "b", 1000, 2500),
+        ("l2", "a", 1000, 2500),
     ];
     assert_eq!(told(MapReduceBaseline::Fifo, &cluster), expected(&all));
 }
@@ -163,17 +163,20 @@ fn delay_goes_to_the_rack_after_one_wait_and_anywhere_after_two() {
 #[test]
 fn delay_lets_the_job_with_the_fewest_running_go_first() {
     let cluster = cluster(&[
-        ("late", 10, &[("l1", "a")]),
-        ("soon", 20, &[("s1", "a"), ("s2", "b"), ("s3", "a")]),
+        ("late", 10, &[("l1", "b")]),
+        ("soon", 20, &[("s1", "a"), ("s2", "b")]),
     ]);
     let all = [
+        ("l1", "b", 0, 1000),
         ("s1", "a", 0, 1000),
-        ("s2", "b", 0, 1000),
-        ("l1", "a", 1000, 2000),
-        ("s3", "a", 2000, 3000),
+        ("s2", "b", 1000, 2000),
     ];
-    let delayed = told(WAITS, &cluster);
-    assert_eq!(delayed, expected(&all));
+    assert_eq!(told(WAITS, &cluster), expected(&all));
+    let fifo = told(MapReduceBaseline::Fifo, &cluster);
+    assert!(
+        fifo.contains(&("s2".to_owned(), "b".to_owned(), 0, 1000)),
+        "{fifo:?}"
+    );
 }
 
 #[test]

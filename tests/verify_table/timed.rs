@@ -86,23 +86,22 @@ macro_rules! mutations {
 }
 
 mutations! {
-    "a reduce instance before its maps have ended" => [Follows, Objective], |it| shift(it, "reduce", -1, -1);
-    "a reduce instance without one of its maps" => [Follows, Unplaced, Counts, Status, Objective], |it| {
+    "a reduce instance before its maps have ended" => [Follows, Objective, Metrics], |it| shift(it, "reduce", -1, -1);
+    "a reduce instance without one of its maps" => [Follows, Unplaced, Counts, Status, Objective, Bound, Metrics, Share], |it| {
         it.placements.retain(|it| it.task != "short");
     };
     "a map instance that takes less than its read from afar" => [Times, Objective], |it| shift(it, "far", 0, -200);
-    "an instance that takes longer than its work" => [Times, Objective], |it| shift(it, "reduce", 0, 1);
+    "an instance that takes longer than its work" => [Times, Objective, Metrics], |it| shift(it, "reduce", 0, 1);
     "a new instance without a start" => [Times, Objective, Follows], |it| {
         let placed = placed(it, "long");
         (placed.start_ms, placed.end_ms) = (None, None);
     };
-    "two at once where there is room for one" => [Capacity, Offers, Objective], |it| shift(it, "far", -1, -1);
-    "an end before now" => [Instances, Unplaced, Counts, Status, Follows, Objective], |it| shift(it, "short", -50, -50);
+    "two at once where there is room for one" => [Capacity, Offers, Objective, Share, Welfare, Envy], |it| shift(it, "far", -1, -1);
     "less read over the network than there is" => [Objective], |it| state(it, "network", 0.0);
     "less pulled across racks than there is" => [Objective], |it| state(it, "shuffle", 10.0);
     "an earlier end than there is" => [Objective], |it| state(it, "makespan", 1.3);
     "earlier ends than there are" => [Objective], |it| state(it, "completion", 2.0);
-    "less placed than there is" => [Objective], |it| state(it, "placed", 3.0);
+    "less placed than there is" => [Objective, Bound], |it| state(it, "placed", 3.0);
     "a bound that counting does not give" => [Bound, Gap], |it| {
         stage(it, "makespan").bound = Some(1.5);
         stage(it, "makespan").proof = Some(Proof::Combinatorial);

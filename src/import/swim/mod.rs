@@ -225,10 +225,6 @@ fn rows(
             "choose fewer hours, or a smaller scale",
         );
     }
-    if rows.is_empty() && seen.is_empty() {
-        let cause = "there is no job".to_owned();
-        faults.add(file, String::new(), cause, "give a trace of SWIM");
-    }
     if others > 0 {
         notes.add(OTHER_HOURS, "jobs", format!("{others} jobs"));
     }
