@@ -68,31 +68,31 @@ mutations! {
     "a unit that is not there" => [UnknownName, Objective], || changed(|_, it| {
         it.placements[1].unit = Some("u9".to_owned());
     });
-    "new data on a unit that is being emptied" => [Unit, Eligibility], || changed(|cluster, _| {
+    "new data on a unit that is being emptied" => [Unit, Eligibility, Bound], || changed(|cluster, _| {
         cluster.agents[1].cordoned = true;
     });
-    "more data than a unit holds" => [UnitCapacity], || changed(|cluster, _| {
+    "more data than a unit holds" => [UnitCapacity, UnitOffers], || changed(|cluster, _| {
         cluster.units[1].amounts[0] = 59;
     });
-    "more operations than a unit does" => [UnitIops], || changed(|cluster, _| {
+    "more operations than a unit does" => [UnitIops, UnitOffers, Objective], || changed(|cluster, _| {
         cluster.units[1].amounts[1] = 99;
     });
-    "more bandwidth than a unit has" => [UnitBandwidth], || changed(|cluster, _| {
+    "more bandwidth than a unit has" => [UnitBandwidth, UnitOffers, Objective], || changed(|cluster, _| {
         cluster.units[1].amounts[2] = 19;
     });
-    "two replicas in one rack" => [Distinct], || changed(|_, it| {
+    "two replicas in one rack" => [Distinct, Objective], || changed(|_, it| {
         it.placements[1].unit = Some("u1".to_owned());
     });
-    "replicas that stay and change their unit" => [Stays], || changed(|_, it| {
+    "replicas that stay and change their unit" => [Stays, Distinct, Objective], || changed(|_, it| {
         it.placements[0].unit = Some("u2".to_owned());
     });
-    "more of a unit than was offered" => [UnitOffers], || changed(|_, it| {
+    "more of a unit than was offered" => [UnitOffers, Bound], || changed(|_, it| {
         it.unit_offers.iter_mut().for_each(|offer| offer.iops = 99);
     });
     "more is offered of a unit than there is" => [UnitOffers], || changed(|_, it| {
         it.unit_offers.iter_mut().for_each(|offer| offer.mib_s = 101);
     });
-    "a way that is told shorter than it is" => [Objective], || told("distance", 10.0, 10.0);
+    "a way that is told shorter than it is" => [Objective, Bound], || told("distance", 10.0, 10.0);
     "a way that is bounded beyond what is proved" => [Bound], || told("distance", 60.0, 61.0);
     "a unit that is told emptier than it is" => [Objective], || told("utilization", 150.0, 150.0);
     "a fullest unit that is bounded beyond what is proved" => [Bound], || told("utilization", 200.0, 201.0);
