@@ -74,9 +74,12 @@ fn expected(rows: &[(&str, &str, i64, i64)]) -> Vec<(String, String, i64, i64)> 
         .collect()
 }
 
+/// Name, time waited, and tasks: name, and the agent whose block it reads, or `maps`.
+type JobRow<'a> = (&'a str, i64, &'a [(&'a str, &'a str)]);
+
 /// Agents `a` and `b` in one rack and `c` in another, a slot each; a block `on-x` on each; jobs of tasks of a second, half a second more
 /// where the block is elsewhere.
-fn cluster(jobs: &[(&str, i64, &[(&str, &str)])]) -> Cluster {
+fn cluster(jobs: &[JobRow<'_>]) -> Cluster {
     let agent = |id: &str, rack: &str| json!({"id": id, "domains": {"rack": rack}, "resources": {"cpu_milli": 1000}});
     let block = |on: &str| json!({"id": format!("on-{on}"), "mib": 100, "replicas": [on]});
     let task = |&(id, reads): &(&str, &str)| {

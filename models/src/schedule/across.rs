@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use super::divide::fitting;
+use super::places::fitting;
 use super::types::Schedule;
 use crate::assignment::NO_GROUP;
 

@@ -21,9 +21,6 @@ pub(super) struct Wish {
     pub(super) shared: Option<usize>,
 }
 
-/// What a bin holds: so many copies, the first of which cost this much more than elsewhere, the next ones that.
-pub(super) type Room = Vec<(i64, i64)>;
-
 /// Where they go.
 #[derive(Clone, Debug)]
 pub(super) struct Granted {
@@ -42,22 +39,10 @@ pub(super) fn grant(
     places: &[i64],
     limits: &Limits,
 ) -> Option<Granted> {
-    let rooms: Vec<Room> = places.iter().map(|&places| vec![(places, 0)]).collect();
-    grant_within(schedule, wishes, &rooms, limits)
-}
-
-/// The same where room in a bin may have a price of its own.
-pub(super) fn grant_within(
-    schedule: &Schedule,
-    wishes: &[Wish],
-    places: &[Room],
-    limits: &Limits,
-) -> Option<Granted> {
     let mut network = Network::new(schedule, wishes, places);
     // No chain of changes costs as much as one copy more that is left out.
     let dearest = wishes.iter().flat_map(|wish| &wish.bins).map(|it| it.1);
-    let of_room = places.iter().flatten().map(|it| it.1).max().unwrap_or(0);
-    let dearest = dearest.max().unwrap_or(0).checked_add(of_room)?;
+    let dearest = dearest.max().unwrap_or(0);
     let left_out = dearest
         .checked_mul(places.len() as i64 + 1)?
         .checked_add(1)?;
@@ -97,7 +82,7 @@ struct Network {
 }
 
 impl Network {
-    fn new(schedule: &Schedule, wishes: &[Wish], places: &[Room]) -> Self {
+    fn new(schedule: &Schedule, wishes: &[Wish], places: &[i64]) -> Self {
         let all: i64 = wishes.iter().map(|wish| wish.copies).sum();
         let mut flow = FlowNetwork::new(0);
         let bins: Vec<usize> = places.iter().map(|_| flow.add_node(0)).collect();
@@ -113,10 +98,8 @@ impl Network {
             shared: BTreeMap::new(),
             all,
         };
-        for (bin, room) in places.iter().enumerate() {
-            for &(places, cost) in room {
-                network.arc(network.bins[bin], end, places.clamp(0, all), cost);
-            }
+        for (bin, &places) in places.iter().enumerate() {
+            network.arc(network.bins[bin], end, places.clamp(0, all), 0);
         }
         for (at, wish) in wishes.iter().enumerate() {
             let node = network.flow.add_node(wish.copies);

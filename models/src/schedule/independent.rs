@@ -15,10 +15,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::across::Across;
-use super::divide::fitting;
 use super::flow::{Wish, grant};
 use super::list::complete;
-use super::places::Places;
+use super::places::{Places, fitting};
 use super::timetable::{TimedEntry, Timetable};
 use super::types::{Operation, Schedule, TimeObjective};
 use crate::assignment::{Prices, Proof, Stop, TIE};
@@ -359,7 +358,7 @@ pub(super) fn queued(
 }
 
 /// Whether the makespan comes before everything but what is placed.
-pub(super) fn makespan_is_first(schedule: &Schedule) -> bool {
+fn makespan_is_first(schedule: &Schedule) -> bool {
     let mut stages = schedule.stages.iter().map(|stage| stage.objective);
     let first = stages.find(|objective| *objective != TimeObjective::Value);
     first == Some(TimeObjective::Makespan)

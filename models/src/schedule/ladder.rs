@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::exact;
 use super::improve::Search;
 use super::independent::{queued, stronger};
-use super::layers::layered;
+
 use super::list::list_schedule;
 use super::slots::{Shop, timetable};
 use super::timetable::Timetable;
@@ -22,9 +22,6 @@ use crate::solver::Limits;
 const EXACT_STEPS: usize = 60_000;
 /// Schedules with more ways to place a copy are not searched.
 const MOST_WAYS: i64 = 2_000_000;
-
-/// A way to a better timetable than the one that is known.
-type Construct = fn(&Schedule, &Timetable, (&Stop, &Limits)) -> Option<Timetable>;
 
 /// The answer of [`solve`].
 #[derive(Clone, Debug, PartialEq)]
@@ -51,13 +48,10 @@ pub fn solve(schedule: &Schedule, options: &LadderOptions) -> Scheduled {
         ..Limits::default()
     };
     let mut best = greedy.clone();
-    let ways = [queued as Construct, layered as Construct];
-    for construct in ways {
-        if stop.reason().is_none()
-            && let Some(better) = construct(schedule, &best, (&stop, &limits))
-        {
-            best = better;
-        }
+    if stop.reason().is_none()
+        && let Some(better) = queued(schedule, &best, (&stop, &limits))
+    {
+        best = better;
     }
     let mut is_optimal = false;
     if stop.reason().is_none() && is_small(schedule) && !is_met(&audit(schedule, &best, None)) {

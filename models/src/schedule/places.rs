@@ -120,3 +120,15 @@ impl Schedule {
         longest.max(even).max(places.least_time(most))
     }
 }
+
+/// The bins in which a copy fits, and how long it takes there.
+pub(super) fn fitting(schedule: &Schedule, operation: &Operation) -> Vec<(u32, i64)> {
+    let bins = operation.eligible.iter().zip(operation.durations.iter());
+    bins.filter(|(bin, _)| {
+        let capacity = &schedule.bins[**bin as usize].capacity;
+        let mut needs = operation.demand.iter().zip(capacity);
+        needs.all(|(need, has)| need <= has)
+    })
+    .map(|(&bin, &duration)| (bin, duration))
+    .collect()
+}
