@@ -18,7 +18,7 @@ const LEAST_PER_UNIT: i64 = 4;
 pub(super) fn units(n_units: usize, agents: &[AgentFile], random: &mut Random) -> Vec<UnitFile> {
     let unit = |at: usize| {
         let agent = &agents[at * agents.len() / n_units];
-        let local = at % 2 == 0;
+        let local = at.is_multiple_of(2);
         UnitFile {
             id: format!("unit-{:04}", at + 1),
             agent: local.then(|| agent.id.clone()),
