@@ -20,7 +20,7 @@ const STEPS: usize = 30;
 /// A part of an operation of what one that follows is handed over, and what it costs to be in each group.
 struct Handed {
     amount: f64,
-    /// By group that the operation may be in, in the order of [`Follower::groups`]; infinite in others.
+    /// By group that the operation may be in, in the order of `groups` of the follower; infinite in others.
     dearer: Vec<f64>,
 }
 
