@@ -91,7 +91,7 @@ pub(super) fn first_offers(
         roles,
     } = claims;
     claimants.sort_by_key(|claimant| claimant.framework);
-    hand_out(state, &roles, claimants, free)
+    hand_out(context, &roles, claimants, free)
 }
 
 /// A framework's turn, and the whole instances of its share.
@@ -122,7 +122,7 @@ fn best_claims<'a>(
         return Claims::of(state, shares, context, &turns, Manner::Chosen(choice));
     }
     let mut best = Claims::of(state, shares, context, &turns, Manner::Liked);
-    if best.are_whole() || is_long(1) {
+    if best.are_whole() || is_long(3) {
         return best;
     }
     let class_of = quotas::class_of(&shares.classes, state.cluster.agents.len());
@@ -132,14 +132,10 @@ fn best_claims<'a>(
         best = as_shared;
     }
     let mut short = best.short();
-    // Other orders may leave less of what is held than a role is sure to have.
-    let mut roles = state.cluster.roles.iter();
-    let has_guarantees = roles.any(|role| !role.guarantee.is_zero());
-    let n_orders = if has_guarantees { 0 } else { ORDERS };
     // Each with those in front whom the one before left short of their shares: they need what is rare, or a part of every
     // failure domain, and others who claimed before them did not. (Squeaky wheel optimization: Joslin and Clements,
     // JAIR 10, 1999.)
-    for _ in 0..n_orders {
+    for _ in 0..ORDERS {
         if is_long(4) || turns.is_sorted_by_key(|turn| !short.contains(&turn.0)) {
             break;
         }
@@ -361,22 +357,16 @@ impl Claimant {
             devices::take(cluster, &mut free.devices, held);
         }
         let kept = &state.kept[self.framework.at()];
-        match &self.counts {
-            Some(counts) => {
-                let most = counts.iter().map(|(&task, &instances)| Running {
-                    task,
-                    agent: AgentIdx::of(0),
-                    instances,
-                });
-                let most: Vec<Running> = most.collect();
-                roles.count(self.framework, kept, &state.released, &most);
-            }
-            None => roles.count(
-                self.framework,
-                kept,
-                &state.released,
-                &self.witness.placements,
-            ),
+        let added = &self.witness.placements;
+        roles.count(self.framework, kept, &state.released, added);
+        if let Some(counts) = &self.counts {
+            let most = counts.iter().map(|(&task, &instances)| Running {
+                task,
+                agent: AgentIdx::of(0),
+                instances,
+            });
+            let most: Vec<Running> = most.collect();
+            roles.promise(self.framework, kept, &state.released, &most);
         }
         roles.settle(self.framework, &free.resources);
     }
@@ -534,8 +524,8 @@ impl Asked<'_, '_> {
     }
 }
 
-/// Every framework's share in whole pending instances by task. Whoever lost a rounding in earlier plans is first; then the
-/// smallest share: a whole instance is most of what a small share is, and little to a large one, which takes what
+/// Every framework's share in whole pending instances by task. Whoever lost a rounding in earlier plans is first; then who has data
+/// on some agents, which others do not care for; then the smallest share: a whole instance is most of what a small share is, and little to a large one, which takes what
 /// rounding leaves.
 fn in_turn(
     state: &State<'_>,
@@ -557,20 +547,22 @@ fn in_turn(
     rounded.sort_by(|(left, left_share), (right, right_share)| {
         let credit = |framework| context.credit(framework);
         let size = |share: &BTreeMap<TaskIdx, i64>| share.values().sum::<i64>();
+        let is_anywhere = |framework: &FrameworkIdx| context.bids[framework.at()].near.is_empty();
         (credit(*right).total_cmp(&credit(*left)))
+            .then_with(|| is_anywhere(left).cmp(&is_anywhere(right)))
             .then_with(|| (size(left_share), *left).cmp(&(size(right_share), *right)))
     });
     rounded
 }
 
-/// Gives every agent's leftovers to one framework that may use them.
+/// Gives every agent's leftovers to one framework that may use them: that wants more, then that has data there.
 fn hand_out(
-    state: &State<'_>,
+    context: &Context<'_>,
     roles: &Roles<'_>,
     mut claimants: Vec<Claimant>,
     free: Free,
 ) -> Vec<FirstOffer> {
-    let cluster = state.cluster;
+    let cluster = context.cluster;
     let own = claimants.iter();
     let mut offers: Vec<BTreeMap<AgentIdx, Offer>> = own
         .map(|claimant| of_proposal(cluster, &claimant.witness))
@@ -603,8 +595,9 @@ fn hand_out(
         let best = usable().min_by(|&left, &right| {
             let key = |c: usize| {
                 let claimant = &claimants[c];
+                let near = &context.bids[claimant.framework.at()].near;
                 (
-                    !claimant.unmet,
+                    (!claimant.unmet, near.binary_search(&agent).is_err()),
                     !offers[c].contains_key(&agent),
                     claimant.given / claimant.weight,
                 )
@@ -615,7 +608,7 @@ fn hand_out(
                 .then(left.2.total_cmp(&right.2))
         });
         if let Some(best) = best {
-            claimants[best].given += fraction(&leftover, &state.cluster.agent(agent).capacity);
+            claimants[best].given += fraction(&leftover, &cluster.agent(agent).capacity);
             let offer = offers[best]
                 .entry(agent)
                 .or_insert_with(|| nothing(cluster, agent));

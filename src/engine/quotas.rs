@@ -118,6 +118,7 @@ impl<'a> Quotas<'a> {
                         items: Arc::clone(&items),
                         bins: Arc::clone(bins),
                         max,
+                        weights: Vec::new(),
                     });
                 }
             }

@@ -1,6 +1,6 @@
 //! The checks, one function each; a failure says which seed, so that it can be looked at alone.
 
-use apportion_cluster::{Cluster, FrameworkIdx, Proposal, Running, Slice};
+use apportion_cluster::{AgentIdx, Cluster, FrameworkIdx, Proposal, Running, Slice};
 use apportion_models::assignment::{Placement, Stop, construct};
 use apportion_policies::{Formulation, Policy, Standing, View};
 
@@ -64,6 +64,9 @@ pub fn bids_for_its_own_tasks_the_same_every_time(policy: &dyn Policy) {
         let mut tasks: Vec<_> = bid.classes.iter().map(|class| class.task).collect();
         tasks.dedup();
         assert_eq!(tasks.len(), bid.classes.len(), "seed {seed}: a task once");
+        let known = |agent: &AgentIdx| agent.at() < cluster.agents.len();
+        assert!(bid.near.iter().all(known), "seed {seed}: {:?}", bid.near);
+        assert!(bid.near.is_sorted(), "seed {seed}: {:?}", bid.near);
         for class in &bid.classes {
             assert_eq!(cluster.framework_of(class.task), framework, "seed {seed}");
             let wanted = cluster.task(class.task).instances;
