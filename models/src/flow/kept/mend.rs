@@ -12,9 +12,10 @@ const LOOKS_PER_ARC: usize = 64;
 const FREE_LOOKS: usize = 1 << 16;
 /// Searches between two looks at the clock.
 const SEARCHES_PER_LOOK: usize = 64;
-/// After how many looks a search gives up at first, and by how much that grows each time.
-const FIRST_PATIENCE: usize = 256;
+/// After how many looks a search gives up at first, and by how much that grows where less than one node of so many got what it needs.
+const FIRST_PATIENCE: usize = 2048;
 const PATIENCE_GROWTH: usize = 2;
+const PART_SERVED: usize = 2;
 
 /// What mending came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -165,7 +166,7 @@ impl Kept {
     /// through it; what it is left with then has to go from there.
     fn send_all(&mut self, stop: &Stop<'_>) -> Result<(), Break> {
         self.search.n_looks = 0;
-        self.clear_signposts();
+        self.expect_signposts();
         let hub = self.hub();
         let nodes = self.unbalanced.clone();
         let mut n_searches = 0;
@@ -175,11 +176,13 @@ impl Kept {
             let all = nodes.into_iter().chain(hub).collect();
             sent = self.send_from_all(all, None, stop, &mut n_searches);
         }
-        self.clear_signposts();
+        self.clear_signposts(Direction::Forward);
+        self.clear_signposts(Direction::Backward);
         sent
     }
 
-    /// Searches are short at first, and leave signposts where they give up; they get longer as fewer nodes wait for them.
+    /// Searches are short at first, and leave signposts where they give up. Those of one direction begin without any of their own, so that the
+    /// first of them has no rival to wait for; they get longer where that serves few of them.
     fn send_from_all(
         &mut self,
         mut nodes: Vec<u32>,
@@ -190,15 +193,23 @@ impl Kept {
         let mut patience = FIRST_PATIENCE;
         while !nodes.is_empty() {
             let mut waiting = Vec::new();
-            for node in nodes {
-                if !self.send_from(node, hub, patience, stop, n_searches)? {
-                    waiting.push(node);
+            for direction in [Direction::Forward, Direction::Backward] {
+                self.clear_signposts(direction);
+                for &node in &nodes {
+                    if direction.sign() * self.nodes[node as usize].excess > 0
+                        && !self.send_from(node, hub, patience, stop, n_searches)?
+                    {
+                        waiting.push(node);
+                    }
                 }
             }
             waiting.sort_unstable();
             waiting.dedup();
+            waiting.retain(|&node| self.nodes[node as usize].excess != 0);
+            if PART_SERVED * (nodes.len() - waiting.len()) < nodes.len() {
+                patience = patience.saturating_mul(PATIENCE_GROWTH);
+            }
             nodes = waiting;
-            patience = patience.saturating_mul(PATIENCE_GROWTH);
         }
         Ok(())
     }

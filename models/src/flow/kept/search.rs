@@ -20,8 +20,8 @@ pub(super) struct Search {
     distance: i64,
     /// How far away the nearest node is that will do.
     limit: i64,
-    /// That node, and the way by which the search came there.
-    met: Option<(u32, u32)>,
+    /// That node, the way by which the search came there, and what it met.
+    met: Option<(u32, u32, Meeting)>,
     /// Nodes so far away, in the order in which they were found.
     level: VecDeque<u32>,
     /// Nodes farther away.
@@ -45,25 +45,27 @@ pub(super) struct Mark {
 }
 
 /// What searches that gave up have left at nodes: the way by which they came, which cost nothing once prices were moved. A search the other way that
-/// comes there need only follow them to where the other began. They are left as they are when things change: who follows them looks.
+/// comes there need only follow them to where the other began; one the same way need not look beyond them. They are left as they are when things change: who follows them looks.
 #[derive(Clone, Debug, Default)]
 struct Signposts {
     at: Vec<u32>,
-    /// The nodes that have some.
-    placed: Vec<u32>,
+    /// The nodes that have some, by direction.
+    placed: [Vec<u32>; 2],
     /// Those followed last.
     followed: Vec<(u32, u32)>,
 }
 
 impl Signposts {
-    /// Whether signposts lead from a node to one that is wanted, by ways that are open and cost nothing. Takes those away that do not.
-    fn lead(&mut self, from: u32, wanted: Wanted, nodes: &[Node], arcs: &[Arc]) -> bool {
+    /// Whether signposts lead from a node to one that is wanted, or back to one that waits for the same, by ways that are open and cost nothing.
+    /// Takes those away that do not.
+    fn lead(&mut self, from: u32, wanted: Wanted, nodes: &[Node], arcs: &[Arc]) -> Option<Meeting> {
+        let meeting = wanted.meeting(self.at[from as usize])?;
         self.followed.clear();
         let mut node = from;
         loop {
             let post = self.at[node as usize];
-            if !wanted.has_use_of(post) {
-                return false;
+            if wanted.meeting(post) != Some(meeting) {
+                return None;
             }
             let way = post & !BACKWARD;
             let arc = &arcs[way as usize / 2];
@@ -71,18 +73,27 @@ impl Signposts {
                 arc.is.cost + nodes[arc.is.tail as usize].price - nodes[arc.is.head as usize].price;
             self.at[node as usize] = NOWHERE;
             self.followed.push((node, post));
-            if reduced != 0 || arc.room(wanted.flow_to(way)) == 0 {
-                return false;
+            let flow = match meeting {
+                Meeting::Wanted => wanted.flow_to(way),
+                Meeting::Rival => wanted.flow_from(way),
+            };
+            if reduced != 0 || arc.room(flow) == 0 {
+                return None;
             }
             node = arc.origin(way);
-            if wanted.is(node, nodes[node as usize].excess) {
+            let excess = nodes[node as usize].excess;
+            let is_end = match meeting {
+                Meeting::Wanted => wanted.is(node, excess),
+                Meeting::Rival => wanted.has_rival(node, excess),
+            };
+            if is_end {
                 break;
             }
         }
         for &(node, post) in &self.followed {
             self.at[node as usize] = post;
         }
-        true
+        Some(meeting)
     }
 }
 
@@ -100,6 +111,17 @@ impl Direction {
             Self::Forward => 1,
             Self::Backward => -1,
         }
+    }
+
+    #[inline]
+    fn position(self) -> usize {
+        usize::from(self == Self::Backward)
+    }
+
+    /// Whether a search this way has left the signpost.
+    #[inline]
+    fn is_of(self, post: u32) -> bool {
+        post != NOWHERE && (post >= BACKWARD) == (self == Self::Backward)
     }
 
     /// The ends over which something may go this way, those where it may also go back first: they cost nothing.
@@ -128,10 +150,20 @@ impl Wanted {
         (self.direction.sign() * excess < 0 || Some(node) == self.hub) && node != self.from
     }
 
-    /// Whether a search the other way has left the signpost.
+    /// Whether a node waits for the same.
     #[inline]
-    fn has_use_of(&self, post: u32) -> bool {
-        post != NOWHERE && (post < BACKWARD) == (self.direction == Direction::Backward)
+    fn has_rival(&self, node: u32, excess: i64) -> bool {
+        self.direction.sign() * excess > 0 && Some(node) != self.hub && node != self.from
+    }
+
+    /// What a signpost may lead to.
+    #[inline]
+    fn meeting(&self, post: u32) -> Option<Meeting> {
+        match post {
+            NOWHERE => None,
+            post if self.direction.is_of(post) => Some(Meeting::Rival),
+            _ => Some(Meeting::Wanted),
+        }
     }
 
     /// The way that flow takes where this search has come by a way.
@@ -145,6 +177,15 @@ impl Wanted {
     fn flow_to(&self, way: u32) -> u32 {
         way ^ u32::from(self.direction == Direction::Forward)
     }
+}
+
+/// What a search has met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Meeting {
+    /// What it looks for, or signposts to it.
+    Wanted,
+    /// Where another one has looked for the same in vain. Whatever is beyond, that one finds sooner.
+    Rival,
 }
 
 /// What a search came to.
@@ -182,11 +223,15 @@ impl Kept {
             }
             self.settle(node, wanted);
         }
-        let Some((node, way)) = self.search.met else {
+        let Some((node, way, meeting)) = self.search.met else {
             return Found::Nothing;
         };
         self.search.distance = self.search.limit;
         self.move_prices(wanted);
+        if meeting == Meeting::Rival {
+            self.leave_signposts(wanted);
+            return Found::NotYet;
+        }
         self.nodes[node as usize].mark.arrived = way;
         self.send(wanted, node)
     }
@@ -203,8 +248,9 @@ impl Kept {
         search.level.clear();
         search.heap.clear();
         search.settled.clear();
-        if (search.signposts).lead(wanted.from, wanted, &self.nodes, &self.arcs) {
-            (search.limit, search.met) = (0, Some((wanted.from, 0)));
+        let meeting = (search.signposts).lead(wanted.from, wanted, &self.nodes, &self.arcs);
+        if let Some(meeting) = meeting {
+            (search.limit, search.met) = (0, Some((wanted.from, 0, meeting)));
         }
         let mark = &mut self.nodes[wanted.from as usize].mark;
         (mark.distance, mark.search) = (0, search.number);
@@ -237,18 +283,26 @@ impl Kept {
             // Where a dead end took more into its price, the way there costs something.
             if mark.distance <= *distance {
                 signposts.at[node as usize] = mark.arrived | kind;
-                signposts.placed.push(node);
+                signposts.placed[wanted.direction.position()].push(node);
             }
         }
     }
 
-    /// Takes all signposts away, and makes room for those at all nodes.
-    pub(super) fn clear_signposts(&mut self) {
+    /// Makes room for signposts at all nodes.
+    pub(super) fn expect_signposts(&mut self) {
+        let n_nodes = self.nodes.len();
+        self.search.signposts.at.resize(n_nodes, NOWHERE);
+    }
+
+    /// Takes the signposts away that searches in a direction have left.
+    pub(super) fn clear_signposts(&mut self, direction: Direction) {
         let Signposts { at, placed, .. } = &mut self.search.signposts;
-        for node in placed.drain(..) {
-            at[node as usize] = NOWHERE;
+        for node in placed[direction.position()].drain(..) {
+            let post = &mut at[node as usize];
+            if direction.is_of(*post) {
+                *post = NOWHERE;
+            }
         }
-        at.resize(self.nodes.len(), NOWHERE);
     }
 
     /// The nearest node that is not settled; none if there is none.
@@ -299,11 +353,13 @@ impl Kept {
                 search: number,
                 arrived: end.way,
             };
-            if wanted.is(end.other, other.excess)
-                || wanted.has_use_of(search.signposts.at[end.other as usize])
-                    && (search.signposts).lead(end.other, wanted, &self.nodes, &self.arcs)
-            {
-                (search.limit, search.met) = (length, Some((end.other, end.way)));
+            let meeting = if wanted.is(end.other, other.excess) {
+                Some(Meeting::Wanted)
+            } else {
+                (search.signposts).lead(end.other, wanted, &self.nodes, &self.arcs)
+            };
+            if let Some(meeting) = meeting {
+                (search.limit, search.met) = (length, Some((end.other, end.way, meeting)));
                 if reduced == 0 {
                     return;
                 }
@@ -354,7 +410,11 @@ impl Kept {
             let position = way as usize / 2;
             let arc = &mut self.arcs[position];
             let was = arc.is_open();
-            arc.flow += if way % 2 == 0 { amount } else { -amount };
+            arc.flow += if way.is_multiple_of(2) {
+                amount
+            } else {
+                -amount
+            };
             self.lost |= arc.flow > LARGEST;
             if arc.is_open() != was {
                 self.relist(position);
