@@ -4,7 +4,7 @@ use apportion_cluster::{AgentIdx, Cluster, FrameworkIdx, Proposal, Running, Slic
 use apportion_models::assignment::{Placement, Stop, construct};
 use apportion_policies::{Formulation, Policy, Standing, View};
 
-use super::clusters::{random, whole};
+use super::clusters::random;
 
 const SEEDS: std::ops::Range<u64> = 0..200;
 
@@ -13,7 +13,7 @@ fn each_slice(policy: &dyn Policy, check: impl Fn(u64, &Slice<'_>)) {
     for seed in SEEDS {
         let cluster = random(seed, policy.name());
         for framework in 0..cluster.frameworks.len() {
-            check(seed, &whole(&cluster, FrameworkIdx::of(framework)));
+            check(seed, &Slice::whole(&cluster, FrameworkIdx::of(framework)));
         }
     }
 }
@@ -169,7 +169,7 @@ pub fn decodes_answers_into_proposals_inside_the_slice(policy: &dyn Policy) {
     for seed in SEEDS {
         let cluster = random(seed, policy.name());
         for framework in 0..cluster.frameworks.len() {
-            let slice = whole(&cluster, FrameworkIdx::of(framework));
+            let slice = Slice::whole(&cluster, FrameworkIdx::of(framework));
             let formulation = formulate(policy, &slice, seed);
             assert_eq!(
                 policy.decode(&formulation, &Placement::default()),
@@ -228,8 +228,8 @@ pub fn knows_no_names(policy: &dyn Policy) {
         let after = renamed(&before);
         for framework in 0..before.frameworks.len() {
             let framework = FrameworkIdx::of(framework);
-            let left = formulate(policy, &whole(&before, framework), seed);
-            let right = formulate(policy, &whole(&after, framework), seed);
+            let left = formulate(policy, &Slice::whole(&before, framework), seed);
+            let right = formulate(policy, &Slice::whole(&after, framework), seed);
             let (left_answer, right_answer) = (greedy(&left), greedy(&right));
             assert_eq!(left_answer, right_answer, "seed {seed}");
             let values = |formulation: &Formulation, answer| formulation.assignment.values(answer);
