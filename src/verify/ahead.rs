@@ -156,10 +156,10 @@ impl<'a> Ahead<'a> {
             let Some(Phase::Reduce(work)) = &cluster.tasks[reduce].phase else {
                 continue;
             };
-            let maps = self.hadoop.maps_of(reduce);
-            if self.hadoop.all_run(&maps) || self.pending(reduce) == 0 {
+            if self.hadoop.maps_all_run(reduce) || self.pending(reduce) == 0 {
                 continue;
             }
+            let maps = self.hadoop.maps_of(reduce);
             let instances: i128 = maps.iter().map(|map| self.state.wanted(*map)).sum();
             for &map in maps.iter().filter(|map| self.pending(**map) > 0) {
                 let pair = match &work.shuffle {
@@ -202,13 +202,11 @@ impl<'a> Ahead<'a> {
         if !matches!(self.state.cluster.tasks[task].phase, Some(Phase::Reduce(_))) {
             return Vec::new();
         }
-        let maps = self.hadoop.maps_of(task);
-        if self.hadoop.all_run(&maps) {
+        if self.hadoop.maps_all_run(task) {
             return Vec::new();
         }
-        maps.into_iter()
-            .filter(|map| self.pending(*map) > 0)
-            .collect()
+        let maps = self.hadoop.maps_of(task).into_iter();
+        maps.filter(|map| self.pending(*map) > 0).collect()
     }
 
     /// New instances have a start and an end as far apart as their work takes, and those of reduce tasks start when all that
@@ -330,22 +328,62 @@ impl<'a> Ahead<'a> {
         self.survey().places.iter().map(|it| it.1).sum()
     }
 
-    /// Seconds: the longest instance and what it waits for; all instances by their number; and all of them by the time that they take.
+    /// Milliseconds that pass after a map task at the least: the longest of the reduce tasks that wait for it, where it takes least.
+    fn after(&self) -> BTreeMap<usize, i64> {
+        let mut after: BTreeMap<usize, i64> = BTreeMap::new();
+        for reduce in self.placeable() {
+            let shortest = self.survey().shortest[&reduce];
+            for map in self.waits_for(reduce) {
+                let known = after.entry(map).or_default();
+                *known = shortest.max(*known);
+            }
+        }
+        after
+    }
+
+    /// Milliseconds: of the instances after which at least so much time passes, all by the time that they take, and those that take at
+    /// least so long by their number, as an agent's place runs them one after the other; and that time.
+    fn in_turns(&self) -> i128 {
+        let places = self.all_places();
+        if places == 0 {
+            return 0;
+        }
+        let after = self.after();
+        let mut by_after: BTreeMap<i64, Vec<usize>> = BTreeMap::new();
+        for task in self.placeable() {
+            let passes = after.get(&task).copied().unwrap_or(0);
+            by_after.entry(passes).or_default().push(task);
+        }
+        let mut counts: BTreeMap<i64, i128> = BTreeMap::new();
+        let mut least = 0;
+        while let Some((passes, tasks)) = by_after.pop_last() {
+            for task in tasks {
+                let shortest = self.survey().shortest[&task];
+                *counts.entry(shortest).or_default() += self.pending(task);
+            }
+            let (mut area, mut longer) = (0, 0);
+            for (&takes, &count) in counts.iter().rev() {
+                area += i128::from(takes) * count;
+                longer += count;
+                let turns = (longer + places - 1) / places;
+                least = least.max(i128::from(passes) + i128::from(takes) * turns);
+            }
+            least = least.max(i128::from(passes) + (area + places - 1) / places);
+        }
+        least
+    }
+
+    /// Seconds: the longest instance and what it waits for; all instances by their number; and those after which some time passes, by the
+    /// time that they take and by the number of the long ones.
     pub(super) fn least_makespan(&self) -> f64 {
         if !self.is_whole() {
             return 0.0;
         }
         let placeable = self.placeable();
         let shortest = |task: usize| self.survey().shortest[&task];
-        let mut least = 0;
-        let mut area = 0;
+        let mut least = self.in_turns();
         for &task in &placeable {
             least = least.max(i128::from(self.before(task) + shortest(task)));
-            area += i128::from(shortest(task)) * self.pending(task);
-        }
-        let places = self.all_places();
-        if places > 0 {
-            least = least.max((area + places - 1) / places);
         }
         for resource in 0..self.state.cluster.resources.len() {
             let work = placeable.iter().map(|&task| {

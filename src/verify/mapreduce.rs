@@ -22,6 +22,10 @@ pub(super) struct Hadoop<'a> {
     rack_percent: i128,
     slow_mib_per_s: i128,
     waiting_mib_per_s: i128,
+    /// By job, whether all of its map instances run in the snapshot.
+    all_run: Vec<bool>,
+    /// How long the job of the framework that waited longest did.
+    longest_wait: i64,
 }
 
 impl<'a> Hadoop<'a> {
@@ -34,8 +38,19 @@ impl<'a> Hadoop<'a> {
         let stated = parameters.get("rack_level").and_then(|it| it.as_str());
         let mut levels = state.cluster.levels.iter();
         let name = stated.unwrap_or("rack");
+        let mut all_run = vec![true; state.cluster.jobs.len()];
+        for (at, task) in state.cluster.tasks.iter().enumerate() {
+            let is_map = matches!(task.phase, Some(Phase::Map(_)));
+            if is_map && total(&state.running[at]) < state.wanted(at) {
+                all_run[task.job.at()] = false;
+            }
+        }
+        let jobs = state.cluster.frameworks[framework].jobs.iter();
+        let waits = jobs.map(|job| state.cluster.jobs[job.at()].waited_ms);
         Self {
             state,
+            all_run,
+            longest_wait: waits.max().unwrap_or(0),
             framework,
             rack: levels.position(|level| level.declared && level.name == name),
             rack_percent: number("rack_percent", 10),
@@ -126,7 +141,7 @@ impl<'a> Hadoop<'a> {
 
     /// What an instance pulls across racks from map instances that the snapshot has running, if these are all of the job.
     fn pulled(&self, task: usize, agent: usize) -> i128 {
-        match self.all_run(&self.maps_of(task)) {
+        match self.maps_all_run(task) {
             true => self.pulled_from(&self.state.running, task, agent),
             false => 0,
         }
@@ -234,19 +249,16 @@ impl<'a> Hadoop<'a> {
             .collect()
     }
 
-    pub(super) fn all_run(&self, maps: &[usize]) -> bool {
-        let runs = |&map: &usize| total(&self.state.running[map]) >= self.state.wanted(map);
-        maps.iter().all(runs)
+    /// Whether all map instances of a task's job run in the snapshot.
+    pub(super) fn maps_all_run(&self, task: usize) -> bool {
+        self.all_run[self.state.cluster.tasks[task].job.at()]
     }
 
     /// The time that its job waited less than the one of the framework that waited longest.
     fn queue(&self, task: usize) -> i128 {
         let cluster = self.state.cluster;
-        let jobs = cluster.frameworks[self.framework].jobs.iter();
-        let waits = jobs.map(|job| cluster.jobs[job.at()].waited_ms);
-        let longest = waits.max().unwrap_or(0);
         let own = cluster.jobs[cluster.tasks[task].job.at()].waited_ms;
-        let cost = i128::from(longest - own) * self.waiting_mib_per_s * 1000;
+        let cost = i128::from(self.longest_wait - own) * self.waiting_mib_per_s * 1000;
         cost.clamp(0, LARGEST_COST)
     }
 
@@ -272,10 +284,10 @@ impl<'a> Hadoop<'a> {
             let Some(Phase::Reduce(work)) = &cluster.tasks[task].phase else {
                 continue;
             };
-            let maps = self.maps_of(task);
-            if self.all_run(&maps) {
+            if self.maps_all_run(task) {
                 continue;
             }
+            let maps = self.maps_of(task);
             match &work.shuffle {
                 Shuffle::Total(mib) if *mib > 0 => {
                     any = true;

@@ -1,7 +1,8 @@
 //! Copies of operations to bins that hold a number of them each, as many as can be and at the least cost: a flow.
 //!
 //! A wish has an arc to each bin that is cheap for it, one to each group of bins that is cheap as a whole, and one to all other bins: as
-//! many arcs as it has bins near it, not as there are bins.
+//! many arcs as it has bins near it, not as there are bins. Wishes have classes, the most pressing first: a bin has a number of places for
+//! each class and those before it, and a node for each, from which its copies go on to the next.
 
 use std::collections::BTreeMap;
 
@@ -19,6 +20,8 @@ pub(super) struct Wish {
     pub(super) bins: Vec<(u32, i64)>,
     /// Wishes of one number have the same bins: what costs most, in all and in a group, is then reached through nodes that they share.
     pub(super) shared: Option<usize>,
+    /// Position among the classes.
+    pub(super) class: usize,
 }
 
 /// Where they go.
@@ -28,15 +31,16 @@ pub(super) struct Granted {
     pub(super) places: Vec<Vec<(u32, i64)>>,
     /// Copies without a place.
     pub(super) left_out: i64,
-    /// What a place in each bin is worth, at most what leaving out a copy costs.
+    /// What a place for the last class is worth in each bin, at most what leaving out a copy costs.
     pub(super) prices: Vec<i64>,
 }
 
-/// Grants as many wishes as the bins have places, and of these ways the cheapest. `None` if `limits` end it, or numbers are too large.
+/// Grants as many wishes as the bins have places for each class and those before it, and of these ways the cheapest. `None` if `limits`
+/// end it, or numbers are too large.
 pub(super) fn grant(
     schedule: &Schedule,
     wishes: &[Wish],
-    places: &[i64],
+    places: &[Vec<i64>],
     limits: &Limits,
 ) -> Option<Granted> {
     let mut network = Network::new(schedule, wishes, places);
@@ -55,7 +59,12 @@ pub(super) fn grant(
     }
     let flows = outcome.flows?;
     let potentials = outcome.potentials?;
-    let price = |bin: usize| (potentials[network.end] - potentials[network.bins[bin]]).max(0);
+    let price = |bin: usize| {
+        let last = network.bins[bin].last();
+        last.map_or(0, |&node| {
+            (potentials[network.end] - potentials[node]).max(0)
+        })
+    };
     Some(Granted {
         left_out: network.left_out.iter().map(|&arc| flows[arc]).sum(),
         prices: (0..places.len()).map(price).collect(),
@@ -65,7 +74,8 @@ pub(super) fn grant(
 
 struct Network {
     flow: FlowNetwork,
-    bins: Vec<usize>,
+    /// By bin and class.
+    bins: Vec<Vec<usize>>,
     end: usize,
     /// By wish, the arc of what is left out.
     left_out: Vec<usize>,
@@ -75,17 +85,18 @@ struct Network {
     into: Vec<(usize, usize, usize)>,
     /// Arcs from there: position, node, bin.
     out_of: Vec<(usize, usize, u32)>,
-    /// Nodes that wishes of a number share: of a group, or of all bins.
-    shared: BTreeMap<(usize, Option<u32>), usize>,
+    /// Nodes that wishes of a number and a class share: of a group, or of all bins.
+    shared: BTreeMap<(usize, usize, Option<u32>), usize>,
     /// No more flows anywhere.
     all: i64,
 }
 
 impl Network {
-    fn new(schedule: &Schedule, wishes: &[Wish], places: &[i64]) -> Self {
+    fn new(schedule: &Schedule, wishes: &[Wish], places: &[Vec<i64>]) -> Self {
         let all: i64 = wishes.iter().map(|wish| wish.copies).sum();
         let mut flow = FlowNetwork::new(0);
-        let bins: Vec<usize> = places.iter().map(|_| flow.add_node(0)).collect();
+        let of_bin = |classes: &Vec<i64>| classes.iter().map(|_| flow.add_node(0)).collect();
+        let bins: Vec<Vec<usize>> = places.iter().map(of_bin).collect();
         let end = flow.add_node(-all);
         let mut network = Self {
             flow,
@@ -98,8 +109,11 @@ impl Network {
             shared: BTreeMap::new(),
             all,
         };
-        for (bin, &places) in places.iter().enumerate() {
-            network.arc(network.bins[bin], end, places.clamp(0, all), 0);
+        for (bin, places) in places.iter().enumerate() {
+            for (class, &places) in places.iter().enumerate() {
+                let next = network.bins[bin].get(class + 1).copied().unwrap_or(end);
+                network.arc(network.bins[bin][class], next, places.clamp(0, all), 0);
+            }
         }
         for (at, wish) in wishes.iter().enumerate() {
             let node = network.flow.add_node(wish.copies);
@@ -127,7 +141,8 @@ impl Network {
             let shared = wish.shared.map(|_| of_group.get(&group(bin)));
             let through = shared.map(|of_group| of_group.copied().unwrap_or(worst));
             if through.is_none_or(|through| cost < through) {
-                let arc = self.arc(node, self.bins[bin as usize], wish.copies, cost);
+                let to = self.bins[bin as usize][wish.class];
+                let arc = self.arc(node, to, wish.copies, cost);
                 self.direct.push((arc, at, bin));
             }
         }
@@ -138,14 +153,15 @@ impl Network {
             .into_iter()
             .map(|(group, most)| (Some(group), most));
         for (of, cost) in groups.chain([(None, worst)]) {
-            let hub = match self.shared.get(&(number, of)) {
+            let hub = match self.shared.get(&(number, wish.class, of)) {
                 Some(&hub) => hub,
                 None => {
                     let hub = self.flow.add_node(0);
-                    self.shared.insert((number, of), hub);
+                    self.shared.insert((number, wish.class, of), hub);
                     let within = |bin: u32| of.is_none_or(|of| of == group(bin));
                     for &(bin, _) in wish.bins.iter().filter(|it| within(it.0)) {
-                        let arc = self.arc(hub, self.bins[bin as usize], self.all, 0);
+                        let to = self.bins[bin as usize][wish.class];
+                        let arc = self.arc(hub, to, self.all, 0);
                         self.out_of.push((arc, hub, bin));
                     }
                     hub

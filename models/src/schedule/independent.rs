@@ -1,23 +1,25 @@
 //! Operations that follow nothing and need the same: the places of bins as queues of copies.
 //!
 //! # Model
-//! A bin has a number of places, each a queue. For a makespan `T`, operations of one shortest duration at a time, the longest first:
-//! as many of their copies as possible go to bins where they are shortest, a flow whose capacities are the copies that still fit into
-//! the queues by `T`; the rest go anywhere they fit, at the least cost, another flow. The least `T` for which every copy has a place
-//! is searched for between the bound by counting and the list schedule. Where copies take the same time in all their bins and
-//! durations do not differ, or where each bin has one duration, the search is exact.
+//! A bin has a number of places, each a queue. For a makespan `T`, room for what follows is kept at the ends of the places (see
+//! `reserve`), and every copy gets a moment at which it has to have ended. Operations of one shortest duration at a time, the longest
+//! first: each copy goes to the roomiest of the bins where it is shortest and cheapest, and where none has room, others move on to
+//! bins that are as good for them; what is left goes anywhere it fits, at the least cost, a flow whose capacities are the copies that
+//! still fit into the queues by each moment. The least `T` for which every copy has a place is searched for between the bound by
+//! counting and the list schedule.
 //!
 //! Bounds: of the makespan by counting (see `places`). Of costs by prices of places: a plan that ends by `T` holds at most
 //! `K_b floor(T / shortest_b)` copies in bin `b`, hence costs at least
 //! `sum_o count_o min_b (cost_ob + pi_b) - sum_b pi_b K_b floor(T / shortest_b)`; the flow with these capacities gives the best `pi`.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use super::across::Across;
 use super::flow::{Wish, grant};
+use super::kinds::{Kind, Kinds};
 use super::list::complete;
 use super::places::{Places, fitting};
+use super::queues::{Queued, Queues};
+use super::reserve::Reserved;
+use super::slots::Shop;
 use super::timetable::{TimedEntry, Timetable};
 use super::types::{Operation, Schedule, TimeObjective};
 use crate::assignment::{Prices, Proof, Stop, TIE};
@@ -27,34 +29,31 @@ use crate::solver::Limits;
 const MOST_COPIES: i64 = 3_000_000;
 /// Makespans that are tried.
 const MOST_TRIES: usize = 24;
+/// Bins that chains of moves may look at, for each makespan.
+const EFFORT: usize = 100_000;
+/// Moments between which copies due are not told apart, when what is left over is divided.
+const MOST_MOMENTS: usize = 16;
 
-/// A timetable of less makespan than `most`, or as good and cheaper, if one is found; for operations without edges and of one demand.
-fn queues(schedule: &Schedule, most: i64, stop: &Stop, limits: &Limits) -> Option<Timetable> {
-    let first = schedule.operations.first()?;
-    let is_alike = |it: &Operation| it.demand == first.demand && it.release == 0;
-    if !schedule.edges.is_empty() || !schedule.operations.iter().all(is_alike) {
-        return None;
-    }
-    let places = Places::of(schedule);
-    let n_places = places
-        .at_a_time
-        .iter()
-        .fold(0_i64, |sum, &it| sum.saturating_add(it));
-    if places.copies > MOST_COPIES || n_places > MOST_COPIES {
-        return None;
-    }
-    let kinds = Kinds::of(schedule);
-    let (mut low, mut high) = (schedule.least_makespan(most), most);
+/// Queues of less makespan than `most`, or as good, if some are found, for operations without edges and of one demand; with what is kept
+/// at their ends.
+fn search<'s>(
+    schedule: &'s Schedule,
+    kinds: &'s Kinds,
+    reserved: &Reserved,
+    (low, high): (i64, i64),
+    (stop, limits): (&Stop, &Limits),
+) -> Option<Queues<'s>> {
+    let (mut low, mut high) = (low, high);
     let mut best = None;
     let mut time = low;
     for _ in 0..MOST_TRIES {
         if low > high || stop.reason().is_some() {
             break;
         }
-        match kinds.fill(schedule, &places, time, limits) {
+        match fill(schedule, kinds, reserved, time, limits) {
             Some(queues) => {
                 high = time - 1;
-                best = Some(queues.timetable(schedule));
+                best = Some(queues);
             }
             None => low = time + 1,
         }
@@ -63,12 +62,137 @@ fn queues(schedule: &Schedule, most: i64, stop: &Stop, limits: &Limits) -> Optio
     best
 }
 
+/// Queues that end by `time` and hold every copy, if they are found.
+fn fill<'s>(
+    schedule: &'s Schedule,
+    kinds: &'s Kinds,
+    reserved: &Reserved,
+    time: i64,
+    limits: &Limits,
+) -> Option<Queues<'s>> {
+    let mut queues = Queues::new(schedule, kinds, reserved.until(time), EFFORT);
+    let mut rest = &kinds.list[..];
+    while let Some(first) = rest.first() {
+        let n_equal = rest.partition_point(|kind| kind.shortest == first.shortest);
+        let (now, later) = rest.split_at(n_equal);
+        rest = later;
+        let mut now: Vec<&Kind> = now.iter().collect();
+        now.sort_by_key(|kind| std::cmp::Reverse(kind.tail));
+        near(schedule, &mut queues, &now, time);
+        anywhere(schedule, &mut queues, &now, time, limits)?;
+    }
+    queues.cheapen();
+    Some(queues)
+}
+
+/// Queues copies of some kinds, as long and in the order of what is due, in the bins that are nearest to them, as many as there is room for.
+fn near(schedule: &Schedule, queues: &mut Queues<'_>, kinds: &[&Kind], time: i64) {
+    let mut waiting = Vec::new();
+    for kind in kinds {
+        for &operation in &kind.operations {
+            let copy = Queued {
+                operation,
+                duration: kind.shortest,
+                due: time - kind.tail,
+            };
+            for _ in 0..schedule.operations[operation as usize].count {
+                if !queues.queue_near(copy) {
+                    waiting.push(copy);
+                }
+            }
+        }
+    }
+    let mut closed = vec![false; schedule.bins.len()];
+    let mut due = None;
+    for copy in waiting {
+        if due != Some(copy.due) {
+            closed.fill(false);
+            due = Some(copy.due);
+        }
+        queues.squeeze(copy, &mut closed);
+    }
+}
+
+/// Queues what is left of some kinds anywhere, at the least cost; `None` if not all of it has room.
+fn anywhere(
+    schedule: &Schedule,
+    queues: &mut Queues<'_>,
+    kinds: &[&Kind],
+    time: i64,
+    limits: &Limits,
+) -> Option<()> {
+    let left = |queues: &Queues<'_>, kind: &Kind| -> i64 {
+        let operations = kind.operations.iter();
+        operations.map(|&it| queues.left[it as usize]).sum()
+    };
+    let waiting: Vec<(&Kind, i64)> = (kinds.iter())
+        .map(|kind| (*kind, left(queues, kind)))
+        .filter(|it| it.1 > 0)
+        .collect();
+    if waiting.is_empty() {
+        return Some(());
+    }
+    let mut longest = vec![0_i64; schedule.bins.len()];
+    for (kind, _) in &waiting {
+        for (bin, duration) in fitting(schedule, kind.operation(schedule)) {
+            let longest = &mut longest[bin as usize];
+            *longest = (*longest).max(duration);
+        }
+    }
+    let all = waiting.iter().map(|it| it.1).sum();
+    let moments = moments(waiting.iter().map(|it| time - it.0.tail).collect());
+    let wishes: Vec<Wish> = (waiting.iter())
+        .map(|&(kind, copies)| Wish {
+            class: moments.partition_point(|&it| it <= time - kind.tail) - 1,
+            ..kind.wish(schedule, copies)
+        })
+        .collect();
+    let free = queues.free(|bin| longest[bin], &moments, all);
+    let granted = grant(schedule, &wishes, &free, limits)?;
+    if granted.left_out > 0 {
+        return None;
+    }
+    for ((kind, _), places) in waiting.iter().zip(&granted.places) {
+        let mut operations = kind.operations.iter();
+        let mut next = operations.next();
+        for &(bin, copies) in places {
+            let duration = kind.operation(schedule).duration_in(bin).unwrap_or(0);
+            for _ in 0..copies {
+                while let Some(&operation) = next
+                    && queues.left[operation as usize] == 0
+                {
+                    next = operations.next();
+                }
+                let copy = Queued {
+                    operation: *next?,
+                    duration,
+                    due: time - kind.tail,
+                };
+                if !queues.queue(bin, copy) {
+                    return None;
+                }
+            }
+        }
+    }
+    Some(())
+}
+
+/// Some of these moments, ascending, the first among them.
+fn moments(mut all: Vec<i64>) -> Vec<i64> {
+    all.sort_unstable();
+    all.dedup();
+    let step = all.len().div_ceil(MOST_MOMENTS).max(1);
+    all.into_iter().step_by(step).collect()
+}
+
 /// Prices of places that bound the costs of timetables that end by `time` and place every copy that fits, and the bound.
 fn cost_prices(schedule: &Schedule, time: i64) -> Option<(f64, Proof)> {
     let places = Places::of(schedule).within(time);
-    let kinds = Kinds::of(schedule);
-    let wishes: Vec<Wish> = kinds.list.iter().map(|kind| kind.wish(schedule)).collect();
-    let granted = grant(schedule, &wishes, &places, &Limits::default())?;
+    let kinds = Kinds::of(schedule, &vec![0; schedule.operations.len()]);
+    let kinds = kinds.list.iter();
+    let wishes: Vec<Wish> = kinds.map(|kind| kind.wish(schedule, kind.copies)).collect();
+    let classes: Vec<Vec<i64>> = places.iter().map(|&places| vec![places]).collect();
+    let granted = grant(schedule, &wishes, &classes, &Limits::default())?;
     if granted.left_out > 0 {
         return None;
     }
@@ -93,231 +217,7 @@ fn cost_prices(schedule: &Schedule, time: i64) -> Option<(f64, Proof)> {
     Some((bound as f64, Proof::Multipliers(prices)))
 }
 
-/// Operations that nothing tells apart.
-struct Kind {
-    operations: Vec<u32>,
-    copies: i64,
-    /// The shortest duration.
-    shortest: i64,
-    /// Number of its list of bins.
-    shared: usize,
-}
-
-/// All kinds, the longest first.
-struct Kinds {
-    list: Vec<Kind>,
-}
-
-impl Kinds {
-    fn of(schedule: &Schedule) -> Self {
-        let mut known: BTreeMap<_, usize> = BTreeMap::new();
-        let mut lists: BTreeMap<usize, usize> = BTreeMap::new();
-        let mut list: Vec<Kind> = Vec::new();
-        for (at, operation) in (0u32..).zip(&schedule.operations) {
-            let fitting = fitting(schedule, operation);
-            let Some(shortest) = fitting.iter().map(|it| it.1).min() else {
-                continue;
-            };
-            let n_lists = lists.len();
-            let shared = *lists
-                .entry(Arc::as_ptr(&operation.eligible) as usize)
-                .or_insert(n_lists);
-            let key = (
-                shared,
-                &operation.demand,
-                &operation.durations,
-                &operation.costs,
-            );
-            let kind = *known.entry(key).or_insert(list.len());
-            if kind == list.len() {
-                list.push(Kind {
-                    operations: Vec::new(),
-                    copies: 0,
-                    shortest,
-                    shared,
-                });
-            }
-            list[kind].operations.push(at);
-            list[kind].copies += operation.count;
-        }
-        list.sort_by_key(|kind| std::cmp::Reverse(kind.shortest));
-        Self { list }
-    }
-
-    /// Queues that end by `time` and hold every copy, if they are found.
-    fn fill(
-        &self,
-        schedule: &Schedule,
-        places: &Places,
-        time: i64,
-        limits: &Limits,
-    ) -> Option<Queues> {
-        let mut queues = Queues::new(places, schedule.operations.len());
-        let mut rest = &self.list[..];
-        while let Some(first) = rest.first() {
-            let n_equal = rest.partition_point(|kind| kind.shortest == first.shortest);
-            let (now, later) = rest.split_at(n_equal);
-            rest = later;
-            let wishes: Vec<Wish> = now.iter().map(|kind| kind.nearest(schedule)).collect();
-            let free = queues.free(|_| first.shortest, time);
-            let granted = grant(schedule, &wishes, &free, limits)?;
-            let mut left: Vec<Wish> = Vec::new();
-            for ((kind, wish), places) in now.iter().zip(&wishes).zip(&granted.places) {
-                let placed: i64 = places.iter().map(|place| place.1).sum();
-                queues.place(schedule, kind, places);
-                left.push(Wish {
-                    copies: wish.copies - placed,
-                    ..kind.wish(schedule)
-                });
-            }
-            if left.iter().all(|wish| wish.copies == 0) {
-                continue;
-            }
-            let waiting = || now.iter().zip(&left).filter(|(_, wish)| wish.copies > 0);
-            let mut longest = vec![0_i64; schedule.bins.len()];
-            for (kind, _) in waiting() {
-                for (bin, duration) in fitting(schedule, kind.operation(schedule)) {
-                    let longest = &mut longest[bin as usize];
-                    *longest = (*longest).max(duration);
-                }
-            }
-            let free = queues.free(|bin| longest[bin], time);
-            let wishes: Vec<Wish> = left.clone();
-            let granted = grant(schedule, &wishes, &free, limits)?;
-            if granted.left_out > 0 {
-                return None;
-            }
-            for (kind, places) in now.iter().zip(&granted.places) {
-                queues.place(schedule, kind, places);
-            }
-        }
-        Some(queues)
-    }
-}
-
-impl Kind {
-    /// One of the operations, as they are alike.
-    fn operation<'s>(&self, schedule: &'s Schedule) -> &'s Operation {
-        &schedule.operations[self.operations[0] as usize]
-    }
-
-    /// Any bin in which a copy fits.
-    fn wish(&self, schedule: &Schedule) -> Wish {
-        let operation = self.operation(schedule);
-        let bins: Vec<(u32, i64)> = fitting(schedule, operation)
-            .into_iter()
-            .map(|(bin, _)| (bin, operation.cost_in(bin)))
-            .collect();
-        // Bins that are shared are those of the list, as long as copies fit into all of them.
-        let whole = bins.len() == operation.eligible.len();
-        Wish {
-            copies: self.copies,
-            bins,
-            shared: whole.then_some(self.shared),
-        }
-    }
-
-    /// Bins in which a copy is shortest.
-    fn nearest(&self, schedule: &Schedule) -> Wish {
-        let operation = self.operation(schedule);
-        let near = fitting(schedule, operation).into_iter();
-        let near = near.filter(|it| it.1 == self.shortest);
-        Wish {
-            copies: self.copies,
-            bins: near.map(|(bin, _)| (bin, operation.cost_in(bin))).collect(),
-            shared: None,
-        }
-    }
-}
-
-/// Copies in the places of every bin.
-struct Queues {
-    /// By bin and place, the time that its copies take.
-    used: Vec<Vec<i64>>,
-    /// By bin and place, operations and their durations.
-    queued: Vec<Vec<Vec<(u32, i64)>>>,
-    /// Copies placed, by operation.
-    placed: Vec<i64>,
-}
-
-impl Queues {
-    fn new(places: &Places, n_operations: usize) -> Self {
-        let n = |&places: &i64| usize::try_from(places).unwrap_or(0);
-        Self {
-            used: places.at_a_time.iter().map(|it| vec![0; n(it)]).collect(),
-            queued: (places.at_a_time.iter())
-                .map(|it| vec![Vec::new(); n(it)])
-                .collect(),
-            placed: vec![0; n_operations],
-        }
-    }
-
-    /// How many copies of a duration each bin still holds by `time`.
-    fn free(&self, duration: impl Fn(usize) -> i64, time: i64) -> Vec<i64> {
-        let of_bin = |(bin, used): (usize, &Vec<i64>)| {
-            let duration = duration(bin);
-            let of_place = |&used: &i64| match duration {
-                0 => MOST_COPIES,
-                _ => (time - used).max(0) / duration,
-            };
-            let all = used.iter().map(of_place);
-            all.fold(0, i64::saturating_add)
-        };
-        self.used.iter().enumerate().map(of_bin).collect()
-    }
-
-    /// Queues copies of a kind, each where least is queued.
-    fn place(&mut self, schedule: &Schedule, kind: &Kind, places: &[(u32, i64)]) {
-        let mut operations = kind.operations.iter();
-        let mut next = operations.next();
-        for &(bin, copies) in places {
-            let duration = kind.operation(schedule).duration_in(bin).unwrap_or(0);
-            for _ in 0..copies {
-                while let Some(&operation) = next
-                    && self.placed[operation as usize]
-                        == schedule.operations[operation as usize].count
-                {
-                    next = operations.next();
-                }
-                let Some(&operation) = next else { return };
-                let used = &mut self.used[bin as usize];
-                let emptiest = (0..used.len()).min_by_key(|&place| used[place]);
-                let Some(place) = emptiest else { return };
-                used[place] += duration;
-                self.queued[bin as usize][place].push((operation, duration));
-                self.placed[operation as usize] += 1;
-            }
-        }
-    }
-
-    /// The queues, each in the order of urgency.
-    fn timetable(mut self, schedule: &Schedule) -> Timetable {
-        let mut entries = Vec::new();
-        for (bin, places) in (0u32..).zip(&mut self.queued) {
-            for queue in places {
-                queue.sort_by_key(|&(operation, duration)| {
-                    let urgency = schedule.operations[operation as usize].urgency;
-                    (std::cmp::Reverse(urgency), duration, operation)
-                });
-                let mut start = 0;
-                for &(operation, duration) in &*queue {
-                    entries.push(TimedEntry {
-                        operation,
-                        bin,
-                        start,
-                        end: start + duration,
-                        copies: 1,
-                    });
-                    start += duration;
-                }
-            }
-        }
-        Timetable::new(entries)
-    }
-}
-
-/// What follows nothing in queues, and the rest after it as it comes, where nothing follows what follows; if that is better than what
-/// is known.
+/// What follows nothing in queues, and the rest after it, where nothing follows what follows; if that is better than what is known.
 pub(super) fn queued(
     schedule: &Schedule,
     known: &Timetable,
@@ -326,35 +226,129 @@ pub(super) fn queued(
     if !makespan_is_first(schedule) {
         return None;
     }
-    let mut follows = vec![false; schedule.operations.len()];
-    for edge in &schedule.edges {
-        follows[edge.to as usize] = true;
-    }
-    if (schedule.edges.iter()).any(|edge| follows[edge.from as usize]) {
-        return None;
-    }
-    let first: Vec<u32> = (0u32..)
-        .zip(&follows)
-        .filter(|(_, follows)| !**follows)
-        .map(|(at, _)| at)
-        .collect();
-    let alone = Schedule {
-        operations: (first.iter())
-            .map(|&at| schedule.operations[at as usize].clone())
-            .collect(),
-        edges: Vec::new(),
-        ..schedule.clone()
+    let layers = Layers::of(schedule)?;
+    let places = Places::of(schedule);
+    let kept = Reserved::of(schedule, &places, &layers.follows);
+    let with_room = kept.and_then(|kept| layers.timetable(known, Some(kept), (stop, limits)));
+    let is_better = |found: &Timetable| {
+        let order = schedule.compare(&schedule.values(found), &schedule.values(known));
+        order.is_lt() && schedule.faults(found).is_empty()
     };
-    let entries = known.entries().iter();
-    let of_first = entries.filter(|entry| !follows[entry.operation as usize]);
-    let most = of_first.map(|entry| entry.end).max().unwrap_or(0);
-    let mut entries = queues(&alone, most, stop, limits)?.entries().to_vec();
-    for entry in &mut entries {
-        entry.operation = first[entry.operation as usize];
+    let with_room = with_room.filter(is_better);
+    with_room.or_else(|| {
+        let found = layers.timetable(known, None, (stop, limits));
+        found.filter(is_better)
+    })
+}
+
+/// Operations that follow nothing, and those that follow them.
+struct Layers<'s> {
+    schedule: &'s Schedule,
+    /// Whether an operation follows another.
+    follows: Vec<bool>,
+    /// Operations that follow nothing.
+    first: Vec<u32>,
+    /// These alone.
+    alone: Schedule,
+}
+
+impl<'s> Layers<'s> {
+    /// `None` if something follows what follows, or the first layer is not of one demand, or too large.
+    fn of(schedule: &'s Schedule) -> Option<Self> {
+        let mut follows = vec![false; schedule.operations.len()];
+        for edge in &schedule.edges {
+            follows[edge.to as usize] = true;
+        }
+        if (schedule.edges.iter()).any(|edge| follows[edge.from as usize]) {
+            return None;
+        }
+        let first: Vec<u32> = (0u32..)
+            .zip(&follows)
+            .filter(|(_, follows)| !**follows)
+            .map(|(at, _)| at)
+            .collect();
+        let alone = Schedule {
+            operations: (first.iter())
+                .map(|&at| schedule.operations[at as usize].clone())
+                .collect(),
+            edges: Vec::new(),
+            ..schedule.clone()
+        };
+        let one = alone.operations.first()?;
+        let is_alike = |it: &Operation| it.demand == one.demand && it.release == 0;
+        let places = Places::of(schedule);
+        let n_places = (places.at_a_time.iter()).fold(0_i64, |sum, &it| sum.saturating_add(it));
+        let fits = places.copies <= MOST_COPIES && n_places <= MOST_COPIES;
+        (fits && alone.operations.iter().all(is_alike)).then_some(Self {
+            schedule,
+            follows,
+            first,
+            alone,
+        })
     }
-    let timetable = complete(schedule, &Timetable::new(entries), stop);
-    let order = schedule.compare(&schedule.values(&timetable), &schedule.values(known));
-    (order.is_lt() && schedule.faults(&timetable).is_empty()).then_some(timetable)
+
+    /// The longest of what follows each operation, where that is shortest.
+    fn tails(&self) -> Vec<i64> {
+        let operations = self.schedule.operations.iter();
+        let shortest = |it: &Operation| fitting(self.schedule, it).iter().map(|it| it.1).min();
+        let shortest: Vec<i64> = operations.map(|it| shortest(it).unwrap_or(0)).collect();
+        let mut tails = vec![0; shortest.len()];
+        for edge in &self.schedule.edges {
+            let tail: &mut i64 = &mut tails[edge.from as usize];
+            *tail = shortest[edge.to as usize].max(*tail);
+        }
+        tails
+    }
+
+    /// The first layer in queues that end as early as is found, with room kept for the rest, or the rest as it comes.
+    fn timetable(
+        &self,
+        known: &Timetable,
+        kept: Option<Reserved>,
+        (stop, limits): (&Stop, &Limits),
+    ) -> Option<Timetable> {
+        let counts =
+            |entry: &&TimedEntry| kept.is_some() || !self.follows[entry.operation as usize];
+        let ends = known.entries().iter().filter(counts).map(|entry| entry.end);
+        let most = ends.max().unwrap_or(0);
+        let places = Places::of(&self.alone);
+        let mut reserved = Reserved::nothing(&self.alone, &places);
+        let mut least = self.alone.least_makespan(&reserved.tails, most);
+        if let Some(kept) = &kept {
+            let whole = self.schedule;
+            let tails = self.tails();
+            least = least.max(whole.least_makespan(&tails, most));
+            least = least.max(kept.least());
+            reserved.taken.clone_from(&kept.taken);
+            let tails = self.first.iter().map(|&it| kept.tails[it as usize]);
+            reserved.tails = tails.collect();
+        }
+        let kinds = Kinds::of(&self.alone, &reserved.tails);
+        let queues = search(
+            &self.alone,
+            &kinds,
+            &reserved,
+            (least, most),
+            (stop, limits),
+        )?;
+        let mut entries = queues.entries();
+        for entry in &mut entries {
+            entry.operation = self.first[entry.operation as usize];
+        }
+        let first = Timetable::new(entries.clone());
+        let mut found = vec![complete(self.schedule, &first, None, stop)];
+        if let Some(kept) = kept {
+            let end = |it: &Timetable| it.entries().iter().map(|it| it.end).max().unwrap_or(0);
+            entries.extend(kept.after(self.schedule, first.entries(), queues.used()));
+            let as_kept = Timetable::new(entries);
+            let enough = end(&as_kept).min(end(&found[0]));
+            found.push(complete(self.schedule, &first, Some(enough), stop));
+            found.push(as_kept);
+        }
+        let values = found.into_iter().map(|it| (self.schedule.values(&it), it));
+        let best = values.min_by(|(left, _), (right, _)| self.schedule.compare(left, right));
+        best.map(|it| it.1)
+    }
 }
 
 /// Whether the makespan comes before everything but what is placed.
@@ -367,11 +361,12 @@ fn makespan_is_first(schedule: &Schedule) -> bool {
 /// A better bound than `known` on a stage of timetables that place all that fits, and reach `values` in the earlier stages: of a
 /// makespan by counting, of costs after a makespan by prices, of what crosses groups after costs by a price of these.
 pub(super) fn stronger(
-    schedule: &Schedule,
+    shop: &Shop<'_>,
     stage: usize,
     values: &[f64],
     known: f64,
 ) -> Option<(f64, Proof)> {
+    let schedule = shop.schedule;
     let is_met = known >= values[stage] - TIE * values[stage].max(1.0);
     let earlier = |objective: TimeObjective| {
         let mut earlier = schedule.stages[..stage].iter().zip(values);
@@ -380,7 +375,7 @@ pub(super) fn stronger(
     };
     let found = match schedule.stages[stage].objective {
         TimeObjective::Makespan => {
-            let least = schedule.least_makespan(values[stage].round() as i64);
+            let least = schedule.least_makespan(&shop.tails(), values[stage].round() as i64);
             Some((least as f64, Proof::Combinatorial))
         }
         TimeObjective::Cost if !is_met => earlier(TimeObjective::Makespan)

@@ -128,7 +128,7 @@ pub fn audit(
             let holds = placed == wanted || stage.objective == super::TimeObjective::Value;
             let counted = holds.then(|| (shop.bound(stage.objective), Proof::Combinatorial));
             let better = counted.as_ref().filter(|_| placed == wanted && is_free);
-            let better = better.and_then(|(bound, _)| stronger(schedule, at, &values, *bound));
+            let better = better.and_then(|(bound, _)| stronger(&shop, at, &values, *bound));
             let (bound, proof) =
                 (better.or(counted)).map_or((None, None), |it| (Some(it.0), Some(it.1)));
             let greedy = greedy.as_ref().filter(|_| is_comparable);

@@ -28,9 +28,16 @@ pub fn list_schedule(schedule: &Schedule, stop: &Stop) -> Timetable {
     Timetable::new(list.placed.into_iter().flatten().collect())
 }
 
-/// What is placed already, and the rest as [`list_schedule`] has it.
-pub(super) fn complete(schedule: &Schedule, placed: &Timetable, stop: &Stop) -> Timetable {
+/// What is placed already, and the rest as [`list_schedule`] has it; with `enough`, ends up to that moment are as good as each other, and
+/// decide last.
+pub(super) fn complete(
+    schedule: &Schedule,
+    placed: &Timetable,
+    enough: Option<i64>,
+    stop: &Stop,
+) -> Timetable {
     let mut list = List::new(schedule);
+    list.enough = enough;
     for &entry in placed.entries() {
         let demand = &schedule.operations[entry.operation as usize].demand;
         list.take(entry.bin, (entry.start, entry.end), demand, entry.copies);
@@ -102,6 +109,8 @@ struct List<'a> {
     before: Vec<Vec<Edge>>,
     /// The least that any operation needs of each resource.
     least: Vec<i64>,
+    /// The moment up to which all ends are as good; then what comes first of costs and traffic is looked at first.
+    enough: Option<i64>,
 }
 
 impl<'a> List<'a> {
@@ -122,6 +131,7 @@ impl<'a> List<'a> {
         Self {
             schedule,
             least: least.unwrap_or_default(),
+            enough: None,
             profiles: bins.map(|bin| Profile::new(&bin.capacity)).collect(),
             placed: vec![Vec::new(); n],
             before,
@@ -145,15 +155,22 @@ impl<'a> List<'a> {
             .map(|&bin| self.ready(operation, bin))
             .collect();
         let traffic = self.traffic(operation);
+        let traffic_is_first = self.traffic_is_first();
         for _ in 0..of.count {
             let ways = of.eligible.iter().enumerate().filter_map(|(at, &bin)| {
                 let duration = of.durations[at];
                 let profile = &self.profiles[bin as usize];
                 let start = profile.earliest(ready[at], duration, &of.demand)?;
                 let end = start.saturating_add(duration);
-                Some((end, traffic[at], of.cost_in(bin), bin, start))
+                let late = self.enough.map_or(end, |enough| end.max(enough));
+                let (traffic, cost) = (traffic[at], i128::from(of.cost_in(bin)));
+                let (one, other) = match self.enough {
+                    Some(_) if !traffic_is_first => (cost, traffic),
+                    _ => (traffic, cost),
+                };
+                Some((late, one, other, end, bin, start))
             });
-            let Some((end, _, _, bin, start)) = ways.min() else {
+            let Some((_, _, _, end, bin, start)) = ways.min() else {
                 return;
             };
             self.take(bin, (start, end), &of.demand, 1);
@@ -165,6 +182,14 @@ impl<'a> List<'a> {
                 copies: 1,
             });
         }
+    }
+
+    /// Whether a stage of traffic comes before costs.
+    fn traffic_is_first(&self) -> bool {
+        let mut stages = self.schedule.stages.iter().map(|stage| stage.objective);
+        let first =
+            stages.find(|it| matches!(it, TimeObjective::Cost | TimeObjective::Traffic { .. }));
+        matches!(first, Some(TimeObjective::Traffic { .. }))
     }
 
     fn take(&mut self, bin: u32, (start, end): (i64, i64), demand: &[i64], copies: i64) {

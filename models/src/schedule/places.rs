@@ -3,6 +3,8 @@
 //! A *place* of a bin holds one copy at a time: a bin has as many as its capacity holds of the least that any operation needs. Within a
 //! time, a place holds at most as many copies as the shortest in that bin fit into it.
 
+use std::collections::BTreeMap;
+
 use super::types::{Operation, Schedule};
 
 /// The places of each bin, and the shortest copy there.
@@ -67,6 +69,30 @@ impl Places {
         .collect()
     }
 
+    /// The least time within which all places together run copies: the time after them, how long they take, how many there are. Of the copies
+    /// after which a time passes, no place runs more of those that take at least `p` than fit one after the other, each as if it took `p`.
+    fn in_turns(&self, mut timed: Vec<(i64, i64, i64)>) -> i64 {
+        let all = self.at_a_time.iter().map(|&it| i128::from(it));
+        let all = all.sum::<i128>().max(1);
+        timed.sort_by_key(|it| std::cmp::Reverse(it.0));
+        let mut by_duration: BTreeMap<i64, i128> = BTreeMap::new();
+        let (mut area, mut least) = (0_i128, 0_i128);
+        for same in timed.chunk_by(|one, other| one.0 == other.0) {
+            for &(_, duration, count) in same {
+                *by_duration.entry(duration).or_insert(0) += i128::from(count);
+                area += i128::from(duration) * i128::from(count);
+            }
+            let mut within = (area + all - 1) / all;
+            let mut copies = 0;
+            for (&duration, &count) in by_duration.iter().rev() {
+                copies += count;
+                within = within.max(i128::from(duration) * ((copies + all - 1) / all));
+            }
+            least = least.max(within + i128::from(same[0].0));
+        }
+        i64::try_from(least).unwrap_or(i64::MAX)
+    }
+
     /// The shortest time within which bins hold all copies, if `most` is long enough.
     fn least_time(&self, most: i64) -> i64 {
         let holds = |time: i64| {
@@ -96,13 +122,14 @@ impl Schedule {
         })
     }
 
-    /// No timetable that places every copy that fits somewhere, and ends by `most`, ends earlier: the longest copy where it is
-    /// shortest, all copies by their number, all of them where they are shortest by the time that they take.
-    pub(super) fn least_makespan(&self, most: i64) -> i64 {
+    /// No timetable that places every copy that fits somewhere, and ends by `most`, ends earlier, if so much time passes from the end of
+    /// each operation to the end of all: the longest copy where it is shortest, all copies by their number, and those after which much
+    /// time passes, by the time that they take, and the long ones of them by their number.
+    pub(super) fn least_makespan(&self, tails: &[i64], most: i64) -> i64 {
         let places = Places::of(self);
         let mut longest = 0;
-        let mut area = 0_i128;
-        for operation in &self.operations {
+        let mut timed = Vec::new();
+        for (operation, &tail) in self.operations.iter().zip(tails) {
             let fitting = operation.eligible.iter().zip(operation.durations.iter());
             let fitting = fitting.filter(|(bin, _)| {
                 let capacity = &self.bins[**bin as usize].capacity;
@@ -110,14 +137,13 @@ impl Schedule {
                 needs.all(|(need, has)| need <= has)
             });
             if let Some(&duration) = fitting.map(|it| it.1).min() {
-                longest = longest.max(operation.release.saturating_add(duration));
-                area += i128::from(duration) * i128::from(operation.count);
+                let end = operation.release.saturating_add(duration);
+                longest = longest.max(end.saturating_add(tail));
+                timed.push((tail, duration, operation.count));
             }
         }
-        let all = places.at_a_time.iter().map(|&it| i128::from(it));
-        let all = all.sum::<i128>().max(1);
-        let even = i64::try_from((area + all - 1) / all).unwrap_or(i64::MAX);
-        longest.max(even).max(places.least_time(most))
+        let in_turns = places.in_turns(timed);
+        longest.max(in_turns).max(places.least_time(most))
     }
 }
 

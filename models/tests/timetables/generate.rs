@@ -167,6 +167,73 @@ pub fn batch(seed: u64) -> Schedule {
     schedule
 }
 
+/// Jobs of many copies that are fast and cheap in few bins, and of copies that follow all of them: more than is searched exactly.
+pub fn jobs(seed: u64) -> Schedule {
+    let random = &mut Random::new(seed ^ 0x10b5);
+    let n_bins = random.within(4, 12) as u32;
+    let n_jobs = random.within(2, 12);
+    let eligible: Arc<Vec<u32>> = Arc::new((0..n_bins).collect());
+    let (mut operations, mut edges) = (Vec::new(), Vec::new());
+    for job in 0..n_jobs {
+        let first = operations.len() as u32;
+        let n_first = random.within(1, 6);
+        for at in 0..n_first {
+            let near: Vec<u32> = (0..2)
+                .map(|_| random.within(0, i64::from(n_bins) - 1) as u32)
+                .collect();
+            let work = [random.within(1, 9), 10, 10, 10][random.within(0, 3) as usize];
+            let by_bin = |here: i64, elsewhere: i64| {
+                let bins =
+                    (0..n_bins).map(|bin| if near.contains(&bin) { here } else { elsewhere });
+                Arc::new(bins.collect::<Vec<i64>>())
+            };
+            operations.push(Operation {
+                name: format!("first{job}.{at}"),
+                count: [1, 1, 1, 3][random.within(0, 3) as usize],
+                demand: vec![1],
+                eligible: Arc::clone(&eligible),
+                durations: by_bin(work, work + work.div_euclid(2)),
+                costs: by_bin(0, work * 10),
+                value: 1,
+                urgency: job,
+                release: 0,
+            });
+        }
+        if random.within(0, 2) > 0 {
+            let to = operations.len() as u32;
+            let work = random.within(1, 30);
+            operations.push(Operation {
+                name: format!("then{job}"),
+                count: random.within(1, 3),
+                demand: vec![1],
+                eligible: Arc::clone(&eligible),
+                durations: Arc::new(vec![work; n_bins as usize]),
+                costs: Arc::default(),
+                value: 1,
+                urgency: job,
+                release: 0,
+            });
+            let amount = random.within(0, 500);
+            edges.extend((first..to).map(|from| Edge { from, to, amount }));
+        }
+    }
+    Schedule {
+        resources: vec!["slots".to_owned()],
+        operations,
+        bins: (0..n_bins)
+            .map(|bin| Bin {
+                name: format!("b{bin}"),
+                capacity: vec![random.within(1, 3)],
+                ..Bin::default()
+            })
+            .collect(),
+        group_of: Arc::new((0..n_bins).map(|bin| bin % 3).collect()),
+        edges,
+        network: Network::default(),
+        stages: batch(0).stages,
+    }
+}
+
 /// A timetable that breaks nothing: copies to bins as drawn, each when everything before it has ended; `None` if one has no bin.
 pub fn serial(schedule: &Schedule, random: &mut Random) -> Option<Timetable> {
     let (mut now, mut entries) = (0, Vec::new());

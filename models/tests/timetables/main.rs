@@ -122,6 +122,25 @@ fn bounds_of_batches_hold_for_the_best_timetable() {
     assert!(priced > 0 && tight > 0, "{priced} {tight}");
 }
 
+/// Jobs of two layers: no stage is worse than that of the list, and most are better.
+#[test]
+fn jobs_in_queues_are_no_worse_than_the_list_in_any_stage() {
+    let (mut better, mut met) = (0, 0);
+    for seed in 0..300 {
+        let schedule = generate::jobs(seed);
+        let scheduled = solved(&schedule);
+        assert_sound(&schedule, &scheduled, seed);
+        if seed % 10 == 0 {
+            assert_eq!(scheduled, solved(&schedule), "seed {seed}");
+        }
+        let greedy = schedule.values(&list_schedule(&schedule, &Stop::default()));
+        let values = schedule.values(&scheduled.timetable);
+        better += i32::from(schedule.compare(&values, &greedy).is_lt());
+        met += i32::from(scheduled.stages[1].gap() == Some(0.0));
+    }
+    assert!(better > 200 && met > 100, "{better} {met}");
+}
+
 /// A bound is over all timetables at least as good in the earlier stages.
 #[test]
 fn bounds_of_batches_hold_for_every_timetable_as_good_before() {

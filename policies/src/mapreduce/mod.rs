@@ -40,7 +40,7 @@
 //! 4. `shuffle` (minimize), where the level `rack_level` is declared: MiB that reduce instances pull across racks;
 //! 5. `completion` (minimize, breaks ties): the sum of the moments at which instances end, in seconds.
 //!
-//! On each place of an agent the job of higher priority comes first, then the one that waited longer.
+//! On each place of an agent the job of higher priority comes first, then the one that waited longer, as far as the end of all allows.
 //!
 //! # One shape
 //! With tasks of one shape this is a flow from tasks to agents, and the optimum comes with prices that prove it.
