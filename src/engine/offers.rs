@@ -525,7 +525,7 @@ impl Asked<'_, '_> {
 }
 
 /// Every framework's share in whole pending instances by task. Whoever lost a rounding in earlier plans is first; then who has data
-/// on some agents, which others do not care for; then the smallest share: a whole instance is most of what a small share is, and little to a large one, which takes what
+/// on no more than half of the agents, which others do not care for; then the smallest share: a whole instance is most of what a small share is, and little to a large one, which takes what
 /// rounding leaves.
 fn in_turn(
     state: &State<'_>,
@@ -547,7 +547,11 @@ fn in_turn(
     rounded.sort_by(|(left, left_share), (right, right_share)| {
         let credit = |framework| context.credit(framework);
         let size = |share: &BTreeMap<TaskIdx, i64>| share.values().sum::<i64>();
-        let is_anywhere = |framework: &FrameworkIdx| context.bids[framework.at()].near.is_empty();
+        // Of data that lies on most agents, enough is left whoever comes first.
+        let is_anywhere = |framework: &FrameworkIdx| {
+            let near = context.bids[framework.at()].near.len();
+            near == 0 || 2 * near > state.cluster.agents.len()
+        };
         (credit(*right).total_cmp(&credit(*left)))
             .then_with(|| is_anywhere(left).cmp(&is_anywhere(right)))
             .then_with(|| (size(left_share), *left).cmp(&(size(right_share), *right)))
