@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Minimum cost flow beside its peers, in one run: scripts/flow-peers.sh [RUNS]. Ours, the network simplex and the cost scaling of LEMON
 # (apt: liblemon-dev), and SimpleMinCostFlow of OR-Tools (PyPI: ortools, into a virtual environment outside of the checkout).
-# Prints the median time of each, on a processor and by the clock, and the peak of memory. Every objective must agree, or nothing is printed.
+# Prints the median time of each, on a processor and by the clock, the peak of memory, and how much faster ours is after a change than from scratch. Every objective must agree, or nothing is printed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/environment.sh
@@ -14,12 +14,17 @@ mkdir -p "$work"
 if [ ! -e /usr/include/lemon/network_simplex.h ]; then
     install_by_apt "to measure beside LEMON" liblemon-dev
 fi
-if [ ! -x "$peers/python/bin/python" ]; then
+if ! "$peers/python/bin/python" -c "import ortools" 2>/dev/null; then
+    # Debian and Ubuntu keep what makes environments apart from Python.
+    python3 -c "import ensurepip" 2>/dev/null || install_by_apt "to measure beside OR-Tools" python3-venv
     python3 -m venv "$peers/python"
     "$peers/python/bin/pip" install --quiet ortools
 fi
-ensure_tools
-cargo build --quiet --release --locked --package apportion-models --example quincy --example flow_times
+need_cargo
+ensure_own_builds
+has c++ || install_by_apt "to build what is measured of LEMON" g++
+# Nothing here needs HiGHS.
+cargo build --quiet --release --locked --package apportion-models --no-default-features --example quincy --example flow_times
 examples="$CARGO_TARGET_DIR/release/examples"
 c++ -O3 -march=native -DNDEBUG benches/peers/lemon.cpp -o "$peers/lemon"
 
@@ -39,8 +44,9 @@ for name in netgen_8_14a.min graph_1000m_64j_100t_10p.in; do
     fi
 done
 
-printf '%s, %s; LEMON %s, OR-Tools %s, %s; %s runs each, medians\n\n' "$(uname -m)" \
+printf '%s, %s, load %s; LEMON %s, OR-Tools %s, %s; %s runs each, medians\n\n' "$(uname -m)" \
     "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" \
+    "$(cut -d ' ' -f 1 /proc/loadavg)" \
     "$(dpkg-query -W -f '${Version}' liblemon-dev 2>/dev/null || echo unknown)" \
     "$("$peers/python/bin/pip" list 2>/dev/null | sed -n 's/^ortools *//p')" "$(rustc --version)" "$runs"
 for network in "${networks[@]}"; do
@@ -52,3 +58,4 @@ for network in "${networks[@]}"; do
         "LEMON cost scaling=$peers/lemon cost-scaling" \
         "OR-Tools=$peers/python/bin/python benches/peers/ortools_flow.py"
 done
+printf '\nload at the end: %s\n' "$(cut -d ' ' -f 1 /proc/loadavg)"

@@ -4,7 +4,7 @@
 mod common;
 
 use apportion::snapshot;
-use apportion_cluster::{Cluster, FrameworkIdx, LevelIdx, Offer, Slice, Timed};
+use apportion_cluster::{Cluster, FrameworkIdx, LevelIdx, Slice, Timed};
 use apportion_models::schedule::{TimedEntry, Timetable};
 use apportion_policies::Policy;
 use apportion_policies::baselines::MapReduceBaseline;
@@ -13,35 +13,6 @@ use serde_json::{Value, json};
 
 use common::random;
 
-/// All that is free and all that is pending.
-fn everything(cluster: &Cluster) -> Slice<'_> {
-    let offers = cluster.agent_indices().zip(cluster.free());
-    let running = |task| {
-        let running = cluster.running.iter().filter(|it| it.task == task);
-        running.map(|it| it.instances).sum::<i64>()
-    };
-    let pending = cluster.task_indices().map(|task| {
-        let wanted = cluster.task(task).instances;
-        (task, wanted - running(task))
-    });
-    Slice {
-        cluster,
-        framework: FrameworkIdx::of(0),
-        offers: offers
-            .map(|(agent, resources)| Offer {
-                agent,
-                resources,
-                devices: Vec::new(),
-            })
-            .collect(),
-        kept: cluster.running.clone(),
-        pending: pending.filter(|it| it.1 > 0).collect(),
-        units: Vec::new(),
-        kept_units: Vec::new(),
-        occupied: vec![false; cluster.agents.len()],
-    }
-}
-
 fn rack(cluster: &Cluster) -> Option<LevelIdx> {
     let mut levels = cluster.levels.iter();
     let at = levels.position(|level| level.declared && level.name == "rack");
@@ -49,7 +20,7 @@ fn rack(cluster: &Cluster) -> Option<LevelIdx> {
 }
 
 fn run(baseline: MapReduceBaseline, cluster: &Cluster) -> Vec<Timed> {
-    baseline.run(&everything(cluster), rack(cluster))
+    baseline.run(&Slice::whole(cluster, FrameworkIdx(0)), rack(cluster))
 }
 
 /// `(task, agent, start, end)` by start, then task.
@@ -211,7 +182,7 @@ fn baselines_keep_every_row_of_the_model() {
             }
         }
         let cluster = common::cluster(&file);
-        let slice = everything(&cluster);
+        let slice = Slice::whole(&cluster, FrameworkIdx(0));
         let formulation = MapReduce.formulate(&slice).unwrap();
         let Some(model) = &formulation.schedule else {
             continue;

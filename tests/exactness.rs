@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use apportion_cluster::plan::{FrameworkResult, StageSense};
-use apportion_cluster::{Cluster, FrameworkIdx, Offer, Slice};
+use apportion_cluster::{Cluster, FrameworkIdx, Slice};
 use apportion_models::assignment::{Assignment, Item, Objective, Packing, Rate, Term};
 use apportion_models::backends::GoodLp;
 use apportion_models::{Limits, MilpSolver, Status, solve_guarded};
@@ -195,7 +195,7 @@ fn three_hundred_larger_clusters_match_the_model_of_single_instances_by_another_
         if IS_EXACT {
             assert_proved(result, &format!("seed {seed}"));
         }
-        let slice = whole(&cluster);
+        let slice = Slice::whole(&cluster, FrameworkIdx(0));
         let formulation = Service.formulate(&slice).unwrap();
         let split = split(&formulation.assignment);
         largest = largest.max((split.items.len(), split.bins.len()));
@@ -280,38 +280,6 @@ fn twin(split: &Assignment) -> Twin {
         }
     }
     Twin::Values(values)
-}
-
-/// The slice in which everything free is offered to the only framework.
-fn whole(cluster: &Cluster) -> Slice<'_> {
-    let running = cluster.running_counts();
-    let mut occupied = vec![false; cluster.agents.len()];
-    for kept in &cluster.running {
-        occupied[kept.agent.at()] = true;
-    }
-    let offers = cluster
-        .agent_indices()
-        .zip(cluster.free().into_iter().zip(cluster.free_devices()))
-        .map(|(agent, (resources, devices))| Offer {
-            agent,
-            resources,
-            devices,
-        });
-    let pending = cluster
-        .task_indices()
-        .map(|task| (task, cluster.task(task).instances - running[task.at()]));
-    Slice {
-        cluster,
-        units: Vec::new(),
-        kept_units: Vec::new(),
-        framework: FrameworkIdx(0),
-        offers: offers
-            .filter(|offer| !cluster.agent(offer.agent).cordoned)
-            .collect(),
-        kept: cluster.running.clone(),
-        pending: pending.filter(|(_, count)| *count > 0).collect(),
-        occupied,
-    }
 }
 
 /// The same problem with each copy an item of its own.

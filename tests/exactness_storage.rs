@@ -283,6 +283,7 @@ fn best(cluster: &Cluster) -> (Vec<f64>, BTreeMap<&'static str, usize>) {
 }
 
 /// Whether what runs breaks a rule already: such clusters are for other tests.
+#[cfg(feature = "highs")]
 fn is_sound(cluster: &Cluster) -> bool {
     let mut kept: Vec<Replica> = Vec::new();
     for it in &cluster.running_units {

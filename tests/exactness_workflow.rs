@@ -11,11 +11,13 @@ use apportion_cluster::file::{EdgeFile, JobFile, SnapshotFile, TaskFile};
 use apportion_cluster::plan::StageSense;
 #[cfg(feature = "highs")]
 use common::naive;
-use common::random::{Draw, Size};
-use common::{cluster, planned, quiet, random, result, stage, write};
-
+use common::random::Draw;
+use common::{cluster, planned, quiet, result, stage, write};
 #[cfg(feature = "highs")]
+use common::{random, random::Size};
+
 /// One framework with a few jobs of one to three tasks, and edges between them.
+#[cfg(feature = "highs")]
 fn tiny_stream(seed: u64) -> SnapshotFile {
     let mut draw = Draw::new(seed ^ 0x57ea);
     let size = Size {
@@ -138,7 +140,7 @@ fn batch(seed: u64, n: i64, order: &str) -> SnapshotFile {
 
 #[test]
 fn batches_are_verified_and_as_good_as_on_the_whole_cluster() {
-    use apportion_cluster::{FrameworkIdx, Offer, Slice};
+    use apportion_cluster::{FrameworkIdx, Slice};
     use apportion_models::assignment::LadderOptions;
     use apportion_models::schedule;
     use apportion_policies::Policy;
@@ -149,25 +151,7 @@ fn batches_are_verified_and_as_good_as_on_the_whole_cluster() {
         for order in ["makespan", "traffic"] {
             let cluster = cluster(&batch(seed, 4 + (seed as i64) % 9, order));
             let plan = planned(&cluster, &quiet());
-            let offers = cluster.agent_indices().zip(cluster.free());
-            let slice = Slice {
-                cluster: &cluster,
-                framework: FrameworkIdx::of(0),
-                offers: offers
-                    .map(|(agent, resources)| Offer {
-                        agent,
-                        resources,
-                        devices: Vec::new(),
-                    })
-                    .collect(),
-                kept: Vec::new(),
-                units: Vec::new(),
-                kept_units: Vec::new(),
-                pending: (cluster.task_indices())
-                    .map(|task| (task, cluster.task(task).instances))
-                    .collect(),
-                occupied: vec![false; cluster.agents.len()],
-            };
+            let slice = Slice::whole(&cluster, FrameworkIdx(0));
             let model = Workflow.formulate(&slice).unwrap().schedule.unwrap();
             let options = LadderOptions::new(apportion_models::default_solver());
             let whole = schedule::solve(&model, &options);

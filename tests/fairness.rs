@@ -58,8 +58,20 @@ fn n_instances() -> u64 {
     stated.and_then(|it| it.parse().ok()).unwrap_or(10_000)
 }
 
+/// Says which case failed.
+struct Named(u64);
+
+impl Drop for Named {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("case {}", self.0);
+        }
+    }
+}
+
 /// Every bound that the certificate of one random plan states, and every way to tamper with it.
 fn judged(case: u64) -> Counts {
+    let _named = Named(case);
     let cluster = cluster(&draw::snapshot(case));
     let rule = Fairness::ALL[(case % 2 + case / 2 % 2) as usize];
     let plan = planned(&cluster, &options(rule));

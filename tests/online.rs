@@ -405,3 +405,32 @@ fn on_the_openb_trace_better_rules_allocate_more() {
     // 95 % of 6,212 GPUs: the best of the published rules, at higher demand, allocates 95.4 %.
     assert!(last > 95 * 62_120, "{last}");
 }
+
+#[test]
+fn replicas_and_what_is_planned_ahead_wait_and_say_so() {
+    let bytes = std::fs::read("examples/five-kinds.json").unwrap();
+    let cluster = apportion::snapshot::read(&bytes).unwrap();
+    let plan = planned(&cluster, &options(Order::Name, "best_fit", 0));
+    let waits = |framework: &str| {
+        let at = cluster.frameworks.iter();
+        let framework = at.clone().position(|it| it.id == framework).unwrap();
+        let jobs = cluster.frameworks[framework].jobs.iter();
+        let mut jobs = jobs.map(|job| cluster.job(*job).id.as_str());
+        jobs.all(|job| {
+            let codes = plan.unplaced.iter().filter(|it| it.job == job);
+            let mut codes = codes.map(|it| (it.reason.code.as_str(), it.reason.rule.as_str()));
+            codes.clone().count() > 0 && codes.all(|it| it == ("not_arrived", "online"))
+        })
+    };
+    for framework in &cluster.frameworks {
+        let (id, policy) = (framework.id.as_str(), framework.policy.as_str());
+        let placed = plan.placements.iter();
+        let own = |job: &str| framework.jobs.iter().any(|it| cluster.job(*it).id == job);
+        let placed = placed.filter(|it| own(&it.job)).count();
+        match policy {
+            "storage" | "mapreduce" => assert!(waits(id) && placed == 0, "{id}"),
+            "service" | "ml" => assert!(placed > 0, "{id}"),
+            _ => {}
+        }
+    }
+}

@@ -118,6 +118,7 @@ scenarios! {
     two_into_one_with_room_for_two
     two_into_one_as_an_exchange
     volumes_go_together_to_the_local_unit_that_holds_both
+    who_reads_data_is_served_beside_it
     volumes_that_fit_on_no_unit_are_short
     a_unit_of_five_hundred_and_three_replicas_of_two_hundred
     replicas_in_distinct_racks_next_to_their_units

@@ -1,10 +1,12 @@
 //! One framework's part of one round: what it is offered, what it holds, what it wants.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::cluster::{Cluster, Running};
 use crate::devices::RunningDevices;
-use crate::index::{AgentIdx, FrameworkIdx, TaskIdx};
+use crate::index::{AgentIdx, FrameworkIdx, TaskIdx, UnitIdx};
 use crate::quantities::Quantities;
 use crate::storage::{RunningUnit, UnitAmounts};
 
@@ -54,6 +56,42 @@ pub struct Slice<'a> {
     pub occupied: Vec<bool>,
 }
 
+impl<'a> Slice<'a> {
+    /// Everything that is free and not cordoned, offered to one framework with all of its pending tasks.
+    #[must_use]
+    pub fn whole(cluster: &'a Cluster, framework: FrameworkIdx) -> Self {
+        let own = |task: TaskIdx| cluster.framework_of(task) == framework;
+        let mut occupied = vec![false; cluster.agents.len()];
+        for running in &cluster.running {
+            occupied[running.agent.at()] = true;
+        }
+        let running = cluster.running_counts();
+        let pending = cluster.task_indices().filter(|&task| own(task));
+        let pending = pending.map(|task| (task, cluster.task(task).instances - running[task.at()]));
+        let free = cluster.free().into_iter().zip(cluster.free_devices());
+        let offers = cluster.agent_indices().zip(free);
+        let offers = offers.filter(|(agent, _)| !cluster.agent(*agent).cordoned);
+        let kept = cluster.running.iter().filter(|it| own(it.task));
+        let kept_units = cluster.running_units.iter().filter(|it| own(it.task));
+        Self {
+            cluster,
+            framework,
+            offers: offers
+                .map(|(agent, (free, devices))| Offer {
+                    agent,
+                    resources: Quantities(free.0.into_iter().map(|it| it.max(0)).collect()),
+                    devices,
+                })
+                .collect(),
+            kept: kept.copied().collect(),
+            pending: pending.filter(|(_, count)| *count > 0).collect(),
+            units: cluster.free_units(),
+            kept_units: kept_units.copied().collect(),
+            occupied,
+        }
+    }
+}
+
 /// One framework's wish: new placements inside its offers, by (task, agent).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Proposal {
@@ -65,6 +103,39 @@ pub struct Proposal {
     pub times: Vec<Timed>,
     /// Where those of these instances that are replicas keep their data, by (task, agent, unit), one entry each.
     pub units: Vec<RunningUnit>,
+}
+
+impl Proposal {
+    /// A wish from what runs where and, if it is a replica, keeps its data where: `(task, agent, unit, instances)`.
+    #[must_use]
+    pub fn on_units(
+        placed: impl Iterator<Item = (TaskIdx, AgentIdx, Option<UnitIdx>, i64)>,
+    ) -> Self {
+        let mut on_agents: BTreeMap<(TaskIdx, AgentIdx), i64> = BTreeMap::new();
+        let mut on_units: BTreeMap<(TaskIdx, AgentIdx, UnitIdx), i64> = BTreeMap::new();
+        for (task, agent, unit, instances) in placed {
+            *on_agents.entry((task, agent)).or_insert(0) += instances;
+            if let Some(unit) = unit {
+                *on_units.entry((task, agent, unit)).or_insert(0) += instances;
+            }
+        }
+        let running = |((task, agent), instances)| Running {
+            task,
+            agent,
+            instances,
+        };
+        let held = |((task, agent, unit), instances)| RunningUnit {
+            task,
+            agent,
+            unit,
+            instances,
+        };
+        Self {
+            placements: on_agents.into_iter().map(running).collect(),
+            units: on_units.into_iter().map(held).collect(),
+            ..Self::default()
+        }
+    }
 }
 
 /// Instances of a task on an agent from one moment to another.

@@ -2,12 +2,12 @@
 
 use apportion::generate::{GenerateOptions, Kind, generate};
 use apportion::snapshot;
-use apportion_cluster::{Proposal, Slice};
+use apportion_cluster::{FrameworkIdx, Proposal, Slice};
 use apportion_policies::baselines::StorageBaseline;
 use apportion_policies::storage::Storage;
 use apportion_policies::{Policy, Standing};
 
-use crate::run::{Trace, everything};
+use crate::run::Trace;
 use crate::{Arguments, Failure};
 
 /// 500 agents, 60 units, 2,000 replicas, for each seed.
@@ -58,7 +58,7 @@ fn of_seed(arguments: &Arguments, seed: u64, trace: &Trace) -> Result<(), Failur
         "| {seed} | apportion | {way} | {gap} | {fullest} | {least} | {} |",
         judged.seconds()
     );
-    let slice = everything(&trace.cluster);
+    let slice = Slice::whole(&trace.cluster, FrameworkIdx(0));
     for baseline in StorageBaseline::ALL {
         let begun = std::time::Instant::now();
         let proposal = baseline.place(&slice);

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use apportion::engine::{self, Listed, Mode, Online, Options, Order};
 use apportion::import::{Imported, import};
 use apportion::{snapshot, verify};
+use apportion_cluster::Cluster;
 use apportion_cluster::plan::{PlanFile, StageResult};
-use apportion_cluster::{Cluster, FrameworkIdx, Offer, Slice};
 
 use crate::{Arguments, Failure};
 
@@ -21,30 +21,6 @@ pub struct Judged {
     pub plan: PlanFile,
     pub took: Duration,
     pub verified: Duration,
-}
-
-/// All that is free and all that is pending, for the first framework alone: what baselines look at.
-pub fn everything(cluster: &Cluster) -> Slice<'_> {
-    let offers = cluster.agent_indices().zip(cluster.free());
-    let pending = cluster.task_indices();
-    Slice {
-        cluster,
-        framework: FrameworkIdx::of(0),
-        offers: offers
-            .map(|(agent, resources)| Offer {
-                agent,
-                resources,
-                devices: Vec::new(),
-            })
-            .collect(),
-        kept: Vec::new(),
-        units: cluster.free_units(),
-        kept_units: Vec::new(),
-        pending: pending
-            .map(|task| (task, cluster.task(task).instances))
-            .collect(),
-        occupied: vec![false; cluster.agents.len()],
-    }
 }
 
 /// `apportion import FORMAT FILES...` with settings.

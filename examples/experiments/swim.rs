@@ -11,7 +11,7 @@ use apportion_policies::baselines::MapReduceBaseline;
 use apportion_policies::mapreduce::MapReduce;
 use apportion_policies::{Policy, Standing};
 
-use crate::run::{Judged, everything, trace};
+use crate::run::{Judged, trace};
 use crate::{Arguments, Failure};
 
 /// The trace, and what all sizes are multiplied by, so that an hour is planned in seconds.
@@ -130,7 +130,7 @@ fn proved(judged: &Judged) -> String {
 
 /// What a baseline does with everything, checked against the rows of the policy's model in time.
 fn baseline(cluster: &Cluster, baseline: MapReduceBaseline) -> Result<Measured, Failure> {
-    let slice = everything(cluster);
+    let slice = Slice::whole(cluster, FrameworkIdx(0));
     let mut levels = cluster.levels.iter();
     let rack = levels.position(|level| level.declared && level.name == "rack");
     let times = baseline.run(&slice, rack.map(LevelIdx::of));

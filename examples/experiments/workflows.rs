@@ -1,12 +1,12 @@
 //! Recorded workflows on 20 agents in 4 racks, under each of the two stage orders, beside the baselines.
 
-use apportion_cluster::Cluster;
+use apportion_cluster::{Cluster, FrameworkIdx, Slice};
 use apportion_models::schedule::{Schedule, TimeObjective, TimeStage, TimedEntry, Timetable};
 use apportion_policies::Policy;
 use apportion_policies::baselines::WorkflowBaseline;
 use apportion_policies::workflow::Workflow;
 
-use crate::run::{Judged, Trace, everything, trace};
+use crate::run::{Judged, Trace, trace};
 use crate::{Arguments, Failure};
 
 /// What two plans of one workflow are compared by: the end of all, and MiB between racks.
@@ -124,7 +124,7 @@ fn row(arguments: &Arguments, file: &str, broken: &mut Vec<String>) -> Result<()
 /// The model of the whole cluster, with the two measures as stages: the estimate that all are held against.
 fn model(cluster: &Cluster) -> Result<Schedule, Failure> {
     let mut model = Workflow
-        .formulate(&everything(cluster))?
+        .formulate(&Slice::whole(cluster, FrameworkIdx(0)))?
         .schedule
         .ok_or("a workflow has no model in time")?;
     let stage = |name: &str, objective| TimeStage {

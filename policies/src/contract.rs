@@ -106,6 +106,8 @@ pub struct View<'a> {
 pub struct Bid {
     /// Task classes with demand, by task.
     pub classes: Vec<BidClass>,
+    /// Agents beside which the data of its pending tasks lies, ascending: it would rather run there. Empty if it does not matter.
+    pub near: Vec<AgentIdx>,
 }
 
 impl Bid {
@@ -136,6 +138,7 @@ impl Bid {
         });
         Self {
             classes: classes.collect(),
+            near: Vec::new(),
         }
     }
 }

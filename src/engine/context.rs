@@ -51,10 +51,11 @@ impl<'a> Context<'a> {
     }
 
     /// Shares and their certificate are about what the snapshot asks for: a bid for something else tells of
-    /// units only.
+    /// units and places only.
     fn take_bid(&mut self, framework: FrameworkIdx, bid: &Bid) {
         let cluster = self.cluster;
         let mut everything = Bid::everything(&View { cluster, framework });
+        everything.near.clone_from(&bid.near);
         let mut differs = bid.classes.len() != everything.classes.len();
         let by_task: BTreeMap<TaskIdx, &BidClass> = bid
             .classes
@@ -193,6 +194,16 @@ fn bid(
             && class.value >= 1
             && (1..=class.instances).contains(&class.unit)
     };
+    if !bid.near.is_sorted()
+        || bid
+            .near
+            .last()
+            .is_some_and(|it| it.at() >= cluster.agents.len())
+    {
+        return Err(
+            "the policy's bid makes no sense: `near` is not a sorted list of agents".into(),
+        );
+    }
     match bid
         .classes
         .iter()

@@ -39,6 +39,10 @@ pub(super) struct Roles<'a> {
     usage: Vec<Vec<i128>>,
     /// What each framework uses.
     used: Vec<Vec<i128>>,
+    /// What each framework may add to that, and others may not: it counts for limits, not for guarantees.
+    promised: Vec<Vec<i128>>,
+    /// What is promised below each role.
+    promises: Vec<Vec<i128>>,
     /// By role, ascending.
     holds: Vec<Hold>,
     /// The sum of all that is held, by agent.
@@ -65,6 +69,8 @@ impl<'a> Roles<'a> {
                 .map(|role| role.limit.iter().any(Option::is_some))
                 .collect(),
             usage: tree::running_usage(cluster),
+            promised: vec![vec![0; cluster.resources.len()]; cluster.frameworks.len()],
+            promises: vec![vec![0; cluster.resources.len()]; cluster.roles.len()],
             used,
             holds: Vec::new(),
             held: BTreeMap::new(),
@@ -124,8 +130,10 @@ impl<'a> Roles<'a> {
         for role in self.above(framework) {
             for (resource, limit) in self.limits[role].iter().enumerate() {
                 let Some(limit) = limit else { continue };
-                let others = self.usage[role][resource] - self.used[framework.at()][resource];
-                let left = limit - others;
+                let all = self.usage[role][resource] + self.promises[role][resource];
+                let own =
+                    self.used[framework.at()][resource] + self.promised[framework.at()][resource];
+                let left = limit - (all - own);
                 let room: &mut Option<i128> = &mut room[resource];
                 *room = Some(room.map_or(left, |room| room.min(left)));
             }
@@ -192,7 +200,7 @@ impl<'a> Roles<'a> {
         Some(counts)
     }
 
-    /// Counts what a framework holds now: what stays, and of what was released or added the more.
+    /// Counts what a framework holds now: what stays, and of what was released or added the more. Nothing is promised beyond that.
     pub(super) fn count(
         &mut self,
         framework: FrameworkIdx,
@@ -200,6 +208,38 @@ impl<'a> Roles<'a> {
         released: &[Running],
         added: &[Running],
     ) {
+        let now = self.sum(framework, kept, released, added);
+        let above = self.above(framework);
+        replace(&mut self.usage, &above, &mut self.used[framework.at()], now);
+        let nothing = vec![0; self.cluster.resources.len()];
+        let promised = &mut self.promised[framework.at()];
+        replace(&mut self.promises, &above, promised, nothing);
+    }
+
+    /// Leaves a framework room below its limits for as much as it may add at most.
+    pub(super) fn promise(
+        &mut self,
+        framework: FrameworkIdx,
+        kept: &[Running],
+        released: &[Running],
+        most: &[Running],
+    ) {
+        let most = self.sum(framework, kept, released, most).into_iter();
+        let beyond = most.zip(&self.used[framework.at()]);
+        let beyond = beyond.map(|(most, used)| (most - used).max(0)).collect();
+        let above = self.above(framework);
+        let promised = &mut self.promised[framework.at()];
+        replace(&mut self.promises, &above, promised, beyond);
+    }
+
+    /// What stays, and of what was released or added the more.
+    fn sum(
+        &self,
+        framework: FrameworkIdx,
+        kept: &[Running],
+        released: &[Running],
+        added: &[Running],
+    ) -> Vec<i128> {
         let cluster = self.cluster;
         let mut now = vec![0; cluster.resources.len()];
         for kept in kept {
@@ -217,13 +257,7 @@ impl<'a> Roles<'a> {
         for (task, (released, added)) in moving {
             add(&mut now, &cluster.task(task).demand, released.max(added));
         }
-        for role in self.above(framework) {
-            let before = &self.used[framework.at()];
-            for ((usage, now), before) in self.usage[role].iter_mut().zip(&now).zip(before) {
-                *usage += now - before;
-            }
-        }
-        self.used[framework.at()] = now;
+        now
     }
 
     /// After a framework placed something: what is still missing to the guarantees above it is held, out of what is free.
@@ -441,6 +475,16 @@ impl<'a> Roles<'a> {
     pub(super) fn holds_anything(&self) -> bool {
         !self.holds.is_empty()
     }
+}
+
+/// Puts other amounts of a framework into the sums of the roles above it.
+fn replace(sums: &mut [Vec<i128>], above: &[usize], before: &mut Vec<i128>, now: Vec<i128>) {
+    for &role in above {
+        for ((sum, now), before) in sums[role].iter_mut().zip(&now).zip(&*before) {
+            *sum += now - before;
+        }
+    }
+    *before = now;
 }
 
 fn add(sums: &mut [i128], demand: &Quantities, instances: i64) {

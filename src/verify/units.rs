@@ -233,12 +233,9 @@ fn stays(state: &State<'_>, findings: &mut Findings) {
 /// `unit_offers[f,u]`: within what the unit has beside what stays; and what is new within what was offered.
 fn offers(state: &State<'_>, findings: &mut Findings) {
     let kept = load(state, &state.kept_on_units);
-    for (framework, offers) in state.cluster.frameworks.iter().zip(&state.unit_offers) {
-        let tasks = framework
-            .jobs
-            .iter()
-            .flat_map(|job| &state.cluster.jobs[job.at()].tasks);
-        let tasks: Vec<usize> = tasks.map(|task| task.at()).collect();
+    let frameworks = state.cluster.frameworks.iter().zip(&state.unit_offers);
+    for (at, (framework, offers)) in frameworks.enumerate() {
+        let tasks = state.tasks_of(at);
         let mut own = state.on_units.clone();
         own.retain(|(task, ..), _| tasks.contains(task));
         for (place, count) in &mut own {

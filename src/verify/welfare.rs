@@ -189,8 +189,7 @@ pub fn verify_against(cluster: &Cluster, plan: &PlanFile, monolithic: &PlanFile)
     let empty = super::empty::EmptyCluster::of(&state);
     let mut known = Findings::default();
     let active = super::shares::check(&state, &empty, &mut known);
-    let value =
-        |it: &Active<'_>| placed_value(&other_state, it.framework, None, &other_state.placed);
+    let value = |it: &Active<'_>| placed_value(&other_state, it.framework, None, &other_state.held);
     let starved = active.iter().any(|it| it.utility == 0 || value(it) == 0);
     let lost = active.iter().map(|it| {
         let shift = if starved { it.unit } else { 0 };

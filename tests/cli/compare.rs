@@ -12,7 +12,7 @@ fn every_way_has_a_row_and_no_line_is_too_wide() {
         "generate --agents 12 --jobs 20 --frameworks 14 --seed 5 --load 1.2 -o g.json",
     )
     .expect(0);
-    for snapshot in ["examples/shop.json", "g.json"] {
+    for snapshot in ["examples/shop.json", "examples/five-kinds.json", "g.json"] {
         let told = run(folder.path(), &format!("compare {snapshot} --deadline 5s")).expect(0);
         for name in ["brokered nash", "maxmin", "drf", "monolithic", "greedy"] {
             assert!(told.out.contains(name), "{name}:\n{}", told.out);

@@ -75,7 +75,7 @@ fn job(random: &mut Random, framework: &str, k: u64) -> Value {
     }
     let mut job =
         json!({"id": format!("{framework}-{k}"), "framework": framework, "tasks": [task]});
-    if random.below(8) == 0 {
+    if random.below(5) == 0 {
         job["gang"] = json!({"min_instances": 1 + random.below(instances)});
     }
     job

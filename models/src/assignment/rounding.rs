@@ -60,7 +60,7 @@ pub(super) fn round(least: &Least<'_>, fractions: &Fractions, stop: &Stop) -> Op
         .filter(|(_, open)| **open > 0)
         .map(|(item, _)| item)
         .collect();
-    rest.sort_by_key(|&item| std::cmp::Reverse(least.size(item)));
+    rest.sort_by_cached_key(|&item| std::cmp::Reverse(least.size(item)));
     for item in rest {
         if stop.reason().is_some() {
             return None;

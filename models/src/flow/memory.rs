@@ -111,7 +111,10 @@ impl NetworkSimplex {
     /// Whether there is a node at the position.
     #[must_use]
     pub fn has_node(&self, node: usize) -> bool {
-        self.supply(node).is_some()
+        match &self.kept {
+            Some(kept) => kept.has_node(node),
+            None => self.supply(node).is_some(),
+        }
     }
 
     /// What a node supplies.
@@ -139,7 +142,7 @@ impl NetworkSimplex {
     #[must_use]
     pub fn arcs_between(&mut self, tail: usize, head: usize) -> Vec<usize> {
         self.prepare_changes();
-        (self.kept.as_ref()).map_or_else(Vec::new, |kept| kept.arcs_between(tail, head))
+        (self.kept.as_mut()).map_or_else(Vec::new, |kept| kept.arcs_between(tail, head))
     }
 
     /// What is known after the last solve; nothing, if a change came after it.
@@ -168,7 +171,7 @@ impl NetworkSimplex {
             (None, Some(kept)) if !kept.is_lost() => {
                 outcome.pivots = Some(0);
                 if self.status.has_solution() {
-                    outcome.flows = Some(kept.flows().to_vec());
+                    outcome.flows = Some(kept.flows());
                 }
                 if proves_bound {
                     outcome.potentials = Some(kept.potentials());

@@ -274,7 +274,7 @@ fn the_generator_makes_devices_gangs_and_alternatives_bind() {
         ("copies together", spans),
         ("fragmentation", fragments),
     ] {
-        assert!(n >= 15, "{what}: {n} of {CASES}");
+        assert!(n >= 20, "{what}: {n} of {CASES}");
     }
 }
 

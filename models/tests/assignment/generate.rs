@@ -159,7 +159,7 @@ pub fn with_devices(seed: u64, size: &Size) -> Assignment {
 
 /// Puts a stage about free devices that nothing could use somewhere after the first.
 fn add_fragmentation(random: &mut Random, assignment: &mut Assignment) {
-    if !random.chance(50) {
+    if !random.chance(80) {
         return;
     }
     let (n_bins, n_resources) = (assignment.bins.len(), assignment.resources.len());

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use apportion_cluster::{
-    AgentIdx, LevelIdx, Proposal, Quantities, Running, RunningUnit, Slice, TaskIdx, UnitAmounts,
-    UnitIdx,
+    AgentIdx, Cluster, LevelIdx, Proposal, Quantities, Slice, TaskIdx, UnitAmounts, UnitIdx,
 };
 
 /// A way to place replicas, one after the other. All keep every hard rule; none looks back.
@@ -111,6 +110,7 @@ impl<'a> Table<'a> {
             .shard
             .as_ref()
             .map_or(0, |shard| shard.io());
+        let others = self.others(task);
         let mut best: Option<(f64, i64, UnitIdx, AgentIdx)> = None;
         for unit in cluster.unit_indices() {
             let need = self.need(task);
@@ -123,7 +123,7 @@ impl<'a> Table<'a> {
                 let of_task = cluster.task(task);
                 if !of_task.demand.fits_in(room)
                     || cluster.refusal(of_task, *agent).is_some()
-                    || !self.is_apart(task, *agent, unit)
+                    || !is_apart(cluster, others.as_ref(), *agent, unit)
                 {
                     continue;
                 }
@@ -154,21 +154,18 @@ impl<'a> Table<'a> {
         best.map(|(_, _, unit, agent)| (agent, unit))
     }
 
-    /// Whether a replica there is in other domains than those that are placed or stay, if it has to be.
-    fn is_apart(&self, task: TaskIdx, agent: AgentIdx, unit: UnitIdx) -> bool {
-        let cluster = self.slice.cluster;
-        let shard = cluster.task(task).shard.as_ref();
-        let Some(level) = shard.and_then(|shard| shard.distinct) else {
-            return true;
-        };
-        let of_unit = |unit: UnitIdx| cluster.unit(unit).domains[level.at()];
-        let of_agent = |agent: AgentIdx| cluster.domain(agent, level);
+    /// Where the replicas of a task are that are placed or stay, if they have to be in different domains: of the level of these.
+    fn others(&self, task: TaskIdx) -> Option<(LevelIdx, Vec<(AgentIdx, UnitIdx)>)> {
+        let shard = self.slice.cluster.task(task).shard.as_ref();
+        let level = shard.and_then(|shard| shard.distinct)?;
         let kept = self.slice.kept_units.iter();
-        let kept = kept.map(|kept| (kept.task, kept.agent, kept.unit));
-        let mut others = kept.chain(self.placed.keys().copied());
-        others.all(|(other, at, on)| {
-            other != task || (of_unit(on) != of_unit(unit) && of_agent(at) != of_agent(agent))
-        })
+        let kept = kept.filter(|kept| kept.task == task);
+        let first = (task, AgentIdx::of(0), UnitIdx::of(0));
+        let placed = self.placed.range(first..).map(|(place, _)| place);
+        let placed = placed.take_while(|place| place.0 == task);
+        let all = kept.map(|kept| (kept.agent, kept.unit));
+        let all = all.chain(placed.map(|&(_, agent, unit)| (agent, unit)));
+        Some((level, all.collect()))
     }
 
     fn put(&mut self, task: TaskIdx, agent: AgentIdx, unit: UnitIdx) {
@@ -184,25 +181,25 @@ impl<'a> Table<'a> {
     }
 
     fn proposal(self) -> Proposal {
-        let mut on_agents: BTreeMap<(TaskIdx, AgentIdx), i64> = BTreeMap::new();
-        for (&(task, agent, _), instances) in &self.placed {
-            *on_agents.entry((task, agent)).or_insert(0) += instances;
-        }
-        let running = |((task, agent), instances)| Running {
-            task,
-            agent,
-            instances,
-        };
-        let held = |((task, agent, unit), instances)| RunningUnit {
-            task,
-            agent,
-            unit,
-            instances,
-        };
-        Proposal {
-            placements: on_agents.into_iter().map(running).collect(),
-            units: self.placed.into_iter().map(held).collect(),
-            ..Proposal::default()
-        }
+        let placed = self.placed.into_iter();
+        Proposal::on_units(
+            placed.map(|((task, agent, unit), copies)| (task, agent, Some(unit), copies)),
+        )
     }
+}
+
+/// Whether a replica there is in other domains of the level than the others.
+fn is_apart(
+    cluster: &Cluster,
+    others: Option<&(LevelIdx, Vec<(AgentIdx, UnitIdx)>)>,
+    agent: AgentIdx,
+    unit: UnitIdx,
+) -> bool {
+    let Some((level, others)) = others else {
+        return true;
+    };
+    let of_unit = |unit: UnitIdx| cluster.unit(unit).domains[level.at()];
+    let of_agent = |agent: AgentIdx| cluster.domain(agent, *level);
+    let mut others = others.iter();
+    others.all(|&(at, on)| of_unit(on) != of_unit(unit) && of_agent(at) != of_agent(agent))
 }

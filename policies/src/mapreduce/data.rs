@@ -1,6 +1,6 @@
 //! Where data is, seen from agents: how far inputs are, how long instances run, and what that costs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use apportion_cluster::{
     AgentIdx, Cluster, Distances, DomainIdx, JobIdx, LevelIdx, MapWork, Phase, ReduceWork, Running,
@@ -21,6 +21,21 @@ pub(super) fn rack(
     agent: AgentIdx,
 ) -> Option<DomainIdx> {
     level.map(|level| cluster.domain(agent, level))
+}
+
+/// Agents with a replica of anything that the map tasks among these read.
+pub(super) fn holders(
+    cluster: &Cluster,
+    tasks: impl Iterator<Item = TaskIdx>,
+) -> BTreeSet<AgentIdx> {
+    let mut holders = BTreeSet::new();
+    for task in tasks {
+        if let Some(Phase::Map(work)) = &cluster.task(task).phase {
+            let blocks = work.inputs.iter().map(|&input| cluster.block(input));
+            holders.extend(blocks.flat_map(|block| block.replicas.iter().copied()));
+        }
+    }
+    holders
 }
 
 /// How far the inputs of a map task are from an agent.

@@ -100,7 +100,13 @@ impl Policy for MapReduce {
     }
 
     fn bid(&self, view: &View<'_>) -> Bid {
-        Bid::everything(view)
+        let jobs = view.cluster.framework(view.framework).jobs.iter();
+        let tasks = jobs.flat_map(|&job| &view.cluster.job(job).tasks);
+        let near = data::holders(view.cluster, tasks.copied());
+        Bid {
+            near: near.into_iter().collect(),
+            ..Bid::everything(view)
+        }
     }
 
     fn formulate(&self, slice: &Slice<'_>) -> Result<Formulation, PolicyError> {

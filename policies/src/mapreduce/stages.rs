@@ -1,12 +1,12 @@
 //! The objective, stage by stage.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use apportion_cluster::{AgentIdx, Phase, Shuffle, TaskIdx};
 use apportion_models::assignment::{Costs, End, Flow, Objective, Rate, Stage, Traffic};
 
-use super::data::{MILLIONTHS, Outputs, Prices, rack};
+use super::data::{self, MILLIONTHS, Outputs, Prices, rack};
 use super::parameters::Parameters;
 use crate::contract::StageRole;
 use crate::rules::{OwnStage, Tables, min_available, placed};
@@ -135,13 +135,8 @@ fn shuffle(tables: &Tables<'_>, parameters: &Parameters) -> Option<OwnStage> {
 /// fast, and without data that any of them reads.
 fn classes(tables: &Tables<'_>, parameters: &Parameters) -> (Vec<u32>, Vec<AgentIdx>) {
     let cluster = tables.slice.cluster;
-    let mut holders: BTreeSet<AgentIdx> = BTreeSet::new();
-    for &(task, _) in &tables.slice.pending {
-        if let Some(Phase::Map(work)) = &cluster.task(task).phase {
-            let blocks = work.inputs.iter().map(|&input| cluster.block(input));
-            holders.extend(blocks.flat_map(|block| block.replicas.iter().copied()));
-        }
-    }
+    let pending = tables.slice.pending.iter().map(|&(task, _)| task);
+    let holders = data::holders(cluster, pending);
     let mut numbers = BTreeMap::new();
     let mut members = Vec::new();
     let of_offer = |agent: AgentIdx| {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use apportion_cluster::{
     Agent, AgentIdx, Block, BlockIdx, Cluster, DomainIdx, Fairness, Framework, FrameworkIdx, Job,
-    JobIdx, Level, MapWork, Offer, Phase, Quantities, ReduceWork, Role, RoleIdx, Running, Shuffle,
-    Slice, Task, TaskIdx,
+    JobIdx, Level, MapWork, Phase, Quantities, ReduceWork, Role, RoleIdx, Running, Shuffle, Slice,
+    Task, TaskIdx,
 };
 use apportion_models::assignment::{LadderOptions, Placement, solve};
 use apportion_models::default_solver;
@@ -122,36 +122,10 @@ fn reduce(shuffle: Shuffle) -> Phase {
     })
 }
 
-fn whole(cluster: &Cluster) -> Slice<'_> {
-    let running = cluster.running_counts();
-    let mut occupied = vec![false; cluster.agents.len()];
-    for kept in &cluster.running {
-        occupied[kept.agent.at()] = true;
-    }
-    let pending = cluster
-        .task_indices()
-        .map(|task| (task, cluster.task(task).instances - running[task.at()]));
-    let offers = cluster.agent_indices().zip(cluster.free());
-    Slice {
-        cluster,
-        framework: FrameworkIdx(0),
-        offers: offers
-            .map(|(agent, resources)| Offer {
-                agent,
-                resources,
-                devices: Vec::new(),
-            })
-            .collect(),
-        kept: cluster.running.clone(),
-        units: Vec::new(),
-        kept_units: Vec::new(),
-        pending: pending.filter(|(_, count)| *count > 0).collect(),
-        occupied,
-    }
-}
-
 fn formulate(cluster: &Cluster) -> Formulation {
-    let formulation = MapReduce.formulate(&whole(cluster)).unwrap();
+    let formulation = MapReduce
+        .formulate(&Slice::whole(cluster, FrameworkIdx(0)))
+        .unwrap();
     formulation.assignment.validate().unwrap();
     formulation
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use apportion_cluster::{
     Agent, AgentIdx, AttributeRule, Cluster, DomainIdx, Fairness, Framework, FrameworkIdx,
-    GroupIdx, Job, JobIdx, Level, LevelIdx, LimitRule, MinAvailable, Offer, Quantities, Role,
-    RoleIdx, Running, Slice, SpreadRule, Task, TaskIdx,
+    GroupIdx, Job, JobIdx, Level, LevelIdx, LimitRule, MinAvailable, Quantities, Role, RoleIdx,
+    Running, Slice, SpreadRule, Task, TaskIdx,
 };
 use apportion_models::assignment::{LadderOptions, Placement, solve};
 use apportion_models::default_solver;
@@ -107,38 +107,10 @@ fn task(instances: i64, cpu: i64) -> Task {
     }
 }
 
-/// The slice in which everything that does not run is offered.
-fn whole(cluster: &Cluster) -> Slice<'_> {
-    let running = cluster.running_counts();
-    let mut occupied = vec![false; cluster.agents.len()];
-    for kept in &cluster.running {
-        occupied[kept.agent.at()] = true;
-    }
-    let pending = cluster
-        .task_indices()
-        .map(|t| (t, cluster.task(t).instances - running[t.at()]));
-    Slice {
-        cluster,
-        units: Vec::new(),
-        kept_units: Vec::new(),
-        framework: FrameworkIdx(0),
-        offers: cluster
-            .agent_indices()
-            .zip(cluster.free().into_iter().zip(cluster.free_devices()))
-            .map(|(agent, (resources, devices))| Offer {
-                agent,
-                resources,
-                devices,
-            })
-            .collect(),
-        kept: cluster.running.clone(),
-        pending: pending.filter(|(_, count)| *count > 0).collect(),
-        occupied,
-    }
-}
-
 fn formulate(cluster: &Cluster) -> Formulation {
-    let formulation = Service.formulate(&whole(cluster)).unwrap();
+    let formulation = Service
+        .formulate(&Slice::whole(cluster, FrameworkIdx(0)))
+        .unwrap();
     formulation.assignment.validate().unwrap();
     formulation
 }
@@ -320,12 +292,19 @@ fn gang_is_all_or_nothing() {
 #[test]
 fn columns_exist_only_where_the_task_may_go() {
     let eligible = |change: &dyn Fn(&mut Cluster)| {
-        let mut cluster = cluster(&[(0, 2000), (1, 50), (1, 2000)], vec![task(1, 100)]);
-        cluster.agents[2]
+        let mut before = cluster(&[(0, 2000), (1, 50), (1, 2000)], vec![task(1, 100)]);
+        before.agents[2]
             .attributes
             .insert("disk".to_owned(), "ssd".to_owned());
-        change(&mut cluster);
-        formulate(&cluster).assignment.items[0].eligible.to_vec()
+        let mut after = before.clone();
+        change(&mut after);
+        // Even of agents that nobody would be offered.
+        let slice = Slice {
+            cluster: &after,
+            ..Slice::whole(&before, FrameworkIdx(0))
+        };
+        let formulation = Service.formulate(&slice).unwrap();
+        formulation.assignment.items[0].eligible.to_vec()
     };
     let rule = |any_of: &[&str], none_of: &[&str], present| AttributeRule {
         key: "disk".to_owned(),
@@ -426,5 +405,9 @@ fn parameters_are_checked_one_by_one() {
     let faults = Service.check(&cluster, &cluster.frameworks[0]);
     let keys: Vec<&str> = faults.iter().map(|fault| fault.key.as_str()).collect();
     assert_eq!(keys, ["level_weights.rack", "level_weights.rak", "speed"]);
-    assert!(Arc::new(Service).formulate(&whole(&cluster)).is_err());
+    assert!(
+        Arc::new(Service)
+            .formulate(&Slice::whole(&cluster, FrameworkIdx(0)))
+            .is_err()
+    );
 }

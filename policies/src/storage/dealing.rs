@@ -7,7 +7,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use apportion_cluster::{AgentIdx, Proposal, Quantities, Running, RunningUnit, TaskIdx, UnitIdx};
+use apportion_cluster::{AgentIdx, Proposal, Quantities, TaskIdx, UnitIdx};
 use apportion_models::assignment::{NO_GROUP, Objective, Placement};
 
 use crate::contract::{CapRow, Formulation};
@@ -178,27 +178,7 @@ impl<'f> Table<'f> {
     }
 
     fn proposal(self) -> Proposal {
-        let mut placed: BTreeMap<(TaskIdx, AgentIdx), i64> = BTreeMap::new();
-        for (&(task, agent, _), instances) in &self.dealt {
-            *placed.entry((task, agent)).or_insert(0) += instances;
-        }
-        let running = |((task, agent), instances)| Running {
-            task,
-            agent,
-            instances,
-        };
-        let held = |((task, agent, unit), instances): ((_, _, Option<UnitIdx>), i64)| {
-            Some(RunningUnit {
-                task,
-                agent,
-                unit: unit?,
-                instances,
-            })
-        };
-        Proposal {
-            placements: placed.into_iter().map(running).collect(),
-            units: self.dealt.into_iter().filter_map(held).collect(),
-            ..Proposal::default()
-        }
+        let dealt = self.dealt.into_iter();
+        Proposal::on_units(dealt.map(|((task, agent, unit), copies)| (task, agent, unit, copies)))
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use apportion_cluster::{
     Agent, AgentIdx, Cluster, DomainIdx, Fairness, Framework, FrameworkIdx, Job, JobIdx, Level,
-    LevelIdx, Offer, Proposal, Quantities, Role, RoleIdx, Running, RunningUnit, Shard, Slice, Task,
+    LevelIdx, Proposal, Quantities, Role, RoleIdx, Running, RunningUnit, Shard, Slice, Task,
     TaskIdx, Unit, UnitIdx, Volume,
 };
 use apportion_models::assignment::{LadderOptions, Placement, solve};
@@ -121,32 +121,10 @@ fn shard(id: &str, need: [i64; 3], volumes: &[(i64, Option<u32>)]) -> Shard {
     }
 }
 
-/// Everything that is free.
-fn whole(cluster: &Cluster) -> Slice<'_> {
-    let running = cluster.running_counts();
-    let pending = (cluster.task_indices())
-        .map(|task| (task, cluster.task(task).instances - running[task.at()]))
-        .filter(|(_, count)| *count > 0);
-    Slice {
-        cluster,
-        framework: FrameworkIdx(0),
-        offers: (cluster.agent_indices().zip(cluster.free()))
-            .map(|(agent, resources)| Offer {
-                agent,
-                resources,
-                devices: Vec::new(),
-            })
-            .collect(),
-        kept: cluster.running.clone(),
-        pending: pending.collect(),
-        units: cluster.free_units(),
-        kept_units: cluster.running_units.clone(),
-        occupied: vec![false; cluster.agents.len()],
-    }
-}
-
 fn formulate(cluster: &Cluster) -> Formulation {
-    let formulation = Storage.formulate(&whole(cluster)).unwrap();
+    let formulation = Storage
+        .formulate(&Slice::whole(cluster, FrameworkIdx(0)))
+        .unwrap();
     formulation.assignment.validate().unwrap();
     formulation
 }
@@ -348,7 +326,7 @@ fn baselines_keep_every_rule_and_each_does_what_it_is_called() {
     };
     let cluster = cluster(&[(0, 4), (0, 4), (1, 4)], &units, vec![(2, apart)]);
     for baseline in StorageBaseline::ALL {
-        let slice = whole(&cluster);
+        let slice = Slice::whole(&cluster, FrameworkIdx(0));
         let placed = baseline.place(&slice);
         let formulation = formulate(&cluster);
         let faults = formulation
@@ -358,7 +336,7 @@ fn baselines_keep_every_rule_and_each_does_what_it_is_called() {
         assert_eq!(placed.units.len(), 2, "{}", baseline.name());
     }
     let first = |baseline: StorageBaseline| {
-        let mut slice = whole(&cluster);
+        let mut slice = Slice::whole(&cluster, FrameworkIdx(0));
         slice.pending = vec![(TaskIdx(0), 1)];
         let units = baseline.place(&slice).units;
         (units[0].agent.0, units[0].unit.0)

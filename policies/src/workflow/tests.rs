@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use apportion_cluster::{
     Agent, AgentIdx, Cluster, DomainIdx, Edge, EdgeLoad, Fairness, Framework, FrameworkIdx, Job,
-    JobIdx, Level, Offer, Quantities, Role, RoleIdx, Running, Slice, Task, TaskIdx,
+    JobIdx, Level, Quantities, Role, RoleIdx, Running, Slice, Task, TaskIdx,
 };
 use apportion_models::assignment::{LadderOptions, Objective, Placement, solve};
 use apportion_models::default_solver;
@@ -96,32 +96,10 @@ fn cluster(
     }
 }
 
-fn whole(cluster: &Cluster) -> Slice<'_> {
-    let running = cluster.running_counts();
-    let pending = cluster
-        .task_indices()
-        .map(|t| (t, cluster.task(t).instances - running[t.at()]));
-    let offers = cluster.agent_indices().zip(cluster.free());
-    Slice {
-        cluster,
-        framework: FrameworkIdx(0),
-        offers: offers
-            .map(|(agent, resources)| Offer {
-                agent,
-                resources,
-                devices: Vec::new(),
-            })
-            .collect(),
-        kept: cluster.running.clone(),
-        units: Vec::new(),
-        kept_units: Vec::new(),
-        pending: pending.filter(|(_, count)| *count > 0).collect(),
-        occupied: vec![false; cluster.agents.len()],
-    }
-}
-
 fn formulate(cluster: &Cluster) -> Formulation {
-    let formulation = Workflow.formulate(&whole(cluster)).unwrap();
+    let formulation = Workflow
+        .formulate(&Slice::whole(cluster, FrameworkIdx(0)))
+        .unwrap();
     formulation.assignment.validate().unwrap();
     formulation
 }

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use apportion_cluster::{
     Agent, AgentIdx, AttributeRule, Block, BlockIdx, Cluster, DomainIdx, Fairness, Framework,
-    FrameworkIdx, GroupIdx, Job, JobIdx, Level, LevelIdx, LimitRule, MapWork, MinAvailable, Offer,
-    Phase, Quantities, ReduceWork, Role, RoleIdx, Running, Shuffle, Slice, SpreadRule, Task,
-    TaskIdx,
+    FrameworkIdx, GroupIdx, Job, JobIdx, Level, LevelIdx, LimitRule, MapWork, MinAvailable, Phase,
+    Quantities, ReduceWork, Role, RoleIdx, Running, Shuffle, SpreadRule, Task, TaskIdx,
 };
 use apportion_policies::online::SplitMix64;
 
@@ -274,41 +273,4 @@ fn run_something(draw: &mut Draw, cluster: &mut Cluster) {
             instances,
         });
     cluster.running = running.collect();
-}
-
-/// The slice in which everything free is offered to one framework.
-pub fn whole(cluster: &Cluster, framework: FrameworkIdx) -> Slice<'_> {
-    let mut occupied = vec![false; cluster.agents.len()];
-    for kept in &cluster.running {
-        occupied[kept.agent.at()] = true;
-    }
-    let running = cluster.running_counts();
-    let own = |task: TaskIdx| cluster.framework_of(task) == framework;
-    let pending = cluster.task_indices().filter(|&task| own(task));
-    let pending = pending.map(|task| (task, cluster.task(task).instances - running[task.at()]));
-    let offers = cluster
-        .agent_indices()
-        .zip(cluster.free().into_iter().zip(cluster.free_devices()))
-        .map(|(agent, (free, devices))| Offer {
-            agent,
-            devices,
-            resources: Quantities(free.0.into_iter().map(|amount| amount.max(0)).collect()),
-        });
-    Slice {
-        cluster,
-        units: Vec::new(),
-        kept_units: Vec::new(),
-        framework,
-        offers: offers
-            .filter(|offer| !cluster.agent(offer.agent).cordoned)
-            .collect(),
-        kept: cluster
-            .running
-            .iter()
-            .filter(|kept| own(kept.task))
-            .copied()
-            .collect(),
-        pending: pending.filter(|(_, count)| *count > 0).collect(),
-        occupied,
-    }
 }

@@ -1,10 +1,10 @@
 //! The checks, one function each; a failure says which seed, so that it can be looked at alone.
 
-use apportion_cluster::{Cluster, FrameworkIdx, Proposal, Running, Slice};
+use apportion_cluster::{AgentIdx, Cluster, FrameworkIdx, Proposal, Running, Slice};
 use apportion_models::assignment::{Placement, Stop, construct};
 use apportion_policies::{Formulation, Policy, Standing, View};
 
-use super::clusters::{random, whole};
+use super::clusters::random;
 
 const SEEDS: std::ops::Range<u64> = 0..200;
 
@@ -13,7 +13,7 @@ fn each_slice(policy: &dyn Policy, check: impl Fn(u64, &Slice<'_>)) {
     for seed in SEEDS {
         let cluster = random(seed, policy.name());
         for framework in 0..cluster.frameworks.len() {
-            check(seed, &whole(&cluster, FrameworkIdx::of(framework)));
+            check(seed, &Slice::whole(&cluster, FrameworkIdx::of(framework)));
         }
     }
 }
@@ -64,6 +64,9 @@ pub fn bids_for_its_own_tasks_the_same_every_time(policy: &dyn Policy) {
         let mut tasks: Vec<_> = bid.classes.iter().map(|class| class.task).collect();
         tasks.dedup();
         assert_eq!(tasks.len(), bid.classes.len(), "seed {seed}: a task once");
+        let known = |agent: &AgentIdx| agent.at() < cluster.agents.len();
+        assert!(bid.near.iter().all(known), "seed {seed}: {:?}", bid.near);
+        assert!(bid.near.is_sorted(), "seed {seed}: {:?}", bid.near);
         for class in &bid.classes {
             assert_eq!(cluster.framework_of(class.task), framework, "seed {seed}");
             let wanted = cluster.task(class.task).instances;
@@ -166,7 +169,7 @@ pub fn decodes_answers_into_proposals_inside_the_slice(policy: &dyn Policy) {
     for seed in SEEDS {
         let cluster = random(seed, policy.name());
         for framework in 0..cluster.frameworks.len() {
-            let slice = whole(&cluster, FrameworkIdx::of(framework));
+            let slice = Slice::whole(&cluster, FrameworkIdx::of(framework));
             let formulation = formulate(policy, &slice, seed);
             assert_eq!(
                 policy.decode(&formulation, &Placement::default()),
@@ -225,8 +228,8 @@ pub fn knows_no_names(policy: &dyn Policy) {
         let after = renamed(&before);
         for framework in 0..before.frameworks.len() {
             let framework = FrameworkIdx::of(framework);
-            let left = formulate(policy, &whole(&before, framework), seed);
-            let right = formulate(policy, &whole(&after, framework), seed);
+            let left = formulate(policy, &Slice::whole(&before, framework), seed);
+            let right = formulate(policy, &Slice::whole(&after, framework), seed);
             let (left_answer, right_answer) = (greedy(&left), greedy(&right));
             assert_eq!(left_answer, right_answer, "seed {seed}");
             let values = |formulation: &Formulation, answer| formulation.assignment.values(answer);

@@ -29,7 +29,7 @@ pub(super) fn text(
         header(cluster, plan),
         shares(plan),
         quality(plan),
-        terms(plan),
+        terms(cluster, plan),
         survival(cluster, plan),
         fairness(plan),
         unplaced(plan),
@@ -242,7 +242,7 @@ fn proof(proof: Proof) -> &'static str {
 }
 
 /// What each framework got in its own policy's terms, where they are of several.
-fn terms(plan: &PlanFile) -> String {
+fn terms(cluster: &Cluster, plan: &PlanFile) -> String {
     let mut policies: Vec<&str> = plan.frameworks.iter().map(|it| &*it.policy).collect();
     policies.sort_unstable();
     policies.dedup();
@@ -255,7 +255,7 @@ fn terms(plan: &PlanFile) -> String {
         ("what it got, in its own terms", Align::Left),
     ];
     let rows = shown(plan).into_iter().map(|framework| {
-        let told = super::terms::in_its_own(framework);
+        let told = super::terms::in_its_own(cluster, framework);
         vec![framework.id.clone(), framework.policy.clone(), told]
     });
     let rows: Vec<Vec<String>> = rows.collect();

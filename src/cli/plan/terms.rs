@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use apportion_cluster::plan::FrameworkResult;
+use apportion_cluster::{Cluster, EdgeLoad, Framework};
 
 use crate::cli::numbers::{duration_ms, percent, short};
 
@@ -12,14 +13,15 @@ const MOST_METRICS: usize = 4;
 type Metrics = BTreeMap<String, f64>;
 
 /// What a framework would ask about first.
-pub(super) fn in_its_own(framework: &FrameworkResult) -> String {
+pub(super) fn in_its_own(cluster: &Cluster, framework: &FrameworkResult) -> String {
     let metrics = &framework.metrics;
+    let find = || cluster.frameworks.iter().find(|it| it.id == framework.id);
     let told = match framework.policy.as_str() {
         "service" => service(metrics),
         "ml" => ml(metrics),
         "mapreduce" => mapreduce(metrics),
         "storage" => storage(metrics),
-        "workflow" => workflow(metrics),
+        "workflow" => find().and_then(|it| workflow(metrics, unit(cluster, it), end_ms(framework))),
         _ => None,
     };
     told.unwrap_or_else(|| {
@@ -95,13 +97,26 @@ fn storage(metrics: &Metrics) -> Option<String> {
     ))
 }
 
-fn workflow(metrics: &Metrics) -> Option<String> {
+/// What the edges of a workflow carry: amounts, if they all do, or rates.
+fn unit(cluster: &Cluster, framework: &Framework) -> &'static str {
+    let jobs = framework.jobs.iter();
+    let mut edges = jobs.flat_map(|&job| &cluster.job(job).edges);
+    match edges.any(|edge| matches!(edge.load, EdgeLoad::MibPerSecond(_))) {
+        true => "MiB/s",
+        false => "MiB",
+    }
+}
+
+/// When the last task of a batch ends, which is the stage `makespan` in milliseconds.
+fn end_ms(framework: &FrameworkResult) -> Option<f64> {
+    let mut stages = framework.stages.iter();
+    let stage = stages.find(|stage| stage.name == "makespan")?;
+    (stage.objective > 0.0).then_some(stage.objective)
+}
+
+fn workflow(metrics: &Metrics, unit: &str, end_ms: Option<f64>) -> Option<String> {
     let part = |name: &str| get(metrics, name).map(|value| short((value * 10.0).round() / 10.0));
-    let unit = match get(metrics, "makespan_ms") {
-        Some(_) => "MiB",
-        None => "MiB/s",
-    };
-    let end = get(metrics, "makespan_ms").map_or_else(String::new, |end| {
+    let end = end_ms.map_or_else(String::new, |end| {
         format!("; all over after {}", duration_ms(end))
     });
     Some(format!(
@@ -110,4 +125,42 @@ fn workflow(metrics: &Metrics) -> Option<String> {
         part("traffic_within_rack")?,
         part("traffic_across_racks")?,
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(load: &str, work: &str) -> String {
+        let text = format!(
+            r#"{{"version": "apportion/v1", "cluster": "c", "agents": [{{"id": "a", "resources": {{"cpu_milli": 4000}}}}],
+            "frameworks": [{{"id": "f", "policy": "workflow"}}],
+            "jobs": [{{"id": "j", "framework": "f",
+                "tasks": [{{"id": "x", "resources": {{"cpu_milli": 1000}}{work}}},
+                    {{"id": "y", "resources": {{"cpu_milli": 1000}}{work}}}],
+                "edges": [{{"from": "x", "to": "y", {load}}}]}}]}}"#
+        );
+        let cluster = crate::snapshot::read(text.as_bytes()).expect("a snapshot");
+        let plan = crate::engine::plan(&cluster, &crate::engine::Options::default());
+        in_its_own(&cluster, &plan.expect("a plan").frameworks[0])
+    }
+
+    #[test]
+    fn a_stream_is_told_in_rates_and_a_batch_in_amounts_with_its_end() {
+        let stream = told(r#""mib_s": 7"#, "");
+        assert_eq!(
+            stream,
+            "7 MiB/s stay within agents, 0 cross agents, 0 cross racks"
+        );
+        let batch = told(r#""mib": 7"#, r#", "work_ms": 1000"#);
+        assert_eq!(
+            batch,
+            "7 MiB stay within agents, 0 cross agents, 0 cross racks; all over after 2.00 s"
+        );
+        let exchange = told(r#""mib": 7"#, "");
+        assert_eq!(
+            exchange,
+            "7 MiB stay within agents, 0 cross agents, 0 cross racks"
+        );
+    }
 }

@@ -6,7 +6,9 @@
 //!    that run counted in, or none.
 //! 3. The snapshot's hard [`rules`] say where an arrival may go: they hold at every step. Among these agents the
 //!    rule of online planning chooses ([`apportion_policies::online`]).
-//! 4. A refusal is final. Frameworks share the cluster first come, first served: there are no shares and no offers,
+//! 4. Replicas, which need a unit as well as an agent, and the tasks of frameworks that plan ahead, whose places are
+//!    free again after a time, are not for rules that look at agents alone: they wait.
+//! 5. A refusal is final. Frameworks share the cluster first come, first served: there are no shares and no offers,
 //!    so what a framework took is stated as what it was offered.
 //!
 //! What a policy prefers (a model of device, an even spread that is not hard) does not decide here; it is measured in
@@ -22,7 +24,7 @@ use std::time::{Duration, Instant};
 use apportion_cluster::plan::{OnlineOptions, Reason};
 use apportion_cluster::{
     AgentIdx, Cluster, DeviceIdx, DeviceNeed, DeviceUse, FrameworkIdx, JobIdx, Proposal,
-    Quantities, Running, RunningDevices, TaskIdx,
+    Quantities, Running, RunningDevices, Slice, TaskIdx,
 };
 use apportion_policies::online::{Answer, Planner, rule};
 
@@ -32,6 +34,7 @@ use super::devices::{self, Devices};
 use super::offers;
 use super::options::{Mode, Options, Progress};
 use super::roles::Roles;
+use super::solve;
 use super::state::State;
 use fleet::Mapped;
 use rules::{Open, Rules};
@@ -64,7 +67,9 @@ pub(super) fn run(state: &mut State<'_>, context: &Context<'_>) -> Result<Outcom
     let mut tasks = order.tasks(cluster, options.seed);
     let mut absent = unlisted(cluster, &tasks);
     tasks.retain(|&task| planned.contains(&cluster.framework_of(task)));
-    let pending = pending(cluster);
+    let later = not_for_rules(cluster, context);
+    let pending = pending(cluster, &later);
+    absent.extend(later);
     let have = tasks
         .iter()
         .fold(0, |sum: i64, task| sum.saturating_add(pending[task.at()]));
@@ -122,15 +127,49 @@ fn stay(state: &mut State<'_>, context: &Context<'_>) {
     }
 }
 
-/// Instances of each task that do not run.
-fn pending(cluster: &Cluster) -> Vec<i64> {
+/// Tasks that rules of online planning cannot place, and why.
+fn not_for_rules(cluster: &Cluster, context: &Context<'_>) -> BTreeMap<TaskIdx, Reason> {
+    let plans_ahead = |framework: FrameworkIdx| {
+        let policy = context.policy(framework)?;
+        let slice = Slice {
+            offers: Vec::new(),
+            ..Slice::whole(cluster, framework)
+        };
+        solve::formulate(&**policy, &slice, None).ok()?.schedule
+    };
+    let frameworks = context.planned();
+    let ahead: BTreeSet<FrameworkIdx> = frameworks
+        .filter(|&framework| plans_ahead(framework).is_some())
+        .collect();
     let running = cluster.running_counts();
-    let tasks = cluster.tasks.iter().zip(running);
+    let waits = |task: TaskIdx| {
+        let text = if cluster.task(task).shard.is_some() {
+            "rules of online planning look at agents, and a replica needs a unit as well"
+        } else if ahead.contains(&cluster.framework_of(task)) {
+            "its framework plans ahead, and rules of online planning look at one moment"
+        } else {
+            return None;
+        };
+        (running[task.at()] < cluster.task(task).instances).then(|| Reason {
+            code: "not_arrived".to_owned(),
+            text: format!("{text}: plan it without online"),
+            rule: "online".to_owned(),
+        })
+    };
+    let tasks = cluster.task_indices();
     tasks
-        // Rules of online planning look at agents alone: replicas wait.
-        .map(|(task, running)| match task.shard {
-            Some(_) => 0,
-            None => (task.instances - running).max(0),
+        .filter_map(|task| Some((task, waits(task)?)))
+        .collect()
+}
+
+/// Instances of each task that do not run, but for those that do not arrive.
+fn pending(cluster: &Cluster, absent: &BTreeMap<TaskIdx, Reason>) -> Vec<i64> {
+    let running = cluster.running_counts();
+    cluster
+        .task_indices()
+        .map(|task| match absent.contains_key(&task) {
+            true => 0,
+            false => (cluster.task(task).instances - running[task.at()]).max(0),
         })
         .collect()
 }

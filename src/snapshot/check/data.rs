@@ -1,11 +1,12 @@
 //! Blocks, and the tasks that read them: map and reduce.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use apportion_cluster::file::{JobFile, MapFile, ReduceFile, SnapshotFile};
 use apportion_policies::Registry;
 
 use super::Names;
+use super::lacking;
 use super::values::{amount, distinct, name, suggestion};
 use super::work::unknown_agent;
 use crate::snapshot::code;
@@ -53,12 +54,7 @@ pub(super) fn blocks(file: &SnapshotFile, names: &Names<'_>, faults: &mut Faults
 /// Map and reduce tasks are one of the two, read what there is, and belong to a policy that knows what they are.
 pub(super) fn phases(file: &SnapshotFile, registry: &Registry, faults: &mut Faults) {
     let blocks: HashSet<&str> = file.data.blocks.iter().map(|it| it.id.as_str()).collect();
-    let no_phases: HashMap<&str, &str> = file
-        .frameworks
-        .iter()
-        .map(|framework| (framework.id.as_str(), framework.policy.as_str()))
-        .filter(|(_, policy)| registry.get(policy).is_some_and(|it| !it.reads_blocks()))
-        .collect();
+    let no_phases = lacking(file, registry, |policy| policy.reads_blocks());
     let root = Path::Root;
     let list = root.key("jobs");
     for (index, job) in file.jobs.iter().enumerate() {

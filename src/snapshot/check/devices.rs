@@ -8,6 +8,7 @@ use apportion_cluster::file::{
 use apportion_cluster::{MAX_DEVICES, WHOLE_DEVICE, device_resource};
 use apportion_policies::Registry;
 
+use super::lacking;
 use super::values::{distinct, name};
 use crate::snapshot::code;
 use crate::snapshot::fault::Faults;
@@ -28,12 +29,7 @@ pub(super) fn devices(file: &SnapshotFile, registry: &Registry, faults: &mut Fau
         plain(&agent.resources, &totals, &path, faults);
     }
     // Policies that see totals only would overfill one device while another is free.
-    let see_totals: HashMap<&str, &str> = file
-        .frameworks
-        .iter()
-        .map(|framework| (framework.id.as_str(), framework.policy.as_str()))
-        .filter(|(_, policy)| registry.get(policy).is_some_and(|it| !it.places_devices()))
-        .collect();
+    let see_totals = lacking(file, registry, |policy| policy.places_devices());
     let list = root.key("jobs");
     for (index, job) in file.jobs.iter().enumerate() {
         let path = list.element(index, &job.id);

@@ -6,6 +6,7 @@ use apportion_cluster::MAX_QUANTITY;
 use apportion_cluster::file::{EdgeFile, JobFile, SnapshotFile};
 use apportion_policies::Registry;
 
+use super::lacking;
 use super::values::suggestion;
 use crate::snapshot::circle;
 use crate::snapshot::code;
@@ -29,12 +30,7 @@ enum Kind {
 
 /// The edges and the work of every job.
 pub(super) fn edges(file: &SnapshotFile, registry: &Registry, faults: &mut Faults) {
-    let see_none: HashMap<&str, &str> = file
-        .frameworks
-        .iter()
-        .map(|framework| (framework.id.as_str(), framework.policy.as_str()))
-        .filter(|(_, policy)| registry.get(policy).is_some_and(|it| !it.follows_edges()))
-        .collect();
+    let see_none = lacking(file, registry, |policy| policy.follows_edges());
     let mut kinds: HashMap<&str, Kind> = HashMap::new();
     let root = Path::Root;
     let list = root.key("jobs");

@@ -13,9 +13,11 @@ mod storage;
 mod values;
 mod work;
 
+use std::collections::HashMap;
+
 use apportion_cluster::Fairness;
 use apportion_cluster::file::{SnapshotFile, VERSION};
-use apportion_policies::Registry;
+use apportion_policies::{Policy, Registry};
 
 pub(super) use names::Words;
 
@@ -45,6 +47,19 @@ pub(super) fn check(file: &SnapshotFile, registry: &Registry, faults: &mut Fault
     edges::edges(file, registry, faults);
     storage::policies(file, registry, faults);
     placements::placements(file, &names, faults);
+}
+
+/// Frameworks whose policy lacks a capability, by id with the name of their policy.
+fn lacking<'f>(
+    file: &'f SnapshotFile,
+    registry: &Registry,
+    has: impl Fn(&dyn Policy) -> bool,
+) -> HashMap<&'f str, &'f str> {
+    file.frameworks
+        .iter()
+        .map(|framework| (framework.id.as_str(), framework.policy.as_str()))
+        .filter(|(_, policy)| registry.get(policy).is_some_and(|it| !has(&**it)))
+        .collect()
 }
 
 /// The file states the version that this program reads.

@@ -6,6 +6,7 @@ use apportion_cluster::file::{JobFile, PlacementFile, ShardFile, SnapshotFile, T
 use apportion_policies::Registry;
 
 use super::Names;
+use super::lacking;
 use super::values::{amount, count, distinct, name, suggestion};
 use super::work::{level_at, unknown_agent};
 use crate::snapshot::code;
@@ -114,12 +115,7 @@ pub(super) fn replicas(
 
 /// Shards belong to a policy that places them.
 pub(super) fn policies(file: &SnapshotFile, registry: &Registry, faults: &mut Faults) {
-    let place_none: HashMap<&str, &str> = file
-        .frameworks
-        .iter()
-        .map(|framework| (framework.id.as_str(), framework.policy.as_str()))
-        .filter(|(_, policy)| registry.get(policy).is_some_and(|it| !it.keeps_data()))
-        .collect();
+    let place_none = lacking(file, registry, |policy| policy.keeps_data());
     let root = Path::Root;
     let list = root.key("jobs");
     for (index, job) in file.jobs.iter().enumerate().filter(|(_, job)| has_any(job)) {

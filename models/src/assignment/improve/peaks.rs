@@ -82,6 +82,19 @@ fn under(tally: &Tally<'_>, part: &Part) -> Vec<(u32, u32)> {
         .collect()
 }
 
+/// Bins outside of a cap where a copy may go, with how full their fullest cap is then, the emptiest first.
+fn targets(tally: &Tally<'_>, peak: &Peak, part: &Part, item: u32) -> Vec<(f64, u32)> {
+    let assignment = tally.assignment;
+    let cap = &assignment.caps[part.cap as usize];
+    let eligible = assignment.items[item as usize].eligible.iter().copied();
+    let mut targets: Vec<(f64, u32)> = eligible
+        .filter(|bin| cap.bins.binary_search(bin).is_err())
+        .map(|bin| (tally.used_with(peak, item, bin), bin))
+        .collect();
+    targets.sort_by(|left, right| left.0.total_cmp(&right.0).then(left.1.cmp(&right.1)));
+    targets
+}
+
 /// Moves a copy to the bin whose caps are then least full, if they are less full than the fullest is now.
 fn leave(
     tally: &mut Tally<'_>,
@@ -92,18 +105,12 @@ fn leave(
     looks: &mut usize,
 ) -> bool {
     let most = tally.used(part);
-    let assignment = tally.assignment;
-    let cap = &assignment.caps[part.cap as usize];
-    let eligible = &assignment.items[item as usize].eligible;
+    let eligible = &tally.assignment.items[item as usize].eligible;
     *looks = looks.saturating_sub(eligible.len());
     tally.change(item, from, -1);
-    let mut targets: Vec<(f64, u32)> = (eligible.iter().copied())
-        .filter(|bin| cap.bins.binary_search(bin).is_err())
-        .map(|bin| (tally.used_with(peak, item, bin), bin))
-        .filter(|&(used, bin)| used < most - TIE && tally.room(item, bin) > 0)
-        .collect();
+    let mut targets = targets(tally, peak, part, item);
+    targets.retain(|&(used, bin)| used < most - TIE && tally.room(item, bin) > 0);
     tally.change(item, from, 1);
-    targets.sort_by(|left, right| left.0.total_cmp(&right.0).then(left.1.cmp(&right.1)));
     for (_, to) in targets {
         let before = touched(tally, item, from, to);
         tally.change(item, from, -1);
@@ -131,12 +138,7 @@ fn exchange(
     let assignment = tally.assignment;
     let cap = &assignment.caps[part.cap as usize];
     let weight = cap.weight(item);
-    let eligible = assignment.items[item as usize].eligible.iter().copied();
-    let mut targets: Vec<(f64, u32)> = eligible
-        .filter(|bin| cap.bins.binary_search(bin).is_err())
-        .map(|bin| (tally.used_with(peak, item, bin), bin))
-        .collect();
-    targets.sort_by(|left, right| left.0.total_cmp(&right.0).then(left.1.cmp(&right.1)));
+    let targets = targets(tally, peak, part, item);
     for (_, to) in targets.into_iter().take(BINS_TO_EXCHANGE_WITH) {
         for other in inside(tally, &[to]) {
             if *looks == 0 {

@@ -1,11 +1,12 @@
 //! Changes of a network whose flow and prices are kept. What they leave wrong, mending finds in the lists that they write.
 
 use super::lists::List;
-use super::{Kept, Node, index};
+use super::{Arc, BATCH, Kept, Node, index};
 use crate::flow::changes::Change;
 use crate::flow::network::{FlowArc, FlowFault, MOST_ELEMENTS, arc_faults};
 use crate::flow::solver::FlowError;
 use std::cmp::Reverse;
+use std::hint::black_box;
 
 impl Kept {
     /// Makes a change. Returns the position of what is added.
@@ -119,12 +120,41 @@ impl Kept {
 
     fn remove_node(&mut self, node: usize) -> Result<(), FlowError> {
         self.set_supply(node, 0)?;
-        while let Some(end) = self.lists[node].all().last() {
-            self.remove_arc(end.way as usize / 2)?;
+        self.list_new();
+        loop {
+            self.touch_last(node);
+            for _ in 0..BATCH {
+                let Some(end) = self.lists[node].all().last() else {
+                    self.has_node[node] = false;
+                    self.free_nodes.push(Reverse(index(node)));
+                    return Ok(());
+                };
+                self.remove_arc(end.way as usize / 2)?;
+            }
         }
-        self.has_node[node] = false;
-        self.free_nodes.push(Reverse(index(node)));
-        Ok(())
+    }
+
+    /// Reads what the removal of the last arcs of a node touches.
+    fn touch_last(&self, node: usize) {
+        let ends = self.lists[node].all();
+        let ends = &ends[ends.len().saturating_sub(BATCH)..];
+        let mut seen = 0;
+        for end in ends {
+            let place = self.arcs[end.way as usize / 2].places[0];
+            seen ^= place as usize ^ self.lists[end.other as usize].len();
+        }
+        black_box(seen);
+        let mut moved = [[0; 3]; BATCH];
+        for (end, moved) in ends.iter().zip(&mut moved) {
+            let places = self.arcs[end.way as usize / 2].places;
+            let place = places[(end.way as usize % 2) ^ 1];
+            *moved = self.lists[end.other as usize].peek(place);
+        }
+        let mut seen = 0;
+        for way in moved.into_iter().take(ends.len()).flatten() {
+            seen ^= self.arcs[way as usize / 2].places[0];
+        }
+        black_box(seen);
     }
 
     fn add_arc(&mut self, arc: &FlowArc) -> Result<usize, FlowError> {
@@ -144,16 +174,11 @@ impl Kept {
         checked(faults)?;
         self.extent = extent;
         if self.free_arcs.pop().is_some() {
-            self.arcs[position] = *arc;
-            self.flows[position] = arc.lower;
-            self.has_arc[position] = true;
+            self.arcs[position] = Arc::new(*arc);
         } else {
-            self.arcs.push(*arc);
-            self.flows.push(arc.lower);
-            self.places.push([0; 2]);
-            self.has_arc.push(true);
+            self.arcs.push(Arc::new(*arc));
         }
-        self.list(position);
+        self.unlisted.push(index(position));
         self.touched.push(index(position));
         self.leave_at(arc.tail, -arc.lower);
         self.leave_at(arc.head, arc.lower);
@@ -162,21 +187,23 @@ impl Kept {
 
     fn remove_arc(&mut self, position: usize) -> Result<(), FlowError> {
         let arc = self.known_arc(position)?;
+        self.list_new();
         self.extent.remove_arc(&arc);
         for (end, node) in [arc.tail, arc.head].into_iter().enumerate() {
-            let place = self.places[position][end] as usize;
-            self.lists[node as usize].take(place, &mut self.places);
+            let place = self.arcs[position].places[end] as usize;
+            self.lists[node as usize].take(place, &mut self.arcs);
         }
-        self.leave_at(arc.tail, self.flows[position]);
-        self.leave_at(arc.head, -self.flows[position]);
-        self.flows[position] = 0;
-        self.arcs[position] = FlowArc {
+        let flow = self.arcs[position].flow;
+        self.leave_at(arc.tail, flow);
+        self.leave_at(arc.head, -flow);
+        let removed = &mut self.arcs[position];
+        (removed.flow, removed.exists) = (0, false);
+        removed.is = FlowArc {
             lower: 0,
             capacity: 0,
             cost: 0,
             ..arc
         };
-        self.has_arc[position] = false;
         self.free_arcs.push(index(position));
         Ok(())
     }
@@ -186,22 +213,23 @@ impl Kept {
         let mut faults = Vec::new();
         arc_faults(position, arc, self.supplies.len(), &mut faults);
         let mut extent = self.extent;
-        extent.remove_arc(&self.arcs[position]);
+        extent.remove_arc(&self.arcs[position].is);
         extent.add_arc(arc);
         faults.extend(extent.faults(self.supplies.len()));
         checked(faults)?;
         self.extent = extent;
-        self.arcs[position] = *arc;
+        self.list_new();
+        self.arcs[position].is = *arc;
         for (end, (node, cost)) in [(arc.tail, arc.cost), (arc.head, -arc.cost)]
             .into_iter()
             .enumerate()
         {
-            let place = self.places[position][end] as usize;
+            let place = self.arcs[position].places[end] as usize;
             self.lists[node as usize].set_cost(place, cost);
         }
         self.set_flow(
             position,
-            self.flows[position].clamp(arc.lower, arc.capacity),
+            self.arcs[position].flow.clamp(arc.lower, arc.capacity),
         );
         self.touched.push(index(position));
         Ok(())
@@ -209,9 +237,9 @@ impl Kept {
 
     /// Makes an arc carry another amount, and writes down what its ends have more or less then.
     pub(super) fn set_flow(&mut self, position: usize, flow: i64) {
-        let FlowArc { tail, head, .. } = self.arcs[position];
-        let more = flow - self.flows[position];
-        self.flows[position] = flow;
+        let FlowArc { tail, head, .. } = self.arcs[position].is;
+        let more = flow - self.arcs[position].flow;
+        self.arcs[position].flow = flow;
         self.relist(position);
         self.leave_at(tail, -more);
         self.leave_at(head, more);

@@ -27,20 +27,16 @@ pub(super) fn group(out: bool, into: bool) -> usize {
 
 /// The ends of the arcs at one node, group after group.
 #[derive(Clone, Debug, Default)]
+#[repr(align(64))]
 pub(super) struct List {
     ends: Vec<End>,
     /// Where each group but the last stops.
     stops: [u32; N_GROUPS - 1],
 }
 
-/// Where both ends of each arc are in the lists of their nodes: at the tail, at the head.
-pub(super) type Places = Vec<[u32; 2]>;
-
-#[inline]
-pub(super) fn put_place(places: &mut Places, way: u32, place: usize) {
-    #[expect(clippy::cast_possible_truncation, reason = "arcs are below 2^30")]
-    let place = place as u32;
-    places[way as usize / 2][way as usize % 2] = place;
+/// What is told where an end is now.
+pub(super) trait Places {
+    fn put(&mut self, way: u32, place: u32);
 }
 
 impl List {
@@ -75,17 +71,27 @@ impl List {
         &self.ends[self.stops[0] as usize..self.stops[2] as usize]
     }
 
-    pub(super) fn put(&mut self, end: End, group: usize, places: &mut Places) {
-        let place = self.ends.len();
+    pub(super) fn put(&mut self, end: End, group: usize, places: &mut impl Places) {
+        let mut gap = self.ends.len();
         self.ends.push(end);
-        put_place(places, end.way, place);
-        self.regroup(place, group, places);
+        for at in (group..N_GROUPS - 1).rev() {
+            let first = self.stops[at] as usize;
+            self.stops[at] += 1;
+            self.shift(first, gap, places);
+            gap = first;
+        }
+        self.set(gap, end, places);
     }
 
-    pub(super) fn take(&mut self, place: usize, places: &mut Places) {
-        let last = self.ends.len() - 1;
-        let place = self.regroup(place, N_GROUPS - 1, places);
-        self.swap(place, last, places);
+    pub(super) fn take(&mut self, place: usize, places: &mut impl Places) {
+        let mut gap = place;
+        for at in self.group_of(place)..N_GROUPS - 1 {
+            self.stops[at] -= 1;
+            let last = self.stops[at] as usize;
+            self.shift(last, gap, places);
+            gap = last;
+        }
+        self.shift(self.ends.len() - 1, gap, places);
         self.ends.pop();
     }
 
@@ -93,34 +99,65 @@ impl List {
         self.ends[place].cost = cost;
     }
 
-    /// Moves an end to a group, across the stops between. Returns its new place.
-    pub(super) fn regroup(&mut self, place: usize, group: usize, places: &mut Places) -> usize {
-        let mut place = place;
-        let mut at = (self.stops.iter())
-            .position(|&stop| place < stop as usize)
-            .unwrap_or(N_GROUPS - 1);
-        while at < group {
-            self.stops[at] -= 1;
-            let to = self.stops[at] as usize;
-            self.swap(place, to, places);
-            (place, at) = (to, at + 1);
+    /// Moves an end to a group, across the stops between.
+    pub(super) fn regroup(&mut self, place: usize, group: usize, places: &mut impl Places) {
+        let at = self.group_of(place);
+        if at == group {
+            return;
         }
-        while at > group {
-            at -= 1;
-            let to = self.stops[at] as usize;
-            self.stops[at] += 1;
-            self.swap(place, to, places);
-            place = to;
+        let end = self.ends[place];
+        let mut gap = place;
+        for stop in at..group {
+            self.stops[stop] -= 1;
+            let last = self.stops[stop] as usize;
+            self.shift(last, gap, places);
+            gap = last;
         }
-        place
+        for stop in (group..at).rev() {
+            let first = self.stops[stop] as usize;
+            self.stops[stop] += 1;
+            self.shift(first, gap, places);
+            gap = first;
+        }
+        self.set(gap, end, places);
+    }
+
+    /// Reads what taking the end at a place would move, and returns the ways of it.
+    #[inline]
+    pub(super) fn peek(&self, place: u32) -> [u32; 3] {
+        let way = |place: usize| self.ends.get(place).map_or(0, |end| end.way);
+        let last_in = (self.stops[2] as usize).wrapping_sub(1);
+        [way(place as usize), way(last_in), self.last_way()]
     }
 
     #[inline]
-    fn swap(&mut self, left: usize, right: usize, places: &mut Places) {
-        if left != right {
-            self.ends.swap(left, right);
-            put_place(places, self.ends[left].way, left);
-            put_place(places, self.ends[right].way, right);
+    pub(super) fn last_way(&self) -> u32 {
+        self.ends.last().map_or(0, |end| end.way)
+    }
+
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    #[inline]
+    fn group_of(&self, place: usize) -> usize {
+        (self.stops.iter())
+            .position(|&stop| place < stop as usize)
+            .unwrap_or(N_GROUPS - 1)
+    }
+
+    #[inline]
+    fn shift(&mut self, from: usize, to: usize, places: &mut impl Places) {
+        if from != to {
+            self.set(to, self.ends[from], places);
         }
+    }
+
+    #[inline]
+    fn set(&mut self, place: usize, end: End, places: &mut impl Places) {
+        self.ends[place] = end;
+        #[expect(clippy::cast_possible_truncation, reason = "arcs are below 2^30")]
+        places.put(end.way, place as u32);
     }
 }

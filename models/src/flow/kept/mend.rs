@@ -1,7 +1,7 @@
 //! Making flow and prices right again after changes.
 
-use super::search::{Direction, Wanted};
-use super::{Kept, LARGEST, room};
+use super::search::{Direction, Found, Wanted};
+use super::{Arc, Kept, LARGEST};
 use crate::flow::network::{FlowArc, UNLIMITED};
 use crate::flow::outcome::{Cut, CutSide};
 use crate::flow::stop::Stop;
@@ -10,8 +10,12 @@ use crate::outcome::StopReason;
 /// Looks at the ends of arcs that mending is worth, for each arc, and whatever their number.
 const LOOKS_PER_ARC: usize = 64;
 const FREE_LOOKS: usize = 1 << 16;
-/// Paths between two looks at the clock.
-const PATHS_PER_LOOK: usize = 64;
+/// Searches between two looks at the clock.
+const SEARCHES_PER_LOOK: usize = 64;
+/// After how many looks a search gives up at first, and by how much that grows where less than one node of so many got what it needs.
+const FIRST_PATIENCE: usize = 2048;
+const PATIENCE_GROWTH: usize = 2;
+const PART_SERVED: usize = 2;
 
 /// What mending came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +40,7 @@ impl Kept {
     /// Prices of new nodes come first, then flow on the arcs that changes have touched; both leave amounts at nodes, which are sent on along
     /// shortest paths.
     pub(in crate::flow) fn mend(&mut self, stop: &Stop<'_>) -> Option<Mended> {
+        self.list_new();
         for node in std::mem::take(&mut self.fresh) {
             self.price_fresh(node);
         }
@@ -92,7 +97,7 @@ impl Kept {
         }
         let (mut highest, mut lowest) = (None, None);
         for end in self.lists[node as usize].all() {
-            if end.other == node || self.arcs[end.way as usize / 2].capacity == 0 {
+            if end.other == node || self.arcs[end.way as usize / 2].is.capacity == 0 {
                 continue;
             }
             // Nothing is sent over it at these prices, one way or the other.
@@ -119,21 +124,25 @@ impl Kept {
         let mut limited = Vec::new();
         for position in std::mem::take(&mut self.touched) {
             let arc = position as usize;
-            if !self.has_arc[arc] {
+            if !self.arcs[arc].exists {
                 continue;
             }
             let reduced = self.reduced_cost(arc);
-            if reduced < 0 && self.arcs[arc].capacity == UNLIMITED {
-                self.arcs[arc].capacity = self.extent.total().max(self.flows[arc]) + 1;
+            let Arc { is, flow, .. } = &mut self.arcs[arc];
+            if reduced < 0 && is.capacity == UNLIMITED {
+                is.capacity = self.extent.total().max(*flow) + 1;
                 limited.push(position);
             }
             let FlowArc {
                 lower, capacity, ..
-            } = self.arcs[arc];
-            match reduced {
-                ..0 => self.set_flow(arc, capacity),
-                0 => {}
-                _ => self.set_flow(arc, lower),
+            } = *is;
+            let flow = match reduced {
+                ..0 => capacity,
+                0 => continue,
+                _ => lower,
+            };
+            if flow != self.arcs[arc].flow {
+                self.set_flow(arc, flow);
             }
         }
         limited
@@ -144,8 +153,8 @@ impl Kept {
         let mut unlimited = true;
         for &position in limited {
             let arc = position as usize;
-            unlimited &= self.flows[arc] < self.arcs[arc].capacity;
-            self.arcs[arc].capacity = UNLIMITED;
+            unlimited &= self.arcs[arc].flow < self.arcs[arc].is.capacity;
+            self.arcs[arc].is.capacity = UNLIMITED;
             self.relist(arc);
         }
         unlimited
@@ -157,16 +166,50 @@ impl Kept {
     /// through it; what it is left with then has to go from there.
     fn send_all(&mut self, stop: &Stop<'_>) -> Result<(), Break> {
         self.search.n_looks = 0;
+        self.expect_signposts();
         let hub = self.hub();
         let nodes = self.unbalanced.clone();
-        let mut n_paths = 0;
-        for &node in &nodes {
-            if Some(node) != hub {
-                self.send_from(node, hub, stop, &mut n_paths)?;
-            }
+        let mut n_searches = 0;
+        let others = (nodes.iter().copied()).filter(|&node| Some(node) != hub);
+        let mut sent = self.send_from_all(others.collect(), hub, stop, &mut n_searches);
+        if sent.is_ok() {
+            let all = nodes.into_iter().chain(hub).collect();
+            sent = self.send_from_all(all, None, stop, &mut n_searches);
         }
-        for &node in nodes.iter().chain(&hub) {
-            self.send_from(node, None, stop, &mut n_paths)?;
+        self.clear_signposts(Direction::Forward);
+        self.clear_signposts(Direction::Backward);
+        sent
+    }
+
+    /// Searches are short at first, and leave signposts where they give up. Those of one direction begin without any of their own, so that the
+    /// first of them has no rival to wait for; they get longer where that serves few of them.
+    fn send_from_all(
+        &mut self,
+        mut nodes: Vec<u32>,
+        hub: Option<u32>,
+        stop: &Stop<'_>,
+        n_searches: &mut usize,
+    ) -> Result<(), Break> {
+        let mut patience = FIRST_PATIENCE;
+        while !nodes.is_empty() {
+            let mut waiting = Vec::new();
+            for direction in [Direction::Forward, Direction::Backward] {
+                self.clear_signposts(direction);
+                for &node in &nodes {
+                    if direction.sign() * self.nodes[node as usize].excess > 0
+                        && !self.send_from(node, hub, patience, stop, n_searches)?
+                    {
+                        waiting.push(node);
+                    }
+                }
+            }
+            waiting.sort_unstable();
+            waiting.dedup();
+            waiting.retain(|&node| self.nodes[node as usize].excess != 0);
+            if PART_SERVED * (nodes.len() - waiting.len()) < nodes.len() {
+                patience = patience.saturating_mul(PATIENCE_GROWTH);
+            }
+            nodes = waiting;
         }
         Ok(())
     }
@@ -178,18 +221,19 @@ impl Kept {
         self.hub
     }
 
+    /// Sends from a node what it has too much, or to it what it has too little. False if it has to wait.
     fn send_from(
         &mut self,
         node: u32,
         hub: Option<u32>,
+        patience: usize,
         stop: &Stop<'_>,
-        n_paths: &mut usize,
-    ) -> Result<(), Break> {
+        n_searches: &mut usize,
+    ) -> Result<bool, Break> {
         let worth = FREE_LOOKS + LOOKS_PER_ARC * self.arcs.len();
         loop {
-            let excess = self.nodes[node as usize].excess;
-            let direction = match excess {
-                0 => return Ok(()),
+            let direction = match self.nodes[node as usize].excess {
+                0 => return Ok(true),
                 1.. => Direction::Forward,
                 _ => Direction::Backward,
             };
@@ -198,68 +242,24 @@ impl Kept {
                 direction,
                 hub,
             };
-            let target = self.nearest(wanted);
+            let found = self.send_to_nearest(wanted, patience);
             if self.search.n_looks > worth || self.lost {
                 return Err(Break::TooLong);
             }
-            let Some(target) = target else {
-                return Ok(());
-            };
-            let most = if Some(target) == hub {
-                excess.abs()
-            } else {
-                excess.abs().min(self.nodes[target as usize].excess.abs())
-            };
-            let amount = self.send(wanted, target, most);
-            self.leave_at(node, -direction.sign() * amount);
-            self.leave_at(target, direction.sign() * amount);
-            *n_paths += 1;
-            if n_paths.is_multiple_of(PATHS_PER_LOOK)
+            match found {
+                Found::Path { amount, target } => {
+                    self.leave_at(node, -direction.sign() * amount);
+                    self.leave_at(target, direction.sign() * amount);
+                }
+                Found::Nothing => return Ok(true),
+                Found::NotYet => return Ok(false),
+            }
+            *n_searches += 1;
+            if n_searches.is_multiple_of(SEARCHES_PER_LOOK)
                 && let Some(reason) = stop.reason()
             {
                 return Err(Break::Stopped(reason));
             }
-        }
-    }
-
-    /// Sends at most so much along the path that the last search found. Returns how much there was room for.
-    fn send(&mut self, wanted: Wanted, target: u32, most: i64) -> i64 {
-        // Back from the target; flow goes the other way where what is missing was looked for.
-        let flip = u32::from(wanted.direction == Direction::Backward);
-        let mut amount = most;
-        let mut node = target;
-        while node != wanted.from {
-            let way = self.nodes[node as usize].mark.arrived;
-            let arc = way as usize / 2;
-            amount = amount.min(room(&self.arcs[arc], self.flows[arc], way ^ flip));
-            node = self.origin(way);
-        }
-        node = target;
-        while node != wanted.from {
-            let way = self.nodes[node as usize].mark.arrived;
-            let arc = way as usize / 2;
-            let was = self.is_open(arc);
-            self.flows[arc] += if (way ^ flip).is_multiple_of(2) {
-                amount
-            } else {
-                -amount
-            };
-            self.lost |= self.flows[arc] > LARGEST;
-            if self.is_open(arc) != was {
-                self.relist(arc);
-            }
-            node = self.origin(way);
-        }
-        amount
-    }
-
-    /// The node where a way begins.
-    fn origin(&self, way: u32) -> u32 {
-        let arc = &self.arcs[way as usize / 2];
-        if way.is_multiple_of(2) {
-            arc.tail
-        } else {
-            arc.head
         }
     }
 }

@@ -19,6 +19,7 @@ use super::outcome::proved_bound;
 use lists::{End, List, Places, group};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::hint::black_box;
 
 pub(super) use mend::Mended;
 
@@ -26,9 +27,13 @@ pub(super) use mend::Mended;
 const LARGEST: i64 = 1 << 61;
 /// Room of an arc without limit.
 const ENDLESS: i64 = i64::MAX / 2;
+/// Changes come to places all over the memory, which is slow to answer. For so many arcs, what will be touched is read first, so that the
+/// waits overlap.
+const BATCH: usize = 16;
 
 /// What is known of a node.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(32))]
 struct Node {
     price: i64,
     /// Its supply less what leaves it and is not made up for by what enters.
@@ -46,21 +51,76 @@ impl Node {
     }
 }
 
+/// What is known of an arc, side by side: changes come to arcs anywhere in memory.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
+struct Arc {
+    is: FlowArc,
+    flow: i64,
+    /// Where its ends are in the lists of the nodes: at the tail, at the head.
+    places: [u32; 2],
+    /// Whether it was not removed.
+    exists: bool,
+}
+
+impl Arc {
+    fn new(arc: FlowArc) -> Self {
+        Self {
+            is: arc,
+            flow: arc.lower,
+            places: [0; 2],
+            exists: true,
+        }
+    }
+
+    /// Whether it may carry more, and less.
+    #[inline]
+    fn is_open(&self) -> (bool, bool) {
+        (self.flow < self.is.capacity, self.flow > self.is.lower)
+    }
+
+    /// The node where a way begins.
+    #[inline]
+    fn origin(&self, way: u32) -> u32 {
+        if way.is_multiple_of(2) {
+            self.is.tail
+        } else {
+            self.is.head
+        }
+    }
+
+    /// How much more may go a way.
+    #[inline]
+    fn room(&self, way: u32) -> i64 {
+        match (way % 2, self.is.capacity) {
+            (0, UNLIMITED) => ENDLESS,
+            (0, capacity) => capacity - self.flow,
+            _ => self.flow - self.is.lower,
+        }
+    }
+}
+
+impl Places for Vec<Arc> {
+    #[inline]
+    fn put(&mut self, way: u32, place: u32) {
+        self[way as usize / 2].places[way as usize % 2] = place;
+    }
+}
+
 /// A network with a flow and prices.
 #[derive(Clone, Debug)]
 pub(super) struct Kept {
-    arcs: Vec<FlowArc>,
-    flows: Vec<i64>,
+    arcs: Vec<Arc>,
     supplies: Vec<i64>,
     nodes: Vec<Node>,
     lists: Vec<List>,
-    places: Places,
     extent: Extent,
     has_node: Vec<bool>,
-    has_arc: Vec<bool>,
     /// Positions to use again, the least first. A node that came back by itself may still be here, or be here twice.
     free_nodes: BinaryHeap<Reverse<u32>>,
     free_arcs: Vec<u32>,
+    /// New arcs that are not in the lists of their nodes yet.
+    unlisted: Vec<u32>,
     /// Nodes that changes have added.
     fresh: Vec<u32>,
     /// Arcs that changes have touched.
@@ -78,7 +138,7 @@ impl Kept {
     /// Keeps a network without an answer.
     pub(super) fn new(network: FlowNetwork) -> Self {
         let FlowNetwork { supplies, arcs } = network;
-        let (n_nodes, n_arcs) = (supplies.len(), arcs.len());
+        let n_nodes = supplies.len();
         let mut extent = Extent::default();
         supplies
             .iter()
@@ -90,21 +150,19 @@ impl Kept {
             degrees[arc.head as usize] += 1;
         }
         let mut kept = Self {
-            flows: arcs.iter().map(|arc| arc.lower).collect(),
             nodes: vec![Node::of_price(0); n_nodes],
             lists: degrees.into_iter().map(List::with_capacity).collect(),
-            places: vec![[0; 2]; n_arcs],
             has_node: vec![true; n_nodes],
-            has_arc: vec![true; n_arcs],
             free_nodes: BinaryHeap::new(),
             free_arcs: Vec::new(),
+            unlisted: Vec::new(),
             fresh: Vec::new(),
             touched: Vec::new(),
             unbalanced: Vec::new(),
             hub: None,
             search: search::Search::default(),
             lost: true,
-            arcs,
+            arcs: arcs.into_iter().map(Arc::new).collect(),
             supplies,
             extent,
         };
@@ -114,7 +172,9 @@ impl Kept {
 
     /// Takes over a flow, and prices that may support it.
     pub(super) fn take_over(&mut self, flows: Vec<i64>, potentials: &[i64], supported: bool) {
-        self.flows = flows;
+        for (arc, flow) in self.arcs.iter_mut().zip(flows) {
+            arc.flow = flow;
+        }
         for (node, &price) in self.nodes.iter_mut().zip(potentials) {
             *node = Node::of_price(price);
         }
@@ -130,10 +190,13 @@ impl Kept {
             self.leave_at(index(node), self.supplies[node]);
         }
         for arc in 0..self.arcs.len() {
-            let FlowArc { tail, head, .. } = self.arcs[arc];
-            self.leave_at(tail, -self.flows[arc]);
-            self.leave_at(head, self.flows[arc]);
+            let (FlowArc { tail, head, .. }, flow) = (self.arcs[arc].is, self.arcs[arc].flow);
+            self.leave_at(tail, -flow);
+            self.leave_at(head, flow);
         }
+        let nodes = &self.nodes;
+        self.unbalanced
+            .retain(|&node| nodes[node as usize].excess != 0);
         let amount = |&node: &u32| self.supplies[node as usize].unsigned_abs();
         self.hub = (0..index(self.supplies.len())).max_by_key(amount);
         self.lists.iter_mut().for_each(List::clear);
@@ -141,47 +204,56 @@ impl Kept {
     }
 
     fn list_all(&mut self) {
+        self.unlisted.clear();
         for arc in 0..self.arcs.len() {
-            if self.has_arc[arc] {
+            if self.arcs[arc].exists {
                 self.list(arc);
             }
         }
+    }
+
+    /// Puts new arcs into the lists of their nodes.
+    fn list_new(&mut self) {
+        let new = std::mem::take(&mut self.unlisted);
+        for batch in new.chunks(BATCH) {
+            let mut seen = 0;
+            for &arc in batch {
+                let FlowArc { tail, head, .. } = self.arcs[arc as usize].is;
+                seen ^= self.lists[tail as usize].len() ^ self.lists[head as usize].len();
+            }
+            black_box(seen);
+            batch.iter().for_each(|&arc| self.list(arc as usize));
+        }
+        self.unlisted = new;
+        self.unlisted.clear();
     }
 
     /// Puts both ends of an arc into the lists of their nodes.
     fn list(&mut self, arc: usize) {
         let FlowArc {
             tail, head, cost, ..
-        } = self.arcs[arc];
+        } = self.arcs[arc].is;
         let way = 2 * index(arc);
-        let (out, into) = self.is_open(arc);
+        let (out, into) = self.arcs[arc].is_open();
         let end = |other, way, cost| End { other, way, cost };
-        self.lists[tail as usize].put(end(head, way, cost), group(out, into), &mut self.places);
-        self.lists[head as usize].put(
-            end(tail, way + 1, -cost),
-            group(into, out),
-            &mut self.places,
-        );
-    }
-
-    /// Whether an arc may carry more, and less.
-    #[inline]
-    fn is_open(&self, arc: usize) -> (bool, bool) {
-        let FlowArc {
-            lower, capacity, ..
-        } = self.arcs[arc];
-        (self.flows[arc] < capacity, self.flows[arc] > lower)
+        self.lists[tail as usize].put(end(head, way, cost), group(out, into), &mut self.arcs);
+        self.lists[head as usize].put(end(tail, way + 1, -cost), group(into, out), &mut self.arcs);
     }
 
     /// Puts the ends of an arc where they belong after its flow or its bounds have changed.
     #[inline]
     fn relist(&mut self, arc: usize) {
-        let FlowArc { tail, head, .. } = self.arcs[arc];
-        let (out, into) = self.is_open(arc);
-        let at_tail = self.places[arc][0] as usize;
-        self.lists[tail as usize].regroup(at_tail, group(out, into), &mut self.places);
-        let at_head = self.places[arc][1] as usize;
-        self.lists[head as usize].regroup(at_head, group(into, out), &mut self.places);
+        let Arc { is, places, .. } = self.arcs[arc];
+        let (out, into) = self.arcs[arc].is_open();
+        let [at_tail, at_head] = places.map(|place| place as usize);
+        self.lists[is.tail as usize].regroup(at_tail, group(out, into), &mut self.arcs);
+        // Of a loop, the other end may have moved.
+        let at_head = if is.tail == is.head {
+            self.arcs[arc].places[1] as usize
+        } else {
+            at_head
+        };
+        self.lists[is.head as usize].regroup(at_head, group(into, out), &mut self.arcs);
     }
 
     /// Writes down what a node has in addition.
@@ -203,7 +275,7 @@ impl Kept {
     fn reduced_cost(&self, arc: usize) -> i64 {
         let FlowArc {
             tail, head, cost, ..
-        } = self.arcs[arc];
+        } = self.arcs[arc].is;
         cost + self.nodes[tail as usize].price - self.nodes[head as usize].price
     }
 
@@ -221,11 +293,12 @@ impl Kept {
     }
 
     pub(super) fn arc(&self, arc: usize) -> Option<FlowArc> {
-        (self.has_arc.get(arc) == Some(&true)).then(|| self.arcs[arc])
+        (self.arcs.get(arc)).and_then(|arc| arc.exists.then_some(arc.is))
     }
 
     /// The positions of the arcs from one node to another, ascending.
-    pub(super) fn arcs_between(&self, tail: usize, head: usize) -> Vec<usize> {
+    pub(super) fn arcs_between(&mut self, tail: usize, head: usize) -> Vec<usize> {
+        self.list_new();
         if !self.has_node(tail) || !self.has_node(head) {
             return Vec::new();
         }
@@ -247,12 +320,12 @@ impl Kept {
     pub(super) fn network(&self) -> FlowNetwork {
         FlowNetwork {
             supplies: self.supplies.clone(),
-            arcs: self.arcs.clone(),
+            arcs: self.arcs.iter().map(|arc| arc.is).collect(),
         }
     }
 
-    pub(super) fn flows(&self) -> &[i64] {
-        &self.flows
+    pub(super) fn flows(&self) -> Vec<i64> {
+        self.arcs.iter().map(|arc| arc.flow).collect()
     }
 
     pub(super) fn potentials(&self) -> Vec<i64> {
@@ -261,14 +334,14 @@ impl Kept {
 
     /// What the flow costs.
     pub(super) fn cost(&self) -> i128 {
-        (self.arcs.iter().zip(&self.flows))
-            .map(|(arc, &flow)| i128::from(arc.cost) * i128::from(flow))
+        (self.arcs.iter())
+            .map(|arc| i128::from(arc.is.cost) * i128::from(arc.flow))
             .sum()
     }
 
     /// What the prices prove.
     pub(super) fn bound(&self) -> Option<i128> {
-        proved_bound(self.arcs.iter().copied(), &self.supplies, |node| {
+        proved_bound(self.arcs.iter().map(|arc| arc.is), &self.supplies, |node| {
             self.nodes[node].price
         })
     }
@@ -278,14 +351,4 @@ impl Kept {
 #[expect(clippy::cast_possible_truncation, reason = "positions are below 2^30")]
 fn index(position: usize) -> u32 {
     position as u32
-}
-
-/// How much more may go a way.
-#[inline]
-fn room(arc: &FlowArc, flow: i64, way: u32) -> i64 {
-    match (way % 2, arc.capacity) {
-        (0, UNLIMITED) => ENDLESS,
-        (0, capacity) => capacity - flow,
-        _ => flow - arc.lower,
-    }
 }

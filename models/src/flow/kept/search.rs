@@ -1,11 +1,15 @@
 //! The nearest node that takes what another one has too much, or gives what it lacks.
 
 use super::lists::{End, List};
-use super::{Kept, LARGEST};
+use super::{Arc, Kept, LARGEST, Node};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
 const FAR: i64 = i64::MAX;
+/// No signpost.
+const NOWHERE: u32 = u32::MAX;
+/// What a signpost bears that a search backward has left. Ways are below 2^31.
+const BACKWARD: u32 = 1 << 31;
 
 /// What searches need, kept so that none has to allocate or clear anything.
 #[derive(Clone, Debug, Default)]
@@ -14,8 +18,10 @@ pub(super) struct Search {
     number: u32,
     /// How far the search has come.
     distance: i64,
-    /// How far away the nearest node is that is known to be wanted.
+    /// How far away the nearest node is that will do.
     limit: i64,
+    /// That node, the way by which the search came there, and what it met.
+    met: Option<(u32, u32, Meeting)>,
     /// Nodes so far away, in the order in which they were found.
     level: VecDeque<u32>,
     /// Nodes farther away.
@@ -23,6 +29,9 @@ pub(super) struct Search {
     settled: Vec<u32>,
     /// Ends of arcs that searches have looked at since the count was set back.
     pub(super) n_looks: usize,
+    signposts: Signposts,
+    /// The ways of the last path, in the direction of the flow.
+    path: Vec<u32>,
 }
 
 /// What a search knows of a node.
@@ -32,7 +41,60 @@ pub(super) struct Mark {
     /// The search that says so.
     search: u32,
     /// The way by which it came.
-    pub(super) arrived: u32,
+    arrived: u32,
+}
+
+/// What searches that gave up have left at nodes: the way by which they came, which cost nothing once prices were moved. A search the other way that
+/// comes there need only follow them to where the other began; one the same way need not look beyond them. They are left as they are when things change: who follows them looks.
+#[derive(Clone, Debug, Default)]
+struct Signposts {
+    at: Vec<u32>,
+    /// The nodes that have some, by direction.
+    placed: [Vec<u32>; 2],
+    /// Those followed last.
+    followed: Vec<(u32, u32)>,
+}
+
+impl Signposts {
+    /// Whether signposts lead from a node to one that is wanted, or back to one that waits for the same, by ways that are open and cost nothing.
+    /// Takes those away that do not.
+    fn lead(&mut self, from: u32, wanted: Wanted, nodes: &[Node], arcs: &[Arc]) -> Option<Meeting> {
+        let meeting = wanted.meeting(self.at[from as usize])?;
+        self.followed.clear();
+        let mut node = from;
+        loop {
+            let post = self.at[node as usize];
+            if wanted.meeting(post) != Some(meeting) {
+                return None;
+            }
+            let way = post & !BACKWARD;
+            let arc = &arcs[way as usize / 2];
+            let reduced =
+                arc.is.cost + nodes[arc.is.tail as usize].price - nodes[arc.is.head as usize].price;
+            self.at[node as usize] = NOWHERE;
+            self.followed.push((node, post));
+            let flow = match meeting {
+                Meeting::Wanted => wanted.flow_to(way),
+                Meeting::Rival => wanted.flow_from(way),
+            };
+            if reduced != 0 || arc.room(flow) == 0 {
+                return None;
+            }
+            node = arc.origin(way);
+            let excess = nodes[node as usize].excess;
+            let is_end = match meeting {
+                Meeting::Wanted => wanted.is(node, excess),
+                Meeting::Rival => wanted.has_rival(node, excess),
+            };
+            if is_end {
+                break;
+            }
+        }
+        for &(node, post) in &self.followed {
+            self.at[node as usize] = post;
+        }
+        Some(meeting)
+    }
 }
 
 /// Which way flow is sought to go: away from what is too much, or towards what is missing.
@@ -49,6 +111,17 @@ impl Direction {
             Self::Forward => 1,
             Self::Backward => -1,
         }
+    }
+
+    #[inline]
+    fn position(self) -> usize {
+        usize::from(self == Self::Backward)
+    }
+
+    /// Whether a search this way has left the signpost.
+    #[inline]
+    fn is_of(self, post: u32) -> bool {
+        post != NOWHERE && (post >= BACKWARD) == (self == Self::Backward)
     }
 
     /// The ends over which something may go this way, those where it may also go back first: they cost nothing.
@@ -76,43 +149,160 @@ impl Wanted {
     fn is(&self, node: u32, excess: i64) -> bool {
         (self.direction.sign() * excess < 0 || Some(node) == self.hub) && node != self.from
     }
+
+    /// Whether a node waits for the same.
+    #[inline]
+    fn has_rival(&self, node: u32, excess: i64) -> bool {
+        self.direction.sign() * excess > 0 && Some(node) != self.hub && node != self.from
+    }
+
+    /// What a signpost may lead to.
+    #[inline]
+    fn meeting(&self, post: u32) -> Option<Meeting> {
+        match post {
+            NOWHERE => None,
+            post if self.direction.is_of(post) => Some(Meeting::Rival),
+            _ => Some(Meeting::Wanted),
+        }
+    }
+
+    /// The way that flow takes where this search has come by a way.
+    #[inline]
+    fn flow_from(&self, way: u32) -> u32 {
+        way ^ u32::from(self.direction == Direction::Backward)
+    }
+
+    /// The way that flow takes where a search the other way has come by a way.
+    #[inline]
+    fn flow_to(&self, way: u32) -> u32 {
+        way ^ u32::from(self.direction == Direction::Forward)
+    }
+}
+
+/// What a search has met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Meeting {
+    /// What it looks for, or signposts to it.
+    Wanted,
+    /// Where another one has looked for the same in vain. Whatever is beyond, that one finds sooner.
+    Rival,
+}
+
+/// What a search came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// A path, along which so much was sent.
+    Path { amount: i64, target: u32 },
+    /// There is no path.
+    Nothing,
+    /// It was not worth going on yet.
+    NotYet,
 }
 
 impl Kept {
-    /// The nearest node whose excess has the other sign, or the hub. Prices are moved so that the way there costs nothing.
+    /// Sends something to the nearest node whose excess has the other sign, or to the hub. Prices are moved so that the way there costs nothing;
+    /// if the search gives up after so many looks, so that all ways that it went cost nothing.
     ///
     /// # Source
-    /// Successive shortest paths with reduced costs: Ahuja, Magnanti, Orlin: Network Flows, 1993, section 9.7.
-    pub(super) fn nearest(&mut self, wanted: Wanted) -> Option<u32> {
+    /// Successive shortest paths with reduced costs: Ahuja, Magnanti, Orlin: Network Flows, 1993, section 9.7. Signposts are ours; with them,
+    /// searches from both sides meet, although each looks from one node alone.
+    pub(super) fn send_to_nearest(&mut self, wanted: Wanted, patience: usize) -> Found {
+        self.begin_search(wanted);
+        let most_looks = self.search.n_looks.saturating_add(patience);
+        while self.search.limit > self.search.distance {
+            let Some(node) = self.next() else {
+                break;
+            };
+            if self.search.distance >= self.search.limit {
+                break;
+            }
+            if self.search.n_looks >= most_looks {
+                self.move_prices(wanted);
+                self.leave_signposts(wanted);
+                return Found::NotYet;
+            }
+            self.settle(node, wanted);
+        }
+        let Some((node, way, meeting)) = self.search.met else {
+            return Found::Nothing;
+        };
+        self.search.distance = self.search.limit;
+        self.move_prices(wanted);
+        if meeting == Meeting::Rival {
+            self.leave_signposts(wanted);
+            return Found::NotYet;
+        }
+        self.nodes[node as usize].mark.arrived = way;
+        self.send(wanted, node)
+    }
+
+    fn begin_search(&mut self, wanted: Wanted) {
         self.search.number = self.search.number.checked_add(2).unwrap_or_else(|| {
             for node in &mut self.nodes {
                 node.mark = Mark::default();
             }
             2
         });
-        (self.search.distance, self.search.limit) = (0, FAR);
-        self.search.level.clear();
-        self.search.heap.clear();
-        self.search.settled.clear();
+        let search = &mut self.search;
+        (search.distance, search.limit, search.met) = (0, FAR, None);
+        search.level.clear();
+        search.heap.clear();
+        search.settled.clear();
+        let meeting = (search.signposts).lead(wanted.from, wanted, &self.nodes, &self.arcs);
+        if let Some(meeting) = meeting {
+            (search.limit, search.met) = (0, Some((wanted.from, 0, meeting)));
+        }
         let mark = &mut self.nodes[wanted.from as usize].mark;
-        (mark.distance, mark.search) = (0, self.search.number);
-        self.search.level.push_back(wanted.from);
-        let target = loop {
-            let node = self.next()?;
-            if wanted.is(node, self.nodes[node as usize].excess) {
-                break node;
-            }
-            if let Some(target) = self.settle(node, wanted) {
-                break target;
-            }
-        };
+        (mark.distance, mark.search) = (0, search.number);
+        search.level.push_back(wanted.from);
+    }
+
+    /// Moves prices as far as the search has come.
+    fn move_prices(&mut self, wanted: Wanted) {
         let sign = wanted.direction.sign();
         for &node in &self.search.settled {
             let node = &mut self.nodes[node as usize];
             node.price += sign * (node.mark.distance - self.search.distance).min(0);
             self.lost |= node.price.abs() > LARGEST;
         }
-        Some(target)
+    }
+
+    fn leave_signposts(&mut self, wanted: Wanted) {
+        let Search {
+            signposts,
+            settled,
+            distance,
+            ..
+        } = &mut self.search;
+        let kind = match wanted.direction {
+            Direction::Forward => 0,
+            Direction::Backward => BACKWARD,
+        };
+        for &node in settled.iter().filter(|&&node| node != wanted.from) {
+            let mark = self.nodes[node as usize].mark;
+            // Where a dead end took more into its price, the way there costs something.
+            if mark.distance <= *distance {
+                signposts.at[node as usize] = mark.arrived | kind;
+                signposts.placed[wanted.direction.position()].push(node);
+            }
+        }
+    }
+
+    /// Makes room for signposts at all nodes.
+    pub(super) fn expect_signposts(&mut self) {
+        let n_nodes = self.nodes.len();
+        self.search.signposts.at.resize(n_nodes, NOWHERE);
+    }
+
+    /// Takes the signposts away that searches in a direction have left.
+    pub(super) fn clear_signposts(&mut self, direction: Direction) {
+        let Signposts { at, placed, .. } = &mut self.search.signposts;
+        for node in placed[direction.position()].drain(..) {
+            let post = &mut at[node as usize];
+            if direction.is_of(*post) {
+                *post = NOWHERE;
+            }
+        }
     }
 
     /// The nearest node that is not settled; none if there is none.
@@ -132,12 +322,12 @@ impl Kept {
         }
     }
 
-    /// Looks at the neighbors of a node. Returns one that is wanted if none can be nearer.
+    /// Looks at the neighbors of a node, until one will do and none can be nearer.
     ///
     /// Where all ways on cost something, the price of the node moves by the least of it, so that later searches pay on the way in, and come here
     /// only if there is nothing better.
     #[inline]
-    fn settle(&mut self, node: u32, wanted: Wanted) -> Option<u32> {
+    fn settle(&mut self, node: u32, wanted: Wanted) {
         let search = &mut self.search;
         let number = search.number;
         let here = &mut self.nodes[node as usize];
@@ -158,19 +348,26 @@ impl Kept {
             {
                 continue;
             }
-            other.mark = Mark {
+            let mark = Mark {
                 distance: length,
                 search: number,
                 arrived: end.way,
             };
-            let is_wanted = wanted.is(end.other, other.excess);
-            if is_wanted {
-                search.limit = length;
+            let meeting = if wanted.is(end.other, other.excess) {
+                Some(Meeting::Wanted)
+            } else {
+                (search.signposts).lead(end.other, wanted, &self.nodes, &self.arcs)
+            };
+            if let Some(meeting) = meeting {
+                (search.limit, search.met) = (length, Some((end.other, end.way, meeting)));
+                if reduced == 0 {
+                    return;
+                }
+                continue;
             }
+            self.nodes[end.other as usize].mark = mark;
             if reduced > 0 {
                 search.heap.push(Reverse((length, end.other)));
-            } else if is_wanted {
-                return Some(end.other);
             } else {
                 search.level.push_back(end.other);
             }
@@ -181,7 +378,49 @@ impl Kept {
             here.mark.distance += least;
             self.lost |= here.price.abs() > LARGEST;
         }
-        None
+    }
+
+    /// Sends as much as there is room for by the last search's way to where it met what was wanted, and on along signposts if there are any.
+    fn send(&mut self, wanted: Wanted, met: u32) -> Found {
+        let Search {
+            path, signposts, ..
+        } = &mut self.search;
+        path.clear();
+        let mut node = met;
+        while node != wanted.from {
+            let way = self.nodes[node as usize].mark.arrived;
+            path.push(wanted.flow_from(way));
+            node = self.arcs[way as usize / 2].origin(way);
+        }
+        let mut target = met;
+        while !wanted.is(target, self.nodes[target as usize].excess) {
+            let way = signposts.at[target as usize] & !BACKWARD;
+            path.push(wanted.flow_to(way));
+            target = self.arcs[way as usize / 2].origin(way);
+        }
+        let mut amount = self.nodes[wanted.from as usize].excess.abs();
+        if Some(target) != wanted.hub {
+            amount = amount.min(self.nodes[target as usize].excess.abs());
+        }
+        for &way in &self.search.path {
+            amount = amount.min(self.arcs[way as usize / 2].room(way));
+        }
+        for step in 0..self.search.path.len() {
+            let way = self.search.path[step];
+            let position = way as usize / 2;
+            let arc = &mut self.arcs[position];
+            let was = arc.is_open();
+            arc.flow += if way.is_multiple_of(2) {
+                amount
+            } else {
+                -amount
+            };
+            self.lost |= arc.flow > LARGEST;
+            if arc.is_open() != was {
+                self.relist(position);
+            }
+        }
+        Found::Path { amount, target }
     }
 
     /// Every node that the ways open in a direction lead to.
