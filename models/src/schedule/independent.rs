@@ -15,28 +15,24 @@
 use super::across::Across;
 use super::flow::{Wish, grant};
 use super::kinds::{Kind, Kinds};
-use super::list::complete;
 use super::places::{Places, fitting};
 use super::queues::{Queued, Queues};
 use super::reserve::Reserved;
 use super::slots::Shop;
-use super::timetable::{TimedEntry, Timetable};
-use super::types::{Operation, Schedule, TimeObjective};
+use super::types::{Schedule, TimeObjective};
 use crate::assignment::{Prices, Proof, Stop, TIE};
 use crate::solver::Limits;
 
-/// Schedules of more copies or places are left to the list.
-const MOST_COPIES: i64 = 3_000_000;
 /// Makespans that are tried.
 const MOST_TRIES: usize = 24;
 /// Bins that chains of moves may look at, for each makespan.
-const EFFORT: usize = 100_000;
+pub(super) const EFFORT: usize = 100_000;
 /// Moments between which copies due are not told apart, when what is left over is divided.
 const MOST_MOMENTS: usize = 16;
 
 /// Queues of less makespan than `most`, or as good, if some are found, for operations without edges and of one demand; with what is kept
 /// at their ends.
-fn search<'s>(
+pub(super) fn search<'s>(
     schedule: &'s Schedule,
     kinds: &'s Kinds,
     reserved: &Reserved,
@@ -215,147 +211,6 @@ fn cost_prices(schedule: &Schedule, time: i64) -> Option<(f64, Proof)> {
         ..Prices::default()
     };
     Some((bound as f64, Proof::Multipliers(prices)))
-}
-
-/// What follows nothing in queues, and the rest after it, where nothing follows what follows; if that is better than what is known.
-pub(super) fn queued(
-    schedule: &Schedule,
-    known: &Timetable,
-    (stop, limits): (&Stop, &Limits),
-) -> Option<Timetable> {
-    if !makespan_is_first(schedule) {
-        return None;
-    }
-    let layers = Layers::of(schedule)?;
-    let places = Places::of(schedule);
-    let kept = Reserved::of(schedule, &places, &layers.follows);
-    let with_room = kept.and_then(|kept| layers.timetable(known, Some(kept), (stop, limits)));
-    let is_better = |found: &Timetable| {
-        let order = schedule.compare(&schedule.values(found), &schedule.values(known));
-        order.is_lt() && schedule.faults(found).is_empty()
-    };
-    let with_room = with_room.filter(is_better);
-    with_room.or_else(|| {
-        let found = layers.timetable(known, None, (stop, limits));
-        found.filter(is_better)
-    })
-}
-
-/// Operations that follow nothing, and those that follow them.
-struct Layers<'s> {
-    schedule: &'s Schedule,
-    /// Whether an operation follows another.
-    follows: Vec<bool>,
-    /// Operations that follow nothing.
-    first: Vec<u32>,
-    /// These alone.
-    alone: Schedule,
-}
-
-impl<'s> Layers<'s> {
-    /// `None` if something follows what follows, or the first layer is not of one demand, or too large.
-    fn of(schedule: &'s Schedule) -> Option<Self> {
-        let mut follows = vec![false; schedule.operations.len()];
-        for edge in &schedule.edges {
-            follows[edge.to as usize] = true;
-        }
-        if (schedule.edges.iter()).any(|edge| follows[edge.from as usize]) {
-            return None;
-        }
-        let first: Vec<u32> = (0u32..)
-            .zip(&follows)
-            .filter(|(_, follows)| !**follows)
-            .map(|(at, _)| at)
-            .collect();
-        let alone = Schedule {
-            operations: (first.iter())
-                .map(|&at| schedule.operations[at as usize].clone())
-                .collect(),
-            edges: Vec::new(),
-            ..schedule.clone()
-        };
-        let one = alone.operations.first()?;
-        let is_alike = |it: &Operation| it.demand == one.demand && it.release == 0;
-        let places = Places::of(schedule);
-        let n_places = (places.at_a_time.iter()).fold(0_i64, |sum, &it| sum.saturating_add(it));
-        let fits = places.copies <= MOST_COPIES && n_places <= MOST_COPIES;
-        (fits && alone.operations.iter().all(is_alike)).then_some(Self {
-            schedule,
-            follows,
-            first,
-            alone,
-        })
-    }
-
-    /// The longest of what follows each operation, where that is shortest.
-    fn tails(&self) -> Vec<i64> {
-        let operations = self.schedule.operations.iter();
-        let shortest = |it: &Operation| fitting(self.schedule, it).iter().map(|it| it.1).min();
-        let shortest: Vec<i64> = operations.map(|it| shortest(it).unwrap_or(0)).collect();
-        let mut tails = vec![0; shortest.len()];
-        for edge in &self.schedule.edges {
-            let tail: &mut i64 = &mut tails[edge.from as usize];
-            *tail = shortest[edge.to as usize].max(*tail);
-        }
-        tails
-    }
-
-    /// The first layer in queues that end as early as is found, with room kept for the rest, or the rest as it comes.
-    fn timetable(
-        &self,
-        known: &Timetable,
-        kept: Option<Reserved>,
-        (stop, limits): (&Stop, &Limits),
-    ) -> Option<Timetable> {
-        let counts =
-            |entry: &&TimedEntry| kept.is_some() || !self.follows[entry.operation as usize];
-        let ends = known.entries().iter().filter(counts).map(|entry| entry.end);
-        let most = ends.max().unwrap_or(0);
-        let places = Places::of(&self.alone);
-        let mut reserved = Reserved::nothing(&self.alone, &places);
-        let mut least = self.alone.least_makespan(&reserved.tails, most);
-        if let Some(kept) = &kept {
-            let whole = self.schedule;
-            let tails = self.tails();
-            least = least.max(whole.least_makespan(&tails, most));
-            least = least.max(kept.least());
-            reserved.taken.clone_from(&kept.taken);
-            let tails = self.first.iter().map(|&it| kept.tails[it as usize]);
-            reserved.tails = tails.collect();
-        }
-        let kinds = Kinds::of(&self.alone, &reserved.tails);
-        let queues = search(
-            &self.alone,
-            &kinds,
-            &reserved,
-            (least, most),
-            (stop, limits),
-        )?;
-        let mut entries = queues.entries();
-        for entry in &mut entries {
-            entry.operation = self.first[entry.operation as usize];
-        }
-        let first = Timetable::new(entries.clone());
-        let mut found = vec![complete(self.schedule, &first, None, stop)];
-        if let Some(kept) = kept {
-            let end = |it: &Timetable| it.entries().iter().map(|it| it.end).max().unwrap_or(0);
-            entries.extend(kept.after(self.schedule, first.entries(), queues.used()));
-            let as_kept = Timetable::new(entries);
-            let enough = end(&as_kept).min(end(&found[0]));
-            found.push(complete(self.schedule, &first, Some(enough), stop));
-            found.push(as_kept);
-        }
-        let values = found.into_iter().map(|it| (self.schedule.values(&it), it));
-        let best = values.min_by(|(left, _), (right, _)| self.schedule.compare(left, right));
-        best.map(|it| it.1)
-    }
-}
-
-/// Whether the makespan comes before everything but what is placed.
-fn makespan_is_first(schedule: &Schedule) -> bool {
-    let mut stages = schedule.stages.iter().map(|stage| stage.objective);
-    let first = stages.find(|objective| *objective != TimeObjective::Value);
-    first == Some(TimeObjective::Makespan)
 }
 
 /// A better bound than `known` on a stage of timetables that place all that fits, and reach `values` in the earlier stages: of a

@@ -8,8 +8,8 @@ use std::time::Instant;
 
 use super::exact;
 use super::improve::Search;
-use super::independent::{queued, stronger};
-
+use super::independent::stronger;
+use super::layers::queued;
 use super::list::list_schedule;
 use super::slots::{Shop, timetable};
 use super::timetable::Timetable;

@@ -26,6 +26,7 @@ mod improve;
 mod independent;
 mod kinds;
 mod ladder;
+mod layers;
 mod list;
 mod places;
 mod profile;
