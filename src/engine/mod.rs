@@ -19,7 +19,6 @@ mod offers;
 mod online;
 mod options;
 mod preempt;
-mod quotas;
 mod reasons;
 mod release;
 mod report;

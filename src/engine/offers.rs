@@ -4,9 +4,8 @@
 //! own: its *witness*, made by its own model and the constructive method. An offer holds its witness, so
 //! what is offered can be used: it honors the framework's limits and spreads, not only its totals. One after the other, such
 //! witnesses may fill some agents with tasks of one shape and waste what these do not need: where shares are left short, they
-//! are also placed on the classes of agents where the fractional shares lie, so that whoever may use many classes leaves those alone that
-//! others need; in other orders, with those first who came short; and class by class, agents in turn, so that shapes mix as they do in
-//! the shares; the best counts. What nobody's share claims is then given out agent by agent: to the one framework with
+//! are also placed class by class, agents in turn, so that shapes mix as they do in the shares, and in other orders, with those
+//! first who came short; the best counts. What nobody's share claims is then given out agent by agent: to the one framework with
 //! more demand, or else in proportion to weight. What several want more of waits for the re-offers, which keep them level.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,7 +18,6 @@ use apportion_cluster::{
 use super::choice::Choice;
 use super::context::Context;
 use super::devices::{self, Devices};
-use super::quotas::{self, Quotas};
 use super::roles::{Counts, Roles};
 use super::rounding;
 use super::solve::{self, Effort};
@@ -56,8 +54,6 @@ struct Claimant {
     unmet: bool,
     /// Weight, at least a little.
     weight: f64,
-    /// Whole instances of its share.
-    share: BTreeMap<TaskIdx, i64>,
     /// The part of its share, in value, that the witness holds.
     served: f64,
     /// Leftovers received, in fractions of an agent.
@@ -84,11 +80,33 @@ pub(super) fn first_offers(
         }];
     }
     let turns = in_turn(state, shares, context, &wanting);
-    let claims = best_claims(state, shares, context, turns);
+    let by_policy = Claims::of(
+        state,
+        shares,
+        context,
+        &turns,
+        Choice::of(state.cluster, shares, wanting.len()),
+    );
+    let claims = if by_policy.is_class_by_class || by_policy.are_whole() {
+        by_policy
+    } else {
+        let choice = Some(Choice::even(state.cluster, shares));
+        let by_class = Claims::of(state, shares, context, &turns, choice);
+        let reordered = short_first(state, shares, context, turns, &by_policy);
+        let others = std::iter::once(by_class).chain(reordered);
+        others.fold(by_policy, |best, other| {
+            if other.served() > best.served() {
+                other
+            } else {
+                best
+            }
+        })
+    };
     let Claims {
         mut claimants,
         free,
         roles,
+        ..
     } = claims;
     claimants.sort_by_key(|claimant| claimant.framework);
     hand_out(context, &roles, claimants, free)
@@ -97,78 +115,37 @@ pub(super) fn first_offers(
 /// A framework's turn, and the whole instances of its share.
 type Turn = (FrameworkIdx, BTreeMap<TaskIdx, i64>);
 
-/// Whoever is served less of its share counts as served this part of it.
-const LEAST_SERVED: f64 = 1e-3;
-
 /// Orders of turns that are tried beside the first.
 const ORDERS: usize = 4;
 
-/// Claims as policies like them; where they leave shares short, the best of several.
-fn best_claims<'a>(
+/// Claims in some other orders, each with those in front whom the one before left short of their shares: they need
+/// what is rare, or a part of every failure domain, and others who claimed before them did not. (Squeaky wheel optimization:
+/// Joslin and Clements, JAIR 10, 1999.)
+fn short_first<'a>(
     state: &State<'a>,
     shares: &Shares,
     context: &Context<'_>,
     mut turns: Vec<Turn>,
-) -> Claims<'a> {
+    first: &Claims<'a>,
+) -> Vec<Claims<'a>> {
+    let mut others = Vec::new();
     let began = Instant::now();
     // Most of the time is for solving what is offered.
-    let is_long = |times: u32| {
+    let is_long = || {
         let left = context
             .solve_by()
             .map(|by| by.saturating_duration_since(Instant::now()));
-        left.is_some_and(|left| times * began.elapsed() > left)
+        left.is_some_and(|left| 4 * began.elapsed() > left)
     };
-    if let Some(choice) = Choice::of(state.cluster, shares, turns.len()) {
-        return Claims::of(state, shares, context, &turns, Manner::Chosen(choice));
-    }
-    let mut best = Claims::of(state, shares, context, &turns, Manner::Liked);
-    if best.are_whole() || is_long(3) {
-        return best;
-    }
-    let class_of = quotas::class_of(&shares.classes, state.cluster.agents.len());
-    let as_shared = Claims::of(state, shares, context, &turns, Manner::AsShared(&class_of));
-    let follows_shares = as_shared.served() > best.served();
-    if follows_shares {
-        best = as_shared;
-    }
-    let mut short = best.short();
-    // Each with those in front whom the one before left short of their shares: they need what is rare, or a part of every
-    // failure domain, and others who claimed before them did not. (Squeaky wheel optimization: Joslin and Clements,
-    // JAIR 10, 1999.)
     for _ in 0..ORDERS {
-        if is_long(4) || turns.is_sorted_by_key(|turn| !short.contains(&turn.0)) {
+        let short = others.last().unwrap_or(first).short();
+        if is_long() || turns.is_sorted_by_key(|turn| !short.contains(&turn.0)) {
             break;
         }
         turns.sort_by_key(|turn| !short.contains(&turn.0));
-        let manner = if follows_shares {
-            Manner::AsShared(&class_of)
-        } else {
-            Manner::Liked
-        };
-        let other = Claims::of(state, shares, context, &turns, manner);
-        short = other.short();
-        if other.served() > best.served() {
-            best = other;
-        }
+        others.push(Claims::of(state, shares, context, &turns, None));
     }
-    if !best.are_whole() && !is_long(4) {
-        let choice = Choice::even(state.cluster, shares);
-        let by_class = Claims::of(state, shares, context, &turns, Manner::Chosen(choice));
-        if by_class.served() > best.served() {
-            best = by_class;
-        }
-    }
-    best
-}
-
-/// Where shares are claimed.
-enum Manner<'c> {
-    /// Wherever the policies like best.
-    Liked,
-    /// On the classes of agents where the shares lie, given the class of each agent; what is short then, where there is room.
-    AsShared(&'c [usize]),
-    /// Class by class, or on a choice of agents.
-    Chosen(Choice<'c>),
+    others
 }
 
 /// Everybody's witness, disjoint, and what they leave.
@@ -176,6 +153,7 @@ struct Claims<'a> {
     claimants: Vec<Claimant>,
     free: Free,
     roles: Roles<'a>,
+    is_class_by_class: bool,
 }
 
 impl<'a> Claims<'a> {
@@ -184,7 +162,7 @@ impl<'a> Claims<'a> {
         shares: &Shares,
         context: &Context<'_>,
         turns: &[Turn],
-        mut manner: Manner<'_>,
+        mut choice: Option<Choice<'_>>,
     ) -> Self {
         let mut free = Free {
             resources: nonnegative(&state.free),
@@ -193,7 +171,7 @@ impl<'a> Claims<'a> {
         let mut roles = state.roles.clone();
         let mut claimants = Vec::new();
         for (framework, share) in turns {
-            let claimed = (&mut free, &mut roles, &mut manner);
+            let claimed = (&mut free, &mut roles, choice.as_mut());
             claimants.extend(claim(
                 state,
                 shares,
@@ -203,21 +181,11 @@ impl<'a> Claims<'a> {
                 claimed,
             ));
         }
-        if matches!(manner, Manner::AsShared(_)) {
-            // What has no device would take the room beside devices that others are short of.
-            for needs_none in [false, true] {
-                let mut short: Vec<&mut Claimant> = claimants.iter_mut().collect();
-                short.retain(|it| it.served < 1.0);
-                short.retain(|it| needs_no_device(state, it.framework) == needs_none);
-                for claimant in short {
-                    complete(state, context, claimant, (&mut free, &mut roles));
-                }
-            }
-        }
         Self {
             claimants,
             free,
             roles,
+            is_class_by_class: choice.is_some(),
         }
     }
 
@@ -231,11 +199,11 @@ impl<'a> Claims<'a> {
         short.map(|it| it.framework).collect()
     }
 
-    /// The weighted welfare of the parts of their shares that frameworks are served.
+    /// The part of their shares that frameworks are served, by weight.
     fn served(&self) -> f64 {
         let served = self.claimants.iter();
         served
-            .map(|claimant| claimant.weight * claimant.served.clamp(LEAST_SERVED, 1.0).ln())
+            .map(|claimant| claimant.weight * claimant.served)
             .sum()
     }
 }
@@ -247,7 +215,7 @@ fn claim(
     context: &Context<'_>,
     framework: FrameworkIdx,
     mut share: BTreeMap<TaskIdx, i64>,
-    (free, roles, manner): (&mut Free, &mut Roles<'_>, &mut Manner<'_>),
+    (free, roles, choice): (&mut Free, &mut Roles<'_>, Option<&mut Choice<'_>>),
 ) -> Option<Claimant> {
     // Frameworks of one role claim in turn what its limits leave: rounding must not go beyond them.
     let kept = &state.kept[framework.at()];
@@ -263,24 +231,38 @@ fn claim(
     if let Some(counts) = &counts {
         share.clone_from(counts);
     }
-    let asked = Asked {
-        state,
-        context,
-        framework,
-        share: &share,
-    };
-    let room = (&*free, &*roles);
-    let sketched = match manner {
-        Manner::AsShared(class_of) => {
-            let quotas = Quotas::of(state, shares, framework, &share, class_of);
-            let apart = needs_no_device(state, framework).then(|| apart(state.cluster, free));
-            asked.sketch(room, apart.as_deref(), Some(&quotas), &Proposal::default())?
+    let share = &share;
+    let chosen = choice.and_then(|choice| {
+        if let Some(sketch) = choice.by_class(state, shares, framework, share, (free, roles)) {
+            return Some(sketch);
         }
-        Manner::Chosen(choice) => match asked.chosen(shares, room, choice) {
-            Some(sketch) => sketch,
-            None => asked.liked(room)?,
-        },
-        Manner::Liked => asked.liked(room)?,
+        let chosen = choice.agents(shares, framework, free);
+        let only = Some(&chosen[..]);
+        sketch(state, context, framework, share, (free, roles), only).filter(|it| it.is_whole)
+    });
+    let chosen = chosen.map(|sketch| Sketch {
+        usable: None,
+        ..sketch
+    });
+    // Whoever needs no device leaves alone what stands beside one, as long as there is room elsewhere.
+    let needs_none = |&(task, _): &(TaskIdx, i64)| state.cluster.task(task).devices.is_empty();
+    let spares = chosen.is_none() && state.pending(framework).iter().all(needs_none);
+    let apart = spares.then(|| {
+        let agents = state.cluster.agent_indices();
+        let apart = agents.filter(|&agent| state.cluster.agent(agent).devices.is_empty());
+        let apart: Vec<AgentIdx> = apart.collect();
+        sketch(
+            state,
+            context,
+            framework,
+            share,
+            (free, roles),
+            Some(&apart),
+        )
+    });
+    let sketched = match chosen.or(apart.flatten().filter(|sketch| sketch.is_whole)) {
+        Some(sketch) => sketch,
+        None => sketch(state, context, framework, share, (free, roles), None)?,
     };
     let Sketch {
         witness,
@@ -288,99 +270,35 @@ fn claim(
         unmet,
         ..
     } = sketched;
-    let claimant = Claimant {
-        served: part_served(state.cluster, &share, &witness.placements),
-        weight: shares.frameworks[framework.at()].weight.max(1e-9),
-        share,
+    for placed in &witness.placements {
+        let demand = &state.cluster.task(placed.task).demand;
+        free.resources[placed.agent.at()].subtract(demand, placed.instances);
+    }
+    for held in &witness.devices {
+        devices::take(state.cluster, &mut free.devices, held);
+    }
+    let weight = shares.frameworks[framework.at()].weight.max(1e-9);
+    let served = part_served(state.cluster, share, &witness.placements);
+    roles.count(framework, kept, &state.released, &witness.placements);
+    if let Some(counts) = &counts {
+        let most = counts.iter().map(|(&task, &instances)| Running {
+            task,
+            agent: AgentIdx::of(0),
+            instances,
+        });
+        roles.promise(framework, kept, &state.released, &most.collect::<Vec<_>>());
+    }
+    roles.settle(framework, &free.resources);
+    Some(Claimant {
         counts,
         framework,
         witness,
         usable,
         unmet,
+        weight,
+        served,
         given: 0.0,
-    };
-    claimant.take(state, free, roles);
-    Some(claimant)
-}
-
-fn needs_no_device(state: &State<'_>, framework: FrameworkIdx) -> bool {
-    let pending = state.pending(framework);
-    let mut tasks = pending.iter().map(|&(task, _)| state.cluster.task(task));
-    tasks.all(|task| task.devices.is_empty())
-}
-
-/// Agents beside whose resources no device is left.
-fn apart(cluster: &Cluster, free: &Free) -> Vec<AgentIdx> {
-    let agents = cluster.agent_indices();
-    let apart = agents.filter(|agent| {
-        let mut devices = free.devices[agent.at()].iter().flatten();
-        devices.all(|&milli| milli == 0)
-    });
-    apart.collect()
-}
-
-/// Adds to a witness what its share lacks, wherever there is room by now.
-fn complete(
-    state: &State<'_>,
-    context: &Context<'_>,
-    claimant: &mut Claimant,
-    (free, roles): (&mut Free, &mut Roles<'_>),
-) {
-    claimant.give(state.cluster, free);
-    let asked = Asked {
-        state,
-        context,
-        framework: claimant.framework,
-        share: &claimant.share,
-    };
-    let sketched = asked.sketch((free, roles), None, None, &claimant.witness);
-    if let Some(sketch) = sketched {
-        let served = part_served(state.cluster, &claimant.share, &sketch.witness.placements);
-        if served > claimant.served {
-            claimant.served = served;
-            claimant.unmet = sketch.unmet;
-            claimant.witness = sketch.witness;
-        }
-    }
-    claimant.take(state, free, roles);
-}
-
-impl Claimant {
-    /// Takes the witness out of what is free.
-    fn take(&self, state: &State<'_>, free: &mut Free, roles: &mut Roles<'_>) {
-        let cluster = state.cluster;
-        for placed in &self.witness.placements {
-            let demand = &cluster.task(placed.task).demand;
-            free.resources[placed.agent.at()].subtract(demand, placed.instances);
-        }
-        for held in &self.witness.devices {
-            devices::take(cluster, &mut free.devices, held);
-        }
-        let kept = &state.kept[self.framework.at()];
-        let added = &self.witness.placements;
-        roles.count(self.framework, kept, &state.released, added);
-        if let Some(counts) = &self.counts {
-            let most = counts.iter().map(|(&task, &instances)| Running {
-                task,
-                agent: AgentIdx::of(0),
-                instances,
-            });
-            let most: Vec<Running> = most.collect();
-            roles.promise(self.framework, kept, &state.released, &most);
-        }
-        roles.settle(self.framework, &free.resources);
-    }
-
-    /// Gives the witness back to what is free.
-    fn give(&self, cluster: &Cluster, free: &mut Free) {
-        for placed in &self.witness.placements {
-            let demand = &cluster.task(placed.task).demand;
-            free.resources[placed.agent.at()].add(demand, placed.instances);
-        }
-        for held in &self.witness.devices {
-            devices::give(cluster, &mut free.devices, held);
-        }
-    }
+    })
 }
 
 /// The part of a share, in value, that placements hold; 1 if it is nothing.
@@ -407,121 +325,71 @@ pub(super) struct Sketch {
     pub is_whole: bool,
 }
 
-/// A framework's share, to be placed.
-struct Asked<'r, 's> {
-    state: &'r State<'s>,
-    context: &'r Context<'r>,
+/// Places a framework's share in what is free; with `only`, on these agents.
+fn sketch(
+    state: &State<'_>,
+    context: &Context<'_>,
     framework: FrameworkIdx,
-    share: &'r BTreeMap<TaskIdx, i64>,
-}
-
-impl Asked<'_, '_> {
-    /// Class by class, or whole on a choice of agents.
-    fn chosen(
-        &self,
-        shares: &Shares,
-        (free, roles): (&Free, &Roles<'_>),
-        choice: &mut Choice<'_>,
-    ) -> Option<Sketch> {
-        let by_class = choice.by_class(
-            self.state,
-            shares,
-            self.framework,
-            self.share,
-            (free, roles),
-        );
-        let sketched = by_class.or_else(|| {
-            let chosen = choice.agents(shares, self.framework, free);
-            let sketch = self.sketch((free, roles), Some(&chosen), None, &Proposal::default());
-            sketch.filter(|it| it.is_whole)
-        });
-        sketched.map(|sketch| Sketch {
-            usable: None,
-            ..sketch
-        })
-    }
-
-    /// Where its policy likes best. Whoever needs no device leaves alone what stands beside one, as long as there is room
-    /// elsewhere.
-    fn liked(&self, room: (&Free, &Roles<'_>)) -> Option<Sketch> {
-        let spares = needs_no_device(self.state, self.framework);
-        let apart = spares.then(|| {
-            let apart = apart(self.state.cluster, room.0);
-            self.sketch(room, Some(&apart), None, &Proposal::default())
-        });
-        let apart = apart.flatten().filter(|sketch| sketch.is_whole);
-        apart.or_else(|| self.sketch(room, None, None, &Proposal::default()))
-    }
-
-    /// Places the share in what is free: with `only`, on these agents; with quotas, within them; keeping `start`.
-    fn sketch(
-        &self,
-        (free, roles): (&Free, &Roles<'_>),
-        only: Option<&[AgentIdx]>,
-        quotas: Option<&Quotas<'_>>,
-        start: &Proposal,
-    ) -> Option<Sketch> {
-        let (state, context, framework) = (self.state, self.context, self.framework);
-        let (cluster, share) = (state.cluster, self.share);
-        let all: Vec<AgentIdx>;
-        let agents = match only {
-            Some(agents) => agents,
-            None => {
-                all = cluster.agent_indices().collect();
-                &all
-            }
+    share: &BTreeMap<TaskIdx, i64>,
+    (free, roles): (&Free, &Roles<'_>),
+    only: Option<&[AgentIdx]>,
+) -> Option<Sketch> {
+    let cluster = state.cluster;
+    let all: Vec<AgentIdx>;
+    let agents = match only {
+        Some(agents) => agents,
+        None => {
+            all = cluster.agent_indices().collect();
+            &all
+        }
+    };
+    let open = agents.iter().copied();
+    let open = open.filter(|&agent| !cluster.agent(agent).cordoned);
+    let offers = open.map(|agent| {
+        let mut offer = Offer {
+            agent,
+            resources: free.resources[agent.at()].clone(),
+            devices: free.devices[agent.at()].clone(),
         };
-        let open = agents.iter().copied();
-        let open = open.filter(|&agent| !cluster.agent(agent).cordoned);
-        let offers = open.map(|agent| {
-            let mut offer = Offer {
-                agent,
-                resources: free.resources[agent.at()].clone(),
-                devices: free.devices[agent.at()].clone(),
-            };
-            roles.withhold(framework, &mut offer);
-            offer
-        });
-        let slice = state.slice(framework, offers.collect());
-        let policy = context.policy(framework)?;
-        // A policy that fails here fails again in its round, where the failure is recorded.
-        let mut formulation = solve::formulate(&**policy, &slice, None).ok()?;
-        // Shares are of what is held at one moment.
-        formulation.schedule = None;
-        let mut usable = vec![false; cluster.agents.len()];
-        for item in &formulation.assignment.items {
-            for &bin in item.eligible.iter() {
-                for agent in formulation.agents_of(bin as usize) {
-                    usable[agent.at()] = true;
-                }
+        roles.withhold(framework, &mut offer);
+        offer
+    });
+    let slice = state.slice(framework, offers.collect());
+    let policy = context.policy(framework)?;
+    // A policy that fails here fails again in its round, where the failure is recorded.
+    let mut formulation = solve::formulate(&**policy, &slice, None).ok()?;
+    // Shares are of what is held at one moment.
+    formulation.schedule = None;
+    let mut usable = vec![false; cluster.agents.len()];
+    for item in &formulation.assignment.items {
+        for &bin in item.eligible.iter() {
+            for agent in formulation.agents_of(bin as usize) {
+                usable[agent.at()] = true;
             }
         }
-        if let Some(quotas) = quotas {
-            quotas.apply(&mut formulation);
-        }
-        let mut unmet = false;
-        for (item, (task, pending)) in formulation.assignment.items.iter_mut().zip(&slice.pending) {
-            item.count = share.get(task).copied().unwrap_or(0).min(*pending);
-            unmet |= item.count < *pending;
-        }
-        let answer = solve::answer(
-            &**policy,
-            &slice,
-            formulation,
-            start,
-            Effort::Sketch,
-            context.options,
-        );
-        let witness = answer.map(|answer| answer.proposal).unwrap_or_default();
-        let placed = witness.placements.iter().map(|placed| placed.instances);
-        let is_whole = placed.sum::<i64>() >= share.values().sum();
-        Some(Sketch {
-            witness,
-            usable: Some(usable),
-            unmet: unmet || !is_whole,
-            is_whole,
-        })
     }
+    let mut unmet = false;
+    for (item, (task, pending)) in formulation.assignment.items.iter_mut().zip(&slice.pending) {
+        item.count = share.get(task).copied().unwrap_or(0).min(*pending);
+        unmet |= item.count < *pending;
+    }
+    let answer = solve::answer(
+        &**policy,
+        &slice,
+        formulation,
+        &Proposal::default(),
+        Effort::Sketch,
+        context.options,
+    );
+    let witness = answer.map(|answer| answer.proposal).unwrap_or_default();
+    let placed = witness.placements.iter().map(|placed| placed.instances);
+    let is_whole = placed.sum::<i64>() >= share.values().sum();
+    Some(Sketch {
+        witness,
+        usable: Some(usable),
+        unmet: unmet || !is_whole,
+        is_whole,
+    })
 }
 
 /// Every framework's share in whole pending instances by task. Whoever lost a rounding in earlier plans is first; then who has data
