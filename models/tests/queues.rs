@@ -7,9 +7,11 @@ mod draws;
 
 use std::sync::Arc;
 
-use apportion_models::assignment::{Bin, LadderOptions};
+use apportion_models::assignment::{Bin, LadderOptions, Stop};
 use apportion_models::default_solver;
-use apportion_models::schedule::{Operation, Schedule, TimeObjective, TimeStage, solve};
+use apportion_models::schedule::{
+    Edge, Operation, Schedule, TimeObjective, TimeStage, audit, list_schedule, solve,
+};
 use draws::Random;
 
 /// Up to three bins of one or two places, and few copies. With `even`, copies take one time in each bin.
@@ -185,4 +187,42 @@ fn a_thousand_copies_are_divided_between_the_near_bin_and_the_others() {
             (856.0 * 128.0, Some(856.0 * 128.0))
         ]
     );
+}
+
+/// Three copies take two turns in two places, and what follows them comes after that: neither the longest way nor the work says so.
+#[test]
+fn what_follows_waits_for_the_last_turn() {
+    let operation = |name: &str, count, duration| Operation {
+        name: name.to_owned(),
+        count,
+        demand: vec![1],
+        eligible: Arc::new(vec![0]),
+        durations: Arc::new(vec![duration]),
+        value: 1,
+        ..Operation::default()
+    };
+    let schedule = Schedule {
+        resources: vec!["slots".to_owned()],
+        operations: vec![operation("first", 3, 10), operation("then", 1, 20)],
+        bins: vec![Bin {
+            name: "b".to_owned(),
+            capacity: vec![2],
+            ..Bin::default()
+        }],
+        group_of: Arc::new(vec![0]),
+        edges: vec![Edge {
+            from: 0,
+            to: 1,
+            amount: 0,
+        }],
+        stages: draw(0, true).stages,
+        ..Schedule::default()
+    };
+    assert_eq!(
+        (schedule.critical_path(), schedule.work_over_capacity()),
+        (30, 25)
+    );
+    let list = list_schedule(&schedule, &Stop::default());
+    let makespan = &audit(&schedule, &list, None)[1];
+    assert_eq!((makespan.objective, makespan.bound), (40.0, Some(40.0)));
 }

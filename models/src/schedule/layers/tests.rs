@@ -1,4 +1,5 @@
 //! Layers on random jobs.
+#![allow(clippy::unwrap_used)]
 
 use super::super::list::list_schedule;
 use super::*;

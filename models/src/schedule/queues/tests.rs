@@ -1,4 +1,5 @@
 //! Queues against the plainest ways to do the same.
+#![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;
 
