@@ -66,10 +66,11 @@ pub(super) fn run(state: &mut State<'_>, context: &Context<'_>) -> Result<Outcom
     let planned: BTreeSet<FrameworkIdx> = context.planned().collect();
     let mut tasks = order.tasks(cluster, options.seed);
     let mut absent = unlisted(cluster, &tasks);
-    tasks.retain(|&task| planned.contains(&cluster.framework_of(task)));
     let later = not_for_rules(cluster, context);
-    let pending = pending(cluster, &later);
+    tasks
+        .retain(|task| planned.contains(&cluster.framework_of(*task)) && !later.contains_key(task));
     absent.extend(later);
+    let pending = pending(cluster);
     let have = tasks
         .iter()
         .fold(0, |sum: i64, task| sum.saturating_add(pending[task.at()]));
@@ -162,15 +163,12 @@ fn not_for_rules(cluster: &Cluster, context: &Context<'_>) -> BTreeMap<TaskIdx, 
         .collect()
 }
 
-/// Instances of each task that do not run, but for those that do not arrive.
-fn pending(cluster: &Cluster, absent: &BTreeMap<TaskIdx, Reason>) -> Vec<i64> {
+/// Instances of each task that do not run.
+fn pending(cluster: &Cluster) -> Vec<i64> {
     let running = cluster.running_counts();
-    cluster
-        .task_indices()
-        .map(|task| match absent.contains_key(&task) {
-            true => 0,
-            false => (cluster.task(task).instances - running[task.at()]).max(0),
-        })
+    let tasks = cluster.tasks.iter().zip(running);
+    tasks
+        .map(|(task, running)| (task.instances - running).max(0))
         .collect()
 }
 
