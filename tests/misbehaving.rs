@@ -278,6 +278,7 @@ enum Fault {
     RefusesToFormulate,
     BidsNonsense,
     BidsForOthers,
+    BidsNearNothing,
     BidsForLess,
     BidsOtherValues,
     MalformedModel,
@@ -314,6 +315,9 @@ impl Policy for Faulty {
                 (class.instances, class.value, class.unit) = (-5, i64::MAX, 0);
             }
             bid.classes.extend(bid.classes.clone());
+        }
+        if self.0 == Fault::BidsNearNothing {
+            bid.near = vec![AgentIdx::of(view.cluster.agents.len())];
         }
         if self.0 == Fault::BidsForLess {
             bid.classes
@@ -449,6 +453,7 @@ fn a_policy_that_talks_nonsense_is_not_believed() {
     for fault in [
         Fault::BidsNonsense,
         Fault::BidsForOthers,
+        Fault::BidsNearNothing,
         Fault::PlacesTwiceTheSame,
         Fault::PanicsInMetrics,
         Fault::MeasuresNoNumbers,
