@@ -393,8 +393,8 @@ fn sketch(
 }
 
 /// Every framework's share in whole pending instances by task. Whoever lost a rounding in earlier plans is first; then who has data
-/// on no more than half of the agents, which others do not care for; then the smallest share: a whole instance is most of what a small share is, and little to a large one, which takes what
-/// rounding leaves.
+/// on no more than half of the agents, which others do not care for; then the smallest share: a whole instance is most of what a
+/// small share is, and little to a large one, which takes what rounding leaves.
 fn in_turn(
     state: &State<'_>,
     shares: &Shares,
