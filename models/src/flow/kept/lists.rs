@@ -1,7 +1,7 @@
 //! For each node, its arcs in an order that tells along which of them more may flow, so that searches look at no others.
 
 /// One end of an arc, in the list of the node there.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct End {
     /// The node at the other end.
     pub(super) other: u32,

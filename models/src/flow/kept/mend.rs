@@ -166,7 +166,6 @@ impl Kept {
     /// through it; what it is left with then has to go from there.
     fn send_all(&mut self, stop: &Stop<'_>) -> Result<(), Break> {
         self.search.n_looks = 0;
-        self.expect_signposts();
         let hub = self.hub();
         let nodes = self.unbalanced.clone();
         let mut n_searches = 0;

@@ -6,10 +6,13 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
 const FAR: i64 = i64::MAX;
-/// No signpost.
-const NOWHERE: u32 = u32::MAX;
-/// What a signpost bears that a search backward has left. Ways are below 2^31.
-const BACKWARD: u32 = 1 << 31;
+/// What marks bear in place of the number of a search: nothing, or that they are signposts.
+const NOTHING: u32 = 0;
+const SIGNPOSTS: [u32; 2] = [2, 3];
+/// The number of the first search.
+const FIRST: u32 = 4;
+/// Neighbors whose prices are read at once, so that the waits for memory overlap.
+const LOOKS_AT_ONCE: usize = 8;
 
 /// What searches need, kept so that none has to allocate or clear anything.
 #[derive(Clone, Debug, Default)]
@@ -38,17 +41,16 @@ pub(super) struct Search {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Mark {
     distance: i64,
-    /// The search that says so.
+    /// The search that says so, or which kind of signpost it has left here.
     search: u32,
     /// The way by which it came.
     arrived: u32,
 }
 
-/// What searches that gave up have left at nodes: the way by which they came, which cost nothing once prices were moved. A search the other way that
+/// Marks that searches that gave up have left at nodes: the way by which they came, which cost nothing once prices were moved. A search the other way that
 /// comes there need only follow them to where the other began; one the same way need not look beyond them. They are left as they are when things change: who follows them looks.
 #[derive(Clone, Debug, Default)]
 struct Signposts {
-    at: Vec<u32>,
     /// The nodes that have some, by direction.
     placed: [Vec<u32>; 2],
     /// Those followed last.
@@ -58,21 +60,39 @@ struct Signposts {
 impl Signposts {
     /// Whether signposts lead from a node to one that is wanted, or back to one that waits for the same, by ways that are open and cost nothing.
     /// Takes those away that do not.
-    fn lead(&mut self, from: u32, wanted: Wanted, nodes: &[Node], arcs: &[Arc]) -> Option<Meeting> {
-        let meeting = wanted.meeting(self.at[from as usize])?;
+    #[inline]
+    fn lead(
+        &mut self,
+        from: u32,
+        wanted: Wanted,
+        nodes: &mut [Node],
+        arcs: &[Arc],
+    ) -> Option<Meeting> {
+        let meeting = wanted.meeting(nodes[from as usize].mark.search)?;
+        self.follow(from, (wanted, meeting), nodes, arcs)
+    }
+
+    fn follow(
+        &mut self,
+        from: u32,
+        (wanted, meeting): (Wanted, Meeting),
+        nodes: &mut [Node],
+        arcs: &[Arc],
+    ) -> Option<Meeting> {
         self.followed.clear();
         let mut node = from;
         loop {
-            let post = self.at[node as usize];
-            if wanted.meeting(post) != Some(meeting) {
+            let mark = &mut nodes[node as usize].mark;
+            if wanted.meeting(mark.search) != Some(meeting) {
                 return None;
             }
-            let way = post & !BACKWARD;
+            self.followed.push((node, mark.search));
+            // Nobody comes here twice.
+            mark.search = NOTHING;
+            let way = mark.arrived;
             let arc = &arcs[way as usize / 2];
             let reduced =
                 arc.is.cost + nodes[arc.is.tail as usize].price - nodes[arc.is.head as usize].price;
-            self.at[node as usize] = NOWHERE;
-            self.followed.push((node, post));
             let flow = match meeting {
                 Meeting::Wanted => wanted.flow_to(way),
                 Meeting::Rival => wanted.flow_from(way),
@@ -90,8 +110,8 @@ impl Signposts {
                 break;
             }
         }
-        for &(node, post) in &self.followed {
-            self.at[node as usize] = post;
+        for &(node, kind) in &self.followed {
+            nodes[node as usize].mark.search = kind;
         }
         Some(meeting)
     }
@@ -118,10 +138,10 @@ impl Direction {
         usize::from(self == Self::Backward)
     }
 
-    /// Whether a search this way has left the signpost.
+    /// What marks bear that searches this way have left as signposts.
     #[inline]
-    fn is_of(self, post: u32) -> bool {
-        post != NOWHERE && (post >= BACKWARD) == (self == Self::Backward)
+    fn signpost(self) -> u32 {
+        SIGNPOSTS[self.position()]
     }
 
     /// The ends over which something may go this way, those where it may also go back first: they cost nothing.
@@ -156,14 +176,17 @@ impl Wanted {
         self.direction.sign() * excess > 0 && Some(node) != self.hub && node != self.from
     }
 
-    /// What a signpost may lead to.
+    /// What a mark may lead to, if it is a signpost.
     #[inline]
-    fn meeting(&self, post: u32) -> Option<Meeting> {
-        match post {
-            NOWHERE => None,
-            post if self.direction.is_of(post) => Some(Meeting::Rival),
-            _ => Some(Meeting::Wanted),
-        }
+    fn meeting(&self, mark: u32) -> Option<Meeting> {
+        let is_signpost = SIGNPOSTS.contains(&mark);
+        is_signpost.then(|| {
+            if mark == self.direction.signpost() {
+                Meeting::Rival
+            } else {
+                Meeting::Wanted
+            }
+        })
     }
 
     /// The way that flow takes where this search has come by a way.
@@ -232,8 +255,7 @@ impl Kept {
             self.leave_signposts(wanted);
             return Found::NotYet;
         }
-        self.nodes[node as usize].mark.arrived = way;
-        self.send(wanted, node)
+        self.send(wanted, node, way)
     }
 
     fn begin_search(&mut self, wanted: Wanted) {
@@ -241,16 +263,18 @@ impl Kept {
             for node in &mut self.nodes {
                 node.mark = Mark::default();
             }
-            2
+            FIRST
         });
+        self.search.number = self.search.number.max(FIRST);
         let search = &mut self.search;
         (search.distance, search.limit, search.met) = (0, FAR, None);
         search.level.clear();
         search.heap.clear();
         search.settled.clear();
-        let meeting = (search.signposts).lead(wanted.from, wanted, &self.nodes, &self.arcs);
-        if let Some(meeting) = meeting {
+        let (nodes, arcs) = (&mut self.nodes, &self.arcs);
+        if let Some(meeting) = search.signposts.lead(wanted.from, wanted, nodes, arcs) {
             (search.limit, search.met) = (0, Some((wanted.from, 0, meeting)));
+            return;
         }
         let mark = &mut self.nodes[wanted.from as usize].mark;
         (mark.distance, mark.search) = (0, search.number);
@@ -274,33 +298,23 @@ impl Kept {
             distance,
             ..
         } = &mut self.search;
-        let kind = match wanted.direction {
-            Direction::Forward => 0,
-            Direction::Backward => BACKWARD,
-        };
         for &node in settled.iter().filter(|&&node| node != wanted.from) {
-            let mark = self.nodes[node as usize].mark;
+            let mark = &mut self.nodes[node as usize].mark;
             // Where a dead end took more into its price, the way there costs something.
             if mark.distance <= *distance {
-                signposts.at[node as usize] = mark.arrived | kind;
+                mark.search = wanted.direction.signpost();
                 signposts.placed[wanted.direction.position()].push(node);
             }
         }
     }
 
-    /// Makes room for signposts at all nodes.
-    pub(super) fn expect_signposts(&mut self) {
-        let n_nodes = self.nodes.len();
-        self.search.signposts.at.resize(n_nodes, NOWHERE);
-    }
-
     /// Takes the signposts away that searches in a direction have left.
     pub(super) fn clear_signposts(&mut self, direction: Direction) {
-        let Signposts { at, placed, .. } = &mut self.search.signposts;
+        let placed = &mut self.search.signposts.placed;
         for node in placed[direction.position()].drain(..) {
-            let post = &mut at[node as usize];
-            if direction.is_of(*post) {
-                *post = NOWHERE;
+            let mark = &mut self.nodes[node as usize].mark;
+            if mark.search == direction.signpost() {
+                mark.search = NOTHING;
             }
         }
     }
@@ -335,10 +349,25 @@ impl Kept {
         let (base, sign) = (here.price, wanted.direction.sign());
         search.settled.push(node);
         let mut least = FAR;
-        for end in wanted.direction.ends(&self.lists[node as usize]) {
+        let mut ends = wanted.direction.ends(&self.lists[node as usize]);
+        let mut batch = [(End::default(), 0); LOOKS_AT_ONCE];
+        let mut looks = 0..0;
+        loop {
+            if looks.is_empty() {
+                // Their prices first: nothing has to wait for another.
+                let read = batch.iter_mut().zip(&mut ends);
+                looks = 0..read.fold(0, |n, (look, end)| {
+                    *look = (*end, self.nodes[end.other as usize].price);
+                    n + 1
+                });
+            }
+            let Some(look) = looks.next() else {
+                break;
+            };
+            let (end, price) = batch[look];
             search.n_looks += 1;
-            let other = &mut self.nodes[end.other as usize];
-            let reduced = sign * (end.cost + base - other.price);
+            let other = &self.nodes[end.other as usize];
+            let reduced = sign * (end.cost + base - price);
             let length = search.distance + reduced;
             if end.other != node {
                 least = least.min(reduced);
@@ -356,7 +385,7 @@ impl Kept {
             let meeting = if wanted.is(end.other, other.excess) {
                 Some(Meeting::Wanted)
             } else {
-                (search.signposts).lead(end.other, wanted, &self.nodes, &self.arcs)
+                (search.signposts).lead(end.other, wanted, &mut self.nodes, &self.arcs)
             };
             if let Some(meeting) = meeting {
                 (search.limit, search.met) = (length, Some((end.other, end.way, meeting)));
@@ -380,21 +409,20 @@ impl Kept {
         }
     }
 
-    /// Sends as much as there is room for by the last search's way to where it met what was wanted, and on along signposts if there are any.
-    fn send(&mut self, wanted: Wanted, met: u32) -> Found {
-        let Search {
-            path, signposts, ..
-        } = &mut self.search;
+    /// Sends as much as there is room for by the last search's way to where it met what was wanted, on the last arc by `last`, and on along
+    /// signposts if there are any.
+    fn send(&mut self, wanted: Wanted, met: u32, last: u32) -> Found {
+        let path = &mut self.search.path;
         path.clear();
-        let mut node = met;
+        let (mut node, mut way) = (met, last);
         while node != wanted.from {
-            let way = self.nodes[node as usize].mark.arrived;
             path.push(wanted.flow_from(way));
             node = self.arcs[way as usize / 2].origin(way);
+            way = self.nodes[node as usize].mark.arrived;
         }
         let mut target = met;
         while !wanted.is(target, self.nodes[target as usize].excess) {
-            let way = signposts.at[target as usize] & !BACKWARD;
+            let way = self.nodes[target as usize].mark.arrived;
             path.push(wanted.flow_to(way));
             target = self.arcs[way as usize / 2].origin(way);
         }
