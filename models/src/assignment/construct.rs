@@ -8,10 +8,13 @@
 //! copies that are to be together, the group with just enough room for all of them; then the smallest
 //! sum of the counts of its groups; then a bin in use; then the tightest fit; then the position.
 //!
-//! Bins that agree in every group of several bins form a cell. Cells wait in a heap under keys that only grow while one item is
-//! placed (the heap is rebuilt when a worst group rises), and a cell looks at its bins only when it comes up.
+//! Bins that agree in every group of several bins form a cell, and cells that agree in all but the finest of these divisions a zone. Zones
+//! wait in a heap, the cells of each in a heap of the zone, under keys that only grow while one item is placed (the heaps are rebuilt when a
+//! worst group rises); a cell looks at its bins only when it comes up. What a zone counts is in the keys of none of its cells: a copy that
+//! is placed changes the keys of its own cell and zone.
 
 use std::cmp::{Ordering, Reverse};
+use std::collections::binary_heap::PeekMut;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::rc::Rc;
 
@@ -204,10 +207,12 @@ impl Eq for Key {}
 
 impl Ord for Key {
     fn cmp(&self, other: &Self) -> Ordering {
-        for (left, right) in self.raises.iter().zip(&other.raises) {
-            let order = left.total_cmp(right);
-            if order.is_ne() {
-                return order;
+        if self.raises != other.raises {
+            for (left, right) in self.raises.iter().zip(&other.raises) {
+                let order = left.total_cmp(right);
+                if order.is_ne() {
+                    return order;
+                }
             }
         }
         (self.fit.cmp(&other.fit))
@@ -215,6 +220,17 @@ impl Ord for Key {
             .then_with(|| self.closed.cmp(&other.closed))
             .then_with(|| self.leftover.total_cmp(&other.leftover))
             .then_with(|| self.bin.cmp(&other.bin))
+    }
+}
+
+impl Key {
+    /// What a cell adds to what its zone has.
+    fn within(mut self, zone: &Self) -> Self {
+        for (of_cell, of_zone) in self.raises.iter_mut().zip(zone.raises) {
+            *of_cell += of_zone;
+        }
+        self.counts += zone.counts;
+        self
     }
 }
 
@@ -249,10 +265,15 @@ fn slots(assignment: &Assignment) -> Vec<Option<usize>> {
 /// Bins that agree in every division whose groups have several bins.
 struct Cells {
     bins: Vec<Vec<u32>>,
+    /// Cells that agree in all of these but the finest.
+    zones: Vec<Vec<usize>>,
+    /// The finest of these divisions, by its address, if there are any.
+    finest: Option<usize>,
 }
 
-/// What an item's rules count, split by whether groups have several bins.
+/// What an item's rules count: in zones, in cells, and where each group is one bin.
 struct Divisions {
+    zoned: Vec<u32>,
     coarse: Vec<u32>,
     fine: Vec<u32>,
     cells: Rc<Cells>,
@@ -365,39 +386,49 @@ impl<'s> Filler<'s> {
         let mut bins: Vec<Option<BinaryHeap<Reverse<Key>>>> = Vec::new();
         bins.resize_with(divisions.cells.bins.len(), || None);
         divisions.fits = self.fits(tally, item, divisions);
-        let mut heap = self.cell_heap(tally, divisions);
-        while let Some(Reverse((stored, cell))) = heap.pop() {
+        let mut waiting = self.waiting(tally, divisions);
+        while let Some(Reverse((stored, zone))) = waiting.zones.pop() {
             if self.must_stop() {
                 break;
             }
-            let Some(key) = self.best_of_cell(tally, item, divisions, cell, &mut bins[cell]) else {
+            let cells = &mut waiting.cells[zone];
+            let Some(key) = self.best_of_zone(tally, item, divisions, cells, &mut bins) else {
                 continue;
             };
+            let key = key.within(&self.zone_key(tally, divisions, zone));
             if key > stored {
-                heap.push(Reverse((key, cell)));
+                waiting.zones.push(Reverse((key, zone)));
                 continue;
             }
             let copies = step(tally, item, key.bin, divisions);
-            let worst = self.worst(tally, item);
+            let worst = worst_counts(tally, divisions);
             let copies = tally.add(item, key.bin, copies);
+            let Some(Reverse((_, cell))) = cells.pop() else {
+                break;
+            };
             let of_cell = bins[cell]
                 .as_mut()
                 .expect("the cell's best bin came from its heap");
             of_cell.pop();
-            if copies == 0 {
-                heap.push(Reverse((self.cell_key(tally, divisions, cell), cell)));
+            if copies > 0 {
+                log.push((item, key.bin, copies));
+                if tally.remaining(item) == 0 {
+                    break;
+                }
+                of_cell.push(Reverse(self.bin_key(tally, item, key.bin, &divisions.fine)));
+            }
+            let now = worst_counts(tally, divisions);
+            if now.in_cells != worst.in_cells {
+                divisions.fits = self.fits(tally, item, divisions);
+                waiting = self.waiting(tally, divisions);
                 continue;
             }
-            log.push((item, key.bin, copies));
-            if tally.remaining(item) == 0 {
-                break;
-            }
-            of_cell.push(Reverse(self.bin_key(tally, item, key.bin, &divisions.fine)));
-            if self.worst(tally, item) == worst {
-                heap.push(Reverse((self.cell_key(tally, divisions, cell), cell)));
-            } else {
-                divisions.fits = self.fits(tally, item, divisions);
-                heap = self.cell_heap(tally, divisions);
+            cells.push(Reverse((self.cell_key(tally, divisions, cell), cell)));
+            if now.in_zones != worst.in_zones {
+                waiting.zones = self.zones(tally, divisions, &waiting.cells);
+            } else if let Some(Reverse((best, _))) = cells.peek() {
+                let key = best.within(&self.zone_key(tally, divisions, zone));
+                waiting.zones.push(Reverse((key, zone)));
             }
         }
         log.len() > before
@@ -412,7 +443,29 @@ impl<'s> Filler<'s> {
         self.stopped.is_some()
     }
 
-    /// The full key of the cell's best bin that has room; `None` when none has.
+    /// The key, but for the zone, of the best bin of a zone that has room, whose cell is left at the top; `None` when none has.
+    fn best_of_zone(
+        &self,
+        tally: &Tally<'_>,
+        item: u32,
+        divisions: &Divisions,
+        cells: &mut BinaryHeap<Reverse<(Key, usize)>>,
+        bins: &mut [Option<BinaryHeap<Reverse<Key>>>],
+    ) -> Option<Key> {
+        while let Some(mut top) = cells.peek_mut() {
+            let Reverse((stored, cell)) = *top;
+            match self.best_of_cell(tally, item, divisions, cell, &mut bins[cell]) {
+                None => {
+                    PeekMut::pop(top);
+                }
+                Some(key) if key > stored => top.0.0 = key,
+                Some(key) => return Some(key),
+            }
+        }
+        None
+    }
+
+    /// The key, but for the zone, of the cell's best bin that has room; `None` when none has.
     fn best_of_cell(
         &self,
         tally: &Tally<'_>,
@@ -445,30 +498,61 @@ impl<'s> Filler<'s> {
         None
     }
 
-    fn cell_heap(
+    fn waiting(&self, tally: &Tally<'_>, divisions: &Divisions) -> Waiting {
+        let zones = divisions.cells.zones.iter();
+        let cells = zones.map(|cells| {
+            let keys = cells.iter();
+            keys.map(|&cell| Reverse((self.cell_key(tally, divisions, cell), cell)))
+                .collect()
+        });
+        let cells: Vec<BinaryHeap<_>> = cells.collect();
+        Waiting {
+            zones: self.zones(tally, divisions, &cells),
+            cells,
+        }
+    }
+
+    fn zones(
         &self,
         tally: &Tally<'_>,
         divisions: &Divisions,
+        cells: &[BinaryHeap<Reverse<(Key, usize)>>],
     ) -> BinaryHeap<Reverse<(Key, usize)>> {
-        (0..divisions.cells.bins.len())
-            .map(|cell| Reverse((self.cell_key(tally, divisions, cell), cell)))
-            .collect()
+        let of_zone = |(zone, cells): (usize, &BinaryHeap<Reverse<(Key, usize)>>)| {
+            let Reverse((best, _)) = cells.peek()?;
+            let key = best.within(&self.zone_key(tally, divisions, zone));
+            Some(Reverse((key, zone)))
+        };
+        cells.iter().enumerate().filter_map(of_zone).collect()
     }
 
-    /// A key that no bin of the cell is below.
+    /// What the groups of a zone add to the keys of its bins.
+    fn zone_key(&self, tally: &Tally<'_>, divisions: &Divisions, zone: usize) -> Key {
+        let bin = divisions.cells.bins[divisions.cells.zones[zone][0]][0];
+        self.key_of(tally, &divisions.zoned, bin)
+    }
+
+    /// A key that no bin of the cell is below, but for the zone.
     fn cell_key(&self, tally: &Tally<'_>, divisions: &Divisions, cell: usize) -> Key {
+        Key {
+            fit: divisions.fits.get(cell).copied().unwrap_or(0),
+            ..self.key_of(tally, &divisions.coarse, divisions.cells.bins[cell][0])
+        }
+    }
+
+    /// What rules add to the key of a bin.
+    fn key_of(&self, tally: &Tally<'_>, rules: &[u32], bin: u32) -> Key {
         let mut key = Key {
             raises: [0.0; STAGES],
-            fit: divisions.fits.get(cell).copied().unwrap_or(0),
+            fit: 0,
             counts: 0,
             closed: false,
             leftover: 0.0,
             bin: 0,
         };
-        let bin = divisions.cells.bins[cell][0];
-        self.add_rules(tally, &mut key, &divisions.coarse, bin);
-        self.add_spans(tally, &mut key, &divisions.coarse, bin);
-        self.add_traffic(tally, &mut key, &divisions.coarse, bin);
+        self.add_rules(tally, &mut key, rules, bin);
+        self.add_spans(tally, &mut key, rules, bin);
+        self.add_traffic(tally, &mut key, rules, bin);
         key
     }
 
@@ -477,7 +561,8 @@ impl<'s> Filler<'s> {
     fn fits(&self, tally: &Tally<'_>, item: u32, divisions: &Divisions) -> Vec<i64> {
         const TOO_SMALL: i64 = i64::MAX / 2;
         let is_span = |&&rule: &&u32| matches!(tally.index.rules[rule as usize], Rule::Span(..));
-        let counted = self.counted(&divisions.coarse).iter();
+        let counted = self.counted(&divisions.zoned).iter();
+        let counted = counted.chain(self.counted(&divisions.coarse));
         let spans: Vec<u32> = counted.filter(is_span).copied().collect();
         if spans.is_empty() {
             return Vec::new();
@@ -648,19 +733,6 @@ impl<'s> Filler<'s> {
         }
     }
 
-    /// The sum of the worst counts of the item's rules, and of the groups in use: keys may fall when it rises.
-    fn worst(&self, tally: &Tally<'_>, item: u32) -> i64 {
-        let rules = &tally.index.rules_of[item as usize];
-        rules
-            .iter()
-            .map(|&rule| match tally.index.rules[rule as usize] {
-                Rule::Span(..) => tally.counts[rule as usize].n_used as i64,
-                Rule::End(..) => 0,
-                _ => tally.counts[rule as usize].most.0,
-            })
-            .sum()
-    }
-
     fn divisions(&mut self, tally: &Tally<'_>, item: u32) -> Divisions {
         let (mut coarse, mut fine) = (Vec::new(), Vec::new());
         for &rule in &tally.index.rules_of[item as usize] {
@@ -671,27 +743,74 @@ impl<'s> Filler<'s> {
                 .or_insert_with(|| has_wide_group(&packing.group_of, packing.base.len()));
             if *wide { &mut coarse } else { &mut fine }.push(rule);
         }
-        let divisions: Vec<&[u32]> = (coarse.iter())
-            .map(|&rule| {
-                let packing = tally.index.rules[rule as usize].packing(tally.assignment);
-                packing.group_of.as_slice()
-            })
-            .collect();
-        let mut addresses: Vec<usize> = (divisions.iter())
-            .map(|groups| groups.as_ptr() as usize)
-            .collect();
+        let division = |rule: u32| {
+            let packing = tally.index.rules[rule as usize].packing(tally.assignment);
+            packing.group_of.as_slice()
+        };
+        let mut divisions: Vec<&[u32]> = Vec::new();
+        for groups in coarse.iter().map(|&rule| division(rule)) {
+            if !divisions.iter().any(|known| std::ptr::eq(*known, groups)) {
+                divisions.push(groups);
+            }
+        }
+        let addresses = divisions.iter().map(|groups| groups.as_ptr() as usize);
+        let mut addresses: Vec<usize> = addresses.collect();
         addresses.sort_unstable();
-        addresses.dedup();
         let n_bins = tally.assignment.bins.len();
         let cells = (self.cells.entry(addresses))
             .or_insert_with(|| Rc::new(Cells::new(&divisions, n_bins)));
+        let is_finest = |&rule: &u32| {
+            let finest = cells.finest;
+            finest.is_none_or(|finest| division(rule).as_ptr() as usize == finest)
+        };
+        let (coarse, zoned) = coarse.into_iter().partition(is_finest);
         Divisions {
+            zoned,
             coarse,
             fine,
             cells: Rc::clone(cells),
             fits: Vec::new(),
         }
     }
+}
+
+/// Sums of the worst counts of an item's rules, and of how many groups are in use that copies are to be together in: keys may fall when one rises.
+#[derive(Clone, Copy)]
+struct Worst {
+    in_zones: i64,
+    in_cells: i64,
+}
+
+fn worst_counts(tally: &Tally<'_>, divisions: &Divisions) -> Worst {
+    let count = |rule: u32| match tally.index.rules[rule as usize] {
+        Rule::Span(..) => tally.counts[rule as usize].n_used as i64,
+        Rule::End(..) => 0,
+        _ => tally.counts[rule as usize].most.0,
+    };
+    // How well an item fits a cell asks for groups in use, those of zones too.
+    let is_span = |rule: u32| matches!(tally.index.rules[rule as usize], Rule::Span(..));
+    let mut worst = Worst {
+        in_zones: 0,
+        in_cells: 0,
+    };
+    for &rule in &divisions.zoned {
+        if is_span(rule) {
+            worst.in_cells += count(rule);
+        } else {
+            worst.in_zones += count(rule);
+        }
+    }
+    for &rule in divisions.coarse.iter().chain(&divisions.fine) {
+        worst.in_cells += count(rule);
+    }
+    worst
+}
+
+/// Zones, and the cells of each, under keys that none of their bins is below.
+struct Waiting {
+    zones: BinaryHeap<Reverse<(Key, usize)>>,
+    /// Keys but for the zone.
+    cells: Vec<BinaryHeap<Reverse<(Key, usize)>>>,
 }
 
 /// The most that a bin's fragmentation can be in any stage.
@@ -717,24 +836,50 @@ fn has_wide_group(group_of: &[u32], n_groups: usize) -> bool {
 
 impl Cells {
     fn new(divisions: &[&[u32]], n_bins: usize) -> Self {
-        let mut cell_of: BTreeMap<Vec<u32>, usize> = BTreeMap::new();
-        let mut bins: Vec<Vec<u32>> = Vec::new();
-        for bin in 0..n_bins {
-            let groups: Vec<u32> = divisions.iter().map(|group_of| group_of[bin]).collect();
-            let cell = *cell_of.entry(groups).or_insert(bins.len());
-            if cell == bins.len() {
-                bins.push(Vec::new());
-            }
-            bins[cell].push(bin as u32);
+        let bins = together(n_bins, |bin| {
+            divisions.iter().map(|group_of| group_of[bin]).collect()
+        });
+        let n_groups = |groups: &&&[u32]| {
+            let groups = groups.iter().filter(|&&group| group != NO_GROUP);
+            groups.max().copied()
+        };
+        let finest = divisions.iter().rev().max_by_key(n_groups);
+        let finest = finest.map(|groups| groups.as_ptr() as usize);
+        let zones = together(bins.len(), |cell| {
+            let others = divisions.iter();
+            let others = others.filter(|groups| Some(groups.as_ptr() as usize) != finest);
+            others.map(|group_of| group_of[bins[cell][0]]).collect()
+        });
+        Self {
+            bins: bins
+                .into_iter()
+                .map(|bins| bins.into_iter().map(|bin| bin as u32).collect())
+                .collect(),
+            zones,
+            finest,
         }
-        Self { bins }
     }
+}
+
+/// Positions up to `n` that have equal keys, in the order of the first of them.
+fn together(n: usize, key: impl Fn(usize) -> Vec<u32>) -> Vec<Vec<usize>> {
+    let mut known: BTreeMap<Vec<u32>, usize> = BTreeMap::new();
+    let mut alike: Vec<Vec<usize>> = Vec::new();
+    for position in 0..n {
+        let at = *known.entry(key(position)).or_insert(alike.len());
+        if at == alike.len() {
+            alike.push(Vec::new());
+        }
+        alike[at].push(position);
+    }
+    alike
 }
 
 /// How many copies go into the bin at once: as many as fit when nothing is counted by group; else one, or a small part of very many.
 fn step(tally: &Tally<'_>, item: u32, bin: u32, divisions: &Divisions) -> i64 {
     let room = tally.room(item, bin);
-    let counted = (divisions.coarse.iter().chain(&divisions.fine)).any(|&rule| {
+    let rules = (divisions.zoned.iter()).chain(&divisions.coarse);
+    let counted = rules.chain(&divisions.fine).any(|&rule| {
         let rule = tally.index.rules[rule as usize];
         !matches!(rule, Rule::Limit(_) | Rule::Span(..) | Rule::End(..))
     });

@@ -189,6 +189,11 @@ pub fn solve(
     if let Some(start) = start {
         let start = reduced.fold(start);
         let completed = construct(&reduced.assignment, Some(&start), &stop);
+        if run.stopped.is_some() {
+            // What was cut short has placed what comes first, and hardly anything of the rest: it is no match for a start.
+            run.values = reduced.assignment.values(&start);
+            run.incumbent.clone_from(&start);
+        }
         run.stopped = run.stopped.take().or(completed.stopped);
         // Equally good placements that keep the start are better. Adding to it harms where no early stage asks for more.
         run.accept(completed.placement, true);

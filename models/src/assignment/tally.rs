@@ -5,6 +5,7 @@ mod devices;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::placement::Placement;
@@ -95,12 +96,18 @@ pub(super) fn traffic(assignment: &Assignment, stage: usize) -> &Traffic {
 pub(super) struct Index {
     /// Every rule that counts over groups, in the order of the fields of [`Assignment`].
     pub(super) rules: Vec<Rule>,
+    /// The group of each bin, by rule.
+    groups: Vec<Arc<Vec<u32>>>,
     /// Positions in `rules`, by item.
     pub(super) rules_of: Vec<Vec<u32>>,
     /// Positions of caps, by item.
     pub(super) caps_of: Vec<Vec<u32>>,
     /// Positions of caps, by bin.
     pub(super) caps_in: Vec<Vec<u32>>,
+    /// For each item a bit for each cap that counts it: a bin may be in many caps, and most are about other items.
+    counted: Vec<u64>,
+    /// Words of a row of `counted`.
+    n_words: usize,
     /// Stages about the fullest cap.
     pub(super) peak_stages: Vec<usize>,
     /// The gang of each item.
@@ -121,9 +128,12 @@ impl Index {
         let n_items = assignment.items.len();
         let mut index = Self {
             rules: rules(assignment),
+            groups: Vec::new(),
             rules_of: vec![Vec::new(); n_items],
             caps_of: vec![Vec::new(); n_items],
             caps_in: vec![Vec::new(); assignment.bins.len()],
+            counted: Vec::new(),
+            n_words: assignment.caps.len().div_ceil(WORD),
             peak_stages: Vec::new(),
             gang_of: vec![None; n_items],
             opened_stages: Vec::new(),
@@ -133,13 +143,18 @@ impl Index {
         };
         index.partners_of = partners(assignment, &index.rules);
         for (position, rule) in index.rules.iter().enumerate() {
-            for &item in rule.packing(assignment).items.iter() {
+            let packing = rule.packing(assignment);
+            index.groups.push(Arc::clone(&packing.group_of));
+            for &item in packing.items.iter() {
                 index.rules_of[item as usize].push(position as u32);
             }
         }
+        index.counted.resize(n_items * index.n_words, 0);
         for (position, cap) in assignment.caps.iter().enumerate() {
             for &item in cap.items.iter() {
                 index.caps_of[item as usize].push(position as u32);
+                let word = item as usize * index.n_words + position / WORD;
+                index.counted[word] |= 1 << (position % WORD);
             }
             for &bin in cap.bins.iter() {
                 index.caps_in[bin as usize].push(position as u32);
@@ -161,7 +176,19 @@ impl Index {
         }
         index
     }
+
+    /// The caps that count the item in the bin.
+    #[inline]
+    pub(super) fn caps(&self, item: u32, bin: u32) -> impl Iterator<Item = u32> + '_ {
+        let row = &self.counted[item as usize * self.n_words..][..self.n_words];
+        let counts = |cap: u32| row[cap as usize / WORD] >> (cap as usize % WORD) & 1 == 1;
+        let caps = self.caps_in[bin as usize].iter().copied();
+        caps.filter(move |&cap| counts(cap))
+    }
 }
+
+/// Bits of a word.
+const WORD: usize = u64::BITS as usize;
 
 fn rules(assignment: &Assignment) -> Vec<Rule> {
     let mut rules: Vec<Rule> = (0..assignment.limits.len()).map(Rule::Limit).collect();
@@ -365,8 +392,7 @@ impl<'a> Tally<'a> {
     }
 
     pub(super) fn group(&self, rule: u32, bin: u32) -> Option<usize> {
-        let packing = self.index.rules[rule as usize].packing(self.assignment);
-        let group = packing.group_of[bin as usize];
+        let group = self.index.groups[rule as usize][bin as usize];
         (group != NO_GROUP).then_some(group as usize)
     }
 
@@ -391,7 +417,7 @@ impl<'a> Tally<'a> {
             self.repack(bin);
         }
         let index = self.index;
-        for &cap in &index.caps_in[bin as usize] {
+        for cap in index.caps(item, bin) {
             let weight = self.assignment.caps[cap as usize].weight(item);
             self.caps[cap as usize] -= weight * copies;
         }
@@ -450,7 +476,7 @@ impl<'a> Tally<'a> {
         if room <= 0 {
             return 0;
         }
-        for &cap in &self.index.caps_in[bin as usize] {
+        for cap in self.index.caps(item, bin) {
             let weight = self.assignment.caps[cap as usize].weight(item);
             if weight > 0 {
                 room = room.min(self.caps[cap as usize] / weight);

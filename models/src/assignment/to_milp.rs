@@ -24,6 +24,7 @@ mod traffic;
 mod utility;
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::placement::Placement;
@@ -311,6 +312,8 @@ struct Builder<'a> {
     fillings: Vec<(u32, Vec<(u32, i64)>)>,
     /// The columns of the fillings of each bin, once they are listed.
     filled: BTreeMap<u32, Vec<usize>>,
+    /// What alike bins may hold.
+    listed: BTreeMap<fragments::Holds, Rc<Vec<fragments::Counts>>>,
     /// The columns of the levels of each end in a group, once there are any.
     levels: BTreeMap<EndAt, Vec<usize>>,
     /// The columns of pairs, once there are any: flows between the same two ends share them.
@@ -340,6 +343,7 @@ impl<'a> Builder<'a> {
             capacity_rows: vec![Vec::new(); assignment.bins.len()],
             fillings: Vec::new(),
             filled: BTreeMap::new(),
+            listed: BTreeMap::new(),
             levels: BTreeMap::new(),
             pairs: BTreeMap::new(),
         }

@@ -1,14 +1,24 @@
 //! Stages about fragmentation: everything that a bin may hold is listed.
 
+use std::rc::Rc;
+
 use super::{Auxiliary, Builder, Expression};
 use crate::assignment::types::Probe;
 
 /// Sets of copies that are listed for one bin.
 const LARGEST_FILLINGS: usize = 500;
+/// Sets of copies that are listed for all bins together.
+const MOST_FILLINGS: usize = 20_000;
+
+/// Items and how many copies of each.
+pub(super) type Counts = Vec<(u32, i64)>;
+
+/// What decides what a bin may hold: its capacity, its devices, and the items with the most copies of each.
+pub(super) type Holds = (Vec<i64>, Vec<Vec<i64>>, Counts);
 
 impl Builder<'_> {
-    /// A binary column for everything that a bin may hold, with its fragmentation; bins that may hold too much add nothing, so that the
-    /// program bounds the stage, and is exact where every bin is listed.
+    /// A binary column for everything that a bin may hold, with its fragmentation; bins that may hold too much, and those for which there
+    /// are too many columns already, add nothing, so that the program bounds the stage, and is exact where every bin is listed.
     pub(super) fn add_fragmentation(&mut self, probes: &[Probe]) -> Expression {
         let mut expression = Expression::whole(Vec::new());
         for bin in 0..self.assignment.bins.len() as u32 {
@@ -36,26 +46,12 @@ impl Builder<'_> {
             return known.clone();
         }
         let columns = self.of_bin[bin as usize].clone();
-        let mut listed = vec![Vec::new()];
-        for &column in &columns {
-            // What fits without an item fits: the list never gets shorter.
-            if listed.len() > LARGEST_FILLINGS {
-                break;
-            }
-            let (item, most) = (self.columns[column].0, self.upper(column) as i64);
-            let fits = |counts: &Vec<(u32, i64)>| self.fits(bin, counts);
-            let with = |counts: &Vec<(u32, i64)>, copies| {
-                let mut more = counts.clone();
-                more.extend((copies > 0).then_some((item, copies)));
-                more
-            };
-            listed = (listed.iter())
-                .flat_map(|counts| (0..=most).map(move |copies| with(counts, copies)))
-                .filter(fits)
-                .take(LARGEST_FILLINGS + 1)
-                .collect();
-        }
-        if listed.len() > LARGEST_FILLINGS {
+        let left = MOST_FILLINGS.saturating_sub(self.fillings.len());
+        let listed = match left {
+            0 => Rc::default(),
+            _ => self.list_fillings(bin, &columns),
+        };
+        if listed.len() > LARGEST_FILLINGS.min(left) || left == 0 {
             self.filled.insert(bin, Vec::new());
             return Vec::new();
         }
@@ -63,7 +59,7 @@ impl Builder<'_> {
         let mut filled = Vec::new();
         let mut ties: Vec<Vec<(usize, f64)>> =
             columns.iter().map(|&column| vec![(column, -1.0)]).collect();
-        for (position, counts) in listed.into_iter().enumerate() {
+        for (position, counts) in listed.iter().enumerate() {
             let auxiliary = Auxiliary::Filled(self.fillings.len());
             let column =
                 self.add_auxiliary(format!("filled[{name},{position}]"), auxiliary, 0.0, 1.0);
@@ -72,7 +68,7 @@ impl Builder<'_> {
                 let copies = counts.iter().find(|counted| counted.0 == item);
                 tie.extend(copies.map(|counted| (column, counted.1 as f64)));
             }
-            self.fillings.push((bin, counts));
+            self.fillings.push((bin, counts.clone()));
             filled.push(column);
         }
         let all = filled.iter().map(|&column| (column, 1.0));
@@ -84,6 +80,42 @@ impl Builder<'_> {
         }
         self.filled.insert(bin, filled.clone());
         filled
+    }
+
+    /// Everything that the bin may hold, or some of it, if that is more than [`LARGEST_FILLINGS`]. Alike bins are looked at once.
+    fn list_fillings(&mut self, bin: u32, columns: &[usize]) -> Rc<Vec<Counts>> {
+        let of_bin = &self.assignment.bins[bin as usize];
+        let most = columns.iter();
+        let most = most.map(|&column| (self.columns[column].0, self.upper(column) as i64));
+        let key = (
+            of_bin.capacity.clone(),
+            of_bin.devices.clone(),
+            most.collect::<Counts>(),
+        );
+        if let Some(known) = self.listed.get(&key) {
+            return Rc::clone(known);
+        }
+        let mut listed: Vec<Counts> = vec![Vec::new()];
+        for &(item, most) in &key.2 {
+            // What fits without an item fits: the list never gets shorter.
+            if listed.len() > LARGEST_FILLINGS {
+                break;
+            }
+            let fits = |counts: &Counts| self.fits(bin, counts);
+            let with = |counts: &Counts, copies| {
+                let mut more = counts.clone();
+                more.extend((copies > 0).then_some((item, copies)));
+                more
+            };
+            listed = (listed.iter())
+                .flat_map(|counts| (0..=most).map(move |copies| with(counts, copies)))
+                .filter(fits)
+                .take(LARGEST_FILLINGS + 1)
+                .collect();
+        }
+        let listed = Rc::new(listed);
+        self.listed.insert(key, Rc::clone(&listed));
+        listed
     }
 
     /// Whether the bin has capacity and devices for the counts.
