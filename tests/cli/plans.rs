@@ -272,6 +272,22 @@ fn tasks_arrive_one_at_a_time_in_the_order_of_a_file() {
 }
 
 #[test]
+fn what_has_no_bound_is_not_counted_as_far_from_the_best() {
+    let folder = workspace();
+    let told = run(folder.path(), "plan examples/five-kinds.json --online name").expect(0);
+    let of = told
+        .out
+        .lines()
+        .find(|line| line.ends_with("without a bound"));
+    assert!(
+        of.is_some_and(|line| line.contains("stages")),
+        "{}",
+        told.out
+    );
+    assert!(!told.out.contains("proved best"), "{}", told.out);
+}
+
+#[test]
 fn a_deadline_covers_the_whole_run() {
     let folder = workspace();
     run(

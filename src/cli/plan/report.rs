@@ -200,20 +200,28 @@ fn quality(plan: &PlanFile) -> String {
         text.push_str(&table::render(&columns, &rows));
     }
     if brief {
-        let stages = plan
-            .frameworks
-            .iter()
-            .flat_map(|framework| &framework.stages);
-        let n_best = stages
-            .clone()
-            .filter(|stage| stage.gap == Some(0.0))
-            .count();
-        text.push_str(&format!(
-            "{n_best} of {} are proved best: gap 0\n",
-            counted(stages.count(), "stage")
-        ));
+        text.push_str(&proved(plan));
     }
     text
+}
+
+/// How many stages are proved best, of those that have a bound: rules that take one task at a time have none.
+fn proved(plan: &PlanFile) -> String {
+    let frameworks = plan.frameworks.iter();
+    let stages: Vec<&StageResult> = frameworks.flat_map(|it| &it.stages).collect();
+    let n_bounded = stages.iter().filter(|stage| stage.gap.is_some()).count();
+    let n_best = stages.iter().filter(|stage| stage.gap == Some(0.0)).count();
+    match (stages.len() - n_bounded, n_bounded) {
+        (0, all) => format!(
+            "{n_best} of {} are proved best: gap 0\n",
+            counted(all, "stage")
+        ),
+        (all, 0) => format!("{} without a bound\n", counted(all, "stage")),
+        (without, some) => format!(
+            "{n_best} of {} with a bound are proved best: gap 0; {without} without a bound\n",
+            counted(some, "stage")
+        ),
+    }
 }
 
 fn stage_row(framework: &FrameworkResult, position: usize, stage: &StageResult) -> Vec<String> {
