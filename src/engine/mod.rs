@@ -19,6 +19,7 @@ mod offers;
 mod online;
 mod options;
 mod preempt;
+mod quotas;
 mod reasons;
 mod release;
 mod report;

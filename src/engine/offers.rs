@@ -4,8 +4,9 @@
 //! own: its *witness*, made by its own model and the constructive method. An offer holds its witness, so
 //! what is offered can be used: it honors the framework's limits and spreads, not only its totals. One after the other, such
 //! witnesses may fill some agents with tasks of one shape and waste what these do not need: where shares are left short, they
-//! are also placed class by class, agents in turn, so that shapes mix as they do in the shares, and in other orders, with those
-//! first who came short; the best counts. What nobody's share claims is then given out agent by agent: to the one framework with
+//! are also placed on the classes of agents where the fractional shares lie, so that whoever may use many classes leaves those alone that
+//! others need; in other orders, with those first who came short; and class by class, agents in turn, so that shapes mix as they do in
+//! the shares; the best counts. What nobody's share claims is then given out agent by agent: to the one framework with
 //! more demand, or else in proportion to weight. What several want more of waits for the re-offers, which keep them level.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,6 +19,7 @@ use apportion_cluster::{
 use super::choice::Choice;
 use super::context::Context;
 use super::devices::{self, Devices};
+use super::quotas::{self, Quotas};
 use super::roles::{Counts, Roles};
 use super::rounding;
 use super::solve::{self, Effort};
@@ -54,6 +56,8 @@ struct Claimant {
     unmet: bool,
     /// Weight, at least a little.
     weight: f64,
+    /// Whole instances of its share.
+    share: BTreeMap<TaskIdx, i64>,
     /// The part of its share, in value, that the witness holds.
     served: f64,
     /// Leftovers received, in fractions of an agent.
@@ -80,33 +84,11 @@ pub(super) fn first_offers(
         }];
     }
     let turns = in_turn(state, shares, context, &wanting);
-    let by_policy = Claims::of(
-        state,
-        shares,
-        context,
-        &turns,
-        Choice::of(state.cluster, shares, wanting.len()),
-    );
-    let claims = if by_policy.is_class_by_class || by_policy.are_whole() {
-        by_policy
-    } else {
-        let choice = Some(Choice::even(state.cluster, shares));
-        let by_class = Claims::of(state, shares, context, &turns, choice);
-        let reordered = short_first(state, shares, context, turns, &by_policy);
-        let others = std::iter::once(by_class).chain(reordered);
-        others.fold(by_policy, |best, other| {
-            if other.served() > best.served() {
-                other
-            } else {
-                best
-            }
-        })
-    };
+    let claims = best_claims(state, shares, context, turns);
     let Claims {
         mut claimants,
         free,
         roles,
-        ..
     } = claims;
     claimants.sort_by_key(|claimant| claimant.framework);
     hand_out(context, &roles, claimants, free)
@@ -115,37 +97,97 @@ pub(super) fn first_offers(
 /// A framework's turn, and the whole instances of its share.
 type Turn = (FrameworkIdx, BTreeMap<TaskIdx, i64>);
 
+/// What a weight counts at least.
+const LEAST_WEIGHT: f64 = 1e-9;
+
 /// Orders of turns that are tried beside the first.
 const ORDERS: usize = 4;
 
-/// Claims in some other orders, each with those in front whom the one before left short of their shares: they need
-/// what is rare, or a part of every failure domain, and others who claimed before them did not. (Squeaky wheel optimization:
-/// Joslin and Clements, JAIR 10, 1999.)
-fn short_first<'a>(
+/// Whoever is served less of its share counts as served this part of it.
+const LEAST_SERVED: f64 = 1e-3;
+
+/// Claims as policies like them; where they leave shares short, the best of several.
+fn best_claims<'a>(
     state: &State<'a>,
     shares: &Shares,
     context: &Context<'_>,
     mut turns: Vec<Turn>,
-    first: &Claims<'a>,
-) -> Vec<Claims<'a>> {
-    let mut others = Vec::new();
+) -> Claims<'a> {
     let began = Instant::now();
     // Most of the time is for solving what is offered.
-    let is_long = || {
-        let left = context
-            .solve_by()
-            .map(|by| by.saturating_duration_since(Instant::now()));
-        left.is_some_and(|left| 4 * began.elapsed() > left)
+    let most = context
+        .solve_by()
+        .map(|by| by.saturating_duration_since(began) / 2);
+    let is_long = || most.is_some_and(|most| 2 * began.elapsed() > most);
+    let claims = |turns: &[Turn], manner: Manner<'_>| {
+        let until = most.map(|most| began + most);
+        Claims::of(state, shares, context, turns, manner, until)
     };
-    for _ in 0..ORDERS {
-        let short = others.last().unwrap_or(first).short();
-        if is_long() || turns.is_sorted_by_key(|turn| !short.contains(&turn.0)) {
+    if let Some(choice) = Choice::of(state.cluster, shares, turns.len()) {
+        return claims(&turns, Manner::Chosen(choice));
+    }
+    let class_of = quotas::class_of(&shares.classes, state.cluster.agents.len());
+    let liked = || claims(&turns, Manner::Liked);
+    let as_shared = || claims(&turns, Manner::AsShared(&class_of));
+    // Where somebody gets less than it wants, there is hardly room for all claims as they are liked.
+    let is_scarce = turns.iter().any(|(framework, share)| {
+        let wanted: i64 = state.pending(*framework).iter().map(|it| it.1).sum();
+        share.values().sum::<i64>() < wanted
+    });
+    let (liked, as_shared) = if is_scarce {
+        rayon::join(liked, as_shared)
+    } else {
+        let liked = liked();
+        if liked.are_whole() || is_long() {
+            return liked;
+        }
+        (liked, as_shared())
+    };
+    let follows_shares = as_shared.is_better(&liked);
+    let mut best = liked.or_better(as_shared);
+    let mut short = best.short();
+    // Each with those in front whom the one before left short of their shares: they need what is rare, or a part of every
+    // failure domain, and others who claimed before them did not. (Squeaky wheel optimization: Joslin and Clements,
+    // JAIR 10, 1999.)
+    for order in 0..ORDERS {
+        if best.are_whole() || is_long() {
             break;
         }
-        turns.sort_by_key(|turn| !short.contains(&turn.0));
-        others.push(Claims::of(state, shares, context, &turns, None));
+        let mut reordered = turns.clone();
+        reordered.sort_by_key(|turn| !short.contains(&turn.0));
+        let is_new = reordered != turns;
+        let other = is_new.then_some(|| {
+            let manner = if follows_shares {
+                Manner::AsShared(&class_of)
+            } else {
+                Manner::Liked
+            };
+            claims(&reordered, manner)
+        });
+        let by_class = (order == 0).then_some(|| {
+            let choice = Choice::even(state.cluster, shares);
+            claims(&turns, Manner::Chosen(choice))
+        });
+        let (other, by_class) = rayon::join(|| other.map(|it| it()), || by_class.map(|it| it()));
+        best = by_class.into_iter().fold(best, Claims::or_better);
+        let Some(other) = other else {
+            break;
+        };
+        short = other.short();
+        best = best.or_better(other);
+        turns = reordered;
     }
-    others
+    best
+}
+
+/// Where shares are claimed.
+enum Manner<'c> {
+    /// Wherever the policies like best.
+    Liked,
+    /// On the classes of agents where the shares lie, given the class of each agent; what is short then, where there is room.
+    AsShared(&'c [usize]),
+    /// Class by class, or on a choice of agents.
+    Chosen(Choice<'c>),
 }
 
 /// Everybody's witness, disjoint, and what they leave.
@@ -153,7 +195,6 @@ struct Claims<'a> {
     claimants: Vec<Claimant>,
     free: Free,
     roles: Roles<'a>,
-    is_class_by_class: bool,
 }
 
 impl<'a> Claims<'a> {
@@ -162,8 +203,10 @@ impl<'a> Claims<'a> {
         shares: &Shares,
         context: &Context<'_>,
         turns: &[Turn],
-        mut choice: Option<Choice<'_>>,
+        mut manner: Manner<'_>,
+        until: Option<Instant>,
     ) -> Self {
+        let is_over = || until.is_some_and(|until| Instant::now() >= until);
         let mut free = Free {
             resources: nonnegative(&state.free),
             devices: state.free_devices.clone(),
@@ -171,7 +214,13 @@ impl<'a> Claims<'a> {
         let mut roles = state.roles.clone();
         let mut claimants = Vec::new();
         for (framework, share) in turns {
-            let claimed = (&mut free, &mut roles, choice.as_mut());
+            if is_over() {
+                let limited = roles.is_limited(*framework);
+                let turn = (*framework, share.clone());
+                claimants.push(Claimant::without(state.cluster, shares, turn, limited));
+                continue;
+            }
+            let claimed = (&mut free, &mut roles, &mut manner);
             claimants.extend(claim(
                 state,
                 shares,
@@ -181,11 +230,21 @@ impl<'a> Claims<'a> {
                 claimed,
             ));
         }
+        if matches!(manner, Manner::AsShared(_)) {
+            // What has no device would take the room beside devices that others are short of.
+            for needs_none in [false, true] {
+                let mut short: Vec<&mut Claimant> = claimants.iter_mut().collect();
+                short.retain(|it| it.served < 1.0);
+                short.retain(|it| needs_no_device(state, it.framework) == needs_none);
+                for claimant in short.into_iter().take_while(|_| !is_over()) {
+                    complete(state, context, claimant, (&mut free, &mut roles));
+                }
+            }
+        }
         Self {
             claimants,
             free,
             roles,
-            is_class_by_class: choice.is_some(),
         }
     }
 
@@ -199,11 +258,19 @@ impl<'a> Claims<'a> {
         short.map(|it| it.framework).collect()
     }
 
-    /// The part of their shares that frameworks are served, by weight.
+    fn or_better(self, other: Self) -> Self {
+        if other.is_better(&self) { other } else { self }
+    }
+
+    fn is_better(&self, other: &Self) -> bool {
+        self.served() > other.served()
+    }
+
+    /// The weighted welfare of the parts of their shares that frameworks are served.
     fn served(&self) -> f64 {
         let served = self.claimants.iter();
         served
-            .map(|claimant| claimant.weight * claimant.served)
+            .map(|claimant| claimant.weight * claimant.served.clamp(LEAST_SERVED, 1.0).ln())
             .sum()
     }
 }
@@ -215,7 +282,7 @@ fn claim(
     context: &Context<'_>,
     framework: FrameworkIdx,
     mut share: BTreeMap<TaskIdx, i64>,
-    (free, roles, choice): (&mut Free, &mut Roles<'_>, Option<&mut Choice<'_>>),
+    (free, roles, manner): (&mut Free, &mut Roles<'_>, &mut Manner<'_>),
 ) -> Option<Claimant> {
     // Frameworks of one role claim in turn what its limits leave: rounding must not go beyond them.
     let kept = &state.kept[framework.at()];
@@ -231,38 +298,24 @@ fn claim(
     if let Some(counts) = &counts {
         share.clone_from(counts);
     }
-    let share = &share;
-    let chosen = choice.and_then(|choice| {
-        if let Some(sketch) = choice.by_class(state, shares, framework, share, (free, roles)) {
-            return Some(sketch);
+    let asked = Asked {
+        state,
+        context,
+        framework,
+        share: &share,
+    };
+    let room = (&*free, &*roles);
+    let sketched = match manner {
+        Manner::AsShared(class_of) => {
+            let quotas = Quotas::of(state, shares, framework, &share, class_of);
+            let apart = needs_no_device(state, framework).then(|| apart(state.cluster, free));
+            asked.sketch(room, apart.as_deref(), Some(&quotas), &Proposal::default())?
         }
-        let chosen = choice.agents(shares, framework, free);
-        let only = Some(&chosen[..]);
-        sketch(state, context, framework, share, (free, roles), only).filter(|it| it.is_whole)
-    });
-    let chosen = chosen.map(|sketch| Sketch {
-        usable: None,
-        ..sketch
-    });
-    // Whoever needs no device leaves alone what stands beside one, as long as there is room elsewhere.
-    let needs_none = |&(task, _): &(TaskIdx, i64)| state.cluster.task(task).devices.is_empty();
-    let spares = chosen.is_none() && state.pending(framework).iter().all(needs_none);
-    let apart = spares.then(|| {
-        let agents = state.cluster.agent_indices();
-        let apart = agents.filter(|&agent| state.cluster.agent(agent).devices.is_empty());
-        let apart: Vec<AgentIdx> = apart.collect();
-        sketch(
-            state,
-            context,
-            framework,
-            share,
-            (free, roles),
-            Some(&apart),
-        )
-    });
-    let sketched = match chosen.or(apart.flatten().filter(|sketch| sketch.is_whole)) {
-        Some(sketch) => sketch,
-        None => sketch(state, context, framework, share, (free, roles), None)?,
+        Manner::Chosen(choice) => match asked.chosen(shares, room, choice) {
+            Some(sketch) => sketch,
+            None => asked.liked(room)?,
+        },
+        Manner::Liked => asked.liked(room)?,
     };
     let Sketch {
         witness,
@@ -270,35 +323,119 @@ fn claim(
         unmet,
         ..
     } = sketched;
-    for placed in &witness.placements {
-        let demand = &state.cluster.task(placed.task).demand;
-        free.resources[placed.agent.at()].subtract(demand, placed.instances);
-    }
-    for held in &witness.devices {
-        devices::take(state.cluster, &mut free.devices, held);
-    }
-    let weight = shares.frameworks[framework.at()].weight.max(1e-9);
-    let served = part_served(state.cluster, share, &witness.placements);
-    roles.count(framework, kept, &state.released, &witness.placements);
-    if let Some(counts) = &counts {
-        let most = counts.iter().map(|(&task, &instances)| Running {
-            task,
-            agent: AgentIdx::of(0),
-            instances,
-        });
-        roles.promise(framework, kept, &state.released, &most.collect::<Vec<_>>());
-    }
-    roles.settle(framework, &free.resources);
-    Some(Claimant {
+    let claimant = Claimant {
+        served: part_served(state.cluster, &share, &witness.placements),
+        weight: shares.frameworks[framework.at()].weight.max(LEAST_WEIGHT),
+        share,
         counts,
         framework,
         witness,
         usable,
         unmet,
-        weight,
-        served,
         given: 0.0,
-    })
+    };
+    claimant.take(state, free, roles);
+    Some(claimant)
+}
+
+fn needs_no_device(state: &State<'_>, framework: FrameworkIdx) -> bool {
+    let pending = state.pending(framework);
+    let mut tasks = pending.iter().map(|&(task, _)| state.cluster.task(task));
+    tasks.all(|task| task.devices.is_empty())
+}
+
+/// Agents beside whose resources no device is left.
+fn apart(cluster: &Cluster, free: &Free) -> Vec<AgentIdx> {
+    let agents = cluster.agent_indices();
+    let apart = agents.filter(|agent| {
+        let mut devices = free.devices[agent.at()].iter().flatten();
+        devices.all(|&milli| milli == 0)
+    });
+    apart.collect()
+}
+
+/// Adds to a witness what its share lacks, wherever there is room by now.
+fn complete(
+    state: &State<'_>,
+    context: &Context<'_>,
+    claimant: &mut Claimant,
+    (free, roles): (&mut Free, &mut Roles<'_>),
+) {
+    claimant.give(state.cluster, free);
+    let asked = Asked {
+        state,
+        context,
+        framework: claimant.framework,
+        share: &claimant.share,
+    };
+    let sketched = asked.sketch((free, roles), None, None, &claimant.witness);
+    if let Some(sketch) = sketched {
+        let served = part_served(state.cluster, &claimant.share, &sketch.witness.placements);
+        if served > claimant.served {
+            claimant.served = served;
+            claimant.unmet = sketch.unmet;
+            claimant.witness = sketch.witness;
+        }
+    }
+    claimant.take(state, free, roles);
+}
+
+impl Claimant {
+    /// One that claims nothing, for want of time: what it needs is re-offered.
+    fn without(
+        cluster: &Cluster,
+        shares: &Shares,
+        (framework, share): Turn,
+        is_limited: bool,
+    ) -> Self {
+        Self {
+            framework,
+            witness: Proposal::default(),
+            counts: is_limited.then(Counts::new),
+            usable: None,
+            unmet: true,
+            weight: shares.frameworks[framework.at()].weight.max(LEAST_WEIGHT),
+            served: part_served(cluster, &share, &[]),
+            share,
+            given: 0.0,
+        }
+    }
+
+    /// Takes the witness out of what is free.
+    fn take(&self, state: &State<'_>, free: &mut Free, roles: &mut Roles<'_>) {
+        let cluster = state.cluster;
+        for placed in &self.witness.placements {
+            let demand = &cluster.task(placed.task).demand;
+            free.resources[placed.agent.at()].subtract(demand, placed.instances);
+        }
+        for held in &self.witness.devices {
+            devices::take(cluster, &mut free.devices, held);
+        }
+        let kept = &state.kept[self.framework.at()];
+        let added = &self.witness.placements;
+        roles.count(self.framework, kept, &state.released, added);
+        if let Some(counts) = &self.counts {
+            let most = counts.iter().map(|(&task, &instances)| Running {
+                task,
+                agent: AgentIdx::of(0),
+                instances,
+            });
+            let most: Vec<Running> = most.collect();
+            roles.promise(self.framework, kept, &state.released, &most);
+        }
+        roles.settle(self.framework, &free.resources);
+    }
+
+    /// Gives the witness back to what is free.
+    fn give(&self, cluster: &Cluster, free: &mut Free) {
+        for placed in &self.witness.placements {
+            let demand = &cluster.task(placed.task).demand;
+            free.resources[placed.agent.at()].add(demand, placed.instances);
+        }
+        for held in &self.witness.devices {
+            devices::give(cluster, &mut free.devices, held);
+        }
+    }
 }
 
 /// The part of a share, in value, that placements hold; 1 if it is nothing.
@@ -325,76 +462,129 @@ pub(super) struct Sketch {
     pub is_whole: bool,
 }
 
-/// Places a framework's share in what is free; with `only`, on these agents.
-fn sketch(
-    state: &State<'_>,
-    context: &Context<'_>,
+/// A framework's share, to be placed.
+struct Asked<'r, 's> {
+    state: &'r State<'s>,
+    context: &'r Context<'r>,
     framework: FrameworkIdx,
-    share: &BTreeMap<TaskIdx, i64>,
-    (free, roles): (&Free, &Roles<'_>),
-    only: Option<&[AgentIdx]>,
-) -> Option<Sketch> {
-    let cluster = state.cluster;
-    let all: Vec<AgentIdx>;
-    let agents = match only {
-        Some(agents) => agents,
-        None => {
-            all = cluster.agent_indices().collect();
-            &all
+    share: &'r BTreeMap<TaskIdx, i64>,
+}
+
+impl Asked<'_, '_> {
+    /// Class by class, or whole on a choice of agents.
+    fn chosen(
+        &self,
+        shares: &Shares,
+        (free, roles): (&Free, &Roles<'_>),
+        choice: &mut Choice<'_>,
+    ) -> Option<Sketch> {
+        let by_class = choice.by_class(
+            self.state,
+            shares,
+            self.framework,
+            self.share,
+            (free, roles),
+        );
+        let sketched = by_class.or_else(|| {
+            let chosen = choice.agents(shares, self.framework, free);
+            let sketch = self.sketch((free, roles), Some(&chosen), None, &Proposal::default());
+            sketch.filter(|it| it.is_whole)
+        });
+        sketched.map(|sketch| Sketch {
+            usable: None,
+            ..sketch
+        })
+    }
+
+    /// Where its policy likes best. Whoever needs no device leaves alone what stands beside one, as long as there is room
+    /// elsewhere.
+    fn liked(&self, room: (&Free, &Roles<'_>)) -> Option<Sketch> {
+        let nothing = Proposal::default();
+        if !needs_no_device(self.state, self.framework) {
+            return self.sketch(room, None, None, &nothing);
         }
-    };
-    let open = agents.iter().copied();
-    let open = open.filter(|&agent| !cluster.agent(agent).cordoned);
-    let offers = open.map(|agent| {
-        let mut offer = Offer {
-            agent,
-            resources: free.resources[agent.at()].clone(),
-            devices: free.devices[agent.at()].clone(),
+        let apart = apart(self.state.cluster, room.0);
+        let sketched = self.sketch(room, Some(&apart), None, &nothing)?;
+        if sketched.is_whole {
+            return Some(sketched);
+        }
+        self.sketch(room, None, None, &sketched.witness)
+    }
+
+    /// Places the share in what is free: with `only`, on these agents; with quotas, within them; keeping `start`.
+    fn sketch(
+        &self,
+        (free, roles): (&Free, &Roles<'_>),
+        only: Option<&[AgentIdx]>,
+        quotas: Option<&Quotas<'_>>,
+        start: &Proposal,
+    ) -> Option<Sketch> {
+        let (state, context, framework) = (self.state, self.context, self.framework);
+        let (cluster, share) = (state.cluster, self.share);
+        let all: Vec<AgentIdx>;
+        let agents = match only {
+            Some(agents) => agents,
+            None => {
+                all = cluster.agent_indices().collect();
+                &all
+            }
         };
-        roles.withhold(framework, &mut offer);
-        offer
-    });
-    let slice = state.slice(framework, offers.collect());
-    let policy = context.policy(framework)?;
-    // A policy that fails here fails again in its round, where the failure is recorded.
-    let mut formulation = solve::formulate(&**policy, &slice, None).ok()?;
-    // Shares are of what is held at one moment.
-    formulation.schedule = None;
-    let mut usable = vec![false; cluster.agents.len()];
-    for item in &formulation.assignment.items {
-        for &bin in item.eligible.iter() {
-            for agent in formulation.agents_of(bin as usize) {
-                usable[agent.at()] = true;
+        let open = agents.iter().copied();
+        let open = open.filter(|&agent| !cluster.agent(agent).cordoned);
+        let offers = open.map(|agent| {
+            let mut offer = Offer {
+                agent,
+                resources: free.resources[agent.at()].clone(),
+                devices: free.devices[agent.at()].clone(),
+            };
+            roles.withhold(framework, &mut offer);
+            offer
+        });
+        let slice = state.slice(framework, offers.collect());
+        let policy = context.policy(framework)?;
+        // A policy that fails here fails again in its round, where the failure is recorded.
+        let mut formulation = solve::formulate(&**policy, &slice, None).ok()?;
+        // Shares are of what is held at one moment.
+        formulation.schedule = None;
+        let mut usable = vec![false; cluster.agents.len()];
+        for item in &formulation.assignment.items {
+            for &bin in item.eligible.iter() {
+                for agent in formulation.agents_of(bin as usize) {
+                    usable[agent.at()] = true;
+                }
             }
         }
+        if let Some(quotas) = quotas {
+            quotas.apply(&mut formulation);
+        }
+        let mut unmet = false;
+        for (item, (task, pending)) in formulation.assignment.items.iter_mut().zip(&slice.pending) {
+            item.count = share.get(task).copied().unwrap_or(0).min(*pending);
+            unmet |= item.count < *pending;
+        }
+        let answer = solve::answer(
+            &**policy,
+            &slice,
+            formulation,
+            start,
+            Effort::Sketch,
+            context.options,
+        );
+        let witness = answer.map(|answer| answer.proposal).unwrap_or_default();
+        let placed = witness.placements.iter().map(|placed| placed.instances);
+        let is_whole = placed.sum::<i64>() >= share.values().sum();
+        Some(Sketch {
+            witness,
+            usable: Some(usable),
+            unmet: unmet || !is_whole,
+            is_whole,
+        })
     }
-    let mut unmet = false;
-    for (item, (task, pending)) in formulation.assignment.items.iter_mut().zip(&slice.pending) {
-        item.count = share.get(task).copied().unwrap_or(0).min(*pending);
-        unmet |= item.count < *pending;
-    }
-    let answer = solve::answer(
-        &**policy,
-        &slice,
-        formulation,
-        &Proposal::default(),
-        Effort::Sketch,
-        context.options,
-    );
-    let witness = answer.map(|answer| answer.proposal).unwrap_or_default();
-    let placed = witness.placements.iter().map(|placed| placed.instances);
-    let is_whole = placed.sum::<i64>() >= share.values().sum();
-    Some(Sketch {
-        witness,
-        usable: Some(usable),
-        unmet: unmet || !is_whole,
-        is_whole,
-    })
 }
 
 /// Every framework's share in whole pending instances by task. Whoever lost a rounding in earlier plans is first; then who has data
-/// on no more than half of the agents, which others do not care for; then the smallest share: a whole instance is most of what a
-/// small share is, and little to a large one, which takes what rounding leaves.
+/// on no more than half of the agents, which others do not care for; then the smallest share: a whole instance is most of what a small share is, and little to a large one, which takes what
+/// rounding leaves.
 fn in_turn(
     state: &State<'_>,
     shares: &Shares,
