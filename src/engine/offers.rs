@@ -118,7 +118,7 @@ fn best_claims<'a>(
     let most = context
         .solve_by()
         .map(|by| by.saturating_duration_since(began) / 2);
-    let is_long = || most.is_some_and(|most| 2 * began.elapsed() > most);
+    let is_long = |times: u32| most.is_some_and(|most| times * began.elapsed() > most);
     let claims = |turns: &[Turn], manner: Manner<'_>| {
         let until = most.map(|most| began + most);
         Claims::of(state, shares, context, turns, manner, until)
@@ -138,7 +138,7 @@ fn best_claims<'a>(
         rayon::join(liked, as_shared)
     } else {
         let liked = liked();
-        if liked.are_whole() || is_long() {
+        if liked.are_whole() || is_long(2) {
             return liked;
         }
         (liked, as_shared())
@@ -150,7 +150,7 @@ fn best_claims<'a>(
     // failure domain, and others who claimed before them did not. (Squeaky wheel optimization: Joslin and Clements,
     // JAIR 10, 1999.)
     for order in 0..ORDERS {
-        if best.are_whole() || is_long() {
+        if best.are_whole() || is_long(5) {
             break;
         }
         let mut reordered = turns.clone();

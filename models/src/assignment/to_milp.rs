@@ -313,7 +313,9 @@ struct Builder<'a> {
     /// The columns of the fillings of each bin, once they are listed.
     filled: BTreeMap<u32, Vec<usize>>,
     /// What alike bins may hold.
-    listed: BTreeMap<fragments::Holds, Rc<Vec<fragments::Counts>>>,
+    listed: BTreeMap<fragments::Holds, Option<Rc<Vec<fragments::Counts>>>>,
+    /// How many sets of copies were tried for that.
+    tries: usize,
     /// The columns of the levels of each end in a group, once there are any.
     levels: BTreeMap<EndAt, Vec<usize>>,
     /// The columns of pairs, once there are any: flows between the same two ends share them.
@@ -344,6 +346,7 @@ impl<'a> Builder<'a> {
             fillings: Vec::new(),
             filled: BTreeMap::new(),
             listed: BTreeMap::new(),
+            tries: 0,
             levels: BTreeMap::new(),
             pairs: BTreeMap::new(),
         }

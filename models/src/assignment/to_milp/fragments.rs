@@ -9,6 +9,8 @@ use crate::assignment::types::Probe;
 const LARGEST_FILLINGS: usize = 500;
 /// Sets of copies that are listed for all bins together.
 const MOST_FILLINGS: usize = 20_000;
+/// Sets of copies that are tried for all bins together.
+const MOST_TRIES: usize = 100_000;
 
 /// Items and how many copies of each.
 pub(super) type Counts = Vec<(u32, i64)>;
@@ -47,14 +49,11 @@ impl Builder<'_> {
         }
         let columns = self.of_bin[bin as usize].clone();
         let left = MOST_FILLINGS.saturating_sub(self.fillings.len());
-        let listed = match left {
-            0 => Rc::default(),
-            _ => self.list_fillings(bin, &columns),
-        };
-        if listed.len() > LARGEST_FILLINGS.min(left) || left == 0 {
+        let listed = self.list_fillings(bin, &columns);
+        let Some(listed) = listed.filter(|listed| listed.len() <= left) else {
             self.filled.insert(bin, Vec::new());
             return Vec::new();
-        }
+        };
         let name = self.bin_name(bin);
         let mut filled = Vec::new();
         let mut ties: Vec<Vec<(usize, f64)>> =
@@ -82,8 +81,9 @@ impl Builder<'_> {
         filled
     }
 
-    /// Everything that the bin may hold, or some of it, if that is more than [`LARGEST_FILLINGS`]. Alike bins are looked at once.
-    fn list_fillings(&mut self, bin: u32, columns: &[usize]) -> Rc<Vec<Counts>> {
+    /// Everything that the bin may hold; `None` if that is more than [`LARGEST_FILLINGS`], or finding it is more work than is left.
+    /// Alike bins are looked at once.
+    fn list_fillings(&mut self, bin: u32, columns: &[usize]) -> Option<Rc<Vec<Counts>>> {
         let of_bin = &self.assignment.bins[bin as usize];
         let most = columns.iter();
         let most = most.map(|&column| (self.columns[column].0, self.upper(column) as i64));
@@ -93,29 +93,42 @@ impl Builder<'_> {
             most.collect::<Counts>(),
         );
         if let Some(known) = self.listed.get(&key) {
-            return Rc::clone(known);
+            return known.clone();
+        }
+        let listed = self.everything(bin, &key.2).map(Rc::new);
+        self.listed.insert(key, listed.clone());
+        listed
+    }
+
+    fn everything(&mut self, bin: u32, most: &Counts) -> Option<Vec<Counts>> {
+        // Copies of one item alone are many already.
+        let alone = most.iter().map(|&(_, most)| most);
+        let alone = alone.fold(1, i64::saturating_add);
+        if usize::try_from(alone).is_ok_and(|alone| alone > LARGEST_FILLINGS) {
+            return None;
         }
         let mut listed: Vec<Counts> = vec![Vec::new()];
-        for &(item, most) in &key.2 {
-            // What fits without an item fits: the list never gets shorter.
-            if listed.len() > LARGEST_FILLINGS {
-                break;
+        for &(item, most) in most {
+            let mut longer = Vec::new();
+            for counts in &listed {
+                for copies in 0..=most {
+                    let mut with = counts.clone();
+                    with.extend((copies > 0).then_some((item, copies)));
+                    self.tries += 1;
+                    // What does not fit with some copies does not fit with more.
+                    if self.tries > MOST_TRIES || !self.fits(bin, &with) {
+                        break;
+                    }
+                    longer.push(with);
+                }
             }
-            let fits = |counts: &Counts| self.fits(bin, counts);
-            let with = |counts: &Counts, copies| {
-                let mut more = counts.clone();
-                more.extend((copies > 0).then_some((item, copies)));
-                more
-            };
-            listed = (listed.iter())
-                .flat_map(|counts| (0..=most).map(move |copies| with(counts, copies)))
-                .filter(fits)
-                .take(LARGEST_FILLINGS + 1)
-                .collect();
+            // What fits without an item fits: the list never gets shorter.
+            if longer.len() > LARGEST_FILLINGS || self.tries > MOST_TRIES {
+                return None;
+            }
+            listed = longer;
         }
-        let listed = Rc::new(listed);
-        self.listed.insert(key, Rc::clone(&listed));
-        listed
+        Some(listed)
     }
 
     /// Whether the bin has capacity and devices for the counts.
