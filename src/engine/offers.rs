@@ -111,14 +111,14 @@ fn best_claims<'a>(
     state: &State<'a>,
     shares: &Shares,
     context: &Context<'_>,
-    mut turns: Vec<Turn>,
+    turns: Vec<Turn>,
 ) -> Claims<'a> {
     let began = Instant::now();
     // Most of the time is for solving what is offered.
     let most = context
         .solve_by()
         .map(|by| by.saturating_duration_since(began) / 2);
-    let is_long = |times: u32| most.is_some_and(|most| times * began.elapsed() > most);
+    let is_long = || most.is_some_and(|most| 2 * began.elapsed() > most);
     let claims = |turns: &[Turn], manner: Manner<'_>| {
         let until = most.map(|most| began + most);
         Claims::of(state, shares, context, turns, manner, until)
@@ -127,57 +127,65 @@ fn best_claims<'a>(
         return claims(&turns, Manner::Chosen(choice));
     }
     let class_of = quotas::class_of(&shares.classes, state.cluster.agents.len());
-    let liked = || claims(&turns, Manner::Liked);
-    let as_shared = || claims(&turns, Manner::AsShared(&class_of));
+    let of_manner = |is_as_shared: bool, turns: &[Turn]| {
+        let manner = if is_as_shared {
+            Manner::AsShared(&class_of)
+        } else {
+            Manner::Liked
+        };
+        claims(turns, manner)
+    };
     // Where somebody gets less than it wants, there is hardly room for all claims as they are liked.
     let is_scarce = turns.iter().any(|(framework, share)| {
         let wanted: i64 = state.pending(*framework).iter().map(|it| it.1).sum();
         share.values().sum::<i64>() < wanted
     });
     let (liked, as_shared) = if is_scarce {
-        rayon::join(liked, as_shared)
+        let (liked, as_shared) =
+            rayon::join(|| of_manner(false, &turns), || of_manner(true, &turns));
+        (liked, Some(as_shared))
     } else {
-        let liked = liked();
-        if liked.are_whole() || is_long(2) {
-            return liked;
-        }
-        (liked, as_shared())
+        (of_manner(false, &turns), None)
     };
-    let follows_shares = as_shared.is_better(&liked);
-    let mut best = liked.or_better(as_shared);
-    let mut short = best.short();
-    // Each with those in front whom the one before left short of their shares: they need what is rare, or a part of every
-    // failure domain, and others who claimed before them did not. (Squeaky wheel optimization: Joslin and Clements,
-    // JAIR 10, 1999.)
-    for order in 0..ORDERS {
-        if best.are_whole() || is_long(5) {
+    let mut of_liked = (turns.clone(), Some(liked.short()));
+    let mut of_shared = (turns.clone(), as_shared.as_ref().map(Claims::short));
+    let mut best = as_shared.into_iter().fold(liked, Claims::or_better);
+    for _ in 0..ORDERS {
+        if best.are_whole() || is_long() {
+            return best;
+        }
+        let (liked, as_shared) = rayon::join(
+            || short_first(&mut of_liked, |turns| of_manner(false, turns)),
+            || short_first(&mut of_shared, |turns| of_manner(true, turns)),
+        );
+        if liked.is_none() && as_shared.is_none() {
             break;
         }
-        let mut reordered = turns.clone();
-        reordered.sort_by_key(|turn| !short.contains(&turn.0));
-        let is_new = reordered != turns;
-        let other = is_new.then_some(|| {
-            let manner = if follows_shares {
-                Manner::AsShared(&class_of)
-            } else {
-                Manner::Liked
-            };
-            claims(&reordered, manner)
-        });
-        let by_class = (order == 0).then_some(|| {
-            let choice = Choice::even(state.cluster, shares);
-            claims(&turns, Manner::Chosen(choice))
-        });
-        let (other, by_class) = rayon::join(|| other.map(|it| it()), || by_class.map(|it| it()));
-        best = by_class.into_iter().fold(best, Claims::or_better);
-        let Some(other) = other else {
-            break;
-        };
-        short = other.short();
-        best = best.or_better(other);
-        turns = reordered;
+        best = (liked.into_iter().chain(as_shared)).fold(best, Claims::or_better);
     }
-    best
+    if best.are_whole() || is_long() {
+        return best;
+    }
+    let choice = Choice::even(state.cluster, shares);
+    best.or_better(claims(&turns, Manner::Chosen(choice)))
+}
+
+/// Claims in this order, if nobody is known to come short in it; else in another one, with those in front whom it left short, if that is
+/// another: they need what is rare, or a part of every failure domain, and others who claimed before them did not. (Squeaky wheel
+/// optimization: Joslin and Clements, JAIR 10, 1999.)
+fn short_first<'a>(
+    (turns, short): &mut (Vec<Turn>, Option<BTreeSet<FrameworkIdx>>),
+    claims: impl FnOnce(&[Turn]) -> Claims<'a>,
+) -> Option<Claims<'a>> {
+    if let Some(short) = short {
+        if turns.is_sorted_by_key(|turn| !short.contains(&turn.0)) {
+            return None;
+        }
+        turns.sort_by_key(|turn| !short.contains(&turn.0));
+    }
+    let claims = claims(turns);
+    *short = Some(claims.short());
+    Some(claims)
 }
 
 /// Where shares are claimed.
