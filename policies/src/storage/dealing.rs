@@ -2,13 +2,15 @@
 //!
 //! What is placed in a class goes to the agent of it where it fits most tightly, large copies first. A class is as large as its agents
 //! together, so that some of it may fit on none of them: such a copy takes the bin that costs least among those where it fits with all
-//! rules, and only where there is none it is left out.
+//! rules, and only where there is none it is left out. That may fill a unit more than the answer did: replicas then leave the fullest unit, or
+//! are exchanged with ones that ask for less, as long as the way to the data and what is copied get no worse. Each stays with its agent, so that
+//! nothing that is counted over agents changes.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use apportion_cluster::{AgentIdx, Proposal, Quantities, TaskIdx, UnitIdx};
-use apportion_models::assignment::{NO_GROUP, Objective, Placement};
+use apportion_models::assignment::{Costs, NO_GROUP, Objective, Part, Peak, Placement};
 
 use crate::contract::{CapRow, Formulation};
 
@@ -32,10 +34,25 @@ pub(super) fn deal_out(formulation: &Formulation, answer: &Placement) -> Proposa
             }
         }
     }
+    let is_as_answered = left.is_empty();
     for item in left {
         table.deal_anywhere(item);
     }
+    if !is_as_answered {
+        table.level();
+    }
     table.proposal()
+}
+
+/// Places that are looked at to make the fullest unit emptier.
+const LOOKS: usize = 5_000_000;
+
+/// A replica on an agent of a bin.
+#[derive(Clone, Copy)]
+struct Dealt {
+    item: u32,
+    bin: u32,
+    agent: AgentIdx,
 }
 
 /// What is dealt out, and what is left.
@@ -43,7 +60,7 @@ struct Table<'f> {
     formulation: &'f Formulation,
     /// What is free of each agent.
     room: BTreeMap<AgentIdx, Quantities>,
-    dealt: BTreeMap<(TaskIdx, AgentIdx, Option<UnitIdx>), i64>,
+    dealt: Vec<Dealt>,
     /// What is free of each row of a unit (shape: caps; 0 for those of agents).
     units: Vec<i64>,
     /// Rows of units, by bin.
@@ -82,7 +99,7 @@ impl<'f> Table<'f> {
         Self {
             formulation,
             room: formulation.places.room.clone(),
-            dealt: BTreeMap::new(),
+            dealt: Vec::new(),
             units,
             rows_of,
             counts: model
@@ -107,22 +124,28 @@ impl<'f> Table<'f> {
         let Some((_, agent)) = fits.min() else {
             return false;
         };
+        let dealt = Dealt { item, bin, agent };
+        self.count(dealt, 1);
+        self.dealt.push(dealt);
+        true
+    }
+
+    /// Counts a replica in, or with -1 out.
+    fn count(&mut self, Dealt { item, bin, agent }: Dealt, copies: i64) {
+        let demand = &self.formulation.places.demands[item as usize];
         if let Some(room) = self.room.get_mut(&agent) {
-            room.subtract(demand, 1);
+            room.subtract(demand, copies);
         }
         let model = &self.formulation.assignment;
         for &row in &self.rows_of[bin as usize] {
-            self.units[row] -= model.caps[row].weight(item);
+            self.units[row] -= copies * model.caps[row].weight(item);
         }
         for &limit in &self.limits_of[item as usize] {
             let group = model.limits[limit].packing.group_of[bin as usize];
             if group != NO_GROUP {
-                self.counts[limit][group as usize] += 1;
+                self.counts[limit][group as usize] += copies;
             }
         }
-        let task = self.formulation.items[item as usize];
-        *self.dealt.entry((task, agent, place.unit)).or_insert(0) += 1;
-        true
     }
 
     /// Gives a copy to the bin that costs least among those that hold it with all rules.
@@ -131,13 +154,7 @@ impl<'f> Table<'f> {
             return;
         }
         let model = &self.formulation.assignment;
-        let cost = model
-            .stages
-            .iter()
-            .find_map(|stage| match &stage.objective {
-                Objective::Cost(costs) => Some(costs),
-                _ => None,
-            });
+        let cost = self.costs();
         let toll = |bin: u32| cost.map_or(0, |costs| costs.of(item, bin));
         let eligible = model.items[item as usize].eligible.iter();
         let mut bins: Vec<(i64, i64, u32)> = eligible
@@ -177,8 +194,187 @@ impl<'f> Table<'f> {
         used.max().unwrap_or(0)
     }
 
+    /// What the way to the data and copies of it cost.
+    fn costs(&self) -> Option<&'f Costs> {
+        let mut stages = self.formulation.assignment.stages.iter();
+        stages.find_map(|stage| match &stage.objective {
+            Objective::Cost(costs) => Some(costs),
+            _ => None,
+        })
+    }
+
+    /// Moves replicas off the fullest unit as long as that helps and costs nothing.
+    fn level(&mut self) {
+        let mut stages = self.formulation.assignment.stages.iter();
+        let peak = stages.find_map(|stage| match &stage.objective {
+            Objective::Peak(peak) => Some(peak),
+            _ => None,
+        });
+        let Some(peak) = peak else { return };
+        let mut beside: BTreeMap<&[AgentIdx], Vec<u32>> = BTreeMap::new();
+        for (bin, place) in (0_u32..).zip(&self.formulation.places.bins) {
+            if place.unit.is_some() {
+                beside.entry(&place.agents).or_default().push(bin);
+            }
+        }
+        let mut looks = LOOKS;
+        while let Some(part) = self.fullest(peak) {
+            let cap = &self.formulation.assignment.caps[part.cap as usize];
+            let on_it = (0..self.dealt.len()).filter(|&at| {
+                let Dealt { item, bin, .. } = self.dealt[at];
+                cap.weight(item) > 0 && cap.bins.binary_search(&bin).is_ok()
+            });
+            let mut on_it: Vec<usize> = on_it.collect();
+            on_it.sort_by_key(|&at| (cap.weight(self.dealt[at].item), at));
+            let most = self.filled(part);
+            let ways = (&beside, peak, most);
+            let moved = (on_it.iter()).any(|&at| self.leave(at, ways, &mut looks))
+                || (on_it.iter().rev()).any(|&at| self.exchange(at, ways, part, &mut looks));
+            if !moved {
+                return;
+            }
+        }
+    }
+
+    /// How full a unit is in one resource.
+    fn filled(&self, part: &Part) -> f64 {
+        let cap = part.cap as usize;
+        let max = self.formulation.assignment.caps[cap].max;
+        part.used(i128::from(max - self.units[cap]))
+    }
+
+    /// The fullest unit, if it is fuller than what is outside of the offers.
+    fn fullest<'p>(&self, peak: &'p Peak) -> Option<&'p Part> {
+        let order = |left: &&Part, right: &&Part| {
+            let order = self.filled(left).total_cmp(&self.filled(right));
+            order.then(right.cap.cmp(&left.cap))
+        };
+        let fullest = peak.parts.iter().max_by(order)?;
+        (self.filled(fullest) > peak.least).then_some(fullest)
+    }
+
+    /// How full the unit of a bin is, in the resource of which that is most.
+    fn filled_most(&self, peak: &Peak, bin: u32) -> f64 {
+        let rows = self.rows_of[bin as usize].iter();
+        let parts = rows.filter_map(|&row| {
+            let at = peak
+                .parts
+                .binary_search_by(|part| (part.cap as usize).cmp(&row));
+            at.ok().map(|at| self.filled(&peak.parts[at]))
+        });
+        parts.fold(0.0, f64::max)
+    }
+
+    /// Whether a bin takes the item at no more than this cost, with every unit row and limit kept.
+    fn takes(&self, item: u32, bin: u32, most: i64) -> bool {
+        let eligible = &self.formulation.assignment.items[item as usize].eligible;
+        let toll = self.costs().map_or(0, |costs| costs.of(item, bin));
+        toll <= most && eligible.binary_search(&bin).is_ok() && self.is_allowed(item, bin)
+    }
+
+    /// Lets a replica keep its data on another unit, the one that is then least full, if that is less full than `most`.
+    fn leave(&mut self, at: usize, (beside, peak, most): Ways<'_>, looks: &mut usize) -> bool {
+        let here = self.dealt[at];
+        let toll = self
+            .costs()
+            .map_or(0, |costs| costs.of(here.item, here.bin));
+        let bins = &beside[&self.formulation.places.bins[here.bin as usize].agents[..]];
+        self.count(here, -1);
+        let mut best: Option<(f64, Dealt)> = None;
+        for &bin in bins.iter().filter(|&&bin| bin != here.bin) {
+            *looks = looks.saturating_sub(1);
+            let there = Dealt { bin, ..here };
+            if *looks == 0 || !self.takes(here.item, bin, toll) {
+                continue;
+            }
+            self.count(there, 1);
+            let filled = self.filled_most(peak, bin);
+            self.count(there, -1);
+            if filled < most && best.is_none_or(|(least, _)| filled < least) {
+                best = Some((filled, there));
+            }
+        }
+        let there = best.map_or(here, |(_, there)| there);
+        self.count(there, 1);
+        self.dealt[at] = there;
+        best.is_some()
+    }
+
+    /// Exchanges the units of two replicas, so that both are then less full than `most`.
+    fn exchange(
+        &mut self,
+        at: usize,
+        (beside, peak, most): Ways<'_>,
+        part: &Part,
+        looks: &mut usize,
+    ) -> bool {
+        let formulation = self.formulation;
+        let (model, places) = (&formulation.assignment, &formulation.places.bins);
+        let cap = &model.caps[part.cap as usize];
+        let here = self.dealt[at];
+        let costs = self.costs();
+        let toll = |item: u32, bin: u32| costs.map_or(0, |costs| costs.of(item, bin));
+        let bin_of = |dealt: &Dealt, unit: Option<UnitIdx>| {
+            let bins = beside.get(&places[dealt.bin as usize].agents[..])?;
+            bins.iter()
+                .copied()
+                .find(|&bin| places[bin as usize].unit == unit)
+        };
+        for with in 0..self.dealt.len() {
+            if *looks == 0 {
+                return false;
+            }
+            *looks -= 1;
+            let there = self.dealt[with];
+            let unit = places[there.bin as usize].unit;
+            let is_lighter = cap.weight(there.item) < cap.weight(here.item);
+            if !is_lighter || cap.bins.binary_search(&there.bin).is_ok() || unit.is_none() {
+                continue;
+            }
+            let to = bin_of(&here, unit);
+            let back = bin_of(&there, places[here.bin as usize].unit);
+            let Some((to, back)) = to.zip(back) else {
+                continue;
+            };
+            let before = toll(here.item, here.bin) + toll(there.item, there.bin);
+            let (to_toll, back_toll) = (toll(here.item, to), toll(there.item, back));
+            if to_toll + back_toll > before {
+                continue;
+            }
+            let exchanged = [Dealt { bin: to, ..here }, Dealt { bin: back, ..there }];
+            self.count(here, -1);
+            self.count(there, -1);
+            let mut holds = self.takes(here.item, to, to_toll);
+            self.count(exchanged[0], 1);
+            holds &= self.takes(there.item, back, back_toll);
+            self.count(exchanged[1], 1);
+            holds &= [to, back]
+                .iter()
+                .all(|&bin| self.filled_most(peak, bin) < most);
+            if holds {
+                [self.dealt[at], self.dealt[with]] = exchanged;
+                return true;
+            }
+            self.count(exchanged[0], -1);
+            self.count(exchanged[1], -1);
+            self.count(here, 1);
+            self.count(there, 1);
+        }
+        false
+    }
+
     fn proposal(self) -> Proposal {
-        let dealt = self.dealt.into_iter();
-        Proposal::on_units(dealt.map(|((task, agent, unit), copies)| (task, agent, unit, copies)))
+        let places = &self.formulation.places.bins;
+        let mut copies: BTreeMap<(TaskIdx, AgentIdx, Option<UnitIdx>), i64> = BTreeMap::new();
+        for Dealt { item, bin, agent } in self.dealt {
+            let task = self.formulation.items[item as usize];
+            let unit = places[bin as usize].unit;
+            *copies.entry((task, agent, unit)).or_insert(0) += 1;
+        }
+        let copies = copies.into_iter();
+        Proposal::on_units(copies.map(|((task, agent, unit), copies)| (task, agent, unit, copies)))
     }
 }
+
+/// Bins on units by their agents, the units to compare, and how full the fullest is.
+type Ways<'w> = (&'w BTreeMap<&'w [AgentIdx], Vec<u32>>, &'w Peak, f64);

@@ -316,6 +316,42 @@ fn many_agents_are_classes_and_what_fits_none_of_a_class_goes_elsewhere() {
     assert!(agents.iter().all(|agent| *agent >= 398), "{agents:?}");
 }
 
+/// What went elsewhere may have filled a unit: others leave it for one that is as near, and keep their agents.
+#[test]
+fn what_goes_elsewhere_leaves_no_unit_fuller_than_it_must_be() {
+    let agents: Vec<(u32, i64)> = (0..400)
+        .map(|at| (u32::from(at >= 200), if at >= 398 { 2 } else { 1 }))
+        .collect();
+    let units = [
+        (None, 0, [100; 3]),
+        (None, 1, [100; 3]),
+        (None, 1, [100; 3]),
+    ];
+    let shards = vec![
+        (2, shard("large", [1; 3], &[])),
+        (2, shard("busy", [1, 30, 1], &[])),
+    ];
+    let mut cluster = cluster(&agents, &units, shards);
+    cluster.tasks[0].demand = Quantities(vec![2]);
+    let formulation = formulate(&cluster);
+    let bin = |unit: u32, agent: u32| {
+        let mut places = (0_u32..).zip(&formulation.places.bins);
+        let found = places.find(|(_, place)| {
+            place.unit == Some(UnitIdx(unit)) && place.agents.contains(&AgentIdx(agent))
+        });
+        found.unwrap().0
+    };
+    // The large ones fit on no agent of the first rack; both busy ones are on one unit of the second.
+    let answer = Placement::new(vec![(0, bin(0, 0), 2), (1, bin(1, 300), 2)]);
+    let dealt = Storage.decode(&formulation, &answer);
+    let busy = dealt.units.iter().filter(|it| it.task == TaskIdx(1));
+    let mut on: Vec<(u32, i64)> = busy.map(|it| (it.unit.0, it.instances)).collect();
+    on.sort_unstable();
+    assert_eq!(on, [(1, 1), (2, 1)]);
+    let in_rack = |it: &RunningUnit| it.agent.0 >= 200;
+    assert!(dealt.units.iter().all(in_rack), "{:?}", dealt.units);
+}
+
 #[test]
 fn baselines_keep_every_rule_and_each_does_what_it_is_called() {
     // Local to a1, and one that is half full by what is offered.
