@@ -84,7 +84,7 @@ pub(super) fn first_offers(
         }];
     }
     let turns = in_turn(state, shares, context, &wanting);
-    let claims = best_claims(state, shares, context, turns);
+    let claims = best_claims(state, shares, context, &turns);
     let Claims {
         mut claimants,
         free,
@@ -111,7 +111,7 @@ fn best_claims<'a>(
     state: &State<'a>,
     shares: &Shares,
     context: &Context<'_>,
-    turns: Vec<Turn>,
+    turns: &[Turn],
 ) -> Claims<'a> {
     let began = Instant::now();
     // Most of the time is for solving what is offered.
@@ -124,7 +124,7 @@ fn best_claims<'a>(
         Claims::of(state, shares, context, turns, manner, until)
     };
     if let Some(choice) = Choice::of(state.cluster, shares, turns.len()) {
-        return claims(&turns, Manner::Chosen(choice));
+        return claims(turns, Manner::Chosen(choice));
     }
     let class_of = quotas::class_of(&shares.classes, state.cluster.agents.len());
     let of_manner = |is_as_shared: bool, turns: &[Turn]| {
@@ -141,14 +141,13 @@ fn best_claims<'a>(
         share.values().sum::<i64>() < wanted
     });
     let (liked, as_shared) = if is_scarce {
-        let (liked, as_shared) =
-            rayon::join(|| of_manner(false, &turns), || of_manner(true, &turns));
+        let (liked, as_shared) = rayon::join(|| of_manner(false, turns), || of_manner(true, turns));
         (liked, Some(as_shared))
     } else {
-        (of_manner(false, &turns), None)
+        (of_manner(false, turns), None)
     };
-    let mut of_liked = (turns.clone(), Some(liked.short()));
-    let mut of_shared = (turns.clone(), as_shared.as_ref().map(Claims::short));
+    let mut of_liked = (turns.to_vec(), Some(liked.short()));
+    let mut of_shared = (turns.to_vec(), as_shared.as_ref().map(Claims::short));
     let mut best = as_shared.into_iter().fold(liked, Claims::or_better);
     for _ in 0..ORDERS {
         if best.are_whole() || is_long() {
@@ -167,7 +166,7 @@ fn best_claims<'a>(
         return best;
     }
     let choice = Choice::even(state.cluster, shares);
-    best.or_better(claims(&turns, Manner::Chosen(choice)))
+    best.or_better(claims(turns, Manner::Chosen(choice)))
 }
 
 /// Claims in this order, if nobody is known to come short in it; else in another one, with those in front whom it left short, if that is
