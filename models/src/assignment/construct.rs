@@ -743,10 +743,7 @@ impl<'s> Filler<'s> {
                 .or_insert_with(|| has_wide_group(&packing.group_of, packing.base.len()));
             if *wide { &mut coarse } else { &mut fine }.push(rule);
         }
-        let division = |rule: u32| {
-            let packing = tally.index.rules[rule as usize].packing(tally.assignment);
-            packing.group_of.as_slice()
-        };
+        let division = |rule: u32| tally.index.groups[rule as usize].as_slice();
         let mut divisions: Vec<&[u32]> = Vec::new();
         for groups in coarse.iter().map(|&rule| division(rule)) {
             if !divisions.iter().any(|known| std::ptr::eq(*known, groups)) {
@@ -759,10 +756,7 @@ impl<'s> Filler<'s> {
         let n_bins = tally.assignment.bins.len();
         let cells = (self.cells.entry(addresses))
             .or_insert_with(|| Rc::new(Cells::new(&divisions, n_bins)));
-        let is_finest = |&rule: &u32| {
-            let finest = cells.finest;
-            finest.is_none_or(|finest| division(rule).as_ptr() as usize == finest)
-        };
+        let is_finest = |&rule: &u32| cells.finest == Some(division(rule).as_ptr() as usize);
         let (coarse, zoned) = coarse.into_iter().partition(is_finest);
         Divisions {
             zoned,

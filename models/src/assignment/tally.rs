@@ -97,7 +97,7 @@ pub(super) struct Index {
     /// Every rule that counts over groups, in the order of the fields of [`Assignment`].
     pub(super) rules: Vec<Rule>,
     /// The group of each bin, by rule.
-    groups: Vec<Arc<Vec<u32>>>,
+    pub(super) groups: Vec<Arc<Vec<u32>>>,
     /// Positions in `rules`, by item.
     pub(super) rules_of: Vec<Vec<u32>>,
     /// Positions of caps, by item.

@@ -15,7 +15,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use apportion_models::assignment::{
-    Assignment, LadderOptions, Placement, Proof, Solved, Stop, construct, solve,
+    Assignment, Bin, Item, LadderOptions, Objective, Placement, Proof, Solved, Stage, Stop, Term,
+    construct, solve,
 };
 use apportion_models::backends::GoodLp;
 use apportion_models::{Limits, MilpSolver, Status, StopReason, default_solver, solve_guarded};
@@ -339,6 +340,49 @@ fn busy_time() -> Duration {
     let statistics = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
     let nanoseconds = statistics.and_then(|line| line.split(' ').next()?.parse().ok());
     nanoseconds.map_or_else(|| began.elapsed(), Duration::from_nanos)
+}
+
+/// What a construction places before it is cut short comes first, and is hardly anything of the rest: a start is not given up for it.
+#[test]
+fn a_start_is_kept_where_construction_is_cut_short() {
+    const FIRST: u32 = 100;
+    const ALL: u32 = 600;
+    let eligible = Arc::new(vec![0]);
+    let item = |at: u32| Item {
+        name: format!("i{at:03}"),
+        count: 1,
+        demand: vec![1 + i64::from(at)],
+        eligible: Arc::clone(&eligible),
+        devices: Vec::new(),
+    };
+    let stage = |name: &str, items: u32| Stage {
+        name: name.to_owned(),
+        objective: Objective::Value((0..items).map(|item| Term { item, value: 1 }).collect()),
+    };
+    let assignment = Assignment {
+        resources: vec!["cpu".to_owned()],
+        items: (0..ALL).map(item).collect(),
+        bins: vec![Bin {
+            name: "b".to_owned(),
+            capacity: vec![1_000_000],
+            devices: Vec::new(),
+        }],
+        caps: Vec::new(),
+        limits: Vec::new(),
+        gangs: Vec::new(),
+        balances: Vec::new(),
+        stages: vec![stage("first", FIRST), stage("all", ALL)],
+    };
+    let start = Placement::new((1..ALL).map(|item| (item, 0, 1)).collect());
+    let options = LadderOptions {
+        deadline: Some(Instant::now()),
+        ..LadderOptions::new(default_solver())
+    };
+    let solved = solve(&assignment, Some(&start), &options);
+    assert_eq!(solved.stopped, Some(StopReason::Deadline));
+    let greedy = assignment.values(&solved.greedy);
+    assert!(greedy[0] > assignment.values(&start)[0] && greedy[1] < f64::from(ALL) / 2.0);
+    assert!(assignment.values(&solved.placement)[1] >= f64::from(ALL - 1));
 }
 
 #[test]
