@@ -34,11 +34,10 @@ pub(super) fn deal_out(formulation: &Formulation, answer: &Placement) -> Proposa
             }
         }
     }
-    let is_as_answered = left.is_empty();
-    for item in left {
-        table.deal_anywhere(item);
-    }
-    if !is_as_answered {
+    if !left.is_empty() {
+        for item in left {
+            table.deal_anywhere(item);
+        }
         table.level();
     }
     table.proposal()
@@ -154,12 +153,10 @@ impl<'f> Table<'f> {
             return;
         }
         let model = &self.formulation.assignment;
-        let cost = self.costs();
-        let toll = |bin: u32| cost.map_or(0, |costs| costs.of(item, bin));
         let eligible = model.items[item as usize].eligible.iter();
         let mut bins: Vec<(i64, i64, u32)> = eligible
             .filter(|&&bin| self.is_allowed(item, bin))
-            .map(|&bin| (toll(bin), self.used(item, bin), bin))
+            .map(|&bin| (self.toll(item, bin), self.used(item, bin), bin))
             .collect();
         bins.sort_unstable();
         for (_, _, bin) in bins {
@@ -265,26 +262,27 @@ impl<'f> Table<'f> {
         parts.fold(0.0, f64::max)
     }
 
-    /// Whether a bin takes the item at no more than this cost, with every unit row and limit kept.
-    fn takes(&self, item: u32, bin: u32, most: i64) -> bool {
+    fn toll(&self, item: u32, bin: u32) -> i64 {
+        self.costs().map_or(0, |costs| costs.of(item, bin))
+    }
+
+    /// Whether a bin takes the item, with every unit row and limit kept.
+    fn takes(&self, item: u32, bin: u32) -> bool {
         let eligible = &self.formulation.assignment.items[item as usize].eligible;
-        let toll = self.costs().map_or(0, |costs| costs.of(item, bin));
-        toll <= most && eligible.binary_search(&bin).is_ok() && self.is_allowed(item, bin)
+        eligible.binary_search(&bin).is_ok() && self.is_allowed(item, bin)
     }
 
     /// Lets a replica keep its data on another unit, the one that is then least full, if that is less full than `most`.
     fn leave(&mut self, at: usize, (beside, peak, most): Ways<'_>, looks: &mut usize) -> bool {
         let here = self.dealt[at];
-        let toll = self
-            .costs()
-            .map_or(0, |costs| costs.of(here.item, here.bin));
+        let toll = self.toll(here.item, here.bin);
         let bins = &beside[&self.formulation.places.bins[here.bin as usize].agents[..]];
         self.count(here, -1);
         let mut best: Option<(f64, Dealt)> = None;
         for &bin in bins.iter().filter(|&&bin| bin != here.bin) {
             *looks = looks.saturating_sub(1);
             let there = Dealt { bin, ..here };
-            if *looks == 0 || !self.takes(here.item, bin, toll) {
+            if *looks == 0 || self.toll(here.item, bin) > toll || !self.takes(here.item, bin) {
                 continue;
             }
             self.count(there, 1);
@@ -312,8 +310,6 @@ impl<'f> Table<'f> {
         let (model, places) = (&formulation.assignment, &formulation.places.bins);
         let cap = &model.caps[part.cap as usize];
         let here = self.dealt[at];
-        let costs = self.costs();
-        let toll = |item: u32, bin: u32| costs.map_or(0, |costs| costs.of(item, bin));
         let bin_of = |dealt: &Dealt, unit: Option<UnitIdx>| {
             let bins = beside.get(&places[dealt.bin as usize].agents[..])?;
             bins.iter()
@@ -336,17 +332,16 @@ impl<'f> Table<'f> {
             let Some((to, back)) = to.zip(back) else {
                 continue;
             };
-            let before = toll(here.item, here.bin) + toll(there.item, there.bin);
-            let (to_toll, back_toll) = (toll(here.item, to), toll(there.item, back));
-            if to_toll + back_toll > before {
+            let before = self.toll(here.item, here.bin) + self.toll(there.item, there.bin);
+            if self.toll(here.item, to) + self.toll(there.item, back) > before {
                 continue;
             }
             let exchanged = [Dealt { bin: to, ..here }, Dealt { bin: back, ..there }];
             self.count(here, -1);
             self.count(there, -1);
-            let mut holds = self.takes(here.item, to, to_toll);
+            let mut holds = self.takes(here.item, to);
             self.count(exchanged[0], 1);
-            holds &= self.takes(there.item, back, back_toll);
+            holds &= self.takes(there.item, back);
             self.count(exchanged[1], 1);
             holds &= [to, back]
                 .iter()

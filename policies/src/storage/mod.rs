@@ -18,7 +18,8 @@
 //! | `gang[j]`, `limit[..]`, `spread[..]` | as in [`service`](crate::service), over the agents |
 //!
 //! That the volumes of a replica are together is in the columns. Classes are relaxed agents: what is placed in a class is dealt out to
-//! its agents, and what fits on none of them goes to the nearest place where it does.
+//! its agents, and what fits on none of them goes to the nearest place where it does; others then leave a unit that this made the fullest, for
+//! one that costs them no more.
 //!
 //! Objective, stage by stage:
 //! 1. `placed` and `min_available`: as in [`service`](crate::service).

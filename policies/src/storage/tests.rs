@@ -291,24 +291,41 @@ fn utilization_is_the_fullest_units_part_and_says_nothing_of_capacity() {
     assert_eq!(values(&cluster, &[])[2], 0.0);
 }
 
-#[test]
-fn many_agents_are_classes_and_what_fits_none_of_a_class_goes_elsewhere() {
-    // Pairs enough for classes: 400 agents in two racks, with half a cpu each, but for two of the second rack.
+/// Units of [`of_classes`], by (agent, rack, amounts): one in the first rack, two in the second.
+const ONE_AND_TWO: [(Option<u32>, u32, [i64; 3]); 3] = [
+    (None, 0, [100; 3]),
+    (None, 1, [100; 3]),
+    (None, 1, [100; 3]),
+];
+
+/// Pairs enough for classes: 400 agents in two racks, of which only two of the second hold a replica of the first shard.
+fn of_classes(units: &[(Option<u32>, u32, [i64; 3])], shards: Vec<(i64, Shard)>) -> Cluster {
     let agents: Vec<(u32, i64)> = (0..400)
         .map(|at| (u32::from(at >= 200), if at >= 398 { 2 } else { 1 }))
         .collect();
-    let units = [(None, 0, [100; 3]), (None, 1, [100; 3])];
-    let mut cluster = cluster(&agents, &units, vec![(2, shard("s", [1; 3], &[]))]);
+    let mut cluster = cluster(&agents, units, shards);
     cluster.tasks[0].demand = Quantities(vec![2]);
+    cluster
+}
+
+/// The bin of a unit and a class of agents, by one of them.
+fn bin(formulation: &Formulation, unit: u32, agent: u32) -> u32 {
+    let mut places = (0_u32..).zip(&formulation.places.bins);
+    let found = places.find(|(_, place)| {
+        place.unit == Some(UnitIdx(unit)) && place.agents.contains(&AgentIdx(agent))
+    });
+    found.unwrap().0
+}
+
+#[test]
+fn many_agents_are_classes_and_what_fits_none_of_a_class_goes_elsewhere() {
+    let units = [(None, 0, [100; 3]), (None, 1, [100; 3])];
+    let cluster = of_classes(&units, vec![(2, shard("s", [1; 3], &[]))]);
     let formulation = formulate(&cluster);
     assert!(formulation.bins.len() < 20, "{}", formulation.bins.len());
     let task = cluster.tasks[0].id.clone();
     // Both in the class of the first rack, which is large enough in sum alone.
-    let first =
-        formulation.places.bins.iter().position(|place| {
-            place.unit == Some(UnitIdx(0)) && place.agents.contains(&AgentIdx(0))
-        });
-    let answer = Placement::new(vec![(0, u32::try_from(first.unwrap()).unwrap(), 2)]);
+    let answer = Placement::new(vec![(0, bin(&formulation, 0, 0), 2)]);
     let dealt = Storage.decode(&formulation, &answer);
     let agents: Vec<u32> = dealt.placements.iter().map(|it| it.agent.0).collect();
     let placed: i64 = dealt.placements.iter().map(|it| it.instances).sum();
@@ -319,30 +336,17 @@ fn many_agents_are_classes_and_what_fits_none_of_a_class_goes_elsewhere() {
 /// What went elsewhere may have filled a unit: others leave it for one that is as near, and keep their agents.
 #[test]
 fn what_goes_elsewhere_leaves_no_unit_fuller_than_it_must_be() {
-    let agents: Vec<(u32, i64)> = (0..400)
-        .map(|at| (u32::from(at >= 200), if at >= 398 { 2 } else { 1 }))
-        .collect();
-    let units = [
-        (None, 0, [100; 3]),
-        (None, 1, [100; 3]),
-        (None, 1, [100; 3]),
-    ];
     let shards = vec![
         (2, shard("large", [1; 3], &[])),
         (2, shard("busy", [1, 30, 1], &[])),
     ];
-    let mut cluster = cluster(&agents, &units, shards);
-    cluster.tasks[0].demand = Quantities(vec![2]);
+    let cluster = of_classes(&ONE_AND_TWO, shards);
     let formulation = formulate(&cluster);
-    let bin = |unit: u32, agent: u32| {
-        let mut places = (0_u32..).zip(&formulation.places.bins);
-        let found = places.find(|(_, place)| {
-            place.unit == Some(UnitIdx(unit)) && place.agents.contains(&AgentIdx(agent))
-        });
-        found.unwrap().0
-    };
     // The large ones fit on no agent of the first rack; both busy ones are on one unit of the second.
-    let answer = Placement::new(vec![(0, bin(0, 0), 2), (1, bin(1, 300), 2)]);
+    let answer = Placement::new(vec![
+        (0, bin(&formulation, 0, 0), 2),
+        (1, bin(&formulation, 1, 300), 2),
+    ]);
     let dealt = Storage.decode(&formulation, &answer);
     let busy = dealt.units.iter().filter(|it| it.task == TaskIdx(1));
     let mut on: Vec<(u32, i64)> = busy.map(|it| (it.unit.0, it.instances)).collect();
@@ -350,6 +354,38 @@ fn what_goes_elsewhere_leaves_no_unit_fuller_than_it_must_be() {
     assert_eq!(on, [(1, 1), (2, 1)]);
     let in_rack = |it: &RunningUnit| it.agent.0 >= 200;
     assert!(dealt.units.iter().all(in_rack), "{:?}", dealt.units);
+}
+
+/// Where no replica may leave the fullest unit, two are exchanged.
+#[test]
+fn what_goes_elsewhere_lets_others_be_exchanged() {
+    let busy = |id, iops| (1, shard(id, [1, iops, 1], &[]));
+    let shards = vec![
+        (2, shard("large", [1; 3], &[])),
+        busy("a", 50),
+        busy("b", 40),
+        busy("c", 20),
+        busy("d", 30),
+    ];
+    let cluster = of_classes(&ONE_AND_TWO, shards);
+    let formulation = formulate(&cluster);
+    let [elsewhere, first, second] =
+        [(0, 0), (1, 300), (2, 300)].map(|(unit, agent)| bin(&formulation, unit, agent));
+    let placed = [(1, first), (2, first), (3, second), (4, second)];
+    let placed = placed.map(|(item, bin)| (item, bin, 1));
+    let answer = Placement::new([&[(0, elsewhere, 2)][..], &placed].concat());
+    let dealt = Storage.decode(&formulation, &answer);
+    let load = |unit: u32| -> i64 {
+        let on = dealt.units.iter().filter(|it| it.unit == UnitIdx(unit));
+        on.map(|it| {
+            let need = cluster.task(it.task).shard.as_ref().unwrap().need;
+            need[1] * it.instances
+        })
+        .sum()
+    };
+    // Before, one had 90 and the other no room for 40 below that.
+    assert_eq!(load(1) + load(2), 142);
+    assert!(load(1).max(load(2)) <= 72, "{} {}", load(1), load(2));
 }
 
 #[test]
