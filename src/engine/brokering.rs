@@ -125,7 +125,7 @@ pub fn compare(plan: &mut PlanFile, monolithic: &PlanFile) {
         return;
     };
     // Whole instances may leave a floor by more than one unit: then more is possible than the bound is about.
-    let gained = -(1.0 - price).ln();
+    let gained = (1.0 / (1.0 - price)).ln();
     section.price = Some(price);
     section.price_bound = section.price_bound.max(price);
     let [at_least, at_most] = &mut section.division_loss;

@@ -37,6 +37,8 @@ pub(super) struct FirstOffer {
     pub counts: Option<Counts>,
     /// Whether some of its demand is left open.
     pub unmet: bool,
+    /// Whether a wall clock ended the claims while it came short.
+    pub is_cut: bool,
 }
 
 /// What is free while offers are made, by agent.
@@ -81,17 +83,12 @@ pub(super) fn first_offers(
             witness: Vec::new(),
             counts: state.allowance(only, None),
             unmet: false,
+            is_cut: false,
         }];
     }
     let turns = in_turn(state, shares, context, &wanting);
     let claims = best_claims(state, shares, context, &turns);
-    let Claims {
-        mut claimants,
-        free,
-        roles,
-    } = claims;
-    claimants.sort_by_key(|claimant| claimant.framework);
-    hand_out(context, &roles, claimants, free)
+    hand_out(context, claims)
 }
 
 /// A framework's turn, and the whole instances of its share.
@@ -151,7 +148,7 @@ fn best_claims<'a>(
     let mut best = as_shared.into_iter().fold(liked, Claims::or_better);
     for _ in 0..ORDERS {
         if best.are_whole() || is_long() {
-            return best;
+            return best.cut();
         }
         let (liked, as_shared) = rayon::join(
             || short_first(&mut of_liked, |turns| of_manner(false, turns)),
@@ -163,7 +160,7 @@ fn best_claims<'a>(
         best = (liked.into_iter().chain(as_shared)).fold(best, Claims::or_better);
     }
     if best.are_whole() || is_long() {
-        return best;
+        return best.cut();
     }
     let choice = Choice::even(state.cluster, shares);
     best.or_better(claims(turns, Manner::Chosen(choice)))
@@ -202,6 +199,8 @@ struct Claims<'a> {
     claimants: Vec<Claimant>,
     free: Free,
     roles: Roles<'a>,
+    /// Whether a wall clock ended them, or the search for better ones.
+    is_cut: bool,
 }
 
 impl<'a> Claims<'a> {
@@ -220,8 +219,10 @@ impl<'a> Claims<'a> {
         };
         let mut roles = state.roles.clone();
         let mut claimants = Vec::new();
+        let mut is_cut = false;
         for (framework, share) in turns {
             if is_over() {
+                is_cut = true;
                 let limited = roles.is_limited(*framework);
                 let turn = (*framework, share.clone());
                 claimants.push(Claimant::without(state.cluster, shares, turn, limited));
@@ -243,7 +244,11 @@ impl<'a> Claims<'a> {
                 let mut short: Vec<&mut Claimant> = claimants.iter_mut().collect();
                 short.retain(|it| it.served < 1.0);
                 short.retain(|it| needs_no_device(state, it.framework) == needs_none);
-                for claimant in short.into_iter().take_while(|_| !is_over()) {
+                for claimant in short {
+                    if is_over() {
+                        is_cut = true;
+                        break;
+                    }
                     complete(state, context, claimant, (&mut free, &mut roles));
                 }
             }
@@ -252,6 +257,15 @@ impl<'a> Claims<'a> {
             claimants,
             free,
             roles,
+            is_cut,
+        }
+    }
+
+    /// What is there when the time for better ones is over.
+    fn cut(self) -> Self {
+        Self {
+            is_cut: !self.are_whole(),
+            ..self
         }
     }
 
@@ -590,8 +604,8 @@ impl Asked<'_, '_> {
 }
 
 /// Every framework's share in whole pending instances by task. Whoever lost a rounding in earlier plans is first; then who has data
-/// on no more than half of the agents, which others do not care for; then the smallest share: a whole instance is most of what a small share is, and little to a large one, which takes what
-/// rounding leaves.
+/// on no more than half of the agents, which others do not care for; then the smallest share: a whole instance is most of what a
+/// small share is, and little to a large one, which takes what rounding leaves.
 fn in_turn(
     state: &State<'_>,
     shares: &Shares,
@@ -625,12 +639,14 @@ fn in_turn(
 }
 
 /// Gives every agent's leftovers to one framework that may use them: that wants more, then that has data there.
-fn hand_out(
-    context: &Context<'_>,
-    roles: &Roles<'_>,
-    mut claimants: Vec<Claimant>,
-    free: Free,
-) -> Vec<FirstOffer> {
+fn hand_out(context: &Context<'_>, claims: Claims<'_>) -> Vec<FirstOffer> {
+    let Claims {
+        mut claimants,
+        free,
+        roles,
+        is_cut,
+    } = claims;
+    claimants.sort_by_key(|claimant| claimant.framework);
     let cluster = context.cluster;
     let own = claimants.iter();
     let mut offers: Vec<BTreeMap<AgentIdx, Offer>> = own
@@ -697,6 +713,7 @@ fn hand_out(
             witness: claimant.witness.placements,
             counts: claimant.counts,
             unmet: claimant.unmet,
+            is_cut: is_cut && claimant.served < 1.0,
         });
     by_claimant.collect()
 }
@@ -754,4 +771,43 @@ fn nonnegative(free: &[Quantities]) -> Vec<Quantities> {
     free.iter()
         .map(|room| Quantities(room.0.iter().map(|&amount| amount.max(0)).collect()))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::broker;
+    use crate::engine::{Options, release};
+
+    /// Who has no turn before the time for claims is over is told so, and served by re-offers: what nobody claims is not lost.
+    #[test]
+    fn claims_that_a_clock_ended_are_told() {
+        let file = br#"{"version": "apportion/v1",
+            "agents": [{"id": "one", "resources": {"cpu_milli": 4000}}],
+            "frameworks": [{"id": "f", "policy": "service"}, {"id": "g", "policy": "service"}],
+            "jobs": [{"id": "j", "framework": "f",
+                      "tasks": [{"id": "t", "instances": 2, "resources": {"cpu_milli": 1000}}]},
+                     {"id": "k", "framework": "g",
+                      "tasks": [{"id": "t", "instances": 2, "resources": {"cpu_milli": 1000}}]}]}"#;
+        let cluster = crate::snapshot::read(file).expect("the snapshot is valid");
+        let hour = Duration::from_secs(3600);
+        for (reserve, is_cut) in [(hour / 2, false), (hour, true)] {
+            let options = Options {
+                deadline: Some(Instant::now() + hour),
+                ..Options::default()
+            };
+            let mut context = Context::new(&cluster, &options);
+            context.keep_reserve(reserve);
+            let state = State::new(&cluster, release::released(&cluster));
+            let shares = broker::shares(&cluster, &context.bids, context.fairness(), &|| false);
+            let offers = first_offers(&state, &shares, &context);
+            assert_eq!(offers.len(), 2);
+            assert!(offers.iter().all(|offer| offer.is_cut == is_cut));
+            let claimed = offers.iter().flat_map(|offer| &offer.witness);
+            let claimed: i64 = claimed.map(|it| it.instances).sum();
+            assert_eq!(claimed, if is_cut { 0 } else { 4 });
+        }
+    }
 }

@@ -106,7 +106,7 @@ pub(super) fn first(
     let answers: Vec<_> = first
         .into_par_iter()
         .map(|offer| {
-            let counts = offer.counts.as_ref();
+            let (counts, is_cut) = (offer.counts.as_ref(), offer.is_cut);
             let mut slice = shared.slice_within(offer.framework, offer.offers, counts);
             for amount in slice.units.iter_mut().flatten() {
                 *amount /= n_keep.max(1);
@@ -125,16 +125,17 @@ pub(super) fn first(
             let effort = Effort::Ladder(own_deadline(context, n_open, threads, share));
             let answer = attempt(context, &slice, None, &start, effort, true);
             open.fetch_sub(1, Ordering::Relaxed);
-            (slice, answer)
+            (slice, answer, is_cut)
         })
         .collect();
-    for (slice, answer) in answers {
+    for (slice, answer, is_cut) in answers {
         let Slice {
             offers, framework, ..
         } = slice;
         state.record(framework, &offers, &slice.units);
         let (turn, answered) = ((1, framework), answer.is_some());
         records[framework.at()].failed |= !answered;
+        records[framework.at()].stopped |= is_cut;
         if let Some(answer) = &answer {
             records[framework.at()].stopped |= answer.solved.stopped.is_some();
             state.commit(framework, answer.proposal.clone());
