@@ -105,12 +105,13 @@ fn fill(preference: Preference, tally: &mut Tally<'_>, stop: &Stop) -> Option<St
 }
 
 /// The items of a gang, or one item that is in none.
-struct Unit {
-    items: Vec<u32>,
-    gang: Option<u32>,
+pub(super) struct Unit {
+    pub items: Vec<u32>,
+    pub gang: Option<u32>,
 }
 
-fn units(preference: Preference, tally: &Tally<'_>) -> Vec<Unit> {
+/// All items, in the order in which they are placed.
+pub(super) fn units(preference: Preference, tally: &Tally<'_>) -> Vec<Unit> {
     let order = order(preference, tally.assignment);
     let mut seen = vec![false; tally.assignment.items.len()];
     let mut units = Vec::new();

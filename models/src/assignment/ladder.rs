@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bound::Room;
 use super::construct::{Preference, construct, construct_by};
+use super::displace::displace;
 use super::evaluate::TIE;
 use super::improve;
 use super::least::{Answer, Least};
@@ -197,11 +198,15 @@ pub fn solve(
         run.stopped = run.stopped.take().or(completed.stopped);
         // Equally good placements that keep the start are better. Adding to it harms where no early stage asks for more.
         run.accept(completed.placement, true);
+        if lacks(&reduced.assignment, &start) && !run.must_stop() {
+            // What a start lacks of what comes first is no reason to give up all of it.
+            let displaced = displace(&reduced.assignment, &start, &stop);
+            run.cut = run.cut.take().or(displaced.stopped);
+            run.take(&displaced.placement);
+        }
         run.accept(start, false);
     }
-    let wanted: i64 = reduced.assignment.items.iter().map(|item| item.count).sum();
-    let placed: i64 = run.incumbent.entries().iter().map(|entry| entry.2).sum();
-    if placed < wanted && !run.must_stop() {
+    if lacks(&reduced.assignment, &run.incumbent) && !run.must_stop() {
         let tight = construct_by(Preference::TightestFit, &reduced.assignment, None, &stop);
         run.stopped = run.stopped.take().or(tight.stopped);
         run.accept(tight.placement, false);
@@ -240,6 +245,12 @@ pub fn solve(
         stopped: run.stopped.or(run.cut),
         failures: run.failures,
     }
+}
+
+/// Whether a placement has not all that is wanted.
+fn lacks(assignment: &Assignment, placement: &Placement) -> bool {
+    let wanted: i64 = assignment.items.iter().map(|item| item.count).sum();
+    placement.entries().iter().map(|entry| entry.2).sum::<i64>() < wanted
 }
 
 /// Whether a stage counts open bins, and bins differ in what they hold: which of them are opened then decides how many are.

@@ -24,6 +24,7 @@ mod bound;
 mod construct;
 mod counts;
 mod devices;
+mod displace;
 mod evaluate;
 mod fragments;
 mod improve;

@@ -1,0 +1,278 @@
+//! Room for what comes first: copies that are worth less give way.
+//!
+//! A placement may be good in all and yet lack a few copies that come first, such as those of higher priority, or have them where they are
+//! worth less. Constructing anew sets that right, and may scatter everything else; here they take single places, bin by bin, and whatever
+//! has to give way goes where they were, or wherever it still fits.
+//!
+//! # Rules
+//! Worth and loss are vectors: one number for each stage that values what is placed, compared lexicographically. In the order of the
+//! constructive method, a copy that has no place, and then each that is worth less where it is than elsewhere, takes the bin in
+//! which it is worth most after what it displaces there, as long as that is a gain. Bins are looked at where it is worth most, and of these
+//! where it lacks least room. A gang is placed as a whole or not at all, and no gang or balance breaks by what is displaced.
+
+use super::construct::{Construction, Preference, Unit, fill_up, units};
+use super::placement::Placement;
+use super::tally::{Index, Stop, Tally};
+use super::types::Assignment;
+use super::worth::Worth;
+
+/// Bins that are looked at closely for a copy.
+const BINS: usize = 48;
+
+/// A placement in which what comes first has displaced copies of `start`, which must break no rule; then whatever fits is added.
+pub(super) fn displace(assignment: &Assignment, start: &Placement, stop: &Stop) -> Construction {
+    let index = Index::new(assignment);
+    let mut tally = Tally::new(assignment, &index, start);
+    let stages = assignment.stages.iter();
+    let worths: Vec<Worth<'_>> = stages.filter_map(|it| it.objective.worth()).collect();
+    let mut stopped = None;
+    for unit in units(Preference::LeastHarm, &tally) {
+        stopped = stop.reason();
+        if stopped.is_some() {
+            break;
+        }
+        let mut turn = Turn {
+            tally: &mut tally,
+            worths: &worths,
+            changes: Vec::new(),
+        };
+        turn.take(&unit, stop);
+    }
+    fill_up(&mut tally, stop);
+    Construction {
+        placement: tally.placement(),
+        stopped: stopped.or_else(|| stop.reason()),
+    }
+}
+
+/// By stage.
+type Value = Vec<i64>;
+
+/// A bin that a copy may have.
+struct Offer {
+    /// What the copy is worth there, less what gives way.
+    net: Value,
+    /// What gives way.
+    displaced: Vec<u32>,
+    bin: u32,
+}
+
+/// The turn of an item, or of a gang.
+struct Turn<'t, 'a> {
+    tally: &'t mut Tally<'a>,
+    worths: &'t [Worth<'a>],
+    /// Items, bins and copies added, or taken away if negative.
+    changes: Vec<(u32, u32, i64)>,
+}
+
+impl Turn<'_, '_> {
+    fn take(&mut self, unit: &Unit, stop: &Stop) {
+        for &item in &unit.items {
+            self.take_item(item, stop);
+        }
+        if unit.gang.is_some_and(|gang| !self.tally.gang_holds(gang)) {
+            while let Some((item, bin, copies)) = self.changes.pop() {
+                self.tally.change(item, bin, -copies);
+            }
+        }
+    }
+
+    fn change(&mut self, item: u32, bin: u32, copies: i64) {
+        self.tally.change(item, bin, copies);
+        self.changes.push((item, bin, copies));
+    }
+
+    fn worth(&self, item: u32, bin: u32) -> Value {
+        let worths = self.worths.iter();
+        worths.map(|worth| worth.of(item, bin)).collect()
+    }
+
+    /// Places for copies that have none, then better ones for the others.
+    fn take_item(&mut self, item: u32, stop: &Stop) {
+        let bins = self.by_worth(item);
+        let Some(best) = bins.first().map(|&bin| self.worth(item, bin)) else {
+            return;
+        };
+        let nothing = vec![0; best.len()];
+        if best <= nothing {
+            return;
+        }
+        let mut bins = bins.into_iter();
+        let mut offers: Vec<Offer> = Vec::new();
+        while self.tally.remaining(item) > 0 && stop.reason().is_none() {
+            let Some(offer) = self.next_offer(item, &mut bins, &mut offers, &nothing) else {
+                break;
+            };
+            self.accept(item, &offer);
+            offers.extend(self.offer(item, offer.bin));
+        }
+        let mut held: Vec<(Value, u32)> = (self.tally.at[item as usize].keys())
+            .map(|&bin| (self.worth(item, bin), bin))
+            .filter(|(worth, _)| *worth < best)
+            .collect();
+        held.sort();
+        for (worth, from) in held {
+            while self.tally.at[item as usize].contains_key(&from) && stop.reason().is_none() {
+                self.change(item, from, -1);
+                let offer = self.next_offer(item, &mut bins, &mut offers, &worth);
+                let Some(offer) = offer.filter(|_| self.tally.holds(item)) else {
+                    self.change(item, from, 1);
+                    return;
+                };
+                self.accept(item, &offer);
+                for &other in &offer.displaced {
+                    let eligible = &self.tally.assignment.items[other as usize].eligible;
+                    if eligible.binary_search(&from).is_ok() && self.tally.room(other, from) > 0 {
+                        self.change(other, from, 1);
+                    }
+                }
+                offers.extend(self.offer(item, offer.bin));
+            }
+        }
+    }
+
+    fn accept(&mut self, item: u32, offer: &Offer) {
+        for &other in &offer.displaced {
+            self.change(other, offer.bin, -1);
+        }
+        self.change(item, offer.bin, 1);
+    }
+
+    /// The best of the offers that are worth more than `least`; it is taken out of them.
+    fn next_offer(
+        &mut self,
+        item: u32,
+        bins: &mut impl Iterator<Item = u32>,
+        offers: &mut Vec<Offer>,
+        least: &Value,
+    ) -> Option<Offer> {
+        loop {
+            while offers.len() < BINS
+                && let Some(bin) = bins.next()
+            {
+                offers.extend(self.offer(item, bin));
+            }
+            let best = (0..offers.len()).max_by(|&left, &right| {
+                let (left, right) = (&offers[left], &offers[right]);
+                (left.net.cmp(&right.net)).then(right.bin.cmp(&left.bin))
+            })?;
+            if offers[best].net <= *least {
+                return None;
+            }
+            let known = offers.swap_remove(best);
+            // Others may have changed the bin meanwhile.
+            match self.offer(item, known.bin) {
+                Some(offer) if offer.net >= known.net => return Some(offer),
+                changed => offers.extend(changed),
+            }
+        }
+    }
+
+    /// Bins that an item may go to: where it is worth most, then where it lacks least.
+    fn by_worth(&self, item: u32) -> Vec<u32> {
+        let of_item = &self.tally.assignment.items[item as usize];
+        let lacks = |bin: u32| {
+            let amounts = self.tally.free(bin).iter().zip(&of_item.demand);
+            let lacks =
+                amounts.map(|(&free, &demand)| (demand - free) as f64 / demand.max(1) as f64);
+            lacks.fold(0.0, f64::max)
+        };
+        let eligible = of_item.eligible.iter();
+        let mut bins: Vec<(Value, f64, u32)> = eligible
+            .map(|&bin| (self.worth(item, bin), lacks(bin), bin))
+            .collect();
+        bins.sort_by(|left, right| {
+            (right.0.cmp(&left.0))
+                .then(left.1.total_cmp(&right.1))
+                .then(left.2.cmp(&right.2))
+        });
+        bins.into_iter().map(|(_, _, bin)| bin).collect()
+    }
+
+    /// What a bin offers a copy of an item, if anything. Everything is as before when this returns.
+    fn offer(&mut self, item: u32, bin: u32) -> Option<Offer> {
+        let mut displaced = Vec::new();
+        let mut has_room = self.tally.room(item, bin) > 0;
+        while !has_room && let Some(other) = self.next_to_go(item, bin) {
+            self.tally.change(other, bin, -1);
+            displaced.push(other);
+            has_room = self.tally.room(item, bin) > 0;
+        }
+        if has_room {
+            // Of those that went first some may not be in the way after all.
+            for at in (0..displaced.len()).rev() {
+                self.tally.change(displaced[at], bin, 1);
+                if self.tally.room(item, bin) > 0 {
+                    displaced.remove(at);
+                } else {
+                    self.tally.change(displaced[at], bin, -1);
+                }
+            }
+        }
+        let mut net = self.worth(item, bin);
+        for &other in &displaced {
+            self.tally.change(other, bin, 1);
+            for (net, worth) in net.iter_mut().zip(self.worth(other, bin)) {
+                *net -= worth;
+            }
+        }
+        has_room.then_some(Offer {
+            net,
+            displaced,
+            bin,
+        })
+    }
+
+    /// The copy in a bin that frees most of what an item lacks there for what it is worth, among those that are worth less
+    /// and may go.
+    fn next_to_go(&mut self, item: u32, bin: u32) -> Option<u32> {
+        let worth = self.worth(item, bin);
+        let gang = self.tally.index.gang_of[item as usize];
+        let inside = self.tally.inside[bin as usize].iter().copied();
+        let may_go = |other: u32| {
+            let is_partner = gang.is_some() && self.tally.index.gang_of[other as usize] == gang;
+            other != item && !is_partner
+        };
+        let items = &self.tally.assignment.items;
+        let lacks: Vec<f64> = (self.tally.free(bin).iter())
+            .zip(&items[item as usize].demand)
+            .map(|(&free, &demand)| (demand - free) as f64 / demand.max(1) as f64)
+            .collect();
+        let frees = |other: u32| {
+            let amounts = (items[other as usize].demand.iter()).zip(&items[item as usize].demand);
+            let freed = amounts.zip(&lacks).filter(|(_, lacks)| **lacks > 0.0);
+            freed
+                .map(|((&frees, &demand), &lacks)| (frees as f64 / demand as f64).min(lacks))
+                .sum::<f64>()
+        };
+        // The first stage in which it is worth anything, and what it frees there for each unit of worth.
+        let rank = |other: u32| {
+            let worth = self.worth(other, bin);
+            let stage = worth.iter().position(|&it| it > 0);
+            let unit = stage.map_or(1, |stage| worth[stage]);
+            (stage.unwrap_or(worth.len()), frees(other) / unit as f64)
+        };
+        let mut others: Vec<(usize, f64, u32)> = inside
+            .filter(|&other| may_go(other) && self.worth(other, bin) < worth)
+            .map(|other| {
+                let (stage, freed) = rank(other);
+                (stage, freed, other)
+            })
+            .collect();
+        others.sort_by(|left, right| {
+            (right.0.cmp(&left.0))
+                .then(right.1.total_cmp(&left.1))
+                .then(left.2.cmp(&right.2))
+        });
+        let others = others.into_iter().map(|(_, _, other)| other);
+        others.into_iter().find(|&other| {
+            self.tally.change(other, bin, -1);
+            let holds = self.tally.holds(other);
+            self.tally.change(other, bin, 1);
+            holds
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
