@@ -217,7 +217,8 @@ impl<'a> Reach<'a> {
     /// The bound by counting.
     pub(super) fn combinatorial(&self, measure: Measure) -> f64 {
         match measure {
-            Measure::Placed(priority) => thousandths(self.worth_in_reach(priority)),
+            Measure::Placed(priority) => self.value_in_reach(priority) as f64,
+            Measure::Throughput(priority) => thousandths(self.worth_in_reach(priority)),
             Measure::MinAvailable => self.least_shortfall() as f64,
             Measure::Spread => self.least_worst_shares(),
             Measure::AgentsUsed => self.least_opened() as f64,
@@ -488,15 +489,25 @@ impl<'a> Reach<'a> {
         (needed, unit)
     }
 
-    /// `sum v K + sum_t B_t max(0, max_a (v_t - pi_a d_t)) + sum_a pi_a O_a`, where parts of devices weigh what the
+    /// `sum v K + sum_t B_t max(0, max_a (v_t - pi_a d_t)) + sum_a pi_a O_a`, each value times the speed where the measure is a throughput, where parts of devices weigh what the
     /// prices say, and of `O_a` whole multiples of the greatest common divisor of all demands count; absent where the prices
     /// name something unknown or are negative, which is reported.
     pub(super) fn multipliers(
         &self,
-        priority: Option<i64>,
+        measure: Measure,
         prices: &[Multiplier],
         findings: &mut Findings,
     ) -> Option<f64> {
+        let (priority, is_fast) = match measure {
+            Measure::Placed(priority) => (priority, false),
+            Measure::Throughput(priority) => (priority, true),
+            _ => return None,
+        };
+        // In thousandths.
+        let worth = |task: usize, agent: usize| {
+            let speed = self.state.speed(task, agent);
+            self.state.value(task) * if is_fast { speed } else { 1000 }
+        };
         let prices = self.prices(prices, findings)?;
         let of_agent = |agent: usize| prices.get(&agent).into_iter().flatten();
         let mut best_of: BTreeMap<usize, f64> = BTreeMap::new();
@@ -507,11 +518,11 @@ impl<'a> Reach<'a> {
             .filter(|&&task| self.has_priority(task, priority))
         {
             for (&agent, &count) in &self.state.kept[task] {
-                sum += thousandths(self.state.value(task) * self.state.speed(task, agent) * count);
+                sum += thousandths(worth(task, agent) * count);
             }
             let best = *best_of.entry(self.shapes[&task]).or_insert_with(|| {
                 let worths = self.copies(task).iter().map(|&(agent, _)| {
-                    let value = thousandths(self.state.value(task) * self.state.speed(task, agent));
+                    let value = thousandths(worth(task, agent));
                     let paid = of_agent(agent).map(|price| price.price * self.needed(task, price));
                     value - paid.sum::<f64>()
                 });

@@ -19,6 +19,8 @@ use super::workflow::Flows;
 pub(super) enum Measure {
     /// Value placed, of one priority or of all.
     Placed(Option<i64>),
+    /// The same times speed.
+    Throughput(Option<i64>),
     /// Instances missing from what must survive the loss of a domain.
     MinAvailable,
     /// Weighted worst fractions lost with one domain.
@@ -73,7 +75,8 @@ impl Measure {
             Self::AgentsUsed | Self::Completion | Self::Claimed => true,
             Self::Ahead(timed) => timed == Timed::Completion,
             Self::Traffic { quality, .. } | Self::Makespan { quality } => !quality,
-            Self::Placed(_) | Self::MinAvailable | Self::Spread | Self::Span => false,
+            Self::Placed(_) | Self::Throughput(_) => false,
+            Self::MinAvailable | Self::Spread | Self::Span => false,
             Self::Network | Self::Shuffle | Self::Distance | Self::Utilization => false,
         }
     }
@@ -139,7 +142,24 @@ fn service_stages(state: &State<'_>, framework: usize) -> Vec<(String, Measure)>
 
 /// The stages of an `ml` framework.
 fn ml_stages(state: &State<'_>, framework: usize) -> Vec<(String, Measure)> {
-    let mut stages = placing_stages(state, framework);
+    let mut stages = Vec::new();
+    let mut by_priority = Vec::new();
+    let differs = speeds_differ(state, framework);
+    for (name, measure) in placing_stages(state, framework) {
+        match measure {
+            Measure::Placed(Some(priority)) if differs => by_priority.push(priority),
+            Measure::Placed(None) => {
+                stages.extend(by_priority.drain(..).map(|priority| {
+                    let name = format!("throughput:{priority}");
+                    (name, Measure::Throughput(Some(priority)))
+                }));
+                stages.push((name, Measure::Throughput(None)));
+                continue;
+            }
+            _ => {}
+        }
+        stages.push((name, measure));
+    }
     let mut jobs = state.cluster.frameworks[framework].jobs.iter();
     if jobs.any(|job| job_size(state, job.at()) > 1) {
         stages.push(("span".to_owned(), Measure::Span));
@@ -150,6 +170,13 @@ fn ml_stages(state: &State<'_>, framework: usize) -> Vec<(String, Measure)> {
     }
     stages.push(("holes".to_owned(), Measure::Claimed));
     stages
+}
+
+/// Whether a task of the framework has another than its usual speed on some model.
+fn speeds_differ(state: &State<'_>, framework: usize) -> bool {
+    let tasks = state.tasks_of(framework).into_iter();
+    let mut needs = tasks.flat_map(|task| &state.cluster.tasks[task].devices);
+    needs.any(|need| need.models.iter().any(|choice| choice.throughput != 1000))
 }
 
 /// The stages of a `mapreduce` framework.
@@ -258,7 +285,9 @@ fn names(
     let need: Vec<String> = known
         .iter()
         .map(|(name, measure)| match measure {
-            Measure::Placed(_) | Measure::Ahead(Timed::Placed) => format!("maximize {name}"),
+            Measure::Placed(_) | Measure::Throughput(_) | Measure::Ahead(Timed::Placed) => {
+                format!("maximize {name}")
+            }
             _ => format!("minimize {name}"),
         })
         .collect();
@@ -283,7 +312,8 @@ fn value(
     findings: &mut Findings,
 ) {
     let need = match measure {
-        Measure::Placed(priority) => thousandths(placed_worth(state, framework, priority)),
+        Measure::Placed(priority) => placed_value(state, framework, priority, &state.placed) as f64,
+        Measure::Throughput(priority) => thousandths(placed_worth(state, framework, priority)),
         Measure::MinAvailable => shortfall(state, framework) as f64,
         Measure::Spread => worst_shares(state, framework),
         Measure::AgentsUsed => agents_opened(state, framework) as f64,
@@ -442,8 +472,8 @@ fn bound(
             (measure, Some(prices)) if data.is_some() => {
                 data.and_then(|data| data.multipliers(measure, earlier, prices, findings))
             }
-            (Measure::Placed(priority), Some(prices)) => {
-                reach.multipliers(priority, prices, findings)
+            (Measure::Placed(_) | Measure::Throughput(_), Some(prices)) => {
+                reach.multipliers(measure, prices, findings)
             }
             (Measure::Network, Some(prices)) => reach.least_network(prices, findings),
             (Measure::Ahead(Timed::Network), Some(prices)) => {

@@ -210,14 +210,14 @@ pub fn values(cluster: &Cluster, running: &Counts, counts: &Counts) -> Vec<(Stri
     let mut values = Vec::new();
     let is_ml = cluster.frameworks[0].policy == "ml";
     let priorities: BTreeSet<i64> = cluster.jobs.iter().map(|job| job.priority).collect();
-    let placed = |priority: Option<i64>| {
+    let sum = |priority: Option<i64>, at_speed: bool| {
         let jobs = cluster
             .jobs
             .iter()
             .filter(|job| priority.is_none_or(|it| it == job.priority));
         let tasks = jobs.flat_map(|job| &job.tasks);
         tasks
-            .map(|task| match is_ml {
+            .map(|task| match at_speed {
                 true => naive_devices::worth(cluster, counts, task.at()),
                 false => (cluster.tasks[task.at()].value * counts.of_task(task.at())) as f64,
             })
@@ -225,10 +225,23 @@ pub fn values(cluster: &Cluster, running: &Counts, counts: &Counts) -> Vec<(Stri
     };
     if priorities.len() > 1 {
         for &priority in priorities.iter().rev() {
-            values.push((format!("placed:{priority}"), true, placed(Some(priority))));
+            values.push((
+                format!("placed:{priority}"),
+                true,
+                sum(Some(priority), false),
+            ));
+        }
+        let mut needs = cluster.tasks.iter().flat_map(|task| &task.devices);
+        let differs = needs.any(|need| need.models.iter().any(|it| it.throughput != 1000));
+        for &priority in priorities.iter().rev().filter(|_| is_ml && differs) {
+            values.push((
+                format!("throughput:{priority}"),
+                true,
+                sum(Some(priority), true),
+            ));
         }
     }
-    values.push(("placed".to_owned(), true, placed(None)));
+    values.push(("placed".to_owned(), true, sum(None, is_ml)));
     if cluster.jobs.iter().any(|job| job.min_available.is_some()) {
         values.push((
             "min_available".to_owned(),

@@ -19,9 +19,10 @@
 //! A fast CPU is a rule on an attribute of the agent; local disk and the bandwidth to shared storage are resources.
 //!
 //! Objective, stage by stage:
-//! 1. `placed` (maximize): value times throughput placed, by priority from high to low (`placed:<priority>` each, if
-//!    there are several), then over all. Throughput is that of the agent's device model for the task: alternatives
-//!    are ordered by it, and an instance on a model of throughput 2 is worth two.
+//! 1. `placed` (maximize): value times throughput placed. Throughput is that of the agent's device model for the task: alternatives
+//!    are ordered by it, and an instance on a model of throughput 2 is worth two. If there are several priorities, what waits and who
+//!    is fast are told apart: value placed by priority from high to low (`placed:<priority>` each), then, where models differ, value
+//!    times throughput in the same order (`throughput:<priority>` each), then over all.
 //! 2. `min_available` (minimize): as in [`service`](crate::service), where a job asks for it.
 //! 3. `span` (minimize), where a job wants several instances: `sum_j sum_L` of the domains that hold any of job `j`, `L`
 //!    over agents and the declared levels: the same agent first, then the same rack.

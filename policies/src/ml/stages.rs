@@ -24,9 +24,14 @@ pub(super) fn all(tables: &Tables<'_>) -> Vec<OwnStage> {
     let mut stages = placed(tables);
     if differs_by_model(tables) {
         let classes = Classes::of(tables);
-        for stage in &mut stages {
-            weigh(tables, &classes, stage);
-        }
+        let all = stages.pop();
+        let by_priority = stages.iter().filter_map(|stage| {
+            let name = format!("throughput:{}", stage.priority?);
+            at_speed(tables, &classes, stage, name)
+        });
+        let by_priority: Vec<OwnStage> = by_priority.collect();
+        stages.extend(by_priority);
+        stages.extend(all.and_then(|it| at_speed(tables, &classes, &it, it.stage.name.clone())));
     }
     stages.extend(min_available(tables));
     stages.extend(span(tables));
@@ -213,11 +218,16 @@ impl Classes {
     }
 }
 
-/// Turns a stage that counts values into one that counts values times throughput.
-fn weigh(tables: &Tables<'_>, classes: &Classes, stage: &mut OwnStage) {
+/// A stage that counts values times throughput, from one that counts values.
+fn at_speed(
+    tables: &Tables<'_>,
+    classes: &Classes,
+    of_value: &OwnStage,
+    name: String,
+) -> Option<OwnStage> {
     let slice = tables.slice;
-    let Objective::Value(terms) = &stage.stage.objective else {
-        return;
+    let Objective::Value(terms) = &of_value.stage.objective else {
+        return None;
     };
     let at = |task: TaskIdx, bin: usize| slice.cluster.throughput(task, slice.offers[bin].agent);
     let rate = |term: &Term| {
@@ -231,17 +241,26 @@ fn weigh(tables: &Tables<'_>, classes: &Classes, stage: &mut OwnStage) {
             values: values.collect(),
         }
     };
-    // What is kept counts where it runs; the constant so far has its values alone.
-    let counted: Vec<i64> = kept_values(tables, stage.priority);
-    stage.constant = counted
-        .iter()
-        .map(|&it| it as f64 / THOUSANDTHS as f64)
-        .sum();
-    stage.unit = THOUSANDTHS;
-    stage.stage.objective = Objective::Yield(Yield {
-        class_of: Arc::clone(&classes.of_bin),
-        rates: terms.iter().map(rate).collect(),
-    });
+    // What is kept counts where it runs.
+    let kept = kept_values(tables, of_value.priority);
+    let kept = kept.iter().map(|&it| it as f64 / THOUSANDTHS as f64);
+    Some(OwnStage {
+        stage: Stage {
+            name,
+            objective: Objective::Yield(Yield {
+                class_of: Arc::clone(&classes.of_bin),
+                rates: terms.iter().map(rate).collect(),
+            }),
+        },
+        priority: of_value.priority,
+        role: if of_value.priority.is_some() {
+            StageRole::Quality
+        } else {
+            StageRole::Placed
+        },
+        unit: THOUSANDTHS,
+        constant: kept.sum(),
+    })
 }
 
 /// Value times throughput in thousandths of what stays running, one number per entry.
