@@ -7,6 +7,7 @@
 
 mod accounts;
 mod apply;
+mod beside;
 pub mod brokering;
 mod choice;
 mod choices;

@@ -5,9 +5,12 @@
 //! what is offered can be used: it honors the framework's limits and spreads, not only its totals. One after the other, such
 //! witnesses may fill some agents with tasks of one shape and waste what these do not need: where shares are left short, they
 //! are also placed on the classes of agents where the fractional shares lie, so that whoever may use many classes leaves those alone that
-//! others need; in other orders, with those first who came short; and class by class, agents in turn, so that shapes mix as they do in
+//! others need (and whoever needs no device leaves what stands [beside](super::beside) one); in other orders, with those first who came short; with [room]
+//! made for these by others one by one; and class by class, agents in turn, so that shapes mix as they do in
 //! the shares; the best counts. What nobody's share claims is then given out agent by agent: to the one framework with
 //! more demand, or else in proportion to weight. What several want more of waits for the re-offers, which keep them level.
+
+mod room;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
@@ -16,6 +19,7 @@ use apportion_cluster::{
     AgentIdx, Cluster, Fairness, FrameworkIdx, Offer, Proposal, Quantities, Running, TaskIdx,
 };
 
+use super::beside::Beside;
 use super::choice::Choice;
 use super::context::Context;
 use super::devices::{self, Devices};
@@ -42,12 +46,14 @@ pub(super) struct FirstOffer {
 }
 
 /// What is free while offers are made, by agent.
+#[derive(Clone)]
 pub(super) struct Free {
     pub resources: Vec<Quantities>,
     pub devices: Vec<Devices>,
 }
 
 /// A framework that wants something, while offers are made.
+#[derive(Clone)]
 struct Claimant {
     framework: FrameworkIdx,
     witness: Proposal,
@@ -100,6 +106,9 @@ const LEAST_WEIGHT: f64 = 1e-9;
 /// Orders of turns that are tried beside the first.
 const ORDERS: usize = 4;
 
+/// After so many of them, room is made for who came short.
+const ORDERS_BEFORE_ROOM: usize = 1;
+
 /// Whoever is served less of its share counts as served this part of it.
 const LEAST_SERVED: f64 = 1e-3;
 
@@ -116,17 +125,24 @@ fn best_claims<'a>(
         .solve_by()
         .map(|by| by.saturating_duration_since(began) / 2);
     let is_long = || most.is_some_and(|most| 2 * began.elapsed() > most);
+    let class_of = quotas::class_of(&shares.classes, state.cluster.agents.len());
+    let scene = Scene {
+        state,
+        shares,
+        context,
+        class_of: &class_of,
+        beside: Beside::of(state.cluster, shares, &class_of),
+    };
     let claims = |turns: &[Turn], manner: Manner<'_>| {
         let until = most.map(|most| began + most);
-        Claims::of(state, shares, context, turns, manner, until)
+        Claims::of(&scene, turns, manner, until)
     };
     if let Some(choice) = Choice::of(state.cluster, shares, turns.len()) {
         return claims(turns, Manner::Chosen(choice));
     }
-    let class_of = quotas::class_of(&shares.classes, state.cluster.agents.len());
     let of_manner = |is_as_shared: bool, turns: &[Turn]| {
         let manner = if is_as_shared {
-            Manner::AsShared(&class_of)
+            Manner::AsShared
         } else {
             Manner::Liked
         };
@@ -146,7 +162,10 @@ fn best_claims<'a>(
     let mut of_liked = (turns.to_vec(), Some(liked.short()));
     let mut of_shared = (turns.to_vec(), as_shared.as_ref().map(Claims::short));
     let mut best = as_shared.into_iter().fold(liked, Claims::or_better);
-    for _ in 0..ORDERS {
+    for order in 0..ORDERS {
+        if order == ORDERS_BEFORE_ROOM {
+            best = room::make_room(&scene, best, &is_long);
+        }
         if best.are_whole() || is_long() {
             return best.cut();
         }
@@ -163,7 +182,9 @@ fn best_claims<'a>(
         return best.cut();
     }
     let choice = Choice::even(state.cluster, shares);
-    best.or_better(claims(turns, Manner::Chosen(choice)))
+    let best = best.or_better(claims(turns, Manner::Chosen(choice)));
+    let best = room::make_room(&scene, best, &is_long);
+    if is_long() { best.cut() } else { best }
 }
 
 /// Claims in this order, if nobody is known to come short in it; else in another one, with those in front whom it left short, if that is
@@ -184,12 +205,23 @@ fn short_first<'a>(
     Some(claims)
 }
 
-/// Where shares are claimed.
+/// What is claimed of.
+struct Scene<'r, 's> {
+    state: &'r State<'s>,
+    shares: &'r Shares,
+    context: &'r Context<'r>,
+    /// The class of each agent.
+    class_of: &'r [usize],
+    /// What those that need no device leave to the others as long as these may claim it.
+    beside: Beside<'r>,
+}
+
+/// Where shares are claimed; what is short then, wherever there is room.
 enum Manner<'c> {
     /// Wherever the policies like best.
     Liked,
-    /// On the classes of agents where the shares lie, given the class of each agent; what is short then, where there is room.
-    AsShared(&'c [usize]),
+    /// On the classes of agents where the shares lie.
+    AsShared,
     /// Class by class, or on a choice of agents.
     Chosen(Choice<'c>),
 }
@@ -205,13 +237,12 @@ struct Claims<'a> {
 
 impl<'a> Claims<'a> {
     fn of(
-        state: &State<'a>,
-        shares: &Shares,
-        context: &Context<'_>,
+        scene: &Scene<'_, 'a>,
         turns: &[Turn],
         mut manner: Manner<'_>,
         until: Option<Instant>,
     ) -> Self {
+        let (state, shares) = (scene.state, scene.shares);
         let is_over = || until.is_some_and(|until| Instant::now() >= until);
         let mut free = Free {
             resources: nonnegative(&state.free),
@@ -229,16 +260,9 @@ impl<'a> Claims<'a> {
                 continue;
             }
             let claimed = (&mut free, &mut roles, &mut manner);
-            claimants.extend(claim(
-                state,
-                shares,
-                context,
-                *framework,
-                share.clone(),
-                claimed,
-            ));
+            claimants.extend(claim(scene, *framework, share.clone(), claimed));
         }
-        if matches!(manner, Manner::AsShared(_)) {
+        if !matches!(manner, Manner::Chosen(_)) {
             // What has no device would take the room beside devices that others are short of.
             for needs_none in [false, true] {
                 let mut short: Vec<&mut Claimant> = claimants.iter_mut().collect();
@@ -249,7 +273,7 @@ impl<'a> Claims<'a> {
                         is_cut = true;
                         break;
                     }
-                    complete(state, context, claimant, (&mut free, &mut roles));
+                    complete(scene, claimant, (&mut free, &mut roles));
                 }
             }
         }
@@ -289,22 +313,18 @@ impl<'a> Claims<'a> {
 
     /// The weighted welfare of the parts of their shares that frameworks are served.
     fn served(&self) -> f64 {
-        let served = self.claimants.iter();
-        served
-            .map(|claimant| claimant.weight * claimant.served.clamp(LEAST_SERVED, 1.0).ln())
-            .sum()
+        self.claimants.iter().map(Claimant::welfare).sum()
     }
 }
 
 /// The witness of one framework, taken out of what is free.
 fn claim(
-    state: &State<'_>,
-    shares: &Shares,
-    context: &Context<'_>,
+    scene: &Scene<'_, '_>,
     framework: FrameworkIdx,
     mut share: BTreeMap<TaskIdx, i64>,
     (free, roles, manner): (&mut Free, &mut Roles<'_>, &mut Manner<'_>),
 ) -> Option<Claimant> {
+    let (state, shares) = (scene.state, scene.shares);
     // Frameworks of one role claim in turn what its limits leave: rounding must not go beyond them.
     let kept = &state.kept[framework.at()];
     let pending = state.not_kept(framework);
@@ -320,23 +340,21 @@ fn claim(
         share.clone_from(counts);
     }
     let asked = Asked {
-        state,
-        context,
+        scene,
         framework,
         share: &share,
     };
     let room = (&*free, &*roles);
     let sketched = match manner {
-        Manner::AsShared(class_of) => {
-            let quotas = Quotas::of(state, shares, framework, &share, class_of);
-            let apart = needs_no_device(state, framework).then(|| apart(state.cluster, free));
-            asked.sketch(room, apart.as_deref(), Some(&quotas), &Proposal::default())?
+        Manner::AsShared => {
+            let quotas = Quotas::of(state, shares, framework, &share, scene.class_of);
+            asked.modest(room, Some(&quotas))?
         }
-        Manner::Chosen(choice) => match asked.chosen(shares, room, choice) {
+        Manner::Chosen(choice) => match asked.chosen(room, choice) {
             Some(sketch) => sketch,
             None => asked.liked(room)?,
         },
-        Manner::Liked => asked.liked(room)?,
+        Manner::Liked => asked.modest(room, None)?,
     };
     let Sketch {
         witness,
@@ -377,19 +395,18 @@ fn apart(cluster: &Cluster, free: &Free) -> Vec<AgentIdx> {
 
 /// Adds to a witness what its share lacks, wherever there is room by now.
 fn complete(
-    state: &State<'_>,
-    context: &Context<'_>,
+    scene: &Scene<'_, '_>,
     claimant: &mut Claimant,
     (free, roles): (&mut Free, &mut Roles<'_>),
 ) {
+    let state = scene.state;
     claimant.give(state.cluster, free);
     let asked = Asked {
-        state,
-        context,
+        scene,
         framework: claimant.framework,
         share: &claimant.share,
     };
-    let sketched = asked.sketch((free, roles), None, None, &claimant.witness);
+    let sketched = asked.sketch((free, roles), Ground::default(), &claimant.witness);
     if let Some(sketch) = sketched {
         let served = part_served(state.cluster, &claimant.share, &sketch.witness.placements);
         if served > claimant.served {
@@ -420,6 +437,11 @@ impl Claimant {
             share,
             given: 0.0,
         }
+    }
+
+    /// Weighted logarithm of the part of its share that it is served.
+    fn welfare(&self) -> f64 {
+        self.weight * self.served.clamp(LEAST_SERVED, 1.0).ln()
     }
 
     /// Takes the witness out of what is free.
@@ -485,30 +507,34 @@ pub(super) struct Sketch {
 
 /// A framework's share, to be placed.
 struct Asked<'r, 's> {
-    state: &'r State<'s>,
-    context: &'r Context<'r>,
+    scene: &'r Scene<'r, 's>,
     framework: FrameworkIdx,
     share: &'r BTreeMap<TaskIdx, i64>,
 }
 
+/// Where a share may be placed: everywhere by default.
+#[derive(Clone, Copy, Default)]
+struct Ground<'g> {
+    /// On these agents only.
+    only: Option<&'g [AgentIdx]>,
+    /// So many of each shape on each class.
+    quotas: Option<&'g Quotas<'g>>,
+    /// Less what stands beside free devices.
+    beside: Option<&'g Beside<'g>>,
+}
+
 impl Asked<'_, '_> {
     /// Class by class, or whole on a choice of agents.
-    fn chosen(
-        &self,
-        shares: &Shares,
-        (free, roles): (&Free, &Roles<'_>),
-        choice: &mut Choice<'_>,
-    ) -> Option<Sketch> {
-        let by_class = choice.by_class(
-            self.state,
-            shares,
-            self.framework,
-            self.share,
-            (free, roles),
-        );
+    fn chosen(&self, room: (&Free, &Roles<'_>), choice: &mut Choice<'_>) -> Option<Sketch> {
+        let shares = self.scene.shares;
+        let by_class = choice.by_class(self.scene.state, shares, self.framework, self.share, room);
         let sketched = by_class.or_else(|| {
-            let chosen = choice.agents(shares, self.framework, free);
-            let sketch = self.sketch((free, roles), Some(&chosen), None, &Proposal::default());
+            let chosen = choice.agents(shares, self.framework, room.0);
+            let ground = Ground {
+                only: Some(&chosen),
+                ..Ground::default()
+            };
+            let sketch = self.sketch(room, ground, &Proposal::default());
             sketch.filter(|it| it.is_whole)
         });
         sketched.map(|sketch| Sketch {
@@ -517,33 +543,46 @@ impl Asked<'_, '_> {
         })
     }
 
-    /// Where its policy likes best. Whoever needs no device leaves alone what stands beside one, as long as there is room
-    /// elsewhere.
+    /// Where its policy likes best.
     fn liked(&self, room: (&Free, &Roles<'_>)) -> Option<Sketch> {
-        let nothing = Proposal::default();
-        if !needs_no_device(self.state, self.framework) {
-            return self.sketch(room, None, None, &nothing);
-        }
-        let apart = apart(self.state.cluster, room.0);
-        let sketched = self.sketch(room, Some(&apart), None, &nothing)?;
-        if sketched.is_whole {
+        let sketched = self.modest(room, None)?;
+        if sketched.is_whole || !needs_no_device(self.scene.state, self.framework) {
             return Some(sketched);
         }
-        self.sketch(room, None, None, &sketched.witness)
+        self.sketch(room, Ground::default(), &sketched.witness)
     }
 
-    /// Places the share in what is free: with `only`, on these agents; with quotas, within them; keeping `start`.
+    /// Where its policy likes best. Whoever needs no device goes first where there is none, and leaves alone what stands beside one.
+    fn modest(&self, room: (&Free, &Roles<'_>), quotas: Option<&Quotas<'_>>) -> Option<Sketch> {
+        let nothing = Proposal::default();
+        let ground = Ground {
+            quotas,
+            ..Ground::default()
+        };
+        if !needs_no_device(self.scene.state, self.framework) {
+            return self.sketch(room, ground, &nothing);
+        }
+        let apart = apart(self.scene.state.cluster, room.0);
+        let only = Some(&apart[..]);
+        let sketched = self.sketch(room, Ground { only, ..ground }, &nothing)?;
+        if sketched.is_whole || apart.len() == self.scene.state.cluster.agents.len() {
+            return Some(sketched);
+        }
+        let beside = Some(&self.scene.beside);
+        self.sketch(room, Ground { beside, ..ground }, &sketched.witness)
+    }
+
+    /// Places the share in what is free, keeping `start`.
     fn sketch(
         &self,
         (free, roles): (&Free, &Roles<'_>),
-        only: Option<&[AgentIdx]>,
-        quotas: Option<&Quotas<'_>>,
+        ground: Ground<'_>,
         start: &Proposal,
     ) -> Option<Sketch> {
-        let (state, context, framework) = (self.state, self.context, self.framework);
+        let (state, context, framework) = (self.scene.state, self.scene.context, self.framework);
         let (cluster, share) = (state.cluster, self.share);
         let all: Vec<AgentIdx>;
-        let agents = match only {
+        let agents = match ground.only {
             Some(agents) => agents,
             None => {
                 all = cluster.agent_indices().collect();
@@ -559,6 +598,9 @@ impl Asked<'_, '_> {
                 devices: free.devices[agent.at()].clone(),
             };
             roles.withhold(framework, &mut offer);
+            if let Some(beside) = ground.beside {
+                beside.leave(agent, &mut offer.resources, &offer.devices);
+            }
             offer
         });
         let slice = state.slice(framework, offers.collect());
@@ -575,7 +617,7 @@ impl Asked<'_, '_> {
                 }
             }
         }
-        if let Some(quotas) = quotas {
+        if let Some(quotas) = ground.quotas {
             quotas.apply(&mut formulation);
         }
         let mut unmet = false;
