@@ -64,6 +64,7 @@ scenarios! {
     weights_divide_what_all_want
     sixteen_gpus_in_pairs_hold_no_eight
     the_faster_model_goes_to_who_gains_most
+    speed_makes_nobody_of_another_priority_wait
     the_second_choice_where_the_first_is_missing
     three_devices_and_two_roles
     twenty_close_together_leave_the_large_rack_whole

@@ -312,8 +312,10 @@ fn value(
     findings: &mut Findings,
 ) {
     let need = match measure {
-        Measure::Placed(priority) => placed_value(state, framework, priority, &state.placed) as f64,
-        Measure::Throughput(priority) => thousandths(placed_worth(state, framework, priority)),
+        Measure::Placed(priority) => thousandths(placed_worth(state, framework, priority, false)),
+        Measure::Throughput(priority) => {
+            thousandths(placed_worth(state, framework, priority, true))
+        }
         Measure::MinAvailable => shortfall(state, framework) as f64,
         Measure::Spread => worst_shares(state, framework),
         Measure::AgentsUsed => agents_opened(state, framework) as f64,
@@ -363,14 +365,26 @@ pub(super) fn placed_value(
     sum
 }
 
-/// `sum of value x speed x placed` in thousandths, over the framework's tasks (of one priority).
-fn placed_worth(state: &State<'_>, framework: usize, priority: Option<i64>) -> i128 {
+/// `sum of value x placed` in thousandths, or `sum of value x speed x placed`, over the framework's tasks (of one priority). What holds
+/// devices of a model that its task does not allow is worth nothing.
+fn placed_worth(
+    state: &State<'_>,
+    framework: usize,
+    priority: Option<i64>,
+    at_speed: bool,
+) -> i128 {
     let mut sum = 0;
     for task in state.tasks_of(framework) {
         let job = &state.cluster.jobs[state.cluster.tasks[task].job.at()];
         if priority.is_none_or(|it| it == job.priority) {
             for (&agent, &count) in &state.placed[task] {
-                sum += state.value(task) * state.speed(task, agent) * count;
+                let speed = state.speed(task, agent);
+                let speed = if at_speed {
+                    speed
+                } else {
+                    1000 * speed.signum()
+                };
+                sum += state.value(task) * speed * count;
             }
         }
     }

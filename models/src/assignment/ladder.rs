@@ -1,4 +1,4 @@
-//! The ladder: construct, take the best flow where the assignment is one, bound, solve exactly or improve (by patterns, moves and neighborhoods), stage by stage.
+//! The ladder: construct (or let what comes first take places of a start), take the best flow where the assignment is one, bound, solve exactly or improve (by patterns, moves and neighborhoods), stage by stage.
 //!
 //! # Guarantees
 //! - The placement breaks no rule, and is lexicographically at least as good as the constructive one and as the start.
