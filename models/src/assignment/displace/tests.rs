@@ -3,13 +3,9 @@
 
 use std::sync::Arc;
 
-#[path = "../../../tests/assignment/generate.rs"]
-#[expect(dead_code, reason = "the other tests use the rest")]
-mod generate;
-
-use self::generate::{Random, Size, with_devices};
 use super::displace;
 use crate::assignment::placement::Placement;
+use crate::assignment::tally::tests::generate::{Random, Size, with_devices};
 use crate::assignment::tally::{Index, Stop, Tally};
 use crate::assignment::types::{Assignment, Bin, Gang, Item, Objective, Rate, Stage, Term, Yield};
 

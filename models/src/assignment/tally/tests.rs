@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 #[path = "../../../tests/assignment/generate.rs"]
 #[expect(dead_code, reason = "the other tests use the rest")]
-mod generate;
+pub(in crate::assignment) mod generate;
 
 use self::generate::{Random, Size, with_devices};
 use super::{Index, Rule, Tally};
