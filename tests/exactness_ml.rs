@@ -7,7 +7,9 @@ mod common;
 use std::collections::BTreeMap;
 
 use apportion::engine::{Mode, Options};
+use apportion::verify;
 use apportion_cluster::Cluster;
+use apportion_cluster::plan::PlanFile;
 #[cfg(feature = "highs")]
 use apportion_cluster::plan::StageSense;
 
@@ -76,6 +78,40 @@ fn nothing_is_better_than_the_best_of_all_placements() {
     );
 }
 
+/// A plan that says something else of what is placed, or of how fast it is, is refused, and so is one that does not say it.
+#[test]
+fn what_is_told_of_places_and_speed_is_judged() {
+    let mut n_judged = 0;
+    for seed in 0..CASES / 3 {
+        let cluster = cluster(&random::tiny_with_devices(seed));
+        let plan = planned(&cluster, &quiet());
+        let rules = |plan: &PlanFile| {
+            let violations = verify::verify(&cluster, plan).violations.into_iter();
+            violations.map(|it| it.rule.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(rules(&plan), Vec::<String>::new(), "seed {seed}");
+        let names = plan.frameworks[0].stages.iter().map(|stage| &stage.name);
+        let names: Vec<String> = names.cloned().collect();
+        if !names.iter().any(|name| name.starts_with("throughput:")) {
+            continue;
+        }
+        for (at, name) in names.iter().enumerate() {
+            if name.starts_with("placed") || name.starts_with("throughput:") {
+                let mut forged = plan.clone();
+                forged.frameworks[0].stages[at].objective += 1.0;
+                let objective = "objective".to_owned();
+                assert!(rules(&forged).contains(&objective), "seed {seed}: {name}");
+                let mut silent = plan.clone();
+                silent.frameworks[0].stages.remove(at);
+                let stages = "stages".to_owned();
+                assert!(rules(&silent).contains(&stages), "seed {seed}: {name}");
+                n_judged += 1;
+            }
+        }
+    }
+    assert!(n_judged >= 50, "{n_judged} stages");
+}
+
 /// A generator of easy cases would prove nothing: what is tested keeps something away, or decides, in a fair part.
 #[test]
 fn the_tiny_clusters_with_devices_are_bound_by_parts_gangs_and_alternatives() {
@@ -105,6 +141,10 @@ fn the_tiny_clusters_with_devices_are_bound_by_parts_gangs_and_alternatives() {
             census.best.iter().any(|it| it.0 == "span"),
         );
         note(
+            "speed is judged by priority",
+            census.best.iter().any(|it| it.0.starts_with("throughput:")),
+        );
+        note(
             "devices are held already",
             !cluster.running_devices.is_empty(),
         );
@@ -120,6 +160,7 @@ fn the_tiny_clusters_with_devices_are_bound_by_parts_gangs_and_alternatives() {
         ("a gang is elastic", 40),
         ("a gang is fixed", 30),
         ("span is judged", 200),
+        ("speed is judged by priority", 30),
         ("spread", 15),
         ("devices are held already", 60),
         ("six tasks or more", 50),
