@@ -19,24 +19,32 @@ use super::worth::Worth;
 /// Bins that are looked at closely for a copy.
 const BINS: usize = 48;
 
+/// Copies that give way to one: where it takes more, the one is so much larger that little would be left of the rest.
+const MOST_DISPLACED: usize = 64;
+
+/// Bins and copies that are looked at in all. What comes last gets no turn when they are used up: counts may be in the millions.
+const LOOKS: usize = 2_000_000;
+
 /// A placement in which what comes first has displaced copies of `start`, which must break no rule; then whatever fits is added.
 pub(super) fn displace(assignment: &Assignment, start: &Placement, stop: &Stop) -> Construction {
     let index = Index::new(assignment);
     let mut tally = Tally::new(assignment, &index, start);
     let stages = assignment.stages.iter();
     let worths: Vec<Worth<'_>> = stages.filter_map(|it| it.objective.worth()).collect();
-    let mut stopped = None;
+    let (mut stopped, mut looks) = (None, LOOKS);
     for unit in units(Preference::LeastHarm, &tally) {
         stopped = stop.reason();
-        if stopped.is_some() {
+        if stopped.is_some() || looks == 0 {
             break;
         }
         let mut turn = Turn {
             tally: &mut tally,
             worths: &worths,
             changes: Vec::new(),
+            looks,
         };
         turn.take(&unit, stop);
+        looks = turn.looks;
     }
     fill_up(&mut tally, stop);
     Construction {
@@ -63,6 +71,8 @@ struct Turn<'t, 'a> {
     worths: &'t [Worth<'a>],
     /// Items, bins and copies added, or taken away if negative.
     changes: Vec<(u32, u32, i64)>,
+    /// Looks that are left.
+    looks: usize,
 }
 
 impl Turn<'_, '_> {
@@ -75,6 +85,10 @@ impl Turn<'_, '_> {
                 self.tally.change(item, bin, -copies);
             }
         }
+    }
+
+    fn is_over(&self, stop: &Stop) -> bool {
+        self.looks == 0 || stop.reason().is_some()
     }
 
     fn change(&mut self, item: u32, bin: u32, copies: i64) {
@@ -99,7 +113,7 @@ impl Turn<'_, '_> {
         }
         let mut bins = bins.into_iter();
         let mut offers: Vec<Offer> = Vec::new();
-        while self.tally.remaining(item) > 0 && stop.reason().is_none() {
+        while self.tally.remaining(item) > 0 && !self.is_over(stop) {
             let Some(offer) = self.next_offer(item, &mut bins, &mut offers, &nothing) else {
                 break;
             };
@@ -112,7 +126,7 @@ impl Turn<'_, '_> {
             .collect();
         held.sort();
         for (worth, from) in held {
-            while self.tally.at[item as usize].contains_key(&from) && stop.reason().is_none() {
+            while self.tally.at[item as usize].contains_key(&from) && !self.is_over(stop) {
                 self.change(item, from, -1);
                 let offer = self.next_offer(item, &mut bins, &mut offers, &worth);
                 let Some(offer) = offer.filter(|_| self.tally.holds(item)) else {
@@ -169,8 +183,9 @@ impl Turn<'_, '_> {
     }
 
     /// Bins that an item may go to: where it is worth most, then where it lacks least.
-    fn by_worth(&self, item: u32) -> Vec<u32> {
+    fn by_worth(&mut self, item: u32) -> Vec<u32> {
         let of_item = &self.tally.assignment.items[item as usize];
+        self.looks = self.looks.saturating_sub(of_item.eligible.len());
         let lacks = |bin: u32| {
             let amounts = self.tally.free(bin).iter().zip(&of_item.demand);
             let lacks =
@@ -193,7 +208,11 @@ impl Turn<'_, '_> {
     fn offer(&mut self, item: u32, bin: u32) -> Option<Offer> {
         let mut displaced = Vec::new();
         let mut has_room = self.tally.room(item, bin) > 0;
-        while !has_room && let Some(other) = self.next_to_go(item, bin) {
+        self.looks = self.looks.saturating_sub(1);
+        while !has_room
+            && displaced.len() < MOST_DISPLACED
+            && let Some(other) = self.next_to_go(item, bin)
+        {
             self.tally.change(other, bin, -1);
             displaced.push(other);
             has_room = self.tally.room(item, bin) > 0;
@@ -229,6 +248,9 @@ impl Turn<'_, '_> {
         let worth = self.worth(item, bin);
         let gang = self.tally.index.gang_of[item as usize];
         let inside = self.tally.inside[bin as usize].iter().copied();
+        self.looks = self
+            .looks
+            .saturating_sub(self.tally.inside[bin as usize].len());
         let may_go = |other: u32| {
             let is_partner = gang.is_some() && self.tally.index.gang_of[other as usize] == gang;
             other != item && !is_partner

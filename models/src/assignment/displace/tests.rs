@@ -185,3 +185,16 @@ fn some(assignment: &Assignment, seed: u64) -> Placement {
     }
     tally.placement()
 }
+
+/// Counts in the millions: copies do not take their places one by one without end.
+#[test]
+fn millions_of_copies_end_soon() {
+    const MANY: i64 = 1 << 26;
+    let stages = || vec![value(&[(0, 1)]), value(&[(1, 1)])];
+    let start = [(1, 0, MANY)];
+    let one_by_one = assignment(&[MANY], &[(MANY, 1), (MANY, 1)], stages());
+    let made = displaced(&one_by_one, &start);
+    assert_eq!(made.iter().map(|entry| entry.2).sum::<i64>(), MANY);
+    let at_once = assignment(&[MANY], &[(1, MANY), (MANY, 1)], stages());
+    assert_eq!(displaced(&at_once, &start), start);
+}
