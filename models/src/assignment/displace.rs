@@ -57,7 +57,7 @@ pub(super) fn displace(assignment: &Assignment, start: &Placement, stop: &Stop) 
 type Value = Vec<i64>;
 
 /// A bin that a copy may have.
-struct Offer {
+struct Candidate {
     /// What the copy is worth there, less what gives way.
     net: Value,
     /// What gives way.
@@ -96,6 +96,12 @@ impl Turn<'_, '_> {
         self.changes.push((item, bin, copies));
     }
 
+    /// Whether any stage tells bins apart: else no copy has a better place than the one that it has.
+    fn is_by_bin(&self) -> bool {
+        let mut worths = self.worths.iter();
+        worths.any(|worth| matches!(worth, Worth::ByClass(_)))
+    }
+
     fn worth(&self, item: u32, bin: u32) -> Value {
         let worths = self.worths.iter();
         worths.map(|worth| worth.of(item, bin)).collect()
@@ -103,6 +109,9 @@ impl Turn<'_, '_> {
 
     /// Places for copies that have none, then better ones for the others.
     fn take_item(&mut self, item: u32, stop: &Stop) {
+        if self.tally.remaining(item) == 0 && !self.is_by_bin() {
+            return;
+        }
         let bins = self.by_worth(item);
         let Some(best) = bins.first().map(|&bin| self.worth(item, bin)) else {
             return;
@@ -112,13 +121,14 @@ impl Turn<'_, '_> {
             return;
         }
         let mut bins = bins.into_iter();
-        let mut offers: Vec<Offer> = Vec::new();
+        let mut candidates: Vec<Candidate> = Vec::new();
         while self.tally.remaining(item) > 0 && !self.is_over(stop) {
-            let Some(offer) = self.next_offer(item, &mut bins, &mut offers, &nothing) else {
+            let Some(candidate) = self.next_candidate(item, &mut bins, &mut candidates, &nothing)
+            else {
                 break;
             };
-            self.accept(item, &offer);
-            offers.extend(self.offer(item, offer.bin));
+            self.accept(item, &candidate);
+            candidates.extend(self.candidate(item, candidate.bin));
         }
         let mut held: Vec<(Value, u32)> = (self.tally.at[item as usize].keys())
             .map(|&bin| (self.worth(item, bin), bin))
@@ -128,73 +138,76 @@ impl Turn<'_, '_> {
         for (worth, from) in held {
             while self.tally.at[item as usize].contains_key(&from) && !self.is_over(stop) {
                 self.change(item, from, -1);
-                let offer = self.next_offer(item, &mut bins, &mut offers, &worth);
-                let Some(offer) = offer.filter(|_| self.tally.holds(item)) else {
+                let candidate = self.next_candidate(item, &mut bins, &mut candidates, &worth);
+                let Some(candidate) = candidate.filter(|_| self.tally.holds(item)) else {
                     self.change(item, from, 1);
                     return;
                 };
-                self.accept(item, &offer);
-                for &other in &offer.displaced {
+                self.accept(item, &candidate);
+                for &other in &candidate.displaced {
                     let eligible = &self.tally.assignment.items[other as usize].eligible;
                     if eligible.binary_search(&from).is_ok() && self.tally.room(other, from) > 0 {
                         self.change(other, from, 1);
                     }
                 }
-                offers.extend(self.offer(item, offer.bin));
+                candidates.extend(self.candidate(item, candidate.bin));
             }
         }
     }
 
-    fn accept(&mut self, item: u32, offer: &Offer) {
-        for &other in &offer.displaced {
-            self.change(other, offer.bin, -1);
+    fn accept(&mut self, item: u32, candidate: &Candidate) {
+        for &other in &candidate.displaced {
+            self.change(other, candidate.bin, -1);
         }
-        self.change(item, offer.bin, 1);
+        self.change(item, candidate.bin, 1);
     }
 
-    /// The best of the offers that are worth more than `least`; it is taken out of them.
-    fn next_offer(
+    /// The best of the candidates that are worth more than `least`; it is taken out of them.
+    fn next_candidate(
         &mut self,
         item: u32,
         bins: &mut impl Iterator<Item = u32>,
-        offers: &mut Vec<Offer>,
+        candidates: &mut Vec<Candidate>,
         least: &Value,
-    ) -> Option<Offer> {
+    ) -> Option<Candidate> {
         loop {
-            while offers.len() < BINS
+            while candidates.len() < BINS
                 && let Some(bin) = bins.next()
             {
-                offers.extend(self.offer(item, bin));
+                candidates.extend(self.candidate(item, bin));
             }
-            let best = (0..offers.len()).max_by(|&left, &right| {
-                let (left, right) = (&offers[left], &offers[right]);
+            let best = (0..candidates.len()).max_by(|&left, &right| {
+                let (left, right) = (&candidates[left], &candidates[right]);
                 (left.net.cmp(&right.net)).then(right.bin.cmp(&left.bin))
             })?;
-            if offers[best].net <= *least {
+            if candidates[best].net <= *least {
                 return None;
             }
-            let known = offers.swap_remove(best);
+            let known = candidates.swap_remove(best);
             // Others may have changed the bin meanwhile.
-            match self.offer(item, known.bin) {
-                Some(offer) if offer.net >= known.net => return Some(offer),
-                changed => offers.extend(changed),
+            match self.candidate(item, known.bin) {
+                Some(candidate) if candidate.net >= known.net => return Some(candidate),
+                changed => candidates.extend(changed),
             }
         }
+    }
+
+    /// By resource, the part of what a copy needs that a bin lacks; not positive where it has enough.
+    fn lacks(&self, item: u32, bin: u32) -> impl Iterator<Item = f64> + '_ {
+        let demand = &self.tally.assignment.items[item as usize].demand;
+        let amounts = self.tally.free(bin).iter().zip(demand);
+        amounts.map(|(&free, &demand)| (demand - free) as f64 / demand.max(1) as f64)
     }
 
     /// Bins that an item may go to: where it is worth most, then where it lacks least.
     fn by_worth(&mut self, item: u32) -> Vec<u32> {
-        let of_item = &self.tally.assignment.items[item as usize];
-        self.looks = self.looks.saturating_sub(of_item.eligible.len());
-        let lacks = |bin: u32| {
-            let amounts = self.tally.free(bin).iter().zip(&of_item.demand);
-            let lacks =
-                amounts.map(|(&free, &demand)| (demand - free) as f64 / demand.max(1) as f64);
-            lacks.fold(0.0, f64::max)
-        };
-        let eligible = of_item.eligible.iter();
-        let mut bins: Vec<(Value, f64, u32)> = eligible
-            .map(|&bin| (self.worth(item, bin), lacks(bin), bin))
+        let eligible = &self.tally.assignment.items[item as usize].eligible;
+        self.looks = self.looks.saturating_sub(eligible.len());
+        let mut bins: Vec<(Value, f64, u32)> = (eligible.iter())
+            .map(|&bin| {
+                let lacks = self.lacks(item, bin).fold(0.0, f64::max);
+                (self.worth(item, bin), lacks, bin)
+            })
             .collect();
         bins.sort_by(|left, right| {
             (right.0.cmp(&left.0))
@@ -205,7 +218,7 @@ impl Turn<'_, '_> {
     }
 
     /// What a bin offers a copy of an item, if anything. Everything is as before when this returns.
-    fn offer(&mut self, item: u32, bin: u32) -> Option<Offer> {
+    fn candidate(&mut self, item: u32, bin: u32) -> Option<Candidate> {
         let mut displaced = Vec::new();
         let mut has_room = self.tally.room(item, bin) > 0;
         self.looks = self.looks.saturating_sub(1);
@@ -235,7 +248,7 @@ impl Turn<'_, '_> {
                 *net -= worth;
             }
         }
-        has_room.then_some(Offer {
+        has_room.then_some(Candidate {
             net,
             displaced,
             bin,
@@ -256,10 +269,7 @@ impl Turn<'_, '_> {
             other != item && !is_partner
         };
         let items = &self.tally.assignment.items;
-        let lacks: Vec<f64> = (self.tally.free(bin).iter())
-            .zip(&items[item as usize].demand)
-            .map(|(&free, &demand)| (demand - free) as f64 / demand.max(1) as f64)
-            .collect();
+        let lacks: Vec<f64> = self.lacks(item, bin).collect();
         let frees = |other: u32| {
             let amounts = (items[other as usize].demand.iter()).zip(&items[item as usize].demand);
             let freed = amounts.zip(&lacks).filter(|(_, lacks)| **lacks > 0.0);
@@ -286,8 +296,8 @@ impl Turn<'_, '_> {
                 .then(right.1.total_cmp(&left.1))
                 .then(left.2.cmp(&right.2))
         });
-        let others = others.into_iter().map(|(_, _, other)| other);
-        others.into_iter().find(|&other| {
+        let mut others = others.into_iter().map(|(_, _, other)| other);
+        others.find(|&other| {
             self.tally.change(other, bin, -1);
             let holds = self.tally.holds(other);
             self.tally.change(other, bin, 1);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::displace;
 use crate::assignment::placement::Placement;
 use crate::assignment::tally::tests::generate::{Random, Size, with_devices};
+use crate::assignment::tally::tests::some_place;
 use crate::assignment::tally::{Index, Stop, Tally};
 use crate::assignment::types::{Assignment, Bin, Gang, Item, Objective, Rate, Stage, Term, Yield};
 
@@ -160,12 +161,9 @@ fn some(assignment: &Assignment, seed: u64) -> Placement {
     let index = Index::new(assignment);
     let mut tally = Tally::new(assignment, &index, &Placement::default());
     for _ in 0..40 {
-        let item = random.within(0, assignment.items.len() as i64 - 1) as u32;
-        let eligible = &assignment.items[item as usize].eligible;
-        if eligible.is_empty() {
+        let Some((item, bin)) = some_place(random, assignment) else {
             continue;
-        }
-        let bin = eligible[random.within(0, eligible.len() as i64 - 1) as usize];
+        };
         let gang = index.gang_of[item as usize];
         let least = gang.map_or(1, |gang| {
             let placed = tally.gangs[gang as usize];

@@ -68,6 +68,20 @@ fn values(tally: &Tally<'_>) -> Vec<f64> {
     stages.enumerate().map(of_stage).collect()
 }
 
+/// A random item and a bin that it may go to, if there is one.
+pub(in crate::assignment) fn some_place(
+    random: &mut Random,
+    assignment: &Assignment,
+) -> Option<(u32, u32)> {
+    let item = random.within(0, assignment.items.len() as i64 - 1) as u32;
+    let eligible = &assignment.items[item as usize].eligible;
+    if eligible.is_empty() {
+        return None;
+    }
+    let bin = eligible[random.within(0, eligible.len() as i64 - 1) as usize];
+    Some((item, bin))
+}
+
 /// Whether one more copy breaks no rule but those that more copies could mend.
 fn is_allowed(assignment: &Assignment, tally: &Tally<'_>, item: u32, bin: u32) -> bool {
     let mut entries = tally.placement().entries().to_vec();
@@ -89,12 +103,9 @@ fn a_changed_tally_is_the_same_as_a_new_one() {
         let mut tally = Tally::new(&assignment, &index, &Placement::default());
         let random = &mut Random::new(seed);
         for _ in 0..60 {
-            let item = random.within(0, assignment.items.len() as i64 - 1) as u32;
-            let eligible = &assignment.items[item as usize].eligible;
-            if eligible.is_empty() {
+            let Some((item, bin)) = some_place(random, &assignment) else {
                 continue;
-            }
-            let bin = eligible[random.within(0, eligible.len() as i64 - 1) as usize];
+            };
             let here = tally.at[item as usize].get(&bin).copied().unwrap_or(0);
             if random.chance(35) && here > 0 {
                 tally.change(item, bin, -random.within(1, here));
