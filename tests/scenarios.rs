@@ -65,6 +65,7 @@ scenarios! {
     sixteen_gpus_in_pairs_hold_no_eight
     the_faster_model_goes_to_who_gains_most
     speed_makes_nobody_of_another_priority_wait
+    what_runs_on_a_model_that_is_not_allowed_stays_and_counts
     the_second_choice_where_the_first_is_missing
     three_devices_and_two_roles
     twenty_close_together_leave_the_large_rack_whole

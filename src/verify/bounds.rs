@@ -489,25 +489,21 @@ impl<'a> Reach<'a> {
         (needed, unit)
     }
 
-    /// `sum v K + sum_t B_t max(0, max_a (v_t - pi_a d_t)) + sum_a pi_a O_a`, each value times the speed where the measure is a throughput, where parts of devices weigh what the
-    /// prices say, and of `O_a` whole multiples of the greatest common divisor of all demands count; absent where the prices
-    /// name something unknown or are negative, which is reported.
+    /// `sum v K + sum_t B_t max(0, max_a (v_t - pi_a d_t)) + sum_a pi_a O_a`, each value times the speed where the measure is a throughput.
+    /// Parts of devices weigh what the prices say, and of `O_a` whole multiples of the greatest common divisor of all demands count. Absent
+    /// where the prices name something unknown or are negative, which is reported.
     pub(super) fn multipliers(
         &self,
         measure: Measure,
         prices: &[Multiplier],
         findings: &mut Findings,
     ) -> Option<f64> {
-        let (priority, is_fast) = match measure {
+        let (priority, at_speed) = match measure {
             Measure::Placed(priority) => (priority, false),
             Measure::Throughput(priority) => (priority, true),
             _ => return None,
         };
-        // In thousandths.
-        let worth = |task: usize, agent: usize| {
-            let speed = self.state.speed(task, agent);
-            self.state.value(task) * if is_fast { speed } else { 1000 }
-        };
+        let worth = |task: usize, agent: usize| self.state.worth(task, agent, at_speed);
         let prices = self.prices(prices, findings)?;
         let of_agent = |agent: usize| prices.get(&agent).into_iter().flatten();
         let mut best_of: BTreeMap<usize, f64> = BTreeMap::new();

@@ -142,23 +142,22 @@ fn service_stages(state: &State<'_>, framework: usize) -> Vec<(String, Measure)>
 
 /// The stages of an `ml` framework.
 fn ml_stages(state: &State<'_>, framework: usize) -> Vec<(String, Measure)> {
-    let mut stages = Vec::new();
-    let mut by_priority = Vec::new();
-    let differs = speeds_differ(state, framework);
-    for (name, measure) in placing_stages(state, framework) {
-        match measure {
-            Measure::Placed(Some(priority)) if differs => by_priority.push(priority),
-            Measure::Placed(None) => {
-                stages.extend(by_priority.drain(..).map(|priority| {
-                    let name = format!("throughput:{priority}");
-                    (name, Measure::Throughput(Some(priority)))
-                }));
-                stages.push((name, Measure::Throughput(None)));
-                continue;
-            }
-            _ => {}
-        }
-        stages.push((name, measure));
+    let mut stages = placing_stages(state, framework);
+    let is_all = |(_, measure): &(String, Measure)| *measure == Measure::Placed(None);
+    if speeds_differ(state, framework)
+        && let Some(all) = stages.iter().position(is_all)
+    {
+        stages[all].1 = Measure::Throughput(None);
+        let fast = stages[..all]
+            .iter()
+            .filter_map(|(_, measure)| match measure {
+                Measure::Placed(Some(it)) => {
+                    Some((format!("throughput:{it}"), Measure::Throughput(Some(*it))))
+                }
+                _ => None,
+            });
+        let fast: Vec<(String, Measure)> = fast.collect();
+        stages.splice(all..all, fast);
     }
     let mut jobs = state.cluster.frameworks[framework].jobs.iter();
     if jobs.any(|job| job_size(state, job.at()) > 1) {
@@ -365,8 +364,8 @@ pub(super) fn placed_value(
     sum
 }
 
-/// `sum of value x placed` in thousandths, or `sum of value x speed x placed`, over the framework's tasks (of one priority). What holds
-/// devices of a model that its task does not allow is worth nothing.
+/// `sum of value x placed` in thousandths, or `sum of value x speed x placed`, over the framework's tasks (of one priority). What arrives on
+/// devices of a model that its task does not allow is worth nothing; what runs there, and stays, has its value and no speed.
 fn placed_worth(
     state: &State<'_>,
     framework: usize,
@@ -378,13 +377,10 @@ fn placed_worth(
         let job = &state.cluster.jobs[state.cluster.tasks[task].job.at()];
         if priority.is_none_or(|it| it == job.priority) {
             for (&agent, &count) in &state.placed[task] {
-                let speed = state.speed(task, agent);
-                let speed = if at_speed {
-                    speed
-                } else {
-                    1000 * speed.signum()
-                };
-                sum += state.value(task) * speed * count;
+                let kept = state.kept[task].get(&agent).copied().unwrap_or(0);
+                let is_allowed = state.speed(task, agent) > 0;
+                let counted = if is_allowed { count } else { count.min(kept) };
+                sum += state.worth(task, agent, at_speed) * counted;
             }
         }
     }

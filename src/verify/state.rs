@@ -190,6 +190,16 @@ impl<'a> State<'a> {
         self.cluster.tasks[task].value.into()
     }
 
+    /// What an instance is worth on an agent, in thousandths: its value, or its value times its speed there.
+    pub(super) fn worth(&self, task: usize, agent: usize, at_speed: bool) -> i128 {
+        let speed = if at_speed {
+            self.speed(task, agent)
+        } else {
+            1000
+        };
+        self.value(task) * speed
+    }
+
     /// Whether the task may put something new there, whatever else is there.
     pub(super) fn open(&self, task: usize, agent: usize) -> bool {
         self.allowed.allows(task, agent) && !self.cluster.agents[agent].cordoned
