@@ -543,7 +543,7 @@ impl Asked<'_, '_> {
         })
     }
 
-    /// Where its policy likes best.
+    /// As [`modest`](Self::modest), and what that leaves short wherever there is room: for claims that nothing completes later.
     fn liked(&self, room: (&Free, &Roles<'_>)) -> Option<Sketch> {
         let sketched = self.modest(room, None)?;
         if sketched.is_whole || !needs_no_device(self.scene.state, self.framework) {
