@@ -166,13 +166,22 @@ impl<'a> Room<'a> {
         // Which family last covered a bin.
         let mut covered = vec![0_usize; self.assignment.bins.len()];
         let mut family = 0;
+        // What fits of the item in each bin.
+        let mut copies = vec![0_i64; self.assignment.bins.len()];
         for (item, caps) in caps_of.iter().enumerate() {
+            let fits = &self.shapes[self.shape_of[item]].copies;
+            for &(bin, fit) in fits {
+                copies[bin as usize] = fit;
+            }
             let mut rest = caps.as_slice();
             while !rest.is_empty() {
                 family += 1;
-                let (most, length) = self.family_most(item, rest, &mut covered, family);
+                let (most, length) = self.family_most(item, rest, &copies, (&mut covered, family));
                 self.most[item] = self.most[item].min(most);
                 rest = &rest[length..];
+            }
+            for &(bin, _) in fits {
+                copies[bin as usize] = 0;
             }
         }
     }
@@ -182,10 +191,9 @@ impl<'a> Room<'a> {
         &self,
         item: usize,
         caps: &[u32],
-        covered: &mut [usize],
-        family: usize,
+        copies: &[i64],
+        (covered, family): (&mut [usize], usize),
     ) -> (i64, usize) {
-        let copies = &self.shapes[self.shape_of[item]].copies;
         let first = &self.assignment.caps[caps[0] as usize];
         let (mut most, mut inside, mut length) = (0_i64, 0_i64, 0);
         for &cap in caps {
@@ -198,9 +206,7 @@ impl<'a> Room<'a> {
             let mut here = 0_i64;
             for &bin in cap.bins.iter() {
                 covered[bin as usize] = family;
-                if let Ok(found) = copies.binary_search_by_key(&bin, |&(bin, _)| bin) {
-                    here = here.saturating_add(copies[found].1);
-                }
+                here = here.saturating_add(copies[bin as usize]);
             }
             let room = cap.max.checked_div(cap.weight(item as u32));
             most = most.saturating_add(here.min(room.unwrap_or(UNLIMITED)));

@@ -6,6 +6,7 @@
 //! - A solver that panics, hangs or is wrong costs exactness alone, and is reported.
 //! - With a deadline it returns by then, as long as reading the data and the constructive method take less.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -230,8 +231,8 @@ pub fn solve(
         }
     }
     let began = Instant::now();
-    let room = Room::new(assignment);
-    let mut bounds = Bounds::new(&room);
+    let (room, merged) = (Room::new(assignment), OnceCell::new());
+    let mut bounds = Bounds::new(&room, &reduced.assignment, &merged);
     run.flow(&mut bounds);
     bounds.update(&mut run);
     // What comes after the search takes about as long as this, but for the prices: these are found once.
@@ -335,8 +336,8 @@ pub fn audit(
         failures: Vec::new(),
         is_usable: true,
     };
-    let room = Room::new(assignment);
-    let mut bounds = Bounds::new(&room);
+    let (room, merged) = (Room::new(assignment), OnceCell::new());
+    let mut bounds = Bounds::new(&room, assignment, &merged);
     bounds.update(&mut run);
     stage_answers(greedy().as_ref(), &run, &bounds)
 }
@@ -601,6 +602,9 @@ impl Run<'_> {
 /// The best bound known of each stage.
 pub(super) struct Bounds<'a> {
     pub(super) room: &'a Room<'a>,
+    /// What the search is about, and its room once somebody asked: both may be large, and alike items are merged here.
+    reduced: &'a Assignment,
+    merged: &'a OnceCell<Room<'a>>,
     of_stage: Vec<Option<(f64, Proof)>>,
     /// The values of the earlier stages for which the combinatorial bounds were computed.
     computed_for: Vec<f64>,
@@ -617,10 +621,12 @@ pub(super) struct Bounds<'a> {
 }
 
 impl<'a> Bounds<'a> {
-    fn new(room: &'a Room<'a>) -> Self {
+    fn new(room: &'a Room<'a>, reduced: &'a Assignment, merged: &'a OnceCell<Room<'a>>) -> Self {
         let n_stages = room.assignment.stages.len();
         Self {
             room,
+            reduced,
+            merged,
             of_stage: vec![None; n_stages],
             computed_for: Vec::new(),
             priced: vec![false; n_stages],
@@ -632,11 +638,19 @@ impl<'a> Bounds<'a> {
         }
     }
 
+    /// The room of what the search is about, alike items merged.
+    fn merged(&self) -> &'a Room<'a> {
+        if std::ptr::eq(self.reduced, self.room.assignment) {
+            return self.room;
+        }
+        self.merged.get_or_init(|| Room::new(self.reduced))
+    }
+
     /// What the last linear program of a stage suggests, once.
     fn suggestion(&mut self, run: &Run<'_>) -> Option<Placement> {
         let (stage, values, fractions) = self.fractions.take()?;
-        let room = Room::new(run.assignment);
-        round(&Least::new(&room, stage, &values), &fractions, &run.stop())
+        let least = Least::new(self.merged(), stage, &values);
+        round(&least, &fractions, &run.stop())
     }
 
     /// The prices found for a stage that values items.
@@ -725,8 +739,7 @@ impl<'a> Bounds<'a> {
         }
         let sense = self.room.assignment.stages[stage].objective.sense();
         let values = run.values.clone();
-        let room = Room::new(run.assignment);
-        let least = Least::new(&room, stage, &values);
+        let least = Least::new(self.merged(), stage, &values);
         if !is_known {
             let Ok(time) = run.time() else {
                 return;
