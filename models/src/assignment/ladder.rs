@@ -323,13 +323,14 @@ pub fn audit(
     greedy: impl FnOnce() -> Option<Placement>,
     options: &LadderOptions,
 ) -> Vec<StageAnswer> {
+    let reduced = reduce(assignment);
     let mut run = Run {
-        assignment,
+        assignment: &reduced.assignment,
         options,
         reserve: Duration::ZERO,
         price_share: 2,
         values: assignment.values(placement),
-        incumbent: placement.clone(),
+        incumbent: reduced.fold(placement),
         searched: vec![None; assignment.stages.len()],
         stopped: None,
         cut: None,
@@ -337,9 +338,10 @@ pub fn audit(
         is_usable: true,
     };
     let (room, merged) = (Room::new(assignment), OnceCell::new());
-    let mut bounds = Bounds::new(&room, assignment, &merged);
+    let mut bounds = Bounds::new(&room, &reduced.assignment, &merged);
     bounds.update(&mut run);
-    stage_answers(greedy().as_ref(), &run, &bounds)
+    let greedy = greedy().map(|greedy| reduced.fold(&greedy));
+    stage_answers(greedy.as_ref(), &run, &bounds)
 }
 
 /// `|objective - bound| / max(|objective|, |bound|, 1)`.

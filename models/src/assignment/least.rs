@@ -23,8 +23,10 @@ use super::bound::Room;
 use super::placement::Placement;
 use super::prices::{PricedBound, Prices};
 use super::rounding::Fractions;
+use super::tally::Stop;
 use super::types::{Assignment, Limit, Objective, Part, Peak};
 use super::validate::NO_GROUP;
+use super::worth::Worth;
 use crate::guard::solve_guarded;
 use crate::milp::{ColumnKind, Milp, Sense};
 use crate::solver::{Limits, MilpSolver, SolverError};
@@ -63,6 +65,55 @@ pub(super) struct Answer {
     pub(super) fractions: Option<Fractions>,
     /// Why there was no further program.
     pub(super) failure: Option<SolverError>,
+}
+
+/// What copies of an item count in a stage.
+enum Copies<'a> {
+    /// The same in all bins.
+    Alike(f64),
+    /// By class, and the class of each bin.
+    ByClass(&'a [i64], &'a [u32]),
+}
+
+impl Copies<'_> {
+    fn of(&self, bin: u32) -> f64 {
+        match self {
+            Self::Alike(value) => *value,
+            Self::ByClass(values, class_of) => values[class_of[bin as usize] as usize] as f64,
+        }
+    }
+}
+
+/// Bins in the order of their coefficients, then their positions, sorted as far as somebody looks: few are as a rule chosen of many.
+struct Ascending {
+    /// Coefficient, bin, copies that fit.
+    bins: Vec<(f64, u32, i64)>,
+    sorted: usize,
+}
+
+impl Ascending {
+    /// Bins that are sorted first; later on as many as there are.
+    const FIRST: usize = 16;
+
+    fn new(bins: Vec<(f64, u32, i64)>) -> Self {
+        Self { bins, sorted: 0 }
+    }
+
+    fn get(&mut self, at: usize) -> Option<(f64, u32, i64)> {
+        while at >= self.sorted && self.sorted < self.bins.len() {
+            let order = |left: &(f64, u32, i64), right: &(f64, u32, i64)| {
+                left.0.total_cmp(&right.0).then(left.1.cmp(&right.1))
+            };
+            let rest = &mut self.bins[self.sorted..];
+            let next = self.sorted.max(Self::FIRST).min(rest.len());
+            if next < rest.len() {
+                rest.select_nth_unstable_by(next, order);
+            }
+            rest[..next].sort_unstable_by(order);
+            self.sorted += next;
+        }
+        self.bins.get(at).copied()
+    }
 }
 
 /// Where an item's copies are cheapest at some prices.
@@ -158,10 +209,14 @@ impl<'a> Least<'a> {
     ) -> Answer {
         let usable = |solver: &&Arc<dyn MilpSolver>| solver.capabilities().row_duals;
         let mut answer = Answer::default();
+        let stop = Stop {
+            deadline: limits.time.map(|time| Instant::now() + time),
+            cancel: limits.cancel.clone(),
+        };
         if let Some(solver) = solver.filter(usable) {
-            self.solve_programs(solver, limits, incumbent, &mut answer);
+            self.solve_programs(solver, (limits, &stop), incumbent, &mut answer);
         }
-        let mut priced = answer.priced.take().unwrap_or_else(|| self.step_up());
+        let mut priced = answer.priced.take().unwrap_or_else(|| self.step_up(&stop));
         priced.bound *= self.direction();
         Answer {
             priced: Some(priced),
@@ -210,42 +265,63 @@ impl<'a> Least<'a> {
         }
     }
 
-    /// What a copy in the bin counts in a stage; stages that are not sums over copies are not priced.
-    fn coefficient(&self, stage: usize, item: u32, bin: u32) -> f64 {
+    /// What copies of the item count in a stage; stages that are not sums over copies are not priced.
+    fn copies_of(&self, stage: usize, item: u32) -> Copies<'a> {
         let objective = &self.assignment.stages[stage].objective;
         match (objective, objective.worth()) {
-            (Objective::Cost(costs), _) => costs.of(item, bin) as f64,
-            (_, Some(worth)) => worth.of(item, bin) as f64,
-            _ => 0.0,
+            (Objective::Cost(by_class), _) | (_, Some(Worth::ByClass(by_class))) => {
+                match by_class.values_of(item) {
+                    Some(values) => Copies::ByClass(values, &by_class.class_of),
+                    None => Copies::Alike(0.0),
+                }
+            }
+            // The bin does not matter.
+            (_, Some(worth @ Worth::Flat(_))) => Copies::Alike(worth.of(item, 0) as f64),
+            _ => Copies::Alike(0.0),
         }
     }
 
-    /// The coefficient of one copy at the given prices.
-    pub(super) fn reduced(&self, item: u32, bin: u32, prices: &Prices, of_caps: &[f64]) -> f64 {
+    /// What a copy in the bin counts in a stage.
+    fn coefficient(&self, stage: usize, item: u32, bin: u32) -> f64 {
+        self.copies_of(stage, item).of(bin)
+    }
+
+    /// The coefficient of one copy of the item at the given prices, by bin.
+    pub(super) fn reduced<'b>(
+        &'b self,
+        item: u32,
+        prices: &'b Prices,
+        of_caps: &'b [f64],
+    ) -> impl Fn(u32) -> f64 + 'b {
         let demand = &self.assignment.items[item as usize].demand;
         let weights = &self.weights[item as usize];
-        let mut sum = self.direction() * self.coefficient(self.stage, item, bin);
-        for &cap in &self.caps_in[bin as usize] {
-            sum += of_caps[cap as usize] * weights[cap as usize];
+        let kept = prices.kept.iter().enumerate();
+        let stages: Vec<(f64, Copies<'_>)> = kept
+            .filter(|(_, price)| **price > 0.0)
+            .map(|(stage, price)| (-price * self.sign(stage), self.copies_of(stage, item)))
+            .chain([(self.direction(), self.copies_of(self.stage, item))])
+            .collect();
+        move |bin| {
+            let caps = self.caps_in[bin as usize].iter();
+            let of_caps: f64 = caps
+                .map(|&cap| of_caps[cap as usize] * weights[cap as usize])
+                .sum();
+            let of_stages: f64 = stages.iter().map(|(sign, it)| sign * it.of(bin)).sum();
+            of_caps + dot(&prices.by_bin[bin as usize], demand) + of_stages
         }
-        sum += dot(&prices.by_bin[bin as usize], demand);
-        for (stage, &price) in prices.kept.iter().enumerate() {
-            if price > 0.0 {
-                sum -= price * self.sign(stage) * self.coefficient(stage, item, bin);
-            }
-        }
-        sum
     }
 
     fn choice(&self, item: u32, prices: &Prices, of_caps: &[f64]) -> Choice {
         let shape = &self.room.shapes[self.room.shape_of[item as usize]];
-        let mut bins: Vec<(f64, u32, i64)> = (shape.copies.iter())
-            .map(|&(bin, copies)| (self.reduced(item, bin, prices, of_caps), bin, copies))
-            .collect();
-        bins.sort_by(|left, right| left.0.total_cmp(&right.0).then(left.1.cmp(&right.1)));
-        let mut best = self.cheapest(item, &bins, None);
+        let reduced = self.reduced(item, prices, of_caps);
+        let bins = shape.copies.iter();
+        let mut bins = Ascending::new(
+            bins.map(|&(bin, copies)| (reduced(bin), bin, copies))
+                .collect(),
+        );
+        let mut best = self.cheapest(item, &mut bins, None);
         for limit in &self.limits_of[item as usize] {
-            let choice = self.cheapest(item, &bins, Some(limit));
+            let choice = self.cheapest(item, &mut bins, Some(limit));
             if choice.sum > best.sum {
                 best = choice;
             }
@@ -254,7 +330,7 @@ impl<'a> Least<'a> {
     }
 
     /// The cheapest way to place the item, from bins in the order of their coefficients.
-    fn cheapest(&self, item: u32, bins: &[(f64, u32, i64)], limit: Option<&Limit>) -> Choice {
+    fn cheapest(&self, item: u32, bins: &mut Ascending, limit: Option<&Limit>) -> Choice {
         let mut rooms: Vec<i64> = limit.map_or_else(Vec::new, |limit| {
             (0..limit.packing.base.len())
                 .map(|group| limit.room(group))
@@ -266,7 +342,10 @@ impl<'a> Least<'a> {
             bins: Vec::new(),
         };
         let mut placed = 0;
-        for &(coefficient, bin, copies) in bins {
+        for at in 0.. {
+            let Some((coefficient, bin, copies)) = bins.get(at) else {
+                break;
+            };
             let wanted = if coefficient < 0.0 { most } else { fewest };
             let mut here = copies.min(wanted - placed);
             if let Some(limit) = limit {
@@ -293,20 +372,20 @@ impl<'a> Least<'a> {
     fn solve_programs(
         &self,
         solver: &Arc<dyn MilpSolver>,
-        limits: &Limits,
+        (limits, stop): (&Limits, &Stop),
         incumbent: &Placement,
         answer: &mut Answer,
     ) {
-        let deadline = limits.time.map(|time| Instant::now() + time);
         let mut columns = self.first_columns(incumbent);
         answer.priced = self.fluid();
         let mut idle = 0;
         for _ in 0..ROUNDS {
-            if deadline.is_some_and(|end| Instant::now() >= end) {
+            if stop.reason().is_some() {
                 break;
             }
+            let left = |end: Instant| end.saturating_duration_since(Instant::now());
             let limits = Limits {
-                time: deadline.map(|end| end.saturating_duration_since(Instant::now())),
+                time: stop.deadline.map(left),
                 ..limits.clone()
             };
             let program = Program::new(self, &columns);
@@ -439,8 +518,8 @@ impl<'a> Least<'a> {
             .collect()
     }
 
-    /// Subgradient steps with the step length of Polyak; the best prices seen.
-    fn step_up(&self) -> PricedBound {
+    /// Subgradient steps with the step length of Polyak, at least one; the best prices seen.
+    fn step_up(&self, stop: &Stop) -> PricedBound {
         let mut prices = self.free();
         let target = self.direction() * self.reached.get(self.stage).copied().unwrap_or(0.0);
         let mut best: Option<PricedBound> = None;
@@ -472,7 +551,7 @@ impl<'a> Least<'a> {
             let all = steps.by_bin.iter().flatten();
             let all = all.chain(&steps.kept).chain(&steps.caps);
             let length: f64 = all.map(|step| step * step).sum();
-            if length <= 1e-12 || bound >= target {
+            if length <= 1e-12 || bound >= target || stop.reason().is_some() {
                 break;
             }
             let stride = factor * (target - bound) / length;
@@ -701,4 +780,28 @@ impl Program {
 fn dot(prices: &[f64], amounts: &[i64]) -> f64 {
     let terms = prices.iter().zip(amounts);
     terms.map(|(price, &amount)| price * amount as f64).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::Ascending;
+
+    proptest! {
+        #[test]
+        fn bins_come_as_if_all_were_sorted(
+            coefficients in prop::collection::vec(-3..3_i32, 0..80),
+            looks in prop::collection::vec(0..90_usize, 1..20),
+        ) {
+            let bins = (0..coefficients.len()).rev();
+            let bins: Vec<_> = bins.map(|bin| (f64::from(coefficients[bin]), bin as u32, 1)).collect();
+            let mut all = bins.clone();
+            all.sort_by(|left, right| left.0.total_cmp(&right.0).then(left.1.cmp(&right.1)));
+            let mut ascending = Ascending::new(bins);
+            for at in looks {
+                prop_assert_eq!(ascending.get(at), all.get(at).copied());
+            }
+        }
+    }
 }

@@ -66,9 +66,8 @@ pub(super) fn round(least: &Least<'_>, fractions: &Fractions, stop: &Stop) -> Op
             return None;
         }
         let eligible = assignment.items[item as usize].eligible.iter();
-        let mut bins: Vec<(f64, u32)> = eligible
-            .map(|&bin| (least.reduced(item, bin, &fractions.prices, &of_caps), bin))
-            .collect();
+        let reduced = least.reduced(item, &fractions.prices, &of_caps);
+        let mut bins: Vec<(f64, u32)> = eligible.map(|&bin| (reduced(bin), bin)).collect();
         bins.sort_by(|left, right| left.0.total_cmp(&right.0).then(left.1.cmp(&right.1)));
         for (_, bin) in bins {
             if open[item as usize] <= 0 {

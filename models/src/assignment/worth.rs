@@ -72,17 +72,21 @@ impl Yield {
     /// The value (or cost) of a copy of the item in the bin.
     #[must_use]
     pub fn of(&self, item: u32, bin: u32) -> i64 {
+        self.values_of(item)
+            .map_or(0, |values| values[self.class_of[bin as usize] as usize])
+    }
+
+    /// The values of the item by class, if it has a rate.
+    pub(super) fn values_of(&self, item: u32) -> Option<&[i64]> {
         let found = self.rates.binary_search_by_key(&item, |rate| rate.item);
-        found.map_or(0, |position| {
-            self.rates[position].values[self.class_of[bin as usize] as usize]
-        })
+        found
+            .ok()
+            .map(|position| self.rates[position].values.as_slice())
     }
 
     /// What a copy in the bin is worth less than in the best class.
     fn lost(&self, item: u32, bin: u32) -> i64 {
-        let found = self.rates.binary_search_by_key(&item, |rate| rate.item);
-        found.map_or(0, |position| {
-            let values = &self.rates[position].values;
+        self.values_of(item).map_or(0, |values| {
             let best = values.iter().copied().max().unwrap_or(0);
             best - values[self.class_of[bin as usize] as usize]
         })
