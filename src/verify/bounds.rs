@@ -7,7 +7,7 @@ use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use apportion_cluster::plan::{Multiplier, PartWeight};
+use apportion_cluster::plan::{Multiplier, PartWeight, StageResult};
 
 use super::ahead::Ahead;
 use super::domains::CountedLimit;
@@ -489,13 +489,15 @@ impl<'a> Reach<'a> {
         (needed, unit)
     }
 
-    /// `sum v K + sum_t B_t max(0, max_a (v_t - pi_a d_t)) + sum_a pi_a O_a`, each value times the speed where the measure is a throughput.
+    /// `sum v K + sum_t B_t max(0, max_a (v_t + sum_s mu_s v_st - pi_a d_t)) + sum_a pi_a O_a - sum_s mu_s (value of s that arrives)`, each value
+    /// times the speed where the measure, or the earlier stage `s`, is a throughput.
     /// Parts of devices weigh what the prices say, and of `O_a` whole multiples of the greatest common divisor of all demands count. Absent
     /// where the prices name something unknown or are negative, which is reported.
     pub(super) fn multipliers(
         &self,
         measure: Measure,
-        prices: &[Multiplier],
+        earlier: &[(Measure, &StageResult)],
+        multipliers: &[Multiplier],
         findings: &mut Findings,
     ) -> Option<f64> {
         let (priority, at_speed) = match measure {
@@ -504,21 +506,35 @@ impl<'a> Reach<'a> {
             _ => return None,
         };
         let worth = |task: usize, agent: usize| self.state.worth(task, agent, at_speed);
-        let prices = self.prices(prices, findings)?;
+        let (kept, prices) = self.kept_prices(earlier, multipliers, findings)?;
+        let prices = self.prices(&prices, findings)?;
         let of_agent = |agent: usize| prices.get(&agent).into_iter().flatten();
-        let mut best_of: BTreeMap<usize, f64> = BTreeMap::new();
+        let mut best_of: BTreeMap<(usize, i64), f64> = BTreeMap::new();
         let mut sum = 0.0;
-        for &task in self
-            .tasks
-            .iter()
-            .filter(|&&task| self.has_priority(task, priority))
-        {
-            for (&agent, &count) in &self.state.kept[task] {
-                sum += thousandths(worth(task, agent) * count);
+        for it in &kept {
+            sum -= it.price * thousandths(self.arriving_worth(it));
+        }
+        for &task in &self.tasks {
+            let counts = self.has_priority(task, priority);
+            if counts {
+                for (&agent, &count) in &self.state.kept[task] {
+                    sum += thousandths(worth(task, agent) * count);
+                }
             }
-            let best = *best_of.entry(self.shapes[&task]).or_insert_with(|| {
+            let of_priority =
+                self.state.cluster.jobs[self.state.cluster.tasks[task].job.at()].priority;
+            let key = (self.shapes[&task], of_priority);
+            let best = *best_of.entry(key).or_insert_with(|| {
                 let worths = self.copies(task).iter().map(|&(agent, _)| {
-                    let value = thousandths(worth(task, agent));
+                    let own = if counts { worth(task, agent) } else { 0 };
+                    let earlier = kept.iter().map(|it| {
+                        if self.has_priority(task, it.priority) {
+                            it.price * thousandths(self.state.worth(task, agent, it.at_speed))
+                        } else {
+                            0.0
+                        }
+                    });
+                    let value = thousandths(own) + earlier.sum::<f64>();
                     let paid = of_agent(agent).map(|price| price.price * self.needed(task, price));
                     value - paid.sum::<f64>()
                 });
@@ -533,6 +549,62 @@ impl<'a> Reach<'a> {
             }
         }
         Some(sum)
+    }
+
+    /// The prices of what earlier stages about values have reached, and all others. Absent where one is of another stage or negative,
+    /// which is reported.
+    fn kept_prices(
+        &self,
+        earlier: &[(Measure, &StageResult)],
+        multipliers: &[Multiplier],
+        findings: &mut Findings,
+    ) -> Option<(Vec<KeptPrice>, Vec<Multiplier>)> {
+        let (of_stages, others): (Vec<&Multiplier>, Vec<&Multiplier>) =
+            multipliers.iter().partition(|it| it.agents.is_empty());
+        let mut kept = Vec::new();
+        for it in of_stages {
+            let name = it.resource.strip_prefix("kept:");
+            let stage = earlier
+                .iter()
+                .find(|(_, stage)| name == Some(stage.name.as_str()));
+            let of_values = match stage.map(|(measure, _)| *measure) {
+                Some(Measure::Placed(priority)) => Some((priority, false)),
+                Some(Measure::Throughput(priority)) => Some((priority, true)),
+                _ => None,
+            };
+            let subject = &self.state.cluster.frameworks[self.framework].id;
+            findings.check(Rule::Bound, of_values.is_some() && it.price >= 0.0, || {
+                let text = format!(
+                    "{} is no stage about values before this one, or its price is negative",
+                    it.resource
+                );
+                (subject.clone(), 0.0, it.price, text)
+            });
+            if it.price < 0.0 || !it.price.is_finite() {
+                return None;
+            }
+            let (priority, at_speed) = of_values?;
+            kept.push(KeptPrice {
+                priority,
+                at_speed,
+                price: it.price,
+            });
+        }
+        Some((kept, others.into_iter().cloned().collect()))
+    }
+
+    /// What arrives in an earlier stage about values, in thousandths.
+    fn arriving_worth(&self, kept: &KeptPrice) -> i128 {
+        let tasks = self.tasks.iter();
+        let counted = tasks.filter(|&&task| self.has_priority(task, kept.priority));
+        let arriving = counted.flat_map(|&task| {
+            let arriving = self.state.arriving[task].iter();
+            arriving.map(move |(&agent, &count)| (task, agent, count))
+        });
+        arriving
+            .filter(|&(task, agent, _)| self.state.speed(task, agent) > 0)
+            .map(|(task, agent, count)| self.state.worth(task, agent, kept.at_speed) * count)
+            .sum()
     }
 
     /// Instances of a task that every plan places which is as good in the stages about what is placed.
@@ -588,40 +660,16 @@ impl<'a> Reach<'a> {
     /// multiples of the greatest common divisor of all demands count.
     pub(super) fn least_network(
         &self,
+        earlier: &[(Measure, &StageResult)],
         multipliers: &[Multiplier],
         findings: &mut Findings,
     ) -> Option<f64> {
-        let is_kept = |it: &&Multiplier| it.agents.is_empty();
-        let priced: Vec<Multiplier> = multipliers
-            .iter()
-            .filter(|it| !is_kept(it))
-            .cloned()
-            .collect();
-        let prices = self.prices(&priced, findings)?;
-        let mut kept: Vec<(Option<i64>, f64)> = Vec::new();
-        for it in multipliers.iter().filter(is_kept) {
-            let stage = self.placing_priorities().into_iter().find(|priority| {
-                let name = priority.map_or("placed".to_owned(), |it| format!("placed:{it}"));
-                it.resource == format!("kept:{name}")
-            });
-            let subject = &self.state.cluster.frameworks[self.framework].id;
-            findings.check(Rule::Bound, stage.is_some() && it.price >= 0.0, || {
-                let text = format!(
-                    "{} is no stage before this one, or its price is negative",
-                    it.resource
-                );
-                (subject.clone(), 0.0, it.price, text)
-            });
-            if it.price < 0.0 {
-                return None;
-            }
-            kept.push((stage?, it.price));
-        }
+        let (kept, prices) = self.kept_prices(earlier, multipliers, findings)?;
+        let prices = self.prices(&prices, findings)?;
         let hadoop = Hadoop::of(self.state, self.framework);
         let mut sum = mib(hadoop.costs(&self.state.kept));
-        for &(priority, price) in &kept {
-            let arriving = placed_value(self.state, self.framework, priority, &self.state.arriving);
-            sum += price * arriving as f64;
+        for it in &kept {
+            sum += it.price * thousandths(self.arriving_worth(it));
         }
         for &task in &self.tasks {
             sum += self.least_of(task, &hadoop, &prices, &kept);
@@ -656,13 +704,13 @@ impl<'a> Reach<'a> {
         task: usize,
         hadoop: &Hadoop<'_>,
         prices: &BTreeMap<usize, Vec<Rc<Price<'_>>>>,
-        kept: &[(Option<i64>, f64)],
+        kept: &[KeptPrice],
     ) -> f64 {
         let value = self.state.value(task) as f64;
         let of_stages: f64 = kept
             .iter()
-            .filter(|(priority, _)| self.has_priority(task, *priority))
-            .map(|(_, price)| price * value)
+            .filter(|it| self.has_priority(task, it.priority))
+            .map(|it| it.price * value)
             .sum();
         let mut bins: Vec<(f64, usize, i128)> = Vec::new();
         for &(agent, count) in self.copies(task) {
@@ -800,6 +848,13 @@ impl<'a> Reach<'a> {
             most,
         })
     }
+}
+
+/// A published price of what an earlier stage about values has reached.
+struct KeptPrice {
+    priority: Option<i64>,
+    at_speed: bool,
+    price: f64,
 }
 
 /// A published price.

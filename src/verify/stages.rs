@@ -483,9 +483,9 @@ fn bound(
                 data.and_then(|data| data.multipliers(measure, earlier, prices, findings))
             }
             (Measure::Placed(_) | Measure::Throughput(_), Some(prices)) => {
-                reach.multipliers(measure, prices, findings)
+                reach.multipliers(measure, earlier, prices, findings)
             }
-            (Measure::Network, Some(prices)) => reach.least_network(prices, findings),
+            (Measure::Network, Some(prices)) => reach.least_network(earlier, prices, findings),
             (Measure::Ahead(Timed::Network), Some(prices)) => {
                 reach.ahead().least_network_at(prices)
             }

@@ -108,6 +108,51 @@ fn prices_bound_the_value() {
 }
 
 #[test]
+fn what_earlier_priorities_hold_is_out_of_reach() {
+    // 4 cpu: `t` comes first and takes 2 of them; of `u`, worth 3 each, two fit beside it.
+    let mut cluster = build::empty_cluster(vec![build::agent("a", 0)]);
+    cluster.agents[0].domains.clear();
+    build::add_framework(&mut cluster, "web");
+    build::add_task(&mut cluster, "j", "t", 1, 1, &[2]);
+    build::add_task(&mut cluster, "k", "u", 4, 3, &[1]);
+    cluster.jobs[0].priority = 1;
+    let mut plan = build::plan(&cluster, &[(0, 0, 1), (1, 0, 2)], &[]);
+    let price = |resource: &str, price: f64| Multiplier {
+        resource: resource.to_owned(),
+        price,
+        ..Multiplier::default()
+    };
+    let mut accepted = |kept: Option<Multiplier>, bound: f64| {
+        claim(&mut plan, "placed:0", bound, Proof::Multipliers);
+        let cpu = Multiplier {
+            agents: vec!["a".to_owned()],
+            ..price("cpu", 3.0)
+        };
+        plan.frameworks[0].stages[1].multipliers = Some(kept.into_iter().chain([cpu]).collect());
+        accepts(&cluster, &plan)
+    };
+    // 4 cpu at 3 each.
+    assert!(accepted(None, 12.0));
+    assert!(!accepted(None, 11.99));
+    // A price of 6 for the value 1 of what is kept pays for the 2 cpu of it.
+    assert!(accepted(Some(price("kept:placed:1", 6.0)), 6.0));
+    assert!(!accepted(Some(price("kept:placed:1", 6.0)), 5.99));
+    // Asking more for it makes nothing of what `t` could pay beyond its 2 cpu.
+    assert!(accepted(Some(price("kept:placed:1", 7.0)), 6.0));
+    assert!(!accepted(Some(price("kept:placed:1", 7.0)), 5.99));
+    for (stage, amount) in [
+        ("kept:placed:1", -6.0),
+        ("kept:placed:0", 6.0),
+        ("kept:placed", 6.0),
+        ("kept:placed:2", 6.0),
+        ("placed:1", 6.0),
+    ] {
+        let kept = Some(price(stage, amount));
+        assert!(!accepted(kept, 12.0), "{amount} for {stage}");
+    }
+}
+
+#[test]
 fn weights_of_parts_bound_what_shares_devices() {
     // Two instances want 600 of a device each, and one device is offered, as 1000 thousandths, of which only a whole multiple of 600
     // counts: one of them. Weights that count each as a whole device say the same.

@@ -20,7 +20,7 @@ use super::improve;
 use super::least::{Answer, Least};
 use super::patterns;
 use super::placement::Placement;
-use super::prices::{PricedBound, Prices, Pricing};
+use super::prices::{Kept, PricedBound, Prices, Pricing};
 use super::reduce::reduce;
 use super::rounding::{Fractions, round};
 use super::tally::Stop;
@@ -234,11 +234,11 @@ pub fn solve(
     let (room, merged) = (Room::new(assignment), OnceCell::new());
     let mut bounds = Bounds::new(&room, &reduced.assignment, &merged);
     run.flow(&mut bounds);
-    bounds.update(&mut run);
+    bounds.update(&mut run, None);
     // What comes after the search takes about as long as this, but for the prices: these are found once.
     run.reserve = (began.elapsed() - bounds.spent_on_prices) * 3 + Duration::from_millis(10);
     run.improve(&mut bounds);
-    bounds.update(&mut run);
+    bounds.update(&mut run, None);
     Solved {
         stages: stage_answers(Some(&greedy.placement), &run, &bounds),
         placement: reduced.unfold(&run.incumbent, start),
@@ -339,7 +339,7 @@ pub fn audit(
     };
     let (room, merged) = (Room::new(assignment), OnceCell::new());
     let mut bounds = Bounds::new(&room, &reduced.assignment, &merged);
-    bounds.update(&mut run);
+    bounds.update(&mut run, None);
     let greedy = greedy().map(|greedy| reduced.fold(&greedy));
     stage_answers(greedy.as_ref(), &run, &bounds)
 }
@@ -519,17 +519,17 @@ impl Run<'_> {
         let n_columns = self.assignment.n_columns() + self.assignment.n_pairs();
         let is_exact = n_columns <= self.options.columns_solved_whole();
         for stage in 0..self.assignment.stages.len() {
-            bounds.update(self);
+            bounds.update(self, Some(stage));
             if bounds.is_met(self, stage) {
                 continue;
             }
             if let Some(rounded) = bounds.suggestion(self) {
                 self.take(&rounded);
-                bounds.update(self);
+                bounds.update(self, Some(stage));
             }
             if is_exact {
                 self.solve_whole(stage);
-                bounds.update(self);
+                bounds.update(self, Some(stage));
             }
             if !bounds.is_met(self, stage) && !self.must_stop() {
                 patterns::improve(self, bounds, stage);
@@ -610,8 +610,7 @@ pub(super) struct Bounds<'a> {
     of_stage: Vec<Option<(f64, Proof)>>,
     /// The values of the earlier stages for which the combinatorial bounds were computed.
     computed_for: Vec<f64>,
-    priced: Vec<bool>,
-    /// The values of the earlier stages for which the prices of a stage were found, where they matter.
+    /// The values of the earlier stages that matter for which the prices of a stage were found.
     priced_for: Vec<Option<Vec<f64>>>,
     /// The prices found for a stage.
     prices: Vec<Option<PricedBound>>,
@@ -631,7 +630,6 @@ impl<'a> Bounds<'a> {
             merged,
             of_stage: vec![None; n_stages],
             computed_for: Vec::new(),
-            priced: vec![false; n_stages],
             priced_for: vec![None; n_stages],
             prices: vec![None; n_stages],
             transported: None,
@@ -661,11 +659,17 @@ impl<'a> Bounds<'a> {
     }
 
     /// Recomputes bounds for the values reached now, and takes those by search where they are better.
-    fn update(&mut self, run: &mut Run<'_>) {
+    ///
+    /// Prices that depend on what earlier stages have reached are found anew for the stage `in_turn`: those before it are done.
+    fn update(&mut self, run: &mut Run<'_>, in_turn: Option<usize>) {
         let is_new = self.computed_for != run.values;
         for (stage, of_stage) in self.room.assignment.stages.iter().enumerate() {
             let sense = of_stage.objective.sense();
-            let is_priced = matches!(self.of_stage[stage], Some((_, Proof::Multipliers(_))));
+            // Prices of what earlier stages have reached say less, or more, where these have reached something else.
+            let is_priced = match &self.of_stage[stage] {
+                Some((_, Proof::Multipliers(prices))) => prices.kept.is_empty(),
+                _ => false,
+            };
             // What must cross does not depend on what is reached, and takes long to say.
             let is_known = matches!(of_stage.objective, Objective::Traffic(_))
                 && self.of_stage[stage].is_some();
@@ -677,7 +681,7 @@ impl<'a> Bounds<'a> {
             if self.is_conditional(&of_stage.objective) {
                 self.price_conditional(run, stage, is_new);
             } else {
-                self.price(run, stage);
+                self.price(run, stage, in_turn == Some(stage));
             }
             if let (Some(searched), Some((bound, _))) = (run.searched[stage], &self.of_stage[stage])
                 && sense.is_better(*bound, searched, TIE)
@@ -688,39 +692,72 @@ impl<'a> Bounds<'a> {
         self.computed_for.clone_from(&run.values);
     }
 
-    /// Tries for a bound by multipliers, once, where the combinatorial one is not met.
-    fn price(&mut self, run: &mut Run<'_>, stage: usize) {
-        let Some(worth) = self.room.assignment.stages[stage].objective.worth() else {
+    /// Tries for a bound by multipliers where the combinatorial one is not met: once, and anew where it is this stage's turn and earlier
+    /// stages about values have reached something else.
+    fn price(&mut self, run: &mut Run<'_>, stage: usize, is_in_turn: bool) {
+        let stages = &self.room.assignment.stages;
+        let Some(worth) = stages[stage].objective.worth() else {
             return;
         };
-        if self.priced[stage] || self.is_met(run, stage) {
+        if self.is_met(run, stage) {
             return;
         }
-        let Ok(time) = run.time() else {
-            return;
-        };
-        self.priced[stage] = true;
-        let limits = Limits {
-            time: time.map(|time| time / run.price_share),
-            seed: run.options.seed,
-            cancel: run.options.cancel.clone(),
-            ..Limits::default()
-        };
-        let solver = run.is_usable.then_some(&run.options.solver);
-        let began = Instant::now();
-        let (priced, failure) =
-            Pricing::new(self.room, worth).solve(solver, &limits, run.values[stage]);
-        self.spent_on_prices += began.elapsed();
-        if let Some(error) = failure {
-            run.fail("prices", &error);
-        }
-        if let Some((bound, _)) = &self.of_stage[stage]
-            && priced.bound < bound - TIE
-            && priced.bound >= run.values[stage] - TIE * run.values[stage].max(1.0)
+        let earlier = stages[..stage].iter().enumerate();
+        let kept: Vec<Kept<'_>> = earlier
+            .filter_map(|(at, earlier)| {
+                Some(Kept {
+                    stage: at,
+                    worth: earlier.objective.worth()?,
+                    reached: run.values[at],
+                })
+            })
+            .collect();
+        let reached: Vec<f64> = kept.iter().map(|it| it.reached).collect();
+        let priced_for = self.priced_for[stage].as_ref();
+        if priced_for.is_none_or(|it| is_in_turn && *it != reached)
+            && let Ok(time) = run.time()
         {
-            self.of_stage[stage] = Some((priced.bound, Proof::Multipliers(priced.prices.clone())));
+            let limits = Limits {
+                time: time.map(|time| time / run.price_share),
+                seed: run.options.seed,
+                cancel: run.options.cancel.clone(),
+                ..Limits::default()
+            };
+            let solver = run.is_usable.then_some(&run.options.solver);
+            let began = Instant::now();
+            let (priced, failure) =
+                Pricing::new(self.room, worth, &kept).solve(solver, &limits, run.values[stage]);
+            self.spent_on_prices += began.elapsed();
+            if let Some(error) = failure {
+                run.fail("prices", &error);
+            }
+            // Little time may have found worse prices than those known.
+            let known = self.at_these(stage, &kept);
+            if known.is_none_or(|known| priced.bound < known) {
+                self.prices[stage] = Some(priced);
+                self.priced_for[stage] = Some(reached);
+            }
         }
-        self.prices[stage] = Some(priced);
+        let Some((proved, priced)) = self.at_these(stage, &kept).zip(self.prices(stage)) else {
+            return;
+        };
+        if let Some((bound, _)) = &self.of_stage[stage]
+            && proved < bound - TIE
+            && proved >= run.values[stage] - TIE * run.values[stage].max(1.0)
+        {
+            self.of_stage[stage] = Some((proved, Proof::Multipliers(priced.prices.clone())));
+        }
+    }
+
+    /// What the prices known of a stage prove: found for other values reached, they hold for these as well.
+    fn at_these(&self, stage: usize, kept: &[Kept<'_>]) -> Option<f64> {
+        let priced = self.prices(stage)?;
+        let then = self.priced_for[stage].as_ref()?;
+        let moved = kept.iter().zip(then).map(|(now, then)| {
+            let price = priced.prices.kept.get(now.stage).copied();
+            price.unwrap_or(0.0) * (then - now.reached)
+        });
+        Some(priced.bound + moved.sum::<f64>())
     }
 
     /// Whether a stage is priced given what earlier stages have reached.

@@ -4,7 +4,9 @@
 //! For prices `pi >= 0`: `L(pi) = sum_i most_i max(0, max_b (value_i - pi_b . demand_i)) + sum_b pi_b . capacity_b`, where `b` runs over the
 //! bins with room for the item. The demand and capacity of each kind of device, in thousandths, count as one more resource after the
 //! others, and so does each [`Count`] of a bin: what a copy's parts weigh, and what the bin's devices hold. Where values differ by
-//! bin, `value_i` is that of `b`. The least `L` is the value of the linear program in which bins of one price are one bin.
+//! bin, `value_i` is that of `b`.
+//! For prices `mu >= 0` of the values that earlier stages `k` have reached, `value_i + sum_k mu_k value_ki` takes the place of `value_i`, and
+//! `sum_k mu_k reached_k` is taken off `L`: what is needed to keep them is there for nobody else. The least `L` is the value of the linear program in which bins of one price are one bin.
 //! Bins share a price when the same items fit into them (and, as long as there are few such groups, they are equal).
 //! Prices are the duals of that program where a backend gives them, else found by subgradient steps (without counts).
 //!
@@ -45,7 +47,7 @@ pub struct Prices {
     pub counts: Vec<Count>,
     /// Positions of the counts that apply to each bin (shape: bins x those).
     pub counts_of: Vec<Vec<u32>>,
-    /// The price of one unit of what each earlier stage has reached, in stages that are minimized (shape: earlier stages; or empty).
+    /// The price of one unit of what each earlier stage has reached (shape: earlier stages; or empty).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kept: Vec<f64>,
     /// The price of what each cap holds, where caps are priced (shape: caps; or empty).
@@ -82,12 +84,22 @@ pub(super) struct PricedBound {
     pub(super) prices: Prices,
 }
 
+/// An earlier stage about values, and what it has reached.
+pub(super) struct Kept<'a> {
+    /// Position among the stages.
+    pub(super) stage: usize,
+    pub(super) worth: Worth<'a>,
+    pub(super) reached: f64,
+}
+
 /// Prices of groups.
 struct GroupPrices {
     /// Shape: groups x resources.
     amounts: Vec<Vec<f64>>,
     /// For each of [`Pricing::parts`], the count and what its devices hold.
     counts: Vec<Option<(Count, f64)>>,
+    /// Shape: [`Pricing::kept`].
+    kept: Vec<f64>,
 }
 
 /// The relaxation of one value stage, with alike items and bins put together.
@@ -102,6 +114,8 @@ pub(super) struct Pricing {
     parts: Vec<Parts>,
     /// Positions of the parts of each group.
     parts_of: Vec<Vec<usize>>,
+    /// The earlier stages, and what they have reached.
+    kept: Vec<(usize, f64)>,
 }
 
 /// The devices of one kind in a group, and the parts that copies may take of them.
@@ -116,30 +130,39 @@ struct Parts {
     fillings: Vec<(usize, Vec<(usize, i64)>)>,
 }
 
-/// Items of one demand, set of bins and value.
+/// Items of one demand, set of bins and values.
 struct Kind {
     demand: Vec<f64>,
     needs: Vec<DeviceNeed>,
     most: f64,
-    /// Groups with a bin that has room, ascending, and the value of a copy there.
-    groups: Vec<(usize, f64)>,
+    /// Groups with a bin that has room, ascending.
+    groups: Vec<InGroup>,
+}
+
+/// What a copy is worth in a group.
+struct InGroup {
+    group: usize,
+    value: f64,
+    /// In earlier stages (shape: [`Pricing::kept`]).
+    kept: Vec<f64>,
 }
 
 impl Pricing {
-    pub(super) fn new(room: &Room<'_>, worth: Worth<'_>) -> Self {
+    /// The relaxation of a stage about values, after others that keep what they have reached.
+    pub(super) fn new(room: &Room<'_>, worth: Worth<'_>, kept: &[Kept<'_>]) -> Self {
         let assignment = room.assignment;
-        let merged = merge(room, worth);
+        let worths: Vec<Worth<'_>> = std::iter::once(worth)
+            .chain(kept.iter().map(|it| it.worth))
+            .collect();
+        let merged = merge(room, &worths);
         let mut shapes: Vec<usize> = merged.keys().map(|key| key.0).collect();
         shapes.dedup();
-        let class_of = match worth {
-            Worth::Flat(_) => None,
-            Worth::ByClass(by_class) => Some(by_class.class_of.as_slice()),
-        };
+        let class_of = classes(&worths, assignment.bins.len());
         let n_kinds = assignment.n_kinds();
         let amounts: Vec<Vec<i64>> = (assignment.bins.iter())
             .map(|bin| bin.amounts(n_kinds))
             .collect();
-        let group_of = group_bins(room, &shapes, &amounts, class_of);
+        let group_of = group_bins(room, &shapes, &amounts, &class_of);
         let n_groups = group_of.iter().copied().max().map_or(0, |group| group + 1);
         let n_resources = assignment.resources.len() + n_kinds;
         let mut capacity = vec![vec![0.0; n_resources]; n_groups];
@@ -154,21 +177,29 @@ impl Pricing {
                 let shape = &room.shapes[shape];
                 let item = &assignment.items[shape.item];
                 let demand = item.amounts(n_kinds);
-                let value = |bin: u32| match class_of {
-                    None => values[0],
-                    Some(class_of) => values[class_of[bin as usize] as usize],
+                let value = |at: usize, bin: u32| match worths[at] {
+                    Worth::Flat(_) => values[at][0] as f64,
+                    Worth::ByClass(by_class) => values[at]
+                        .get(by_class.class_of[bin as usize] as usize)
+                        .map_or(0.0, |&value| value as f64),
                 };
                 // All bins of a group are of one class.
-                let mut groups: Vec<(usize, f64)> = (shape.copies.iter())
-                    .map(|&(bin, _)| (group_of[bin as usize], value(bin) as f64))
+                let bins = shape.copies.iter();
+                let mut groups: Vec<(usize, u32)> = bins
+                    .map(|&(bin, _)| (group_of[bin as usize], bin))
                     .collect();
-                groups.sort_unstable_by_key(|group| group.0);
+                groups.sort_unstable();
                 groups.dedup_by_key(|group| group.0);
+                let groups = groups.into_iter().map(|(group, bin)| InGroup {
+                    group,
+                    value: value(0, bin),
+                    kept: (1..worths.len()).map(|at| value(at, bin)).collect(),
+                });
                 Kind {
                     demand: demand.iter().map(|&demand| demand as f64).collect(),
                     needs: item.devices.clone(),
                     most: most as f64,
-                    groups,
+                    groups: groups.collect(),
                 }
             })
             .collect();
@@ -185,6 +216,7 @@ impl Pricing {
             kinds,
             parts,
             parts_of,
+            kept: kept.iter().map(|it| (it.stage, it.reached)).collect(),
         }
     }
 
@@ -199,19 +231,27 @@ impl Pricing {
         let of_counts: f64 = (prices.counts.iter().flatten())
             .map(|(count, most)| count.price * most)
             .sum();
-        of_kinds + of_groups + of_counts
+        let of_kept = prices.kept.iter().zip(&self.kept);
+        let of_kept: f64 = of_kept.map(|(price, (_, reached))| price * reached).sum();
+        of_kinds + of_groups + of_counts - of_kept
     }
 
     /// The group in which a copy gains most at these prices, and the gain, if there is any.
     fn best_group(&self, kind: &Kind, prices: &GroupPrices) -> Option<(usize, f64)> {
         let mut best: Option<(usize, f64)> = None;
-        for &(group, value) in &kind.groups {
+        for &InGroup {
+            group,
+            value,
+            ref kept,
+        } in &kind.groups
+        {
             let counts = self.parts_of[group].iter();
             let of_parts: f64 = counts
                 .filter_map(|&parts| prices.counts[parts].as_ref())
                 .map(|(count, _)| count.price * count.of_needs(&kind.needs) as f64)
                 .sum();
-            let gain = value - dot(&prices.amounts[group], &kind.demand) - of_parts;
+            let worth = value + dot(&prices.kept, kept);
+            let gain = worth - dot(&prices.amounts[group], &kind.demand) - of_parts;
             if gain > best.map_or(0.0, |best| best.1) {
                 best = Some((group, gain));
             }
@@ -281,19 +321,28 @@ impl Pricing {
     }
 
     /// Columns `y[kind,group]`, copies, and `z[parts,filling]`, devices filled alike; rows `capacity[group,resource]`, `part[parts,size]`,
-    /// `devices[parts,free]` and `once[kind]`.
+    /// `devices[parts,free]`, `kept[stage]` and `once[kind]`.
     fn program(&self) -> Milp {
         let mut milp = Milp::new("prices", Sense::Maximize);
         let continuous = ColumnKind::Continuous;
         let mut of_group: Vec<Vec<(usize, usize)>> = vec![Vec::new(); self.capacity.len()];
         let mut of_kind: Vec<Vec<usize>> = Vec::new();
+        let mut of_kept: Vec<Vec<(usize, f64)>> = vec![Vec::new(); self.kept.len()];
         for (position, kind) in self.kinds.iter().enumerate() {
             let mut columns = Vec::new();
-            for &(group, value) in &kind.groups {
+            for &InGroup {
+                group,
+                value,
+                ref kept,
+            } in &kind.groups
+            {
                 let name = format!("y[{position},{group}]");
                 let column = milp.add_column(name, 0.0, f64::INFINITY, continuous, value);
                 of_group[group].push((column, position));
                 columns.push(column);
+                for (terms, &value) in of_kept.iter_mut().zip(kept) {
+                    terms.push((column, -value));
+                }
             }
             of_kind.push(columns);
         }
@@ -341,6 +390,10 @@ impl Pricing {
                     terms,
                 );
             }
+        }
+        for (terms, &(stage, reached)) in of_kept.into_iter().zip(&self.kept) {
+            let terms = terms.into_iter().filter(|term| term.1 != 0.0);
+            milp.add_row(format!("kept[{stage}]"), f64::NEG_INFINITY, -reached, terms);
         }
         for (position, columns) in of_kind.iter().enumerate() {
             let terms = columns.iter().map(|&column| (column, 1.0));
@@ -394,7 +447,13 @@ impl Pricing {
                 (count, held.sum())
             }));
         }
-        (GroupPrices { amounts, counts }, is_last)
+        let kept = duals.take(self.kept.len()).collect();
+        let prices = GroupPrices {
+            amounts,
+            counts,
+            kept,
+        };
+        (prices, is_last)
     }
 
     /// Prices of groups as prices of bins.
@@ -407,7 +466,16 @@ impl Pricing {
                 counts.push(count);
             }
         }
+        let mut kept = Vec::new();
+        if prices.kept.iter().any(|&price| price > 0.0) {
+            let earlier = self.kept.iter().map(|it| it.0 + 1).max().unwrap_or(0);
+            kept.resize(earlier, 0.0);
+            for (&(stage, _), price) in self.kept.iter().zip(prices.kept) {
+                kept[stage] = price;
+            }
+        }
         Prices {
+            kept,
             by_bin: (self.group_of.iter())
                 .map(|&group| prices.amounts[group].clone())
                 .collect(),
@@ -421,24 +489,40 @@ impl Pricing {
 
     /// Subgradient steps with the step length of Polyak; the best prices seen.
     fn step_down(&self, target: f64) -> (f64, GroupPrices) {
-        let uncounted = |amounts: Vec<Vec<f64>>| GroupPrices {
+        let uncounted = |(amounts, kept): (Vec<Vec<f64>>, Vec<f64>)| GroupPrices {
             amounts,
             counts: self.parts.iter().map(|_| None).collect(),
+            kept,
         };
-        let mut prices = uncounted(vec![vec![0.0; self.n_resources]; self.capacity.len()]);
-        let mut best = (self.bound(&prices), prices.amounts.clone());
+        let mut prices = uncounted((
+            vec![vec![0.0; self.n_resources]; self.capacity.len()],
+            vec![0.0; self.kept.len()],
+        ));
+        let mut best = (
+            self.bound(&prices),
+            prices.amounts.clone(),
+            prices.kept.clone(),
+        );
         let mut factor = 1.0;
         for _ in 0..SUBGRADIENT_STEPS {
             let bound = self.bound(&prices);
             if bound < best.0 {
-                best = (bound, prices.amounts.clone());
+                best = (bound, prices.amounts.clone(), prices.kept.clone());
             } else {
                 factor *= 0.97;
             }
-            // In units of each group's capacity, so that all resources count alike.
+            // In units of each group's capacity, and of what is reached, so that all rows count alike.
             let mut steps = vec![vec![1.0; self.n_resources]; self.capacity.len()];
+            let mut kept_steps = vec![-1.0; self.kept.len()];
             for kind in &self.kinds {
                 if let Some((group, _)) = self.best_group(kind, &prices) {
+                    let own = kind.groups.iter().find(|it| it.group == group);
+                    let kept = own.into_iter().flat_map(|it| &it.kept);
+                    for ((step, value), &(_, reached)) in
+                        kept_steps.iter_mut().zip(kept).zip(&self.kept)
+                    {
+                        *step += kind.most * value / reached.max(1.0);
+                    }
                     let capacity = &self.capacity[group];
                     for ((step, &demand), &capacity) in
                         steps[group].iter_mut().zip(&kind.demand).zip(capacity)
@@ -447,7 +531,8 @@ impl Pricing {
                     }
                 }
             }
-            let length: f64 = steps.iter().flatten().map(|step| step * step).sum();
+            let all = steps.iter().flatten().chain(&kept_steps);
+            let length: f64 = all.map(|step| step * step).sum();
             if length <= 1e-12 || bound <= target {
                 break;
             }
@@ -459,34 +544,47 @@ impl Pricing {
                     *price = (*price - stride * step / capacity.max(1.0)).max(0.0);
                 }
             }
+            for ((price, step), &(_, reached)) in
+                prices.kept.iter_mut().zip(&kept_steps).zip(&self.kept)
+            {
+                *price = (*price - stride * step / reached.max(1.0)).max(0.0);
+            }
         }
-        (best.0, uncounted(best.1))
+        (best.0, uncounted((best.1, best.2)))
     }
 }
 
-/// The most copies for each shape and list of values: the item's own, or by class of bins.
-fn merge(room: &Room<'_>, worth: Worth<'_>) -> BTreeMap<(usize, Vec<i64>), i64> {
+/// The most copies for each shape and its values: in each of `worths` the item's own, or by class of bins.
+fn merge(room: &Room<'_>, worths: &[Worth<'_>]) -> BTreeMap<(usize, Vec<Vec<i64>>), i64> {
     let mut merged = BTreeMap::new();
-    let mut add = |item: u32, values: &[i64]| {
+    for item in 0..room.assignment.items.len() as u32 {
         let most = room.most[item as usize];
-        if most > 0 && values.iter().any(|&value| value > 0) {
-            let key = (room.shape_of[item as usize], values.to_vec());
-            *merged.entry(key).or_insert(0) += most;
-        }
-    };
-    match worth {
-        Worth::Flat(terms) => {
-            for term in terms {
-                add(term.item, &[term.value]);
-            }
-        }
-        Worth::ByClass(by_class) => {
-            for rate in &by_class.rates {
-                add(rate.item, &rate.values);
-            }
+        let values = worths.iter().map(|worth| match worth {
+            Worth::Flat(_) => vec![worth.of(item, 0)],
+            Worth::ByClass(by_class) => by_class.values_of(item).unwrap_or_default().to_vec(),
+        });
+        let values: Vec<Vec<i64>> = values.collect();
+        if most > 0 && values.iter().flatten().any(|&value| value > 0) {
+            *merged
+                .entry((room.shape_of[item as usize], values))
+                .or_insert(0) += most;
         }
     }
     merged
+}
+
+/// The class of each bin, where the worths that differ by bin have it in one class.
+fn classes(worths: &[Worth<'_>], n_bins: usize) -> Vec<usize> {
+    let mut differing: Vec<&[u32]> = Vec::new();
+    for worth in worths {
+        if let Worth::ByClass(by_class) = worth
+            && !differing.contains(&by_class.class_of.as_slice())
+        {
+            differing.push(&by_class.class_of);
+        }
+    }
+    let class = |bin: usize| differing.iter().map(|of| of[bin]).collect::<Vec<u32>>();
+    number((0..n_bins).map(class))
 }
 
 /// The devices of each group and kind that some item may take a part of.
@@ -494,9 +592,9 @@ fn parts(room: &Room<'_>, group_of: &[usize], kinds: &[Kind]) -> Vec<Parts> {
     let mut sizes: BTreeMap<(usize, u32), BTreeSet<i64>> = BTreeMap::new();
     for kind in kinds {
         for need in &kind.needs {
-            for &(group, _) in &kind.groups {
+            for it in &kind.groups {
                 sizes
-                    .entry((group, need.kind))
+                    .entry((it.group, need.kind))
                     .or_default()
                     .insert(need.milli);
             }
@@ -544,7 +642,7 @@ fn group_bins(
     room: &Room<'_>,
     shapes: &[usize],
     amounts: &[Vec<i64>],
-    class_of: Option<&[u32]>,
+    class_of: &[usize],
 ) -> Vec<usize> {
     let n_bins = room.assignment.bins.len();
     let mut fits: Vec<Vec<u32>> = vec![Vec::new(); n_bins];
@@ -553,7 +651,7 @@ fn group_bins(
             fits[bin as usize].push(shape as u32);
         }
     }
-    let class = |bin: usize| class_of.map_or(0, |class_of| class_of[bin]);
+    let class = |bin: usize| class_of[bin];
     let is_few = |groups: &[usize]| groups.iter().copied().max().unwrap_or(0) < LARGEST_GROUPS;
     let exact = number((0..n_bins).map(|bin| (class(bin), &fits[bin], Some(&amounts[bin]))));
     if is_few(&exact) {

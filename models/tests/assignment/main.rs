@@ -120,6 +120,48 @@ fn bounds_without_search_hold_for_every_placement() {
     }
 }
 
+/// Of four units in one bin, one copy that comes first takes two: two of the others, worth 3 each, fit beside it, and prices prove
+/// that more do not. Alone, all four would.
+#[test]
+fn what_earlier_stages_keep_is_there_for_nobody_else() {
+    let item = |name: &str, count: i64, demand: i64| Item {
+        name: name.to_owned(),
+        count,
+        demand: vec![demand],
+        eligible: Arc::new(vec![0]),
+        ..Item::default()
+    };
+    let stage = |name: &str, item: u32, value: i64| Stage {
+        name: name.to_owned(),
+        objective: Objective::Value(vec![Term { item, value }]),
+    };
+    let assignment = Assignment {
+        resources: vec!["cpu".to_owned()],
+        items: vec![item("first", 1, 2), item("then", 4, 1)],
+        bins: vec![Bin {
+            name: "bin".to_owned(),
+            capacity: vec![4],
+            ..Bin::default()
+        }],
+        stages: vec![stage("urgent", 0, 1), stage("placed", 1, 3)],
+        ..Assignment::default()
+    };
+    let solved = solve(&assignment, None, &without_search());
+    assert_eq!(objectives(&solved), [1.0, 6.0]);
+    let bound = solved.stages[1].bound.unwrap();
+    assert!((bound - 6.0).abs() < 1e-6, "{bound}");
+    let Some(Proof::Multipliers(prices)) = &solved.stages[1].proof else {
+        panic!("not by prices: {:?}", solved.stages[1]);
+    };
+    assert!(prices.kept[0] > 0.0, "{prices:?}");
+    // Without the first stage, everything is within reach.
+    let alone = Assignment {
+        stages: assignment.stages[1..].to_vec(),
+        ..assignment
+    };
+    assert_eq!(objectives(&solve(&alone, None, &without_search())), [12.0]);
+}
+
 #[test]
 fn neighborhoods_keep_every_rule_and_never_harm() {
     for seed in 0..300 {
