@@ -77,6 +77,18 @@ pub trait Policy: Send + Sync {
         }
     }
 
+    /// The same for an answer that was found from `start`, a wish that fits the slice. Provided; override it where columns say less than
+    /// placements do, so that an answer may fit in sum alone.
+    fn decode_near(
+        &self,
+        formulation: &Formulation,
+        answer: &Placement,
+        start: &Proposal,
+    ) -> Proposal {
+        let _ = start;
+        self.decode(formulation, answer)
+    }
+
     /// Quality of a final state, by metric name.
     fn metrics(&self, standing: &Standing<'_>) -> BTreeMap<String, f64>;
 }
@@ -219,6 +231,21 @@ impl Formulation {
         }
     }
 
+    /// The bin of each agent beside each unit, where the model's bins are places; of several the one with fewest agents, which says most.
+    #[must_use]
+    pub fn bins_by_place(&self) -> BTreeMap<(Option<UnitIdx>, AgentIdx), u32> {
+        let mut bins: BTreeMap<(Option<UnitIdx>, AgentIdx), (usize, u32)> = BTreeMap::new();
+        for (bin, place) in (0_u32..).zip(&self.places.bins) {
+            for &agent in place.agents.iter() {
+                let found = (place.agents.len(), bin);
+                let best = bins.entry((place.unit, agent)).or_insert(found);
+                *best = (*best).min(found);
+            }
+        }
+        let bins = bins.into_iter();
+        bins.map(|(place, (_, bin))| (place, bin)).collect()
+    }
+
     /// The part of a proposal that the model has columns for.
     #[must_use]
     pub fn placement(&self, proposal: &Proposal) -> Placement {
@@ -234,15 +261,7 @@ impl Formulation {
             });
             return Placement::new(entries.collect());
         }
-        // Of several bins the one with fewest agents says most.
-        let mut bins: BTreeMap<(Option<UnitIdx>, AgentIdx), (usize, u32)> = BTreeMap::new();
-        for (bin, place) in (0_u32..).zip(&self.places.bins) {
-            for &agent in place.agents.iter() {
-                let found = (place.agents.len(), bin);
-                let best = bins.entry((place.unit, agent)).or_insert(found);
-                *best = (*best).min(found);
-            }
-        }
+        let bins = self.bins_by_place();
         let is_held = |placed: &&Running| {
             let of_place = |held: &RunningUnit| (held.task, held.agent);
             let place = (placed.task, placed.agent);
@@ -258,7 +277,7 @@ impl Formulation {
         let entries = plain
             .chain(held)
             .filter_map(|(task, agent, unit, instances)| {
-                let (_, bin) = *bins.get(&(unit, agent))?;
+                let bin = *bins.get(&(unit, agent))?;
                 Some((item(task)?, bin, instances))
             });
         Placement::new(entries.collect())

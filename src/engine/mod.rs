@@ -143,7 +143,7 @@ pub fn cycle(cluster: &Cluster, options: &Options) -> Cycle {
     let offer_time = begun.elapsed();
     let begun = Instant::now();
     let kept = run.state.kept.iter().flatten();
-    let witness = first.iter().flat_map(|offer| &offer.witness);
+    let witness = first.iter().flat_map(|offer| &offer.witness.placements);
     let placed: Vec<Running> = kept.chain(witness).copied().collect();
     let proved = (&shares, &proof);
     let (certificate, _) = broker::certify(cluster, &run.context.bids, proved, &placed, &|| false);

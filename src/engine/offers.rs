@@ -35,8 +35,8 @@ pub(super) struct FirstOffer {
     pub framework: FrameworkIdx,
     /// By agent, ascending.
     pub offers: Vec<Offer>,
-    /// A placement inside the offers.
-    pub witness: Vec<Running>,
+    /// A wish inside the offers; it may lack what a policy must say beside placements.
+    pub witness: Proposal,
     /// The most of each task that it may place in the first round; `None` without limits of roles.
     pub counts: Option<Counts>,
     /// Whether some of its demand is left open.
@@ -86,7 +86,7 @@ pub(super) fn first_offers(
         return vec![FirstOffer {
             framework: only,
             offers: state.everything(only),
-            witness: Vec::new(),
+            witness: Proposal::default(),
             counts: state.allowance(only, None),
             unmet: false,
             is_cut: false,
@@ -752,7 +752,7 @@ fn hand_out(context: &Context<'_>, claims: Claims<'_>) -> Vec<FirstOffer> {
         .map(|(claimant, offers)| FirstOffer {
             framework: claimant.framework,
             offers: offers.into_values().collect(),
-            witness: claimant.witness.placements,
+            witness: claimant.witness,
             counts: claimant.counts,
             unmet: claimant.unmet,
             is_cut: is_cut && claimant.served < 1.0,
@@ -847,7 +847,7 @@ mod tests {
             let offers = first_offers(&state, &shares, &context);
             assert_eq!(offers.len(), 2);
             assert!(offers.iter().all(|offer| offer.is_cut == is_cut));
-            let claimed = offers.iter().flat_map(|offer| &offer.witness);
+            let claimed = offers.iter().flat_map(|offer| &offer.witness.placements);
             let claimed: i64 = claimed.map(|it| it.instances).sum();
             assert_eq!(claimed, if is_cut { 0 } else { 4 });
         }

@@ -33,6 +33,7 @@ use super::offers::FirstOffer;
 use super::options::Progress;
 use super::solve::{self, Answer, Effort};
 use super::state::{State, by_shape};
+use super::units;
 use crate::broker::{Shares, Sorter};
 
 /// Without a deadline, slices of at most so many columns are searched again in later rounds; larger ones are only added to.
@@ -111,15 +112,16 @@ pub(super) fn first(
             for amount in slice.units.iter_mut().flatten() {
                 *amount /= n_keep.max(1);
             }
-            // What was placed without a look at units is no start for those that keep data there.
+            // What was placed without a look at units, or with more of them than is offered, is no start for those that keep data there.
             let keeps_data = shared.keeps_data(offer.framework);
-            let start = Proposal {
-                placements: if keeps_data {
-                    Vec::new()
-                } else {
-                    offer.witness
-                },
-                ..Proposal::default()
+            let start = if keeps_data && units::check(&slice, &offer.witness).is_err() {
+                Proposal::default()
+            } else {
+                Proposal {
+                    placements: offer.witness.placements,
+                    units: offer.witness.units,
+                    ..Proposal::default()
+                }
             };
             let (n_open, threads) = (open.load(Ordering::Relaxed), context.threads());
             let effort = Effort::Ladder(own_deadline(context, n_open, threads, share));

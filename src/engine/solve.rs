@@ -116,7 +116,8 @@ pub(super) fn answer(
     effort: Effort,
     options: &Options,
 ) -> Result<Answer, String> {
-    let start = formulation.placement(start);
+    let from = start;
+    let start = formulation.placement(from);
     let mut timetable = Timetable::default();
     let mut solved = match (effort, &formulation.schedule) {
         (_, Some(model)) => {
@@ -151,7 +152,7 @@ pub(super) fn answer(
             &ladder_options(options, deadline),
         ),
     };
-    let mut proposal = decode(policy, &formulation, &solved.placement)?;
+    let mut proposal = decode(policy, &formulation, (&solved.placement, from))?;
     proposal.times = formulation.times(&timetable);
     check(slice, &proposal)?;
     if formulation.schedule.is_none() {
@@ -170,13 +171,15 @@ pub(super) fn answer(
     })
 }
 
-/// The wish that a placement stands for, with a guard around the policy.
+/// The wish that a placement found from `start` stands for, with a guard around the policy.
 pub(super) fn decode(
     policy: &dyn Policy,
     formulation: &Formulation,
-    placement: &Placement,
+    (placement, start): (&Placement, &Proposal),
 ) -> Result<Proposal, String> {
-    let decoded = catch_unwind(AssertUnwindSafe(|| policy.decode(formulation, placement)));
+    let decoded = catch_unwind(AssertUnwindSafe(|| {
+        policy.decode_near(formulation, placement, start)
+    }));
     decoded.map_err(|panic| format!("the policy panicked: {}", panic_message(&*panic)))
 }
 

@@ -2,12 +2,13 @@
 //!
 //! What is placed in a class goes to the agent of it where it fits most tightly, large copies first. A class is as large as its agents
 //! together, so that some of it may fit on none of them: such a copy takes the bin that costs least among those where it fits with all
-//! rules, and only where there is none it is left out. That may fill a unit more than the answer did: replicas then leave the fullest unit, or
+//! rules, and only where there is none it is left out. Where an answer was found from a wish that fits, its replicas may also take the places
+//! that others of the same demand have there, next to the units that the answer gives them; the better of the two counts. That may fill a unit more than the answer did: replicas then leave the fullest unit, or
 //! are exchanged with ones that ask for less, as long as the way to the data and what is copied get no worse. Each stays with its agent, so that
 //! nothing that is counted over agents changes.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use apportion_cluster::{AgentIdx, Proposal, Quantities, TaskIdx, UnitIdx};
 use apportion_models::assignment::{Costs, NO_GROUP, Objective, Part, Peak, Placement};
@@ -16,6 +17,33 @@ use crate::contract::{CapRow, Formulation};
 
 /// The wish that an answer stands for.
 pub(super) fn deal_out(formulation: &Formulation, answer: &Placement) -> Proposal {
+    each_where_it_fits(formulation, answer).0.proposal()
+}
+
+/// The wish that an answer stands for, which was found from a wish that fits: the better of what comes of dealing it out, and of giving
+/// its replicas the places that others of the same demand have in `start`.
+pub(super) fn deal_near(
+    formulation: &Formulation,
+    answer: &Placement,
+    start: &Proposal,
+) -> Proposal {
+    let (table, is_answer) = each_where_it_fits(formulation, answer);
+    let dealt = table.proposal();
+    if is_answer || start.placements.is_empty() {
+        return dealt;
+    }
+    let near = in_places(formulation, answer, start).proposal();
+    let model = &formulation.assignment;
+    let values = |it: &Proposal| model.values(&formulation.placement(it));
+    if model.compare(&values(&near), &values(&dealt)).is_lt() {
+        near
+    } else {
+        dealt
+    }
+}
+
+/// Every copy of the answer on an agent of its bin, or elsewhere; and whether none had to go elsewhere.
+fn each_where_it_fits<'f>(formulation: &'f Formulation, answer: &Placement) -> (Table<'f>, bool) {
     let mut table = Table::new(formulation);
     let mut entries: Vec<_> = answer.entries().to_vec();
     let size = |item: u32| {
@@ -34,13 +62,72 @@ pub(super) fn deal_out(formulation: &Formulation, answer: &Placement) -> Proposa
             }
         }
     }
-    if !left.is_empty() {
-        for item in left {
-            table.deal_anywhere(item);
-        }
-        table.level();
+    let is_answer = left.is_empty();
+    if !is_answer {
+        table.rest(left);
     }
-    table.proposal()
+    (table, is_answer)
+}
+
+/// Every copy of the answer in a place that `start` has for one of its demand: in its bin, else beside its unit, else beside any. What
+/// fits all places of `start` together is a whole of which little is free for anything else.
+fn in_places<'f>(formulation: &'f Formulation, answer: &Placement, start: &Proposal) -> Table<'f> {
+    let places = &formulation.places;
+    let mut free: BTreeMap<&Quantities, BTreeMap<AgentIdx, i64>> = BTreeMap::new();
+    for placed in &start.placements {
+        if let Ok(item) = formulation.items.binary_search(&placed.task) {
+            let of_demand = free.entry(&places.demands[item]).or_default();
+            *of_demand.entry(placed.agent).or_insert(0) += placed.instances;
+        }
+    }
+    let bin_of = formulation.bins_by_place();
+    let units: BTreeSet<Option<UnitIdx>> = places.bins.iter().map(|place| place.unit).collect();
+    let mut table = Table::new(formulation);
+    let mut elsewhere = Vec::new();
+    for &(item, bin, copies) in answer.entries() {
+        let of_demand = free.entry(&places.demands[item as usize]).or_default();
+        for _ in 0..copies {
+            let agents = places.bins[bin as usize].agents.iter();
+            let mut free = agents.filter(|agent| of_demand.get(agent).is_some_and(|&it| it > 0));
+            match free.next() {
+                Some(&agent) => {
+                    take_place(of_demand, agent);
+                    table.put(Dealt { item, bin, agent });
+                }
+                None => elsewhere.push((item, bin)),
+            }
+        }
+    }
+    let mut left = Vec::new();
+    for (item, bin) in elsewhere {
+        let of_demand = free.entry(&places.demands[item as usize]).or_default();
+        let way = if table.is_balanced[item as usize] {
+            None
+        } else {
+            let beside = |unit: Option<UnitIdx>| table.beside(item, unit, of_demand, &bin_of);
+            let own = beside(places.bins[bin as usize].unit);
+            own.or_else(|| units.iter().copied().filter_map(beside).min())
+        };
+        match way {
+            Some((_, _, agent, bin)) => {
+                take_place(of_demand, agent);
+                table.put(Dealt { item, bin, agent });
+            }
+            None => left.push(item),
+        }
+    }
+    table.rest(left);
+    table
+}
+
+/// Takes one of the places of an agent.
+fn take_place(free: &mut BTreeMap<AgentIdx, i64>, agent: AgentIdx) {
+    if let Some(n) = free.get_mut(&agent) {
+        *n -= 1;
+        if *n <= 0 {
+            free.remove(&agent);
+        }
+    }
 }
 
 /// Places that are looked at to make the fullest unit emptier.
@@ -123,10 +210,37 @@ impl<'f> Table<'f> {
         let Some((_, agent)) = fits.min() else {
             return false;
         };
-        let dealt = Dealt { item, bin, agent };
+        self.put(Dealt { item, bin, agent });
+        true
+    }
+
+    fn put(&mut self, dealt: Dealt) {
         self.count(dealt, 1);
         self.dealt.push(dealt);
-        true
+    }
+
+    /// The cheapest bin for a copy beside a unit, on one of some agents: what it costs, how full the unit is then, where.
+    fn beside(
+        &self,
+        item: u32,
+        unit: Option<UnitIdx>,
+        agents: &BTreeMap<AgentIdx, i64>,
+        bin_of: &BTreeMap<(Option<UnitIdx>, AgentIdx), u32>,
+    ) -> Option<(i64, i64, AgentIdx, u32)> {
+        let agents = agents.keys().copied();
+        let bins = agents.filter_map(|agent| Some((agent, *bin_of.get(&(unit, agent))?)));
+        let allowed = bins.filter(|&(_, bin)| self.takes(item, bin));
+        let ways =
+            allowed.map(|(agent, bin)| (self.toll(item, bin), self.used(item, bin), agent, bin));
+        ways.min()
+    }
+
+    /// Copies that fit where they should be on no agent; they may make a unit the fullest.
+    fn rest(&mut self, left: Vec<u32>) {
+        for item in left {
+            self.deal_anywhere(item);
+        }
+        self.level();
     }
 
     /// Counts a replica in, or with -1 out.

@@ -18,8 +18,8 @@
 //! | `gang[j]`, `limit[..]`, `spread[..]` | as in [`service`](crate::service), over the agents |
 //!
 //! That the volumes of a replica are together is in the columns. Classes are relaxed agents: what is placed in a class is dealt out to
-//! its agents, and what fits on none of them goes to the nearest place where it does; others then leave a unit that this made the fullest, for
-//! one that costs them no more.
+//! its agents, and what fits on none of them goes to the nearest place where it does, or replicas take the places that the offer was made
+//! for; others then leave a unit that this made the fullest, for one that costs them no more.
 //!
 //! Objective, stage by stage:
 //! 1. `placed` and `min_available`: as in [`service`](crate::service).
@@ -97,6 +97,15 @@ impl Policy for Storage {
 
     fn decode(&self, formulation: &Formulation, answer: &Placement) -> Proposal {
         dealing::deal_out(formulation, answer)
+    }
+
+    fn decode_near(
+        &self,
+        formulation: &Formulation,
+        answer: &Placement,
+        start: &Proposal,
+    ) -> Proposal {
+        dealing::deal_near(formulation, answer, start)
     }
 
     fn metrics(&self, standing: &Standing<'_>) -> BTreeMap<String, f64> {

@@ -170,7 +170,8 @@ impl<'a> Joint<'a> {
             let own = Placement::new(own.collect());
             let policy = (context.policy(part.framework()))
                 .ok_or_else(|| failed("it has no policy".to_owned()))?;
-            let proposal = solve::decode(&**policy, &part.formulation, &own);
+            let proposal =
+                solve::decode(&**policy, &part.formulation, (&own, &Proposal::default()));
             proposals.push(proposal.map_err(failed)?);
         }
         for proposal in &mut proposals {
