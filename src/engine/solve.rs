@@ -8,7 +8,7 @@ use std::time::Instant;
 use apportion_cluster::{Proposal, Quantities, Slice, UnitAmounts};
 use apportion_models::assignment::{
     Assignment, Cap, Construction, LadderOptions, Placement, Solved, Stop, audit, construct,
-    reduce, solve,
+    reduce, restate, solve,
 };
 use apportion_models::schedule::{self, Timetable};
 use apportion_policies::{Formulation, Policy};
@@ -158,10 +158,11 @@ pub(super) fn answer(
     if formulation.schedule.is_none() {
         // A policy may wish for something else than what the model placed: what was said of that is not said of this.
         let held = formulation.placement(&proposal);
-        if held != solved.placement {
-            solved.placement = held;
-            solved.stages = Vec::new();
+        if held != solved.placement && !solved.stages.is_empty() {
+            let options = ladder_options(options, None);
+            solved.stages = restate(&formulation.assignment, &held, &solved, &options);
         }
+        solved.placement = held;
     }
     Ok(Answer {
         formulation,

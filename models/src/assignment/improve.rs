@@ -3,6 +3,7 @@
 //! A neighborhood is a handful of bins with everything in them, chosen around what keeps the stage from its bound: copies without a
 //! place, the worst group of a term, a bin that could be closed. Its optimum replaces what is there if that is lexicographically better.
 
+pub(super) mod ejections;
 mod fragments;
 mod peaks;
 mod spans;

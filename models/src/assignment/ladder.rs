@@ -17,7 +17,7 @@ use super::construct::{Preference, construct, construct_by};
 use super::displace::displace;
 use super::evaluate::TIE;
 use super::improve;
-use super::least::{Answer, Least};
+use super::least::Least;
 use super::patterns;
 use super::placement::Placement;
 use super::prices::{Kept, PricedBound, Prices, Pricing};
@@ -323,6 +323,32 @@ pub fn audit(
     greedy: impl FnOnce() -> Option<Placement>,
     options: &LadderOptions,
 ) -> Vec<StageAnswer> {
+    audit_with(assignment, placement, greedy, &[], options)
+}
+
+/// The same of a placement that came of an answer about the same assignment, by the prices of that answer: nothing is solved.
+#[must_use]
+pub fn restate(
+    assignment: &Assignment,
+    placement: &Placement,
+    solved: &Solved,
+    options: &LadderOptions,
+) -> Vec<StageAnswer> {
+    let options = LadderOptions {
+        deadline: Some(Instant::now()),
+        ..options.clone()
+    };
+    let greedy = || Some(solved.greedy.clone());
+    audit_with(assignment, placement, greedy, &solved.stages, &options)
+}
+
+fn audit_with(
+    assignment: &Assignment,
+    placement: &Placement,
+    greedy: impl FnOnce() -> Option<Placement>,
+    known: &[StageAnswer],
+    options: &LadderOptions,
+) -> Vec<StageAnswer> {
     let reduced = reduce(assignment);
     let mut run = Run {
         assignment: &reduced.assignment,
@@ -339,6 +365,7 @@ pub fn audit(
     };
     let (room, merged) = (Room::new(assignment), OnceCell::new());
     let mut bounds = Bounds::new(&room, &reduced.assignment, &merged);
+    bounds.know(known);
     bounds.update(&mut run, None);
     let greedy = greedy().map(|greedy| reduced.fold(&greedy));
     stage_answers(greedy.as_ref(), &run, &bounds)
@@ -610,7 +637,7 @@ pub(super) struct Bounds<'a> {
     of_stage: Vec<Option<(f64, Proof)>>,
     /// The values of the earlier stages for which the combinatorial bounds were computed.
     computed_for: Vec<f64>,
-    /// The values of the earlier stages that matter for which the prices of a stage were found.
+    /// The values of the earlier stages for which the prices of a stage were found.
     priced_for: Vec<Option<Vec<f64>>>,
     /// The prices found for a stage.
     prices: Vec<Option<PricedBound>>,
@@ -635,6 +662,20 @@ impl<'a> Bounds<'a> {
             transported: None,
             spent_on_prices: Duration::ZERO,
             fractions: None,
+        }
+    }
+
+    /// Takes the prices of an answer about the same assignment.
+    fn know(&mut self, answers: &[StageAnswer]) {
+        let objectives: Vec<f64> = answers.iter().map(|answer| answer.objective).collect();
+        for (stage, answer) in answers.iter().enumerate() {
+            if let (Some(bound), Some(Proof::Multipliers(prices))) = (answer.bound, &answer.proof) {
+                self.prices[stage] = Some(PricedBound {
+                    bound,
+                    prices: prices.clone(),
+                });
+                self.priced_for[stage] = Some(objectives[..stage].to_vec());
+            }
         }
     }
 
@@ -712,9 +753,9 @@ impl<'a> Bounds<'a> {
                 })
             })
             .collect();
-        let reached: Vec<f64> = kept.iter().map(|it| it.reached).collect();
+        let differs = |then: &Vec<f64>| kept.iter().any(|it| then[it.stage] != it.reached);
         let priced_for = self.priced_for[stage].as_ref();
-        if priced_for.is_none_or(|it| is_in_turn && *it != reached)
+        if priced_for.is_none_or(|then| is_in_turn && differs(then))
             && let Ok(time) = run.time()
         {
             let limits = Limits {
@@ -735,7 +776,7 @@ impl<'a> Bounds<'a> {
             let known = self.at_these(stage, &kept);
             if known.is_none_or(|known| priced.bound < known) {
                 self.prices[stage] = Some(priced);
-                self.priced_for[stage] = Some(reached);
+                self.priced_for[stage] = Some(run.values[..stage].to_vec());
             }
         }
         let Some((proved, priced)) = self.at_these(stage, &kept).zip(self.prices(stage)) else {
@@ -753,9 +794,9 @@ impl<'a> Bounds<'a> {
     fn at_these(&self, stage: usize, kept: &[Kept<'_>]) -> Option<f64> {
         let priced = self.prices(stage)?;
         let then = self.priced_for[stage].as_ref()?;
-        let moved = kept.iter().zip(then).map(|(now, then)| {
+        let moved = kept.iter().map(|now| {
             let price = priced.prices.kept.get(now.stage).copied();
-            price.unwrap_or(0.0) * (then - now.reached)
+            price.unwrap_or(0.0) * (then[now.stage] - now.reached)
         });
         Some(priced.bound + moved.sum::<f64>())
     }
@@ -778,46 +819,22 @@ impl<'a> Bounds<'a> {
         }
         let sense = self.room.assignment.stages[stage].objective.sense();
         let values = run.values.clone();
-        let least = Least::new(self.merged(), stage, &values);
         if !is_known {
-            let Ok(time) = run.time() else {
-                return;
-            };
-            let limits = Limits {
-                time: time.map(|time| time / run.price_share),
-                seed: run.options.seed,
-                cancel: run.options.cancel.clone(),
-                ..Limits::default()
-            };
             let began = Instant::now();
-            let by_flow = self
-                .transported(run, &limits)
-                .and_then(|it| it.prices.get(stage));
-            let by_flow = by_flow.map(|prices| least.at(prices.clone()));
-            let is_proof =
-                |it: &PricedBound| it.bound >= values[stage] - TIE * values[stage].max(1.0);
-            let answer = match by_flow.filter(is_proof) {
-                Some(priced) => Answer {
-                    priced: Some(priced),
-                    ..Answer::default()
-                },
-                None => {
-                    let solver = run.is_usable.then(|| Arc::clone(&run.options.solver));
-                    least.solve(solver.as_ref(), &limits, &run.incumbent)
-                }
-            };
-            self.spent_on_prices += began.elapsed();
-            if let Some(error) = answer.failure {
-                run.fail("prices", &error);
-            }
-            if let Some(fractions) = answer.fractions {
-                self.fractions = Some((stage, values.clone(), fractions));
-            }
-            self.priced_for[stage] = Some(earlier);
             // Merged items must place more together than each by itself: what anyone recomputes looks at them one by one.
-            let prices = answer.priced.map(|priced| priced.prices);
             let alone = Least::new(self.room, stage, &values);
-            self.prices[stage] = prices.map(|prices| alone.at(prices));
+            // Prices found for other values reached hold for these as well.
+            let before = self.prices[stage].take().map(|it| alone.at(it.prices));
+            let found = self.least_prices(run, stage, &values);
+            let found = found.map(|prices| alone.at(prices));
+            let is_tighter =
+                |it: &PricedBound, than: &PricedBound| sense.is_better(than.bound, it.bound, 0.0);
+            self.prices[stage] = match (before, found) {
+                (Some(before), Some(found)) if is_tighter(&before, &found) => Some(before),
+                (before, found) => found.or(before),
+            };
+            self.priced_for[stage] = Some(earlier);
+            self.spent_on_prices += began.elapsed();
         }
         if let (Some(priced), Some((bound, _))) = (&self.prices[stage], &self.of_stage[stage])
             && sense.is_better(*bound, priced.bound, TIE)
@@ -829,6 +846,35 @@ impl<'a> Bounds<'a> {
         {
             self.of_stage[stage] = Some((priced.bound, Proof::Multipliers(priced.prices.clone())));
         }
+    }
+
+    /// Prices of a stage given what earlier ones have reached, if there is time; what its linear program suggests is kept.
+    fn least_prices(&mut self, run: &mut Run<'_>, stage: usize, values: &[f64]) -> Option<Prices> {
+        let time = run.time().ok()?;
+        let limits = Limits {
+            time: time.map(|time| time / run.price_share),
+            seed: run.options.seed,
+            cancel: run.options.cancel.clone(),
+            ..Limits::default()
+        };
+        let least = Least::new(self.merged(), stage, values);
+        let by_flow = self
+            .transported(run, &limits)
+            .and_then(|it| it.prices.get(stage));
+        let by_flow = by_flow.map(|prices| least.at(prices.clone()));
+        let is_proof = |it: &PricedBound| it.bound >= values[stage] - TIE * values[stage].max(1.0);
+        if let Some(priced) = by_flow.filter(is_proof) {
+            return Some(priced.prices);
+        }
+        let solver = run.is_usable.then(|| Arc::clone(&run.options.solver));
+        let answer = least.solve(solver.as_ref(), &limits, &run.incumbent);
+        if let Some(error) = answer.failure {
+            run.fail("prices", &error);
+        }
+        if let Some(fractions) = answer.fractions {
+            self.fractions = Some((stage, values.to_vec(), fractions));
+        }
+        answer.priced.map(|priced| priced.prices)
     }
 
     /// The best flow, where the assignment is one.

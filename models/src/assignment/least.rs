@@ -44,7 +44,7 @@ const SUBGRADIENT_STEPS: usize = 150;
 pub(super) struct Least<'a> {
     pub(super) assignment: &'a Assignment,
     room: &'a Room<'a>,
-    stage: usize,
+    pub(super) stage: usize,
     reached: &'a [f64],
     /// Limits that count each item.
     limits_of: Vec<Vec<&'a Limit>>,

@@ -50,7 +50,9 @@ pub use construct::{Construction, construct};
 pub use counts::Count;
 pub use devices::{LARGEST_DEVICES, LARGEST_SEARCH, Packed, WHOLE_DEVICE};
 pub use evaluate::{PlacementFault, TIE};
-pub use ladder::{COLUMNS_FOR_ALL_NODES, LadderOptions, Proof, Solved, StageAnswer, audit, solve};
+pub use ladder::{
+    COLUMNS_FOR_ALL_NODES, LadderOptions, Proof, Solved, StageAnswer, audit, restate, solve,
+};
 pub use placement::{Entry, Placement};
 pub use prices::Prices;
 pub use reduce::{Reduced, reduce};

@@ -1,9 +1,10 @@
 //! A placement near the optimum of a linear program: its whole copies first, then each of the rest where it costs least at the
-//! program's prices, among the bins that have room.
+//! program's prices, among the bins that have room, and where none has, another makes room.
 //!
 //! A program over many items and few rows has few items in parts, so that little is lost. It is a candidate like any other: what
 //! breaks a rule, or is no better, is not taken.
 
+use super::improve::ejections::{are_free, put_by_ejection};
 use super::least::Least;
 use super::placement::Placement;
 use super::prices::Prices;
@@ -16,6 +17,9 @@ pub(super) struct Fractions {
     /// The program's prices.
     pub(super) prices: Prices,
 }
+
+/// Bins that are looked at to make room for what has no place.
+const LOOKS: usize = 20_000_000;
 
 /// Parts below this are none.
 const TINY: f64 = 1e-6;
@@ -55,6 +59,8 @@ pub(super) fn round(least: &Least<'_>, fractions: &Fractions, stop: &Stop) -> Op
         }
     }
     let of_caps = least.cap_prices(&fractions.prices);
+    let may_eject = are_free(assignment, least.stage);
+    let mut looks = LOOKS;
     let mut rest: Vec<u32> = (0_u32..)
         .zip(&open)
         .filter(|(_, open)| **open > 0)
@@ -69,11 +75,19 @@ pub(super) fn round(least: &Least<'_>, fractions: &Fractions, stop: &Stop) -> Op
         let reduced = least.reduced(item, &fractions.prices, &of_caps);
         let mut bins: Vec<(f64, u32)> = eligible.map(|&bin| (reduced(bin), bin)).collect();
         bins.sort_by(|left, right| left.0.total_cmp(&right.0).then(left.1.cmp(&right.1)));
-        for (_, bin) in bins {
+        for &(_, bin) in &bins {
             if open[item as usize] <= 0 {
                 break;
             }
             open[item as usize] -= put(&mut tally, item, bin, open[item as usize]);
+        }
+        for &(_, bin) in &bins {
+            if open[item as usize] <= 0 || !may_eject || stop.reason().is_some() {
+                break;
+            }
+            let ejected =
+                put_by_ejection(&mut tally, least.stage, (item, bin), i64::MAX, &mut looks);
+            open[item as usize] -= i64::from(ejected);
         }
     }
     // A gang that is not whole is none.

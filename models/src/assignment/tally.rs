@@ -340,7 +340,7 @@ pub(super) struct Tally<'a> {
     /// Items with copies in each bin.
     pub(super) inside: Vec<BTreeSet<u32>>,
     /// What each cap still allows.
-    caps: Vec<i64>,
+    pub(super) caps: Vec<i64>,
     /// Counts of each rule of the index.
     pub(super) counts: Vec<Counts>,
     /// Copies placed of each rule's items, in whichever bin.

@@ -393,10 +393,12 @@ impl Cap {
     /// What one copy of the item counts where the cap applies.
     #[must_use]
     pub fn weight(&self, item: u32) -> i64 {
-        match self.items.binary_search(&item) {
-            Ok(at) => self.weights.get(at).copied().unwrap_or(1),
-            Err(_) => 0,
-        }
+        // Items ascend: one that is as far down as its number says has all smaller ones before it. Caps of all items are common.
+        let at = match self.items.get(item as usize) {
+            Some(&there) if there == item => Ok(item as usize),
+            _ => self.items.binary_search(&item),
+        };
+        at.map_or(0, |at| self.weights.get(at).copied().unwrap_or(1))
     }
 
     /// The items that count, with what one copy does.

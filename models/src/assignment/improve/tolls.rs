@@ -1,12 +1,16 @@
 //! Copies that would be worth more, or cost less, in another bin.
 
+use super::ejections::{are_free, put_by_ejection};
 use super::{Search, exchange_if, inside, move_if_better, raised};
 use crate::assignment::ladder::Run;
 use crate::assignment::tally::Tally;
 use crate::assignment::types::Item;
 
+/// Bins in which room is made for a copy, those where its toll is least.
+const BINS_TO_EJECT_FROM: usize = 64;
+
 impl Search {
-    /// Moves single copies to bins where they are worth more or cost less, or swaps them, where no earlier stage suffers.
+    /// Moves single copies to bins where they are worth more or cost less, swaps them, or lets others make room, where no earlier stage suffers.
     pub(super) fn lower_tolls(
         &self,
         run: &mut Run<'_>,
@@ -14,14 +18,17 @@ impl Search {
         looks: &mut usize,
     ) -> bool {
         let mut lowered = false;
+        let has_caps = !tally.assignment.caps.is_empty();
+        let may_eject = has_caps && are_free(tally.assignment, self.stage);
         for (item, from) in self.above_least(tally) {
             while tally.at[item as usize].contains_key(&from) {
                 if *looks == 0 || run.must_stop() {
                     return lowered;
                 }
-                if !self.lower_toll(tally, item, from, looks)
-                    && !self.swap(tally, item, from, looks)
-                {
+                let moved = self.lower_toll(tally, item, from, looks)
+                    || self.swap(tally, item, from, looks)
+                    || (may_eject && self.eject(tally, item, from, looks));
+                if !moved {
                     break;
                 }
                 lowered = true;
@@ -71,6 +78,30 @@ impl Search {
             }
         }
         false
+    }
+
+    /// Moves a copy to a bin where its toll is less, and another that takes the room there to where that costs less than is won.
+    fn eject(&self, tally: &mut Tally<'_>, item: u32, from: u32, looks: &mut usize) -> bool {
+        let objective = &tally.assignment.stages[self.stage].objective;
+        let here = objective.toll(item, from);
+        let eligible = tally.assignment.items[item as usize].eligible.iter();
+        let mut targets: Vec<(i64, u32)> = eligible
+            .map(|&bin| (objective.toll(item, bin), bin))
+            .filter(|&(toll, _)| toll < here)
+            .collect();
+        targets.sort_unstable();
+        tally.change(item, from, -1);
+        let moved = targets
+            .into_iter()
+            .take(BINS_TO_EJECT_FROM)
+            .any(|(toll, to)| {
+                let most = here - toll - 1;
+                put_by_ejection(tally, self.stage, (item, to), most, looks)
+            });
+        if !moved {
+            tally.change(item, from, 1);
+        }
+        moved
     }
 
     /// Items and bins of copies whose toll is less elsewhere.

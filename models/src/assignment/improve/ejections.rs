@@ -1,0 +1,83 @@
+//! Room under full caps: a copy that takes some of them goes elsewhere.
+//!
+//! Where caps hold what bins have together, the bin that a copy wants may be full because of copies in other bins. One of these goes to the
+//! bin that costs it least of those that hold it, which may be any; an exchange of two places would be one of few such ways.
+
+use super::inside;
+use crate::assignment::tally::Tally;
+use crate::assignment::types::{Assignment, Objective};
+
+/// Whether copies may change places without a look at the stages before `stage`: these value copies wherever they are.
+pub(in crate::assignment) fn are_free(assignment: &Assignment, stage: usize) -> bool {
+    let mut earlier = assignment.stages[..stage].iter();
+    earlier.all(|stage| matches!(stage.objective, Objective::Value(_)))
+}
+
+/// Puts a copy of the item, which has one to place, into the bin: another that is under the same full caps goes where it costs at most `most`
+/// more in the stage. Whether there was one; a look is a bin that is looked at.
+pub(in crate::assignment) fn put_by_ejection(
+    tally: &mut Tally<'_>,
+    stage: usize,
+    (item, bin): (u32, u32),
+    most: i64,
+    looks: &mut usize,
+) -> bool {
+    let objective = &tally.assignment.stages[stage].objective;
+    for (other, from) in in_the_way(tally, item, bin) {
+        if *looks == 0 {
+            return false;
+        }
+        let eligible = &tally.assignment.items[other as usize].eligible;
+        *looks = looks.saturating_sub(1 + eligible.len());
+        tally.change(other, from, -1);
+        if tally.room(item, bin) > 0 {
+            tally.change(item, bin, 1);
+            let mut best: Option<(i64, u32)> = None;
+            let limit = objective.toll(other, from).saturating_add(most);
+            for &to in eligible.iter().filter(|&&to| to != from) {
+                let toll = objective.toll(other, to);
+                let is_less = best.map_or(toll <= limit, |best| toll < best.0);
+                if is_less && tally.room(other, to) > 0 {
+                    best = Some((toll, to));
+                }
+            }
+            if let Some((_, to)) = best {
+                tally.change(other, to, 1);
+                if tally.holds(item) && tally.holds(other) {
+                    return true;
+                }
+                tally.change(other, to, -1);
+            }
+            tally.change(item, bin, -1);
+        }
+        tally.change(other, from, 1);
+    }
+    false
+}
+
+/// Copies of other items (and their bins), any of which leaves room under all caps that are full for the item in the bin; none if there is
+/// no such cap.
+fn in_the_way(tally: &Tally<'_>, item: u32, bin: u32) -> Vec<(u32, u32)> {
+    let caps = &tally.assignment.caps;
+    let lacks = |cap: u32| caps[cap as usize].weight(item) - tally.caps[cap as usize];
+    let full: Vec<u32> = (tally.index.caps(item, bin))
+        .filter(|&cap| lacks(cap) > 0)
+        .collect();
+    let Some(&smallest) = (full.iter()).min_by_key(|&&cap| caps[cap as usize].bins.len()) else {
+        return Vec::new();
+    };
+    let is_under = |bin: u32| {
+        let mut full = full.iter();
+        full.all(|&cap| caps[cap as usize].bins.binary_search(&bin).is_ok())
+    };
+    let bins = caps[smallest as usize].bins.iter().copied();
+    let bins = bins.filter(|&bin| is_under(bin));
+    let copies = bins.flat_map(|bin| inside(tally, &[bin]).into_iter().map(move |it| (it, bin)));
+    let frees = |other: u32| {
+        let mut full = full.iter();
+        full.all(|&cap| caps[cap as usize].weight(other) >= lacks(cap))
+    };
+    copies
+        .filter(|&(other, _)| other != item && frees(other))
+        .collect()
+}
