@@ -417,3 +417,40 @@ fn baselines_keep_every_rule_and_each_does_what_it_is_called() {
     assert_eq!(first(StorageBaseline::LeastLoaded), (2, 1));
     assert_eq!(first(StorageBaseline::Nearest), (2, 1));
 }
+
+/// A cluster that is full to the brim: dealt out by size, the last replica fits nowhere. The places that all of them had before are there for
+/// replicas of the same demand, next to the unit that the answer gives each.
+#[test]
+fn what_fits_in_sum_alone_takes_the_places_that_there_were() {
+    let mut agents = vec![(0, 0); 400];
+    (agents[0].1, agents[1].1) = (6, 5);
+    let units = [(None, 0, [100; 3]), (None, 0, [100; 3])];
+    let shards = [("s4", 1), ("s3", 1), ("s2", 2)];
+    // Their data is on the second unit.
+    let shards = shards.map(|(id, replicas)| (replicas, shard(id, [1; 3], &[(1, Some(1))])));
+    let mut cluster = cluster(&agents, &units, shards.to_vec());
+    for (task, cpu) in cluster.tasks.iter_mut().zip([4, 3, 2]) {
+        task.demand = Quantities(vec![cpu]);
+    }
+    let formulation = formulate(&cluster);
+    let place = |task: u32, agent: u32| (TaskIdx(task), AgentIdx(agent), Some(UnitIdx(0)), 1);
+    let places = [place(0, 0), place(1, 1), place(2, 0), place(2, 1)];
+    let start = Proposal::on_units(places.into_iter());
+    let there = bin(&formulation, 1, 0);
+    assert_eq!(there, bin(&formulation, 1, 1), "one class");
+    let answer = Placement::new(vec![(0, there, 1), (1, there, 1), (2, there, 2)]);
+    let n_placed = |dealt: &Proposal| dealt.placements.iter().map(|it| it.instances).sum::<i64>();
+    assert_eq!(n_placed(&Storage.decode(&formulation, &answer)), 3);
+    let near = Storage.decode_near(&formulation, &answer, &start);
+    assert_eq!(near.placements, start.placements);
+    assert!(near.units.iter().all(|it| it.unit == UnitIdx(1)));
+    // Where the answer fits as it is, nothing that was before it counts.
+    let answer = Placement::new(vec![(1, there, 1), (2, there, 2)]);
+    let dealt = Storage.decode(&formulation, &answer);
+    assert_eq!(n_placed(&dealt), 3);
+    let near = Storage.decode_near(&formulation, &answer, &start);
+    assert_eq!(
+        (near.placements, near.units),
+        (dealt.placements, dealt.units)
+    );
+}

@@ -81,3 +81,87 @@ fn in_the_way(tally: &Tally<'_>, item: u32, bin: u32) -> Vec<(u32, u32)> {
         .filter(|&(other, _)| other != item && frees(other))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::put_by_ejection;
+    use crate::assignment::tally::{Index, Tally};
+    use crate::assignment::{
+        Assignment, Bin, Cap, Costs, Item, Objective, Placement, Rate, Stage, Term, Yield,
+    };
+
+    /// Three bins. `a` costs 0, 10 and 10 in them; `b`, which may not have the second, 0, 9 and `last`. A cap holds one copy in the first
+    /// bin, and nothing else is short.
+    fn one_wants_the_place_of_another(last: i64) -> Assignment {
+        let item = |name: &str, eligible: &[u32]| Item {
+            name: name.to_owned(),
+            count: 1,
+            eligible: Arc::new(eligible.to_vec()),
+            ..Item::default()
+        };
+        let rate = |item: u32, values: [i64; 3]| Rate {
+            item,
+            values: values.to_vec(),
+        };
+        let costs: Costs = Yield {
+            class_of: Arc::new(vec![0, 1, 2]),
+            rates: vec![rate(0, [0, 10, 10]), rate(1, [0, 9, last])],
+        };
+        let terms = [0, 1].map(|item| Term { item, value: 1 });
+        let stage = |name: &str, objective: Objective| Stage {
+            name: name.to_owned(),
+            objective,
+        };
+        let assignment = Assignment {
+            items: vec![item("a", &[0, 1, 2]), item("b", &[0, 2])],
+            bins: ["x", "y", "z"]
+                .map(|name| Bin {
+                    name: name.to_owned(),
+                    ..Bin::default()
+                })
+                .to_vec(),
+            caps: vec![Cap {
+                name: "first".to_owned(),
+                items: Arc::new(vec![0, 1]),
+                bins: Arc::new(vec![0]),
+                max: 1,
+                weights: vec![1, 1],
+            }],
+            stages: vec![
+                stage("placed", Objective::Value(terms.to_vec())),
+                stage("cost", Objective::Cost(costs)),
+            ],
+            ..Assignment::default()
+        };
+        assignment.validate().unwrap();
+        assignment
+    }
+
+    #[test]
+    fn who_is_in_the_way_goes_where_it_costs_least() {
+        for (last, most, is_moved) in [(3, 9, true), (9, 9, true), (10, 9, false)] {
+            let assignment = one_wants_the_place_of_another(last);
+            let index = Index::new(&assignment);
+            let before = Placement::new(vec![(1, 0, 1)]);
+            let mut tally = Tally::new(&assignment, &index, &before);
+            let mut looks = 100;
+            let moved = put_by_ejection(&mut tally, 1, (0, 0), most, &mut looks);
+            assert_eq!(moved, is_moved, "{last}");
+            let after = Placement::new(vec![(0, 0, 1), (1, 2, 1)]);
+            assert_eq!(tally.placement(), if moved { after } else { before });
+            assert!(looks < 100);
+        }
+    }
+
+    #[test]
+    fn nobody_goes_where_no_look_is_left() {
+        let assignment = one_wants_the_place_of_another(3);
+        let index = Index::new(&assignment);
+        let before = Placement::new(vec![(1, 0, 1)]);
+        let mut tally = Tally::new(&assignment, &index, &before);
+        assert!(!put_by_ejection(&mut tally, 1, (0, 0), 9, &mut 0));
+        assert_eq!(tally.placement(), before);
+    }
+}
