@@ -135,7 +135,7 @@ mod tests {
             ],
             ..Assignment::default()
         };
-        assignment.validate().unwrap();
+        assert!(assignment.validate().is_ok());
         assignment
     }
 
