@@ -1,4 +1,4 @@
-//! Construct, by a list and by queues; improve, try everything where that is little, and bound.
+//! Construct, by a list and by queues; improve, try everything where that is little, let copies settle where they cost less, and bound.
 //!
 //! # Guarantees
 //! - The timetable breaks no row, and is stage by stage at least as good as that of [`list_schedule`].
@@ -11,6 +11,7 @@ use super::improve::Search;
 use super::independent::stronger;
 use super::layers::queued;
 use super::list::list_schedule;
+use super::settle::settled;
 use super::slots::{Shop, timetable};
 use super::timetable::Timetable;
 use super::types::Schedule;
@@ -65,6 +66,12 @@ pub fn solve(schedule: &Schedule, options: &LadderOptions) -> Scheduled {
             (slots, is_optimal) = (found, finished);
         }
         best = timetable(&slots);
+    }
+    if stop.reason().is_none()
+        && let Some(settled) = settled(schedule, &best, &stop)
+        && (schedule.compare(&schedule.values(&settled), &schedule.values(&best))).is_lt()
+    {
+        best = settled;
     }
     let mut stages = audit(schedule, &best, Some(&greedy));
     if is_optimal {

@@ -33,6 +33,7 @@ mod profile;
 mod queues;
 mod ranks;
 mod reserve;
+mod settle;
 mod slots;
 mod timetable;
 mod types;

@@ -8,6 +8,8 @@ use crate::assignment::types::Item;
 
 /// Bins in which room is made for a copy, those where its toll is least.
 const BINS_TO_EJECT_FROM: usize = 64;
+/// Bins that are looked at in all for those who make room.
+const LOOKS_TO_EJECT: usize = 200_000_000;
 
 impl Search {
     /// Moves single copies to bins where they are worth more or cost less, swaps them, or lets others make room, where no earlier stage suffers.
@@ -17,21 +19,39 @@ impl Search {
         tally: &mut Tally<'_>,
         looks: &mut usize,
     ) -> bool {
+        let mut lowered = self.lower_each(run, tally, |tally, item, from| {
+            (*looks > 0).then(|| {
+                self.lower_toll(tally, item, from, looks) || self.swap(tally, item, from, looks)
+            })
+        });
+        if !tally.assignment.caps.is_empty() && are_free(tally.assignment, self.stage) {
+            // Each takes many looks, and comes when nothing else helps.
+            let mut looks = LOOKS_TO_EJECT;
+            lowered |= self.lower_each(run, tally, |tally, item, from| {
+                (looks > 0).then(|| self.eject(tally, item, from, &mut looks))
+            });
+        }
+        lowered
+    }
+
+    /// Lowers the toll of every copy as long as `lower` does; `None` from it ends that.
+    fn lower_each(
+        &self,
+        run: &mut Run<'_>,
+        tally: &mut Tally<'_>,
+        mut lower: impl FnMut(&mut Tally<'_>, u32, u32) -> Option<bool>,
+    ) -> bool {
         let mut lowered = false;
-        let has_caps = !tally.assignment.caps.is_empty();
-        let may_eject = has_caps && are_free(tally.assignment, self.stage);
         for (item, from) in self.above_least(tally) {
             while tally.at[item as usize].contains_key(&from) {
-                if *looks == 0 || run.must_stop() {
+                if run.must_stop() {
                     return lowered;
                 }
-                let moved = self.lower_toll(tally, item, from, looks)
-                    || self.swap(tally, item, from, looks)
-                    || (may_eject && self.eject(tally, item, from, looks));
-                if !moved {
-                    break;
+                match lower(tally, item, from) {
+                    Some(true) => lowered = true,
+                    Some(false) => break,
+                    None => return lowered,
                 }
-                lowered = true;
             }
         }
         lowered
