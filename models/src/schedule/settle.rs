@@ -193,11 +193,11 @@ mod tests {
         let best =
             |start: i64| Timetable::new(vec![entry(0, 0, 0), entry(1, 0, 0), entry(2, 0, start)]);
         // The second bin holds one of the two before the third begins.
-        let found = settled(&schedule, &best(10), &Stop::default()).unwrap();
+        let found = settled(&schedule, &best(10), &Stop::default()).expect("some settle");
         assert!(schedule.faults(&found).is_empty());
         assert_eq!(schedule.values(&found), [3.0, 20.0, 5.0]);
         // One after the other, it holds both.
-        let found = settled(&schedule, &best(20), &Stop::default()).unwrap();
+        let found = settled(&schedule, &best(20), &Stop::default()).expect("some settle");
         assert!(schedule.faults(&found).is_empty());
         assert_eq!(schedule.values(&found), [3.0, 30.0, 0.0]);
     }
