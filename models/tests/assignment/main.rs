@@ -15,12 +15,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use apportion_models::assignment::{
-    Assignment, Bin, Item, LadderOptions, Objective, Placement, Proof, Solved, Stage, Stop, Term,
-    construct, solve,
+    Assignment, Bin, Item, LadderOptions, Objective, Placement, Proof, Rate, Solved, Stage, Stop,
+    Term, Yield, audit, construct, solve,
 };
 use apportion_models::backends::GoodLp;
 use apportion_models::{Limits, MilpSolver, Status, StopReason, default_solver, solve_guarded};
 use generate::{Size, TINY};
+use solvers::{Misbehaving, Mischief};
 
 fn exact() -> LadderOptions {
     LadderOptions::new(default_solver())
@@ -307,7 +308,6 @@ fn with_a_start_the_result_is_never_worse_than_it() {
 
 #[test]
 fn misbehaving_solvers_cost_exactness_alone_and_are_reported() {
-    use solvers::{Misbehaving, Mischief};
     let size = Size {
         bins: 6,
         items: 6,
@@ -451,6 +451,40 @@ fn a_deadline_is_kept_on_thousands_of_bins() {
     }
     assert!(took < limit, "{took:?}");
     assert_eq!(assignment.faults(&solved.placement), []);
+}
+
+/// Without the duals of programs, bounds are found step by step, each of which looks at every item and bin.
+#[test]
+fn a_deadline_is_kept_where_bounds_are_found_in_steps() {
+    let (n_bins, n_items) = (4_000, 1_600);
+    let mut assignment = large::spread(n_bins, n_items, 5, 97);
+    let placed = construct(&assignment, None, &Stop::default()).placement;
+    let n_classes = 50;
+    let class = |bin: usize| (bin * 7 % n_classes) as u32;
+    let rate = |item: usize| Rate {
+        item: item as u32,
+        values: (0..n_classes)
+            .map(|class| ((item * 31 + class * 17) % 101) as i64)
+            .collect(),
+    };
+    let costs = Yield {
+        class_of: Arc::new((0..n_bins).map(class).collect()),
+        rates: (0..n_items).map(rate).collect(),
+    };
+    assignment.stages.truncate(1);
+    assignment.stages.push(Stage {
+        name: "cost".to_owned(),
+        objective: Objective::Cost(costs),
+    });
+    let began = Instant::now();
+    let options = LadderOptions {
+        deadline: Some(began + Duration::from_secs(1)),
+        ..LadderOptions::new(Arc::new(Misbehaving(Mischief::Nothing)))
+    };
+    let stages = audit(&assignment, &placed, || None, &options);
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(4), "{took:?}");
+    assert!(stages.iter().all(|stage| stage.bound.is_some()));
 }
 
 #[test]
