@@ -117,11 +117,7 @@ pub(super) fn first(
             let start = if keeps_data && units::check(&slice, &offer.witness).is_err() {
                 Proposal::default()
             } else {
-                Proposal {
-                    placements: offer.witness.placements,
-                    units: offer.witness.units,
-                    ..Proposal::default()
-                }
+                offer.witness
             };
             let (n_open, threads) = (open.load(Ordering::Relaxed), context.threads());
             let effort = Effort::Ladder(own_deadline(context, n_open, threads, share));

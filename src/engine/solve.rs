@@ -116,8 +116,7 @@ pub(super) fn answer(
     effort: Effort,
     options: &Options,
 ) -> Result<Answer, String> {
-    let from = start;
-    let start = formulation.placement(from);
+    let placed = formulation.placement(start);
     let mut timetable = Timetable::default();
     let mut solved = match (effort, &formulation.schedule) {
         (_, Some(model)) => {
@@ -136,7 +135,7 @@ pub(super) fn answer(
             }
         }
         (Effort::Sketch, None) => {
-            let constructed = construct_classes(&formulation.assignment, &start, options);
+            let constructed = construct_classes(&formulation.assignment, &placed, options);
             Solved {
                 placement: constructed.placement,
                 stages: Vec::new(),
@@ -148,11 +147,11 @@ pub(super) fn answer(
         (Effort::Construct, None) => construct_only(&formulation, options),
         (Effort::Ladder(deadline), None) => solve(
             &formulation.assignment,
-            Some(&start),
+            Some(&placed),
             &ladder_options(options, deadline),
         ),
     };
-    let mut proposal = decode(policy, &formulation, (&solved.placement, from))?;
+    let mut proposal = decode(policy, &formulation, (&solved.placement, start))?;
     proposal.times = formulation.times(&timetable);
     check(slice, &proposal)?;
     if formulation.schedule.is_none() {

@@ -510,10 +510,7 @@ impl<'a> Reach<'a> {
         let prices = self.prices(&prices, findings)?;
         let of_agent = |agent: usize| prices.get(&agent).into_iter().flatten();
         let mut best_of: BTreeMap<(usize, i64), f64> = BTreeMap::new();
-        let mut sum = 0.0;
-        for it in &kept {
-            sum -= it.price * thousandths(self.arriving_worth(it));
-        }
+        let mut sum = -self.kept_value(&kept);
         for &task in &self.tasks {
             let counts = self.has_priority(task, priority);
             if counts {
@@ -527,14 +524,7 @@ impl<'a> Reach<'a> {
             let best = *best_of.entry(key).or_insert_with(|| {
                 let worths = self.copies(task).iter().map(|&(agent, _)| {
                     let own = if counts { worth(task, agent) } else { 0 };
-                    let earlier = kept.iter().map(|it| {
-                        if self.has_priority(task, it.priority) {
-                            it.price * thousandths(self.state.worth(task, agent, it.at_speed))
-                        } else {
-                            0.0
-                        }
-                    });
-                    let value = thousandths(own) + earlier.sum::<f64>();
+                    let value = thousandths(own) + self.kept_worth(task, agent, &kept);
                     let paid = of_agent(agent).map(|price| price.price * self.needed(task, price));
                     value - paid.sum::<f64>()
                 });
@@ -593,7 +583,17 @@ impl<'a> Reach<'a> {
         Some((kept, others.into_iter().cloned().collect()))
     }
 
-    /// What arrives in an earlier stage about values, in thousandths.
+    /// What an instance counts in the earlier stages, at their prices.
+    fn kept_worth(&self, task: usize, agent: usize, kept: &[KeptPrice]) -> f64 {
+        let of_task = kept
+            .iter()
+            .filter(|it| self.has_priority(task, it.priority));
+        let worths =
+            of_task.map(|it| it.price * thousandths(self.state.worth(task, agent, it.at_speed)));
+        worths.sum()
+    }
+
+    /// What arrives in an earlier stage, in thousandths.
     fn arriving_worth(&self, kept: &KeptPrice) -> i128 {
         let tasks = self.tasks.iter();
         let counted = tasks.filter(|&&task| self.has_priority(task, kept.priority));
@@ -605,6 +605,14 @@ impl<'a> Reach<'a> {
             .filter(|&(task, agent, _)| self.state.speed(task, agent) > 0)
             .map(|(task, agent, count)| self.state.worth(task, agent, kept.at_speed) * count)
             .sum()
+    }
+
+    /// What arrives in the earlier stages, at their prices.
+    fn kept_value(&self, kept: &[KeptPrice]) -> f64 {
+        let values = kept
+            .iter()
+            .map(|it| it.price * thousandths(self.arriving_worth(it)));
+        values.sum()
     }
 
     /// Instances of a task that every plan places which is as good in the stages about what is placed.
@@ -667,10 +675,7 @@ impl<'a> Reach<'a> {
         let (kept, prices) = self.kept_prices(earlier, multipliers, findings)?;
         let prices = self.prices(&prices, findings)?;
         let hadoop = Hadoop::of(self.state, self.framework);
-        let mut sum = mib(hadoop.costs(&self.state.kept));
-        for it in &kept {
-            sum += it.price * thousandths(self.arriving_worth(it));
-        }
+        let mut sum = mib(hadoop.costs(&self.state.kept)) + self.kept_value(&kept);
         for &task in &self.tasks {
             sum += self.least_of(task, &hadoop, &prices, &kept);
         }
@@ -706,12 +711,6 @@ impl<'a> Reach<'a> {
         prices: &BTreeMap<usize, Vec<Rc<Price<'_>>>>,
         kept: &[KeptPrice],
     ) -> f64 {
-        let value = self.state.value(task) as f64;
-        let of_stages: f64 = kept
-            .iter()
-            .filter(|it| self.has_priority(task, it.priority))
-            .map(|it| it.price * value)
-            .sum();
         let mut bins: Vec<(f64, usize, i128)> = Vec::new();
         for &(agent, count) in self.copies(task) {
             let paid = prices.get(&agent).into_iter().flatten();
@@ -719,7 +718,7 @@ impl<'a> Reach<'a> {
                 .map(|price| price.price * self.needed(task, price))
                 .sum();
             bins.push((
-                mib(hadoop.cost(task, agent)) + paid - of_stages,
+                mib(hadoop.cost(task, agent)) + paid - self.kept_worth(task, agent, kept),
                 agent,
                 count,
             ));

@@ -497,26 +497,42 @@ fn place_by_moving(tally: &mut Tally<'_>, item: u32, looks: &mut usize) -> bool 
             if other == item || !frees_enough(tally, item, other, bin) {
                 continue;
             }
-            tally.change(other, bin, -1);
-            if tally.room(item, bin) > 0 {
-                tally.change(item, bin, 1);
+            let tightest = |tally: &Tally<'_>| {
                 let eligible = &assignment.items[other as usize].eligible;
                 *looks = looks.saturating_sub(eligible.len());
-                let tightest = (eligible.iter().copied())
+                (eligible.iter().copied())
                     .filter(|&to| to != bin && tally.room(other, to) > 0)
-                    .min_by_key(|&to| (tally.free(to).iter().sum::<i64>(), to));
-                if let Some(to) = tightest {
-                    tally.change(other, to, 1);
-                    if tally.holds(other) && tally.holds(item) {
-                        return true;
-                    }
-                    tally.change(other, to, -1);
-                }
-                tally.change(item, bin, -1);
+                    .min_by_key(|&to| (tally.free(to).iter().sum::<i64>(), to))
+            };
+            if give_way(tally, (item, bin), (other, bin), tightest) {
+                return true;
             }
-            tally.change(other, bin, 1);
         }
     }
+    false
+}
+
+/// Puts a copy of the item into the bin, and one of another (with its bin) that is in the way into the bin that `target` names with
+/// the copy in place; or leaves everything as it is.
+fn give_way(
+    tally: &mut Tally<'_>,
+    (item, bin): (u32, u32),
+    (other, from): (u32, u32),
+    target: impl FnOnce(&Tally<'_>) -> Option<u32>,
+) -> bool {
+    tally.change(other, from, -1);
+    if tally.room(item, bin) > 0 {
+        tally.change(item, bin, 1);
+        if let Some(to) = target(tally) {
+            tally.change(other, to, 1);
+            if tally.holds(other) && tally.holds(item) {
+                return true;
+            }
+            tally.change(other, to, -1);
+        }
+        tally.change(item, bin, -1);
+    }
+    tally.change(other, from, 1);
     false
 }
 

@@ -451,6 +451,17 @@ impl Run<'_> {
         }
     }
 
+    /// What may be spent on the prices of a stage; nothing where the time is over.
+    fn price_limits(&mut self) -> Option<Limits> {
+        let time = self.time().ok()?;
+        Some(Limits {
+            time: time.map(|time| time / self.price_share),
+            seed: self.options.seed,
+            cancel: self.options.cancel.clone(),
+            ..Limits::default()
+        })
+    }
+
     /// Solves a program by the backend, within `share` of the time that is left. Failures are written down.
     pub(super) fn call(
         &mut self,
@@ -756,14 +767,8 @@ impl<'a> Bounds<'a> {
         let differs = |then: &Vec<f64>| kept.iter().any(|it| then[it.stage] != it.reached);
         let priced_for = self.priced_for[stage].as_ref();
         if priced_for.is_none_or(|then| is_in_turn && differs(then))
-            && let Ok(time) = run.time()
+            && let Some(limits) = run.price_limits()
         {
-            let limits = Limits {
-                time: time.map(|time| time / run.price_share),
-                seed: run.options.seed,
-                cancel: run.options.cancel.clone(),
-                ..Limits::default()
-            };
             let solver = run.is_usable.then_some(&run.options.solver);
             let began = Instant::now();
             let (priced, failure) =
@@ -850,13 +855,7 @@ impl<'a> Bounds<'a> {
 
     /// Prices of a stage given what earlier ones have reached, if there is time; what its linear program suggests is kept.
     fn least_prices(&mut self, run: &mut Run<'_>, stage: usize, values: &[f64]) -> Option<Prices> {
-        let time = run.time().ok()?;
-        let limits = Limits {
-            time: time.map(|time| time / run.price_share),
-            seed: run.options.seed,
-            cancel: run.options.cancel.clone(),
-            ..Limits::default()
-        };
+        let limits = run.price_limits()?;
         let least = Least::new(self.merged(), stage, values);
         let by_flow = self
             .transported(run, &limits)

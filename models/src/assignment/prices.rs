@@ -93,6 +93,7 @@ pub(super) struct Kept<'a> {
 }
 
 /// Prices of groups.
+#[derive(Clone)]
 struct GroupPrices {
     /// Shape: groups x resources.
     amounts: Vec<Vec<f64>>,
@@ -237,23 +238,18 @@ impl Pricing {
     }
 
     /// The group in which a copy gains most at these prices, and the gain, if there is any.
-    fn best_group(&self, kind: &Kind, prices: &GroupPrices) -> Option<(usize, f64)> {
-        let mut best: Option<(usize, f64)> = None;
-        for &InGroup {
-            group,
-            value,
-            ref kept,
-        } in &kind.groups
-        {
-            let counts = self.parts_of[group].iter();
+    fn best_group<'k>(&self, kind: &'k Kind, prices: &GroupPrices) -> Option<(&'k InGroup, f64)> {
+        let mut best: Option<(&InGroup, f64)> = None;
+        for it in &kind.groups {
+            let counts = self.parts_of[it.group].iter();
             let of_parts: f64 = counts
                 .filter_map(|&parts| prices.counts[parts].as_ref())
                 .map(|(count, _)| count.price * count.of_needs(&kind.needs) as f64)
                 .sum();
-            let worth = value + dot(&prices.kept, kept);
-            let gain = worth - dot(&prices.amounts[group], &kind.demand) - of_parts;
+            let worth = it.value + dot(&prices.kept, &it.kept);
+            let gain = worth - dot(&prices.amounts[it.group], &kind.demand) - of_parts;
             if gain > best.map_or(0.0, |best| best.1) {
-                best = Some((group, gain));
+                best = Some((it, gain));
             }
         }
         best
@@ -330,17 +326,12 @@ impl Pricing {
         let mut of_kept: Vec<Vec<(usize, f64)>> = vec![Vec::new(); self.kept.len()];
         for (position, kind) in self.kinds.iter().enumerate() {
             let mut columns = Vec::new();
-            for &InGroup {
-                group,
-                value,
-                ref kept,
-            } in &kind.groups
-            {
-                let name = format!("y[{position},{group}]");
-                let column = milp.add_column(name, 0.0, f64::INFINITY, continuous, value);
-                of_group[group].push((column, position));
+            for it in &kind.groups {
+                let name = format!("y[{position},{}]", it.group);
+                let column = milp.add_column(name, 0.0, f64::INFINITY, continuous, it.value);
+                of_group[it.group].push((column, position));
                 columns.push(column);
-                for (terms, &value) in of_kept.iter_mut().zip(kept) {
+                for (terms, &value) in of_kept.iter_mut().zip(&it.kept) {
                     terms.push((column, -value));
                 }
             }
@@ -489,25 +480,17 @@ impl Pricing {
 
     /// Subgradient steps with the step length of Polyak; the best prices seen.
     fn step_down(&self, target: f64) -> (f64, GroupPrices) {
-        let uncounted = |(amounts, kept): (Vec<Vec<f64>>, Vec<f64>)| GroupPrices {
-            amounts,
+        let mut prices = GroupPrices {
+            amounts: vec![vec![0.0; self.n_resources]; self.capacity.len()],
             counts: self.parts.iter().map(|_| None).collect(),
-            kept,
+            kept: vec![0.0; self.kept.len()],
         };
-        let mut prices = uncounted((
-            vec![vec![0.0; self.n_resources]; self.capacity.len()],
-            vec![0.0; self.kept.len()],
-        ));
-        let mut best = (
-            self.bound(&prices),
-            prices.amounts.clone(),
-            prices.kept.clone(),
-        );
+        let mut best = (self.bound(&prices), prices.clone());
         let mut factor = 1.0;
         for _ in 0..SUBGRADIENT_STEPS {
             let bound = self.bound(&prices);
             if bound < best.0 {
-                best = (bound, prices.amounts.clone(), prices.kept.clone());
+                best = (bound, prices.clone());
             } else {
                 factor *= 0.97;
             }
@@ -515,17 +498,15 @@ impl Pricing {
             let mut steps = vec![vec![1.0; self.n_resources]; self.capacity.len()];
             let mut kept_steps = vec![-1.0; self.kept.len()];
             for kind in &self.kinds {
-                if let Some((group, _)) = self.best_group(kind, &prices) {
-                    let own = kind.groups.iter().find(|it| it.group == group);
-                    let kept = own.into_iter().flat_map(|it| &it.kept);
+                if let Some((InGroup { group, kept, .. }, _)) = self.best_group(kind, &prices) {
                     for ((step, value), &(_, reached)) in
                         kept_steps.iter_mut().zip(kept).zip(&self.kept)
                     {
                         *step += kind.most * value / reached.max(1.0);
                     }
-                    let capacity = &self.capacity[group];
+                    let capacity = &self.capacity[*group];
                     for ((step, &demand), &capacity) in
-                        steps[group].iter_mut().zip(&kind.demand).zip(capacity)
+                        steps[*group].iter_mut().zip(&kind.demand).zip(capacity)
                     {
                         *step -= kind.most * demand / capacity.max(1.0);
                     }
@@ -550,7 +531,7 @@ impl Pricing {
                 *price = (*price - stride * step / reached.max(1.0)).max(0.0);
             }
         }
-        (best.0, uncounted((best.1, best.2)))
+        best
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Nothing else moves, so that nothing ends later and no start is missed; a move leaves room that another may use. Demands may be any.
 
+use super::profile::Profile;
 use super::slots::{Shop, Slot, Slots, timetable};
 use super::timetable::Timetable;
 use super::types::{Schedule, TimeObjective};
@@ -29,7 +30,7 @@ pub(super) fn settled(schedule: &Schedule, best: &Timetable, stop: &Stop) -> Opt
 struct Settling<'s> {
     shop: &'s Shop<'s>,
     slots: Slots,
-    profiles: Vec<super::profile::Profile>,
+    profiles: Vec<Profile>,
     /// When everything has ended.
     end: i64,
     /// Bins with how long a copy takes and what it costs there, the cheapest first, by operation.

@@ -3,9 +3,9 @@
 //! What is placed in a class goes to the agent of it where it fits most tightly, large copies first. A class is as large as its agents
 //! together, so that some of it may fit on none of them: such a copy takes the bin that costs least among those where it fits with all
 //! rules, and only where there is none it is left out. Where an answer was found from a wish that fits, its replicas may also take the places
-//! that others of the same demand have there, next to the units that the answer gives them; the better of the two counts. That may fill a unit more than the answer did: replicas then leave the fullest unit, or
-//! are exchanged with ones that ask for less, as long as the way to the data and what is copied get no worse. Each stays with its agent, so that
-//! nothing that is counted over agents changes.
+//! that others of the same demand have there, next to the units that the answer gives them; the better of the two counts. That may fill a unit
+//! more than the answer did: replicas then leave the fullest unit, or are exchanged with ones that ask for less, as long as the way to the data
+//! and what is copied get no worse. Each stays with its agent, so that nothing that is counted over agents changes.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,14 +15,9 @@ use apportion_models::assignment::{Costs, NO_GROUP, Objective, Part, Peak, Place
 
 use crate::contract::{CapRow, Formulation};
 
-/// The wish that an answer stands for.
-pub(super) fn deal_out(formulation: &Formulation, answer: &Placement) -> Proposal {
-    each_where_it_fits(formulation, answer).0.proposal()
-}
-
-/// The wish that an answer stands for, which was found from a wish that fits: the better of what comes of dealing it out, and of giving
-/// its replicas the places that others of the same demand have in `start`.
-pub(super) fn deal_near(
+/// The wish that an answer stands for. Where it was found from a wish that fits, this is the better of what comes of dealing it out, and of
+/// giving its replicas the places that others of the same demand have in `start`.
+pub(super) fn deal_out(
     formulation: &Formulation,
     answer: &Placement,
     start: &Proposal,
@@ -88,9 +83,9 @@ fn in_places<'f>(formulation: &'f Formulation, answer: &Placement, start: &Propo
         let of_demand = free.entry(&places.demands[item as usize]).or_default();
         for _ in 0..copies {
             let agents = places.bins[bin as usize].agents.iter();
-            let mut free = agents.filter(|agent| of_demand.get(agent).is_some_and(|&it| it > 0));
-            match free.next() {
-                Some(&agent) => {
+            let mut agents = agents.copied();
+            match agents.find(|agent| of_demand.contains_key(agent)) {
+                Some(agent) => {
                     take_place(of_demand, agent);
                     table.put(Dealt { item, bin, agent });
                 }

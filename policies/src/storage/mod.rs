@@ -96,7 +96,7 @@ impl Policy for Storage {
     }
 
     fn decode(&self, formulation: &Formulation, answer: &Placement) -> Proposal {
-        dealing::deal_out(formulation, answer)
+        self.decode_near(formulation, answer, &Proposal::default())
     }
 
     fn decode_near(
@@ -105,7 +105,7 @@ impl Policy for Storage {
         answer: &Placement,
         start: &Proposal,
     ) -> Proposal {
-        dealing::deal_near(formulation, answer, start)
+        dealing::deal_out(formulation, answer, start)
     }
 
     fn metrics(&self, standing: &Standing<'_>) -> BTreeMap<String, f64> {

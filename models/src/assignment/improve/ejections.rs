@@ -3,7 +3,7 @@
 //! Where caps hold what bins have together, the bin that a copy wants may be full because of copies in other bins. One of these goes to the
 //! bin that costs it least of those that hold it, which may be any; an exchange of two places would be one of few such ways.
 
-use super::inside;
+use super::{give_way, inside};
 use crate::assignment::tally::Tally;
 use crate::assignment::types::{Assignment, Objective};
 
@@ -29,11 +29,9 @@ pub(in crate::assignment) fn put_by_ejection(
         }
         let eligible = &tally.assignment.items[other as usize].eligible;
         *looks = looks.saturating_sub(1 + eligible.len());
-        tally.change(other, from, -1);
-        if tally.room(item, bin) > 0 {
-            tally.change(item, bin, 1);
+        let limit = objective.toll(other, from).saturating_add(most);
+        let cheapest = |tally: &Tally<'_>| {
             let mut best: Option<(i64, u32)> = None;
-            let limit = objective.toll(other, from).saturating_add(most);
             for &to in eligible.iter().filter(|&&to| to != from) {
                 let toll = objective.toll(other, to);
                 let is_less = best.map_or(toll <= limit, |best| toll < best.0);
@@ -41,16 +39,11 @@ pub(in crate::assignment) fn put_by_ejection(
                     best = Some((toll, to));
                 }
             }
-            if let Some((_, to)) = best {
-                tally.change(other, to, 1);
-                if tally.holds(item) && tally.holds(other) {
-                    return true;
-                }
-                tally.change(other, to, -1);
-            }
-            tally.change(item, bin, -1);
+            best.map(|(_, to)| to)
+        };
+        if give_way(tally, (item, bin), (other, from), cheapest) {
+            return true;
         }
-        tally.change(other, from, 1);
     }
     false
 }

@@ -74,14 +74,7 @@ impl Search {
     /// Lets a copy change places with one of another item in a bin where its toll is less, if that is better.
     fn swap(&self, tally: &mut Tally<'_>, item: u32, from: u32, looks: &mut usize) -> bool {
         let objective = &tally.assignment.stages[self.stage].objective;
-        let here = objective.toll(item, from);
-        let eligible = tally.assignment.items[item as usize].eligible.iter();
-        let mut targets: Vec<(i64, u32)> = eligible
-            .map(|&bin| (objective.toll(item, bin) - here, bin))
-            .filter(|&(change, _)| change < 0)
-            .collect();
-        targets.sort_unstable();
-        for (change, to) in targets {
+        for (change, to) in self.cheaper(tally, item, from) {
             for other in inside(tally, &[to]) {
                 if *looks == 0 {
                     return false;
@@ -102,26 +95,29 @@ impl Search {
 
     /// Moves a copy to a bin where its toll is less, and another that takes the room there to where that costs less than is won.
     fn eject(&self, tally: &mut Tally<'_>, item: u32, from: u32, looks: &mut usize) -> bool {
-        let objective = &tally.assignment.stages[self.stage].objective;
-        let here = objective.toll(item, from);
-        let eligible = tally.assignment.items[item as usize].eligible.iter();
-        let mut targets: Vec<(i64, u32)> = eligible
-            .map(|&bin| (objective.toll(item, bin), bin))
-            .filter(|&(toll, _)| toll < here)
-            .collect();
-        targets.sort_unstable();
+        let targets = self.cheaper(tally, item, from).into_iter();
         tally.change(item, from, -1);
-        let moved = targets
-            .into_iter()
-            .take(BINS_TO_EJECT_FROM)
-            .any(|(toll, to)| {
-                let most = here - toll - 1;
-                put_by_ejection(tally, self.stage, (item, to), most, looks)
-            });
+        let moved = targets.take(BINS_TO_EJECT_FROM).any(|(change, to)| {
+            let most = -change - 1;
+            put_by_ejection(tally, self.stage, (item, to), most, looks)
+        });
         if !moved {
             tally.change(item, from, 1);
         }
         moved
+    }
+
+    /// Bins in which a copy's toll is less than in the one where it is, with the change, the least first.
+    fn cheaper(&self, tally: &Tally<'_>, item: u32, from: u32) -> Vec<(i64, u32)> {
+        let objective = &tally.assignment.stages[self.stage].objective;
+        let here = objective.toll(item, from);
+        let eligible = tally.assignment.items[item as usize].eligible.iter();
+        let mut bins: Vec<(i64, u32)> = eligible
+            .map(|&bin| (objective.toll(item, bin) - here, bin))
+            .filter(|&(change, _)| change < 0)
+            .collect();
+        bins.sort_unstable();
+        bins
     }
 
     /// Items and bins of copies whose toll is less elsewhere.
