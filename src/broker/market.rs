@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use apportion_cluster::{Cluster, FrameworkIdx, Quantities, TaskIdx};
 use apportion_models::welfare::{Block, Objective, Problem};
 use apportion_policies::Bid;
+use rayon::prelude::*;
 
 use super::classes::Census;
 use super::demand::{Demands, Wanted, wanted};
@@ -22,6 +23,7 @@ pub(super) struct Group {
     pub value: i64,
     /// `n`: the sum over the tasks.
     pub most: f64,
+    /// By class, ascending.
     pub columns: Vec<Column>,
 }
 
@@ -415,9 +417,17 @@ impl Market {
         for &at in &shared_holds {
             hold_row.insert(at, problem.add_shared_row(-self.holds[at].amount));
         }
-        for &position in &scope.members {
+        let block = |&position: &usize| {
             let floor = floors.map(|floors| floors[position]);
-            let block = self.block(position, scope, floor, (&limit_row, &hold_row));
+            self.block(position, scope, floor, (&limit_row, &hold_row))
+        };
+        let blocks: Vec<Block> = scope
+            .members
+            .par_iter()
+            .with_min_len(64)
+            .map(block)
+            .collect();
+        for block in blocks {
             problem.add_block(block);
         }
         let (_, alone) = self.rows_at(Place::Alone, scope);

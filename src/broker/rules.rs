@@ -9,7 +9,7 @@
 //! resource) instead of its value, and `d_p = 1`.
 
 use apportion_cluster::{Cluster, Quantities};
-use apportion_models::welfare::Objective;
+use apportion_models::welfare::{Objective, Problem};
 
 use super::alone::{Room, alone};
 use super::market::{Market, Member, Scope, needs};
@@ -81,11 +81,13 @@ fn floor_rows(market: &Market, scope: &Scope) -> Vec<usize> {
     members.map(row).collect()
 }
 
-/// The leximin of dominant share over weight, as fluid progressive filling reaches it.
+/// The leximin of dominant share over weight, as fluid progressive filling reaches it; amounts by block and column of `problem`,
+/// everybody's and everything's without floors.
 pub(super) fn drf(
     cluster: &Cluster,
     market: &Market,
     whole: &Scope,
+    problem: &Problem,
     stop: &dyn Fn() -> bool,
 ) -> Vec<Vec<f64>> {
     let mut total = vec![0_i128; cluster.resources.len()];
@@ -95,9 +97,9 @@ pub(super) fn drf(
         }
     }
     if market.members.len() > MANY_MEMBERS {
-        return filling::fill(market, whole, &total);
+        return filling::fill(market, whole, problem, &total);
     }
-    let problem = market.problem(whole, Objective::Linear, None);
+    let problem = problem.clone().with_objective(Objective::Linear);
     let mut values: Vec<Vec<f64>> = problem
         .blocks()
         .iter()

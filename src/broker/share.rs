@@ -169,7 +169,7 @@ pub fn shares(
                 (solution.x, Some(solution.duals))
             }
             Fairness::Maxmin => (rules::maxmin(&market, &whole, floor_rows, stop), None),
-            Fairness::Drf => (rules::drf(cluster, &market, &whole, stop), None),
+            Fairness::Drf => (rules::drf(cluster, &market, &whole, &problem, stop), None),
         };
         fit_into_rows(&problem, &mut x);
         let found_amounts = market.amounts(&whole.members, &x);

@@ -187,6 +187,11 @@ impl Dense {
         self.entries[row * self.size + column] += value;
     }
 
+    /// Adds another matrix of the same size.
+    pub fn add_matrix(&mut self, other: &Self) {
+        subtract_scaled(&mut self.entries, -1.0, &other.entries);
+    }
+
     /// Remembers the diagonal as it is now, before subtractions, as the measure of noise.
     pub fn mark_diagonal(&mut self) {
         for row in 0..self.size {

@@ -2,6 +2,7 @@
 
 use super::matrix::Matrix;
 use super::normal::NormalEquations;
+use super::parts::{Parts, filled, pieces, sum};
 use super::point::{Direction, Point, start};
 use super::solution::{Residuals, Settings, Status};
 use super::standard::Standard;
@@ -92,6 +93,7 @@ pub(super) fn follow(
 pub(super) struct Path<'a> {
     pub standard: &'a Standard,
     pub matrix: &'a Matrix,
+    pub parts: Parts,
     pub equations: NormalEquations,
     pub point: Point,
     /// The primal and the dual residual at the point.
@@ -120,12 +122,14 @@ impl<'a> Path<'a> {
             .iter()
             .filter(|&&target| target == 0.0)
             .count();
+        let parts = Parts::of(&standard.matrix);
         let pairs = standard.uppers.len() + bounded + rows;
         let n_pairs = pairs.max(1) as f64;
         Self {
             standard,
             matrix: &standard.matrix,
-            equations: NormalEquations::new(&standard.matrix),
+            equations: NormalEquations::new(&standard.matrix, &parts),
+            parts,
             point: start(standard, FIRST_GAP / n_pairs),
             primal: Vec::new(),
             dual: vec![0.0; standard.uppers.len()],
@@ -154,11 +158,8 @@ impl<'a> Path<'a> {
             .iter()
             .map(|bound| 1.0_f64.max(bound.abs()))
             .collect();
-        for (column, &x) in point.x.iter().enumerate() {
-            for (row, coefficient) in self.matrix.column(column) {
-                self.primal[row] -= coefficient * x;
-            }
-        }
+        self.parts
+            .add_product(self.matrix, |column| -point.x[column], &mut self.primal);
         // A utility may be small beside its row's unit: its row counts relative to itself.
         for (row, &target) in standard.targets.iter().enumerate() {
             if target > 0.0 {
@@ -171,24 +172,43 @@ impl<'a> Path<'a> {
             .zip(&scale)
             .map(|(residual, scale)| residual.abs() / scale)
             .fold(0.0, worse);
-        let mut dual = 0.0;
-        for column in 0..point.x.len() {
+        Residuals {
+            primal,
+            dual: self.measure_dual(),
+            gap: self.measure_gap(),
+        }
+    }
+
+    /// Computes the dual residuals at the point; the largest, relative to its terms.
+    fn measure_dual(&mut self) -> f64 {
+        let (standard, point, matrix) = (self.standard, &self.point, self.matrix);
+        let of_column = |column: usize| {
             let mut size = standard.values[column].abs() + point.up[column] + point.low[column];
             let mut priced = 0.0;
-            for (row, coefficient) in self.matrix.column(column) {
+            for (row, coefficient) in matrix.column(column) {
                 let term = coefficient * point.price[row];
                 priced += term;
                 size += term.abs();
             }
-            self.dual[column] =
-                standard.values[column] - priced - point.up[column] + point.low[column];
-            dual = worse(dual, self.dual[column].abs() / size);
+            let residual = standard.values[column] - priced - point.up[column] + point.low[column];
+            (residual, residual.abs() / size)
+        };
+        let of_piece = |piece: std::ops::Range<usize>| {
+            let mut largest = 0.0;
+            let residuals = piece.map(|column| {
+                let (residual, relative) = of_column(column);
+                largest = worse(largest, relative);
+                residual
+            });
+            (residuals.collect::<Vec<f64>>(), largest)
+        };
+        self.dual.clear();
+        let mut largest = 0.0;
+        for (residuals, of_piece) in pieces(point.x.len(), of_piece) {
+            self.dual.extend(residuals);
+            largest = worse(largest, of_piece);
         }
-        Residuals {
-            primal,
-            dual,
-            gap: self.measure_gap(),
-        }
+        largest
     }
 
     /// The complementarity left, relative; see [`Residuals::gap`].
@@ -200,12 +220,12 @@ impl<'a> Path<'a> {
         };
         let mut gap = 0.0;
         let mut total = row_gap(self.matrix.shared_start..self.matrix.n_rows);
-        for span in &self.matrix.spans {
-            let columns: f64 = span
-                .columns
-                .clone()
-                .map(|column| point.pair_sum(column))
-                .sum();
+        let spans = &self.matrix.spans;
+        let by_block = filled(spans.len(), |block| {
+            let columns = spans[block].columns.clone();
+            columns.map(|column| point.pair_sum(column)).sum()
+        });
+        for (span, columns) in spans.iter().zip(by_block) {
             let block = columns + row_gap(span.rows.clone());
             let weight = span
                 .rows
@@ -221,12 +241,9 @@ impl<'a> Path<'a> {
             total += point.pair_sum(common);
         }
         let logarithmic = standard.targets.iter().any(|&target| target > 0.0);
-        let value: f64 = standard
-            .values
-            .iter()
-            .zip(&point.x)
-            .map(|(value, x)| value * x)
-            .sum();
+        let value = sum(point.x.len(), |column| {
+            standard.values[column] * point.x[column]
+        });
         worse(
             gap,
             total
@@ -265,9 +282,7 @@ impl<'a> Path<'a> {
     }
 
     pub fn pair_total(&self) -> f64 {
-        let columns: f64 = (0..self.point.x.len())
-            .map(|column| self.point.pair_sum(column))
-            .sum();
+        let columns = sum(self.point.x.len(), |column| self.point.pair_sum(column));
         let rows = self
             .standard
             .targets
@@ -282,15 +297,18 @@ impl<'a> Path<'a> {
 
     pub fn pair_total_after(&self, direction: &Direction, primal: f64, dual: f64) -> f64 {
         let point = &self.point;
-        let mut total = 0.0;
-        for column in 0..point.x.len() {
+        let of_column = |column: usize| {
             let moved = primal * direction.x[column];
-            total += (point.x[column] + moved) * (point.low[column] + dual * direction.low[column]);
+            let low =
+                (point.x[column] + moved) * (point.low[column] + dual * direction.low[column]);
             if point.room[column].is_finite() {
-                total +=
-                    (point.room[column] - moved) * (point.up[column] + dual * direction.up[column]);
+                let up = point.up[column] + dual * direction.up[column];
+                low + (point.room[column] - moved) * up
+            } else {
+                low
             }
-        }
+        };
+        let mut total = sum(point.x.len(), of_column);
         for (row, _) in self
             .standard
             .targets

@@ -51,6 +51,7 @@ mod interior;
 mod matrix;
 mod newton;
 mod normal;
+mod parts;
 mod point;
 mod presolve;
 mod problem;

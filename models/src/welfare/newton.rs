@@ -1,7 +1,8 @@
 //! One step along the path: predictor, corrector, centering, and how far to go.
 
 use super::interior::Path;
-use super::normal::{add_to, leftover, weighted_norm};
+use super::normal::weighted_norm;
+use super::parts::{add_scaled, fill, filled};
 use super::point::Direction;
 
 /// The squared relative residual at which a solve needs no refinement.
@@ -27,19 +28,20 @@ impl Path<'_> {
     pub fn step(&mut self) {
         let point = &self.point;
         self.average = self.pair_total() / self.n_pairs;
-        self.theta.clear();
-        self.theta.extend((0..point.x.len()).map(|column| {
+        self.theta.resize(point.x.len(), 0.0);
+        fill(&mut self.theta, |column| {
             let up = point.up[column] / point.room[column];
             1.0 / (point.low[column] / point.x[column] + up)
-        }));
+        });
         self.diagonal.clear();
         let pairs = point.slack.iter().zip(&point.price);
         self.diagonal
             .extend(pairs.map(|(slack, price)| slack / price));
         self.equations
             .factor(self.matrix, &self.theta, &self.diagonal);
-        self.invert_diagonal();
-
+        if !self.is_rough {
+            self.invert_diagonal();
+        }
         let predictor = self.solve(&self.aims(0.0, None), true);
         let (primal, dual) = self.point.steps(&predictor, 1.0);
         let after = self.pair_total_after(&predictor, primal, dual) / self.n_pairs;
@@ -57,11 +59,8 @@ impl Path<'_> {
 
     fn invert_diagonal(&mut self) {
         self.inverse_diagonal.clone_from(&self.diagonal);
-        for (column, &theta) in self.theta.iter().enumerate() {
-            for (row, coefficient) in self.matrix.column(column) {
-                self.inverse_diagonal[row] += coefficient * coefficient * theta;
-            }
-        }
+        self.parts
+            .add_squares(self.matrix, &self.theta, &mut self.inverse_diagonal);
         for entry in &mut self.inverse_diagonal {
             *entry = 1.0 / *entry;
         }
@@ -72,58 +71,60 @@ impl Path<'_> {
     fn aims(&self, aim: f64, predictor: Option<&Direction>) -> Aims {
         let point = &self.point;
         let n_columns = point.x.len();
-        let mut aims = Aims {
-            slack: Vec::with_capacity(point.slack.len()),
-            low: Vec::with_capacity(n_columns),
-            up: vec![0.0; n_columns],
+        let low = |column: usize| {
+            let second = predictor.map_or(0.0, |it| it.x[column] * it.low[column]);
+            aim - point.x[column] * point.low[column] - second
         };
-        for column in 0..n_columns {
-            let (x, low, up) = predictor.map_or((0.0, 0.0, 0.0), |p| {
-                (p.x[column], p.low[column], p.up[column])
-            });
-            aims.low
-                .push(aim - point.x[column] * point.low[column] - x * low);
+        let up = |column: usize| {
+            let second = predictor.map_or(0.0, |it| it.x[column] * it.up[column]);
             if point.room[column].is_finite() {
-                aims.up[column] = aim - point.room[column] * point.up[column] + x * up;
+                aim - point.room[column] * point.up[column] + second
+            } else {
+                0.0
             }
-        }
-        for (row, &target) in self.standard.targets.iter().enumerate() {
-            let second = predictor.map_or(0.0, |p| p.slack[row] * p.price[row]);
+        };
+        let slack = |(row, &target): (usize, &f64)| {
+            let second = predictor.map_or(0.0, |it| it.slack[row] * it.price[row]);
             let aim = if target > 0.0 { target } else { aim };
-            aims.slack
-                .push(aim - point.slack[row] * point.price[row] - second);
+            aim - point.slack[row] * point.price[row] - second
+        };
+        Aims {
+            slack: self
+                .standard
+                .targets
+                .iter()
+                .enumerate()
+                .map(slack)
+                .collect(),
+            low: filled(n_columns, low),
+            up: filled(n_columns, up),
         }
-        aims
     }
 
     /// The Newton step for the residuals at the point and these aims.
     fn solve(&self, aims: &Aims, with_residuals: bool) -> Direction {
         let point = &self.point;
         let share = if with_residuals { 1.0 } else { 0.0 };
-        let pull: Vec<f64> = (0..point.x.len())
-            .map(|column| {
-                share * self.dual[column] + aims.low[column] / point.x[column]
-                    - aims.up[column] / point.room[column]
-            })
-            .collect();
+        let n_columns = point.x.len();
+        let pull = filled(n_columns, |column| {
+            share * self.dual[column] + aims.low[column] / point.x[column]
+                - aims.up[column] / point.room[column]
+        });
         let mut right: Vec<f64> = (0..point.slack.len())
             .map(|row| aims.slack[row] / point.price[row] - share * self.primal[row])
             .collect();
-        for (column, (&theta, &pull)) in self.theta.iter().zip(&pull).enumerate() {
-            for (row, coefficient) in self.matrix.column(column) {
-                right[row] += coefficient * theta * pull;
-            }
-        }
+        let pulled = |column: usize| self.theta[column] * pull[column];
+        self.parts.add_product(self.matrix, pulled, &mut right);
         let price = self.solve_refined(&right);
-        let x: Vec<f64> = (0..point.x.len())
-            .map(|column| self.theta[column] * (pull[column] - self.matrix.dot(column, &price)))
-            .collect();
-        let low = (0..x.len())
-            .map(|column| (aims.low[column] - point.low[column] * x[column]) / point.x[column])
-            .collect();
-        let up = (0..x.len())
-            .map(|column| (aims.up[column] + point.up[column] * x[column]) / point.room[column])
-            .collect();
+        let x = filled(n_columns, |column| {
+            self.theta[column] * (pull[column] - self.matrix.dot(column, &price))
+        });
+        let low = filled(n_columns, |column| {
+            (aims.low[column] - point.low[column] * x[column]) / point.x[column]
+        });
+        let up = filled(n_columns, |column| {
+            (aims.up[column] + point.up[column] * x[column]) / point.room[column]
+        });
         // A wide slack follows from its row, so that rounding does not pile up in the rows; a narrow one from its
         // product, so that it keeps its relative accuracy.
         let mut slack: Vec<f64> = self
@@ -131,11 +132,8 @@ impl Path<'_> {
             .iter()
             .map(|residual| share * residual)
             .collect();
-        for (column, &x) in x.iter().enumerate() {
-            for (row, coefficient) in self.matrix.column(column) {
-                slack[row] -= coefficient * x;
-            }
-        }
+        self.parts
+            .add_product(self.matrix, |column| -x[column], &mut slack);
         for (row, change) in slack.iter_mut().enumerate() {
             if self.standard.targets[row] == 0.0 && point.slack[row] < point.price[row] {
                 *change = (aims.slack[row] - point.slack[row] * price[row]) / point.price[row];
@@ -183,20 +181,18 @@ impl Path<'_> {
             let near = product.max(BAND.0 * aim).min(BAND.1 * aim);
             (near - product).max(-BAND.1 * aim)
         };
-        let n_columns = point.x.len();
-        let mut low = Vec::with_capacity(n_columns);
-        let mut up = vec![0.0; n_columns];
-        for (column, change) in direction.x.iter().enumerate() {
-            let moved = primal * change;
-            let product =
-                (point.x[column] + moved) * (point.low[column] + dual * direction.low[column]);
-            low.push(pull(product, aim));
+        let low = filled(point.x.len(), |column| {
+            let x = point.x[column] + primal * direction.x[column];
+            pull(x * (point.low[column] + dual * direction.low[column]), aim)
+        });
+        let up = filled(point.x.len(), |column| {
             if point.room[column].is_finite() {
-                let product =
-                    (point.room[column] - moved) * (point.up[column] + dual * direction.up[column]);
-                up[column] = pull(product, aim);
+                let room = point.room[column] - primal * direction.x[column];
+                pull(room * (point.up[column] + dual * direction.up[column]), aim)
+            } else {
+                0.0
             }
-        }
+        });
         let slack = (self.standard.targets.iter().enumerate())
             .map(|(row, &target)| {
                 let slack = point.slack[row] + primal * direction.slack[row];
@@ -210,15 +206,13 @@ impl Path<'_> {
     /// Solves the normal equations and, unless the answer is to be rough, repairs the rounding of the factor, as long as that
     /// helps.
     fn solve_refined(&self, right: &[f64]) -> Vec<f64> {
+        // `right - (A diag(theta) A^T + diag) solution`: what a solve left over.
         let leftover = |solution: &[f64], rest: &mut Vec<f64>| {
-            leftover(
-                self.matrix,
-                &self.theta,
-                &self.diagonal,
-                right,
-                solution,
-                rest,
-            );
+            rest.clear();
+            let rows = right.iter().zip(self.diagonal.iter().zip(solution));
+            rest.extend(rows.map(|(right, (diagonal, it))| right - diagonal * it));
+            let moved = |column: usize| -self.theta[column] * self.matrix.dot(column, solution);
+            self.parts.add_product(self.matrix, moved, rest);
             weighted_norm(rest, &self.inverse_diagonal)
         };
         let mut solution = right.to_vec();
@@ -235,7 +229,7 @@ impl Path<'_> {
             }
             let mut trial = rest.clone();
             self.equations.solve(&mut trial);
-            add_to(&mut trial, &solution);
+            add_scaled(&mut trial, 1.0, &solution);
             let trial_norm = leftover(&trial, &mut rest);
             if trial_norm.partial_cmp(&norm) != Some(std::cmp::Ordering::Less) {
                 break;

@@ -21,9 +21,13 @@ use rayon::prelude::*;
 
 use super::cholesky::{Dense, Skyline, dot, subtract_scaled};
 use super::matrix::{Matrix, Span};
+use super::parts::{Part, Parts};
 
 /// Pivots of a bundle's part below this fraction of what they started from are noise.
 const NOISE: f64 = 1e-14;
+
+/// The sums that the shared part is added up in, where there is much to add.
+const SUMS: usize = 4;
 
 /// Entries of columns beyond which blocks are worked on by several threads.
 const MANY_ENTRIES: usize = 50_000;
@@ -56,6 +60,7 @@ pub(super) struct NormalEquations {
     shared: Dense,
     n_shared: usize,
     shared_start: usize,
+    parts: Parts,
     is_large: bool,
     common: Option<CommonColumn>,
 }
@@ -70,7 +75,7 @@ struct CommonColumn {
 }
 
 impl NormalEquations {
-    pub fn new(matrix: &Matrix) -> Self {
+    pub fn new(matrix: &Matrix, parts: &Parts) -> Self {
         let n_shared = matrix.n_rows - matrix.shared_start;
         let mut places = vec![0; matrix.rows().len()];
         let blocks = matrix
@@ -84,6 +89,7 @@ impl NormalEquations {
             shared: Dense::new(n_shared),
             n_shared,
             shared_start: matrix.shared_start,
+            parts: parts.clone(),
             is_large: matrix.rows().len() > MANY_ENTRIES,
             common: matrix.common().map(|column| CommonColumn {
                 entries: matrix.column(column).collect(),
@@ -107,8 +113,24 @@ impl NormalEquations {
             self.blocks.iter_mut().for_each(eliminate);
         }
         self.shared.clear();
-        for block in &self.blocks {
-            block.add_shared(matrix, places, theta, &mut self.shared);
+        let add = |blocks: &[BlockEquations], shared: &mut Dense| {
+            for block in blocks {
+                block.add_shared(matrix, places, theta, shared);
+            }
+        };
+        // Worth it as long as a sum has fewer terms than there are to add up.
+        if self.is_large && matrix.rows().len() > SUMS * self.n_shared * self.n_shared {
+            let pieces = self.blocks.par_chunks(self.blocks.len().div_ceil(SUMS));
+            let sums = pieces.map(|blocks| {
+                let mut sum = Dense::new(self.n_shared);
+                add(blocks, &mut sum);
+                sum
+            });
+            for sum in sums.collect::<Vec<Dense>>() {
+                self.shared.add_matrix(&sum);
+            }
+        } else {
+            add(&self.blocks, &mut self.shared);
         }
         for (row, &value) in diagonal[self.shared_start..].iter().enumerate() {
             self.shared.add(row, row, value);
@@ -165,39 +187,20 @@ impl NormalEquations {
 
     /// The same without the column that is in no block.
     fn solve_blocks(&self, vector: &mut [f64]) {
+        let down = |part: &Part, own: &mut [f64], shared: &mut [f64]| {
+            for block in &self.blocks[part.blocks.clone()] {
+                block.solve_down(part.rows_of(&block.span, own), shared);
+            }
+        };
+        self.parts.on_rows(vector, down);
         let (own, shared) = vector.split_at_mut(self.shared_start);
-        let mut gathered = Vec::new();
-        for block in &self.blocks {
-            let part = &mut own[block.span.rows.clone()];
-            block.own.solve_lower(part);
-            block.own.solve_upper(part);
-            for (bundle, coupling) in block.by_bundle() {
-                let value: f64 = { bundle.iter() }
-                    .map(|&(row, entry)| entry * part[row as usize])
-                    .sum();
-                for (&row, &factor) in block.support.iter().zip(coupling) {
-                    shared[row as usize] -= value * factor;
-                }
-            }
-        }
         self.shared.solve(shared);
-        let mut change = Vec::new();
-        for block in &self.blocks {
-            let part = &mut own[block.span.rows.clone()];
-            gathered.clear();
-            gathered.extend(block.support.iter().map(|&row| shared[row as usize]));
-            change.clear();
-            change.resize(part.len(), 0.0);
-            for (bundle, coupling) in block.by_bundle() {
-                let value = dot(coupling, &gathered);
-                for &(row, entry) in bundle {
-                    change[row as usize] += entry * value;
-                }
+        let up = |part: &Part, own: &mut [f64]| {
+            for block in &self.blocks[part.blocks.clone()] {
+                block.solve_up(part.rows_of(&block.span, own), shared);
             }
-            block.own.solve_lower(&mut change);
-            block.own.solve_upper(&mut change);
-            subtract_scaled(part, 1.0, &change);
-        }
+        };
+        self.parts.on_own_rows(own, up);
     }
 }
 
@@ -260,6 +263,36 @@ impl BlockEquations {
     fn by_bundle(&self) -> impl Iterator<Item = (&Vec<(u32, f64)>, &[f64])> {
         let coupling = self.coupling.chunks_exact(self.support.len().max(1));
         self.bundles.iter().zip(coupling)
+    }
+
+    /// Solves with `K`, and takes what that moves in the shared rows off them.
+    fn solve_down(&self, own: &mut [f64], shared: &mut [f64]) {
+        self.own.solve_lower(own);
+        self.own.solve_upper(own);
+        for (bundle, coupling) in self.by_bundle() {
+            let value: f64 = { bundle.iter() }
+                .map(|&(row, entry)| entry * own[row as usize])
+                .sum();
+            for (&row, &factor) in self.support.iter().zip(coupling) {
+                shared[row as usize] -= value * factor;
+            }
+        }
+    }
+
+    /// Takes off what the shared rows, solved, move in the block's own.
+    fn solve_up(&self, own: &mut [f64], shared: &[f64]) {
+        let support = self.support.iter();
+        let gathered: Vec<f64> = support.map(|&row| shared[row as usize]).collect();
+        let mut change = vec![0.0; own.len()];
+        for (bundle, coupling) in self.by_bundle() {
+            let value = dot(coupling, &gathered);
+            for &(row, entry) in bundle {
+                change[row as usize] += entry * value;
+            }
+        }
+        self.own.solve_lower(&mut change);
+        self.own.solve_upper(&mut change);
+        subtract_scaled(own, 1.0, &change);
     }
 
     /// Fills in and factors `K`, fills in `H`, and finds what of the shared part goes with the block.
@@ -381,30 +414,6 @@ fn square_root(matrix: &[f64], width: usize) -> Vec<f64> {
     root
 }
 
-/// `out = r - (A diag(theta) A^T + diag) d`: what a solve left over.
-pub(super) fn leftover(
-    matrix: &Matrix,
-    theta: &[f64],
-    diagonal: &[f64],
-    right: &[f64],
-    solution: &[f64],
-    out: &mut Vec<f64>,
-) {
-    out.clear();
-    out.extend(
-        right
-            .iter()
-            .zip(diagonal.iter().zip(solution))
-            .map(|(r, (d, x))| r - d * x),
-    );
-    for (column, &theta) in theta.iter().enumerate() {
-        let factor = theta * matrix.dot(column, solution);
-        for (row, coefficient) in matrix.column(column) {
-            out[row] -= coefficient * factor;
-        }
-    }
-}
-
 /// `sum_i weight_i vector_i^2`: with the inverse diagonal as weights, rows of every size count alike.
 pub(super) fn weighted_norm(vector: &[f64], weights: &[f64]) -> f64 {
     vector
@@ -412,9 +421,4 @@ pub(super) fn weighted_norm(vector: &[f64], weights: &[f64]) -> f64 {
         .zip(weights)
         .map(|(entry, weight)| weight * entry * entry)
         .sum()
-}
-
-/// `target += source`.
-pub(super) fn add_to(target: &mut [f64], source: &[f64]) {
-    subtract_scaled(target, -1.0, source);
 }

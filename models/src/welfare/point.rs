@@ -1,6 +1,6 @@
 //! Points of the standard form, steps between them, and where to start.
 
-use super::normal::add_to;
+use super::parts::{add_scaled, pieces};
 use super::standard::Standard;
 
 /// Primal and dual variables of the standard form. `room` is what is left to an upper bound (infinite without one).
@@ -27,11 +27,11 @@ pub(super) struct Direction {
 
 impl Direction {
     pub fn add(&mut self, other: &Self) {
-        add_to(&mut self.x, &other.x);
-        add_to(&mut self.slack, &other.slack);
-        add_to(&mut self.low, &other.low);
-        add_to(&mut self.up, &other.up);
-        add_to(&mut self.price, &other.price);
+        add_scaled(&mut self.x, 1.0, &other.x);
+        add_scaled(&mut self.slack, 1.0, &other.slack);
+        add_scaled(&mut self.low, 1.0, &other.low);
+        add_scaled(&mut self.up, 1.0, &other.up);
+        add_scaled(&mut self.price, 1.0, &other.price);
     }
 }
 
@@ -48,11 +48,11 @@ impl Point {
 
     /// The longest primal and dual steps, at most 1, that go `keep` of the way to the nearest zero.
     pub fn steps(&self, direction: &Direction, keep: f64) -> (f64, f64) {
+        // A bound that does not exist has multiplier and change 0, and stops no step.
         let longest = |limit: f64, values: &[f64], changes: &[f64], sign: f64| {
-            values
-                .iter()
-                .zip(changes)
-                .fold(limit, |limit, (&value, &change)| {
+            let of_piece = |piece: std::ops::Range<usize>| {
+                let pairs = values[piece.clone()].iter().zip(&changes[piece]);
+                pairs.fold(limit, |limit, (&value, &change)| {
                     let change = sign * change;
                     if limit * change < -value {
                         -value / change
@@ -60,40 +60,27 @@ impl Point {
                         limit
                     }
                 })
+            };
+            let pieces = pieces(values.len(), of_piece);
+            pieces.into_iter().fold(limit, f64::min)
         };
         let limit = 1.0 / keep;
         let primal = longest(limit, &self.x, &direction.x, 1.0);
         let primal = longest(primal, &self.room, &direction.x, -1.0);
         let primal = longest(primal, &self.slack, &direction.slack, 1.0);
         let dual = longest(limit, &self.low, &direction.low, 1.0);
-        let bounded = self
-            .up
-            .iter()
-            .zip(&direction.up)
-            .filter(|entry| *entry.0 > 0.0);
-        let dual = bounded.fold(dual, |limit, (&value, &change)| {
-            if limit * change < -value {
-                -value / change
-            } else {
-                limit
-            }
-        });
+        let dual = longest(dual, &self.up, &direction.up, 1.0);
         let dual = longest(dual, &self.price, &direction.price, 1.0);
         ((keep * primal).min(1.0), (keep * dual).min(1.0))
     }
 
     pub fn advance(&mut self, direction: &Direction, primal: f64, dual: f64) {
-        let go = |values: &mut [f64], changes: &[f64], step: f64| {
-            for (value, change) in values.iter_mut().zip(changes) {
-                *value += step * change;
-            }
-        };
-        go(&mut self.x, &direction.x, primal);
-        go(&mut self.room, &direction.x, -primal);
-        go(&mut self.slack, &direction.slack, primal);
-        go(&mut self.low, &direction.low, dual);
-        go(&mut self.up, &direction.up, dual);
-        go(&mut self.price, &direction.price, dual);
+        add_scaled(&mut self.x, primal, &direction.x);
+        add_scaled(&mut self.room, -primal, &direction.x);
+        add_scaled(&mut self.slack, primal, &direction.slack);
+        add_scaled(&mut self.low, dual, &direction.low);
+        add_scaled(&mut self.up, dual, &direction.up);
+        add_scaled(&mut self.price, dual, &direction.price);
     }
 }
 

@@ -4,57 +4,105 @@
 //! step finds no room: then its member is done. First, what is guaranteed is taken by whoever it is guaranteed to, and what
 //! they cannot use of it is held.
 
-use super::super::market::{Column, Group, Market, Scope, needs};
+use std::ops::Range;
+
+use apportion_models::welfare::Problem;
+
+use super::super::market::{Group, Market, Scope, needs};
 use super::dominant_share;
 
 /// Steps in which the whole cluster would be filled if nobody shared a resource.
 const STEPS: f64 = 200.0;
+/// Instances below which there is no room.
+const NOTHING: f64 = 1e-12;
 
-/// Capacity rows with what an instance needs of each, and how many instances a unit of it is.
-type Needs = Vec<(usize, f64, f64)>;
-
-/// What is left of every row, and what is taken.
+/// What is left of every row, and what is taken. Steps look at all classes of a group: what they read lies side by side, class by
+/// class.
 struct Room<'a> {
     market: &'a Market,
-    capacities: Vec<f64>,
+    /// By resource and class; 0 where there is no such row.
+    capacities: Vec<Vec<f64>>,
     halves: Vec<f64>,
     limits: Vec<f64>,
-    demands: Vec<Vec<f64>>,
-    /// By member, group and column.
-    taken: Vec<Vec<Vec<f64>>>,
-    /// What an instance needs of which capacity rows; by member, group and column.
-    needs: Vec<Vec<Vec<Needs>>>,
-    /// Room on each column of a group, for one step.
+    /// By member and group.
+    groups: Vec<Vec<Open<'a>>>,
+    /// Room on each class of a group, for one step.
     rooms: Vec<f64>,
 }
 
+/// What a group may still take, and what it took.
+struct Open<'a> {
+    group: &'a Group,
+    demand: f64,
+    /// Its dominant share, by instance.
+    dominant: f64,
+    /// From its first class to its last.
+    classes: Range<usize>,
+    /// By class of these: what fits, 0 where the group has no column; what is taken; the column.
+    fits: Vec<f64>,
+    taken: Vec<f64>,
+    columns: Vec<Option<usize>>,
+    /// Resources with what an instance needs of each, and how many instances a unit of it is.
+    needs: Vec<(usize, f64, f64)>,
+    /// Whether half rows count any of its columns.
+    has_halves: bool,
+}
+
+impl<'a> Open<'a> {
+    fn new(group: &'a Group, total: &[i128]) -> Self {
+        // Columns are in the order of their classes.
+        let first = group.columns.first().map_or(0, |column| column.class);
+        let end = group.columns.last().map_or(0, |column| column.class + 1);
+        let classes = first..end;
+        let mut fits = vec![0.0; classes.len()];
+        let mut columns = vec![None; classes.len()];
+        for (at, column) in group.columns.iter().enumerate() {
+            fits[column.class - first] = column.fit;
+            columns[column.class - first] = Some(at);
+        }
+        let needs = needs(&group.demand);
+        Self {
+            group,
+            demand: group.most,
+            dominant: dominant_share(&group.demand, total),
+            taken: vec![0.0; classes.len()],
+            classes,
+            fits,
+            columns,
+            needs: needs
+                .map(|(resource, need)| (resource, need as f64, 1.0 / need as f64))
+                .collect(),
+            has_halves: group.columns.iter().any(|column| !column.halves.is_empty()),
+        }
+    }
+
+    /// Half rows that count the column at a place among the classes.
+    fn halves(&self, place: usize) -> &'a [usize] {
+        self.columns[place].map_or(&[], |column| &self.group.columns[column].halves)
+    }
+}
+
 /// Amounts by block and column of the market's problem; what is held is left out.
-pub(super) fn fill(market: &Market, whole: &Scope, total: &[i128]) -> Vec<Vec<f64>> {
+pub(super) fn fill(
+    market: &Market,
+    whole: &Scope,
+    problem: &Problem,
+    total: &[i128],
+) -> Vec<Vec<f64>> {
+    let mut capacities = vec![vec![0.0; market.census.classes.len()]; total.len()];
+    for (&(class, resource), &amount) in market.capacities.iter().zip(&whole.capacities) {
+        capacities[resource][class] = amount;
+    }
+    let limits = whole.limits.iter();
     let mut room = Room {
         market,
-        capacities: whole.capacities.clone(),
+        capacities,
         halves: whole.halves.clone(),
-        limits: whole
-            .limits
-            .iter()
-            .map(|limit| limit.unwrap_or(f64::INFINITY))
-            .collect(),
-        demands: (market.members.iter())
-            .map(|member| member.groups.iter().map(|group| group.most).collect())
-            .collect(),
-        taken: (market.members.iter())
+        limits: limits.map(|limit| limit.unwrap_or(f64::INFINITY)).collect(),
+        groups: (market.members.iter())
             .map(|member| {
                 let groups = member.groups.iter();
-                groups.map(|group| vec![0.0; group.columns.len()]).collect()
-            })
-            .collect(),
-        needs: (market.members.iter())
-            .map(|member| {
-                member
-                    .groups
-                    .iter()
-                    .map(|group| rows(market, group))
-                    .collect()
+                groups.map(|group| Open::new(group, total)).collect()
             })
             .collect(),
         rooms: Vec::new(),
@@ -62,106 +110,77 @@ pub(super) fn fill(market: &Market, whole: &Scope, total: &[i128]) -> Vec<Vec<f6
     for at in 0..market.holds.len() {
         room.reserve(at);
     }
-    let n_members = market.members.len();
-    let mut open: Vec<usize> = (0..n_members).collect();
+    let mut open: Vec<usize> = (0..market.members.len()).collect();
     let step = 1.0 / STEPS;
     while !open.is_empty() {
         open.retain(|&member| {
             let mut left = step * market.members[member].weight;
-            for group in 0..market.members[member].groups.len() {
-                let unit = dominant_share(&market.members[member].groups[group].demand, total);
+            for group in 0..room.groups[member].len() {
+                let unit = room.groups[member][group].dominant;
                 left -= unit * room.take(member, group, left / unit);
-                if left <= 1e-12 {
+                if left <= NOTHING {
                     return true;
                 }
             }
             false
         });
     }
-    let problem_blocks = room.taken.into_iter().enumerate();
-    let mut x: Vec<Vec<f64>> = problem_blocks
-        .map(|(member, groups)| {
-            let mut x: Vec<f64> = groups.into_iter().flatten().collect();
-            let (_, holds) = market.own_rows(member, whole);
-            let held: usize = holds.iter().map(|&at| market.holds[at].classes.len()).sum();
-            x.resize(x.len() + held, 0.0);
-            x
-        })
-        .collect();
-    let problem = market.problem(whole, apportion_models::welfare::Objective::Linear, None);
-    for block in &problem.blocks()[n_members..] {
-        x.push(vec![0.0; block.columns()]);
-    }
-    x
-}
-
-/// What an instance of a group needs of which capacity rows, by column.
-fn rows(market: &Market, group: &Group) -> Vec<Needs> {
-    let of_column = |column: &Column| {
-        let needs = needs(&group.demand);
-        needs
-            .map(|(resource, need)| {
-                let row = market.capacity_row[&(column.class, resource)];
-                (row, need as f64, 1.0 / need as f64)
-            })
-            .collect()
-    };
-    group.columns.iter().map(of_column).collect()
+    let nobody = Vec::new();
+    let groups = room.groups.iter().chain(std::iter::repeat(&nobody));
+    let blocks = problem.blocks().iter().zip(groups);
+    let amounts = blocks.map(|(block, groups)| {
+        let mut x: Vec<f64> = Vec::with_capacity(block.columns());
+        for it in groups {
+            let classes = it.group.columns.iter().map(|column| column.class);
+            x.extend(classes.map(|class| it.taken[class - it.classes.start]));
+        }
+        x.resize(block.columns(), 0.0);
+        x
+    });
+    amounts.collect()
 }
 
 impl Room<'_> {
     /// Takes up to `amount` instances of a group, where most room is left first; how many there were.
     fn take(&mut self, member: usize, group: usize, amount: f64) -> f64 {
         let market = self.market;
-        let it = &market.members[member].groups[group];
+        let it = &mut self.groups[member][group];
         let limits = market.limits_on[member].iter().filter_map(|&at| {
-            let need = it.demand.0[market.limits[at].resource];
+            let need = it.group.demand.0[market.limits[at].resource];
             (need > 0).then(|| self.limits[at] / need as f64)
         });
-        let most = limits.fold(amount.min(self.demands[member][group]), f64::min);
-        let mut left = most.max(0.0);
-        let mut rooms = std::mem::take(&mut self.rooms);
-        rooms.clear();
-        rooms.extend((0..it.columns.len()).map(|column| self.room(member, group, column)));
+        let most = limits.fold(amount.min(it.demand), f64::min).max(0.0);
+        let mut left = most;
+        if left > 0.0 {
+            measure(it, &self.capacities, &self.halves, &mut self.rooms);
+        }
         while left > 0.0 {
             let mut best = 0;
-            for (column, &room) in rooms.iter().enumerate() {
-                if room > rooms[best] {
-                    best = column;
+            for (place, &room) in self.rooms.iter().enumerate() {
+                if room > self.rooms[best] {
+                    best = place;
                 }
             }
-            if rooms[best] <= 1e-12 {
+            if self.rooms[best] <= NOTHING {
                 break;
             }
-            let part = left.min(rooms[best]);
-            for &(row, need, _) in &self.needs[member][group][best] {
-                self.capacities[row] -= part * need;
+            let part = left.min(self.rooms[best]);
+            for &(resource, need, _) in &it.needs {
+                self.capacities[resource][it.classes.start + best] -= part * need;
             }
-            for &half in &it.columns[best].halves {
+            for &half in it.halves(best) {
                 self.halves[half] -= part;
             }
-            self.taken[member][group][best] += part;
+            it.taken[best] += part;
             left -= part;
-            rooms[best] = 0.0;
+            self.rooms[best] = 0.0;
         }
-        self.rooms = rooms;
-        let taken = most.max(0.0) - left;
+        let taken = most - left;
         for &at in &market.limits_on[member] {
-            self.limits[at] -= taken * it.demand.0[market.limits[at].resource] as f64;
+            self.limits[at] -= taken * it.group.demand.0[market.limits[at].resource] as f64;
         }
-        self.demands[member][group] -= taken;
+        it.demand -= taken;
         taken
-    }
-
-    fn room(&self, member: usize, group: usize, column: usize) -> f64 {
-        let it = &self.market.members[member].groups[group];
-        let at = &it.columns[column];
-        let by_need = self.needs[member][group][column].iter();
-        let by_need = by_need.map(|&(row, _, per_unit)| self.capacities[row] * per_unit);
-        let by_half = at.halves.iter().map(|&half| self.halves[half]);
-        by_need
-            .chain(by_half)
-            .fold(at.fit - self.taken[member][group][column], f64::min)
     }
 
     /// Lets the members below a guarantee take it, and holds what they leave of it, in proportion to what is left.
@@ -170,27 +189,43 @@ impl Room<'_> {
         let hold = &market.holds[at];
         let mut open = hold.amount;
         for &member in &hold.members {
-            for group in 0..market.members[member].groups.len() {
-                let it = &market.members[member].groups[group];
-                let need = it.demand.0[hold.resource] as f64;
-                let has: f64 = self.taken[member][group].iter().sum();
+            for group in 0..self.groups[member].len() {
+                let it = &self.groups[member][group];
+                let need = it.group.demand.0[hold.resource] as f64;
+                let has: f64 = it.taken.iter().sum();
                 open -= has * need;
                 if need > 0.0 && open > 0.0 {
                     open -= need * self.take(member, group, open / need);
                 }
             }
         }
-        let rows = || {
-            hold.classes
-                .iter()
-                .map(|&class| market.capacity_row[&(class, hold.resource)])
-        };
-        let left: f64 = rows().map(|row| self.capacities[row].max(0.0)).sum();
+        let capacities = &mut self.capacities[hold.resource];
+        let rest = hold.classes.iter().map(|&class| capacities[class].max(0.0));
+        let left: f64 = rest.sum();
         if open > 0.0 && left > 0.0 {
             let part = (open / left).min(1.0);
-            for row in rows().collect::<Vec<_>>() {
-                self.capacities[row] -= part * self.capacities[row].max(0.0);
+            for &class in &hold.classes {
+                capacities[class] -= part * capacities[class].max(0.0);
             }
+        }
+    }
+}
+
+/// Room for a group on each of its classes.
+fn measure(it: &Open<'_>, capacities: &[Vec<f64>], halves: &[f64], rooms: &mut Vec<f64>) {
+    rooms.clear();
+    let fits = it.fits.iter().zip(&it.taken);
+    rooms.extend(fits.map(|(fit, taken)| fit - taken));
+    for &(resource, _, per_unit) in &it.needs {
+        let capacities = &capacities[resource][it.classes.clone()];
+        for (room, capacity) in rooms.iter_mut().zip(capacities) {
+            *room = room.min(capacity * per_unit);
+        }
+    }
+    if it.has_halves {
+        for (place, room) in rooms.iter_mut().enumerate() {
+            let halves = it.halves(place).iter().map(|&half| halves[half]);
+            *room = halves.fold(*room, f64::min);
         }
     }
 }

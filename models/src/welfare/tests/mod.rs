@@ -5,6 +5,6 @@
 mod edges;
 mod random;
 mod repaired;
-mod support;
+pub(super) mod support;
 mod twin;
 mod worked;

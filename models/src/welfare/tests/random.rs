@@ -186,3 +186,35 @@ fn large_problems() {
         }
     }
 }
+
+/// Enough columns for several threads, and for the pieces that these work on.
+#[test]
+fn a_large_problem_is_solved_alike_by_one_and_by_three_threads() {
+    let mut random = Random(11);
+    for objective in [Objective::LogUtility, Objective::Linear] {
+        let problem = random_problem(&mut random, objective, 1500, 20);
+        let columns: usize = problem.blocks().iter().map(Block::columns).sum();
+        assert!(columns > 20_000, "{columns}");
+        let on_threads = |n_threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads);
+            let solved = pool
+                .build()
+                .unwrap()
+                .install(|| solve(&problem, &Settings::default()));
+            solved.unwrap()
+        };
+        let (one, three) = (on_threads(1), on_threads(3));
+        assert_eq!(one.status, Status::Optimal);
+        assert_eq!(one, three);
+        let bits = |solution: &Solution| {
+            let numbers = solution.x.iter().flatten().chain(&solution.duals.shared);
+            numbers.map(|it| it.to_bits()).collect::<Vec<u64>>()
+        };
+        assert_eq!(bits(&one), bits(&three));
+        let found = kkt(&problem, &one);
+        assert!(
+            found.primal < 1e-8 && found.dual < 1e-7 && found.slackness < 1e-6,
+            "{found:?}"
+        );
+    }
+}

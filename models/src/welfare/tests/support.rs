@@ -3,7 +3,7 @@
 use super::super::{Block, Objective, Problem, Solution};
 
 /// A small generator of pseudo-random numbers (splitmix64), so that failures repeat.
-pub(super) struct Random(pub u64);
+pub(in crate::welfare) struct Random(pub u64);
 
 impl Random {
     pub fn next(&mut self) -> u64 {
@@ -28,7 +28,7 @@ impl Random {
 }
 
 /// Classes of capacities (cpu-like, memory-like, a scarce one) as shared rows; blocks with demands, caps and floors.
-pub(super) fn random_problem(
+pub(in crate::welfare) fn random_problem(
     random: &mut Random,
     objective: Objective,
     blocks: usize,
