@@ -309,15 +309,21 @@ pub(super) fn reasons(
 }
 
 fn limited(state: &State<'_>, task: TaskIdx) -> Option<Reason> {
-    let (role, resource, limit, used) = state.roles.obstacle(task)?;
     let cluster = state.cluster;
+    // Of a gang of alike instances, what it lacks goes together.
+    let lacking = state.lacking(cluster.task(task).job);
+    let job = cluster.job(cluster.task(task).job);
+    let together = if job.tasks.len() == 1 { lacking } else { 1 };
+    let (role, resource, limit, used) = state.roles.obstacle(task, together)?;
     let (role, name) = (&cluster.roles[role].path, &cluster.resources[resource]);
     let need = cluster.task(task).demand.0[resource];
+    let need = match together {
+        1 => format!("one instance needs {need}"),
+        _ => format!("one instance needs {need}, and {together} go together or not at all"),
+    };
     Some(Reason {
         code: "role_limit".to_owned(),
-        text: format!(
-            "the role {role} may hold {limit} {name} and holds {used}; one instance needs {need}"
-        ),
+        text: format!("the role {role} may hold {limit} {name} and holds {used}; {need}"),
         rule: format!("limit[{role},{name}]"),
     })
 }

@@ -9,6 +9,7 @@ mod accounts;
 mod apply;
 mod beside;
 pub mod brokering;
+mod ceilings;
 mod choice;
 mod choices;
 mod context;

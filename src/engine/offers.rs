@@ -26,7 +26,7 @@ use super::devices::{self, Devices};
 use super::quotas::{self, Quotas};
 use super::roles::{Counts, Roles};
 use super::rounding;
-use super::solve::{self, Effort};
+use super::solve::{self, Effort, Rows};
 use super::state::State;
 use crate::broker::Shares;
 
@@ -37,7 +37,7 @@ pub(super) struct FirstOffer {
     pub offers: Vec<Offer>,
     /// A wish inside the offers; it may lack what a policy must say beside placements.
     pub witness: Proposal,
-    /// The most of each task that it may place in the first round; `None` without limits of roles.
+    /// The most of each task that it may place in the first round, where others below a limit place beside it; else `None`.
     pub counts: Option<Counts>,
     /// Whether some of its demand is left open.
     pub unmet: bool,
@@ -87,7 +87,7 @@ pub(super) fn first_offers(
             framework: only,
             offers: state.everything(only),
             witness: Proposal::default(),
-            counts: state.allowance(only, None),
+            counts: None,
             unmet: false,
             is_cut: false,
         }];
@@ -333,7 +333,7 @@ fn claim(
         let wanted: Vec<(TaskIdx, i64)> = wanted
             .filter(|(task, _)| pending.iter().any(|(pending, _)| pending == task))
             .collect();
-        roles.allowance(framework, kept, &wanted, &[], None)
+        roles.allowance(framework, kept, &wanted, &[])
     });
     let counts = within.flatten();
     if let Some(counts) = &counts {
@@ -606,7 +606,8 @@ impl Asked<'_, '_> {
         let slice = state.slice(framework, offers.collect());
         let policy = context.policy(framework)?;
         // A policy that fails here fails again in its round, where the failure is recorded.
-        let mut formulation = solve::formulate(&**policy, &slice, None).ok()?;
+        let rows = Rows::default();
+        let mut formulation = solve::formulate(&**policy, &slice, &rows).ok()?;
         // Shares are of what is held at one moment.
         formulation.schedule = None;
         let mut usable = vec![false; cluster.agents.len()];
@@ -628,7 +629,7 @@ impl Asked<'_, '_> {
         let answer = solve::answer(
             &**policy,
             &slice,
-            formulation,
+            (formulation, &rows),
             start,
             Effort::Sketch,
             context.options,

@@ -21,7 +21,7 @@ use super::context::Context;
 use super::devices;
 use super::options::Mode;
 use super::rounds::Record;
-use super::solve::{self, Answer};
+use super::solve::{self, Answer, Rows};
 use super::state::State;
 use super::units;
 
@@ -172,18 +172,17 @@ pub(super) fn unit_offers(state: &State<'_>) -> Vec<UnitOfferFile> {
 /// Running instances that change agent: what was released and did not go back, or was displaced, paired with what was added.
 pub(super) fn moves(state: &State<'_>) -> Vec<Move> {
     let cluster = state.cluster;
-    let mut gone: BTreeMap<TaskIdx, Vec<(AgentIdx, i64)>> = BTreeMap::new();
-    for released in &state.released {
-        gone.entry(released.task)
-            .or_default()
-            .push((released.agent, released.instances));
-    }
-    for displaced in &state.seats.displaced {
-        let places = gone.entry(displaced.task).or_default();
-        places.push((displaced.agent, 1));
+    let mut gone: BTreeMap<TaskIdx, BTreeMap<AgentIdx, i64>> = BTreeMap::new();
+    let released = state.released.iter();
+    let released = released.map(|it| (it.task, it.agent, it.instances));
+    let displaced = state.seats.displaced.iter();
+    // One victim may leave an agent after the other.
+    for (task, agent, instances) in released.chain(displaced.map(|it| (it.task, it.agent, 1))) {
+        *gone.entry(task).or_default().entry(agent).or_insert(0) += instances;
     }
     let mut moves = Vec::new();
-    for (task, mut from) in gone {
+    for (task, from) in gone {
+        let mut from: Vec<(AgentIdx, i64)> = from.into_iter().collect();
         let added = state.added[cluster.framework_of(task).at()]
             .iter()
             .filter(|added| added.task == task);
@@ -388,7 +387,7 @@ fn is_beaten(stage: &StageResult) -> bool {
     })
 }
 
-/// Whether a formulation is the one of this slice, budget and all.
+/// Whether a formulation is the one of this slice, without budget and limits of roles.
 fn is_whole(slice: &Slice<'_>, offers: &[Offer], answer: &Answer) -> bool {
     let formulation = &answer.formulation;
     let pending = slice.pending.iter().map(|&(task, count)| (task, count));
@@ -404,7 +403,7 @@ fn is_whole(slice: &Slice<'_>, offers: &[Offer], answer: &Answer) -> bool {
             .assignment
             .caps
             .iter()
-            .all(|cap| cap.name != "budget")
+            .all(|cap| !solve::is_added(cap))
 }
 
 /// Values and bounds of the final state over everything that was offered in all rounds.
@@ -414,7 +413,7 @@ fn audited(
     slice: &Slice<'_>,
 ) -> Option<(Vec<StageResult>, Option<f64>)> {
     let policy = context.policy(slice.framework)?;
-    let formulation = solve::formulate(&**policy, slice, None).ok()?;
+    let formulation = solve::formulate(&**policy, slice, &Rows::default()).ok()?;
     if let Some(model) = &formulation.schedule {
         let answers = schedule::audit(model, &timetable(state, &formulation, slice), None);
         return Some(finish(slice, &formulation, &answers));
@@ -465,7 +464,7 @@ pub(super) fn within_reach(
     let formulation = || {
         let slice = state.slice(framework, state.everything(framework));
         let policy = context.policy(framework)?;
-        solve::formulate(&**policy, &slice, None).ok()
+        solve::formulate(&**policy, &slice, &Rows::default()).ok()
     };
     if waiting.is_empty() || !is_cheap || context.is_late() {
         return all;
@@ -499,7 +498,7 @@ fn valued(
 ) -> Option<(Vec<StageResult>, Option<f64>)> {
     let policy = context.policy(slice.framework)?;
     let id = &context.cluster.framework(slice.framework).id;
-    let formulation = solve::formulate(&**policy, slice, None)
+    let formulation = solve::formulate(&**policy, slice, &Rows::default())
         .map_err(|text| context.warn("policy_failed", id, text))
         .ok()?;
     let held = state.proposal(slice.framework);

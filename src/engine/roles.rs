@@ -1,8 +1,8 @@
 //! What roles may hold at most, and what is kept free for them, while a plan is made.
 //!
-//! Limits bind whole subtrees: a slice's pending counts are cut to what the limits above its framework leave
-//! ([`Roles::allowance`]), so no answer of a solver can go beyond them. What runs may be above a limit already; then nothing
-//! is added. Held guarantees are amounts on agents that only frameworks below the role are offered; as these place
+//! Limits bind whole subtrees. What they leave is a row of a model ([`ceilings`](super::ceilings)); where frameworks below one limit
+//! are asked side by side, each is promised a part, and its pending counts are cut to it ([`Roles::allowance`]). So no answer of a
+//! solver can go beyond them. What runs may be above a limit already; then nothing is added. Held guarantees are amounts on agents that only frameworks below the role are offered; as these place
 //! something, less is held ([`Roles::settle`]).
 
 use std::collections::BTreeMap;
@@ -124,80 +124,88 @@ impl<'a> Roles<'a> {
         self.above(framework).iter().any(|&role| self.limited[role])
     }
 
+    /// Limits by role and resource.
+    pub(super) fn limits(&self) -> impl Iterator<Item = &[Option<i128>]> {
+        self.limits.iter().map(Vec::as_slice)
+    }
+
+    /// What of a resource is used or promised below a role.
+    pub(super) fn taken(&self, role: usize, resource: usize) -> i128 {
+        self.usage[role][resource] + self.promises[role][resource]
+    }
+
+    /// What a framework uses, or is promised, of a resource beside what of it stays running.
+    pub(super) fn beside(
+        &self,
+        framework: FrameworkIdx,
+        kept: &[Running],
+        resource: usize,
+    ) -> i128 {
+        let own = self.used[framework.at()][resource] + self.promised[framework.at()][resource];
+        let kept = kept.iter().map(|kept| {
+            let need = self.cluster.task(kept.task).demand.0[resource];
+            i128::from(need) * i128::from(kept.instances)
+        });
+        own - kept.sum::<i128>()
+    }
+
     /// What of each resource a framework may hold beside what stays running.
     fn headroom(&self, framework: FrameworkIdx, kept: &[Running]) -> Vec<Option<i128>> {
         let mut room = vec![None; self.cluster.resources.len()];
-        for role in self.above(framework) {
-            for (resource, limit) in self.limits[role].iter().enumerate() {
-                let Some(limit) = limit else { continue };
-                let all = self.usage[role][resource] + self.promises[role][resource];
-                let own =
-                    self.used[framework.at()][resource] + self.promised[framework.at()][resource];
-                let left = limit - (all - own);
-                let room: &mut Option<i128> = &mut room[resource];
-                *room = Some(room.map_or(left, |room| room.min(left)));
-            }
-        }
-        for kept in kept {
-            let demand = &self.cluster.task(kept.task).demand.0;
-            for (room, &need) in room.iter_mut().zip(demand) {
-                if let Some(room) = room {
-                    *room -= i128::from(need) * i128::from(kept.instances);
-                }
-            }
+        for ceiling in self.ceilings(&[(framework, kept)]) {
+            let most = i128::from(ceiling.most);
+            let room: &mut Option<i128> = &mut room[ceiling.resource];
+            *room = Some(room.map_or(most, |room| room.min(most)));
         }
         room
     }
 
     /// How many instances of each pending task a framework may place beside what stays running, so that no limit above it
-    /// is broken: first what it `has`, then what it is to have `first`, then the rest by priority; gangs as a whole. `None`
-    /// without limits.
+    /// is broken: first what it `has`, then the rest by priority; of a gang what it lacks, or nothing. `None` without limits.
     pub(super) fn allowance(
         &self,
         framework: FrameworkIdx,
         kept: &[Running],
         pending: &[(TaskIdx, i64)],
         has: &[Running],
-        first: Option<&Counts>,
     ) -> Option<Counts> {
         if !self.is_limited(framework) {
             return None;
         }
         let cluster = self.cluster;
-        let mut room = self.headroom(framework, kept);
-        let mut counts = Counts::new();
-        let mut wants: Counts = pending.iter().copied().collect();
-        let mut grant = |task: TaskIdx, most: i64, counts: &mut Counts| {
-            let want = wants.entry(task).or_insert(0);
-            let demand = &cluster.task(task).demand.0;
-            let fit = room.iter().zip(demand).filter(|(_, need)| **need > 0);
-            let fit = fit.filter_map(|(room, &need)| Some((*room)?.max(0) / i128::from(need)));
-            let fit = fit.min().unwrap_or(i128::MAX);
-            let granted = i64::try_from(fit).unwrap_or(i64::MAX).min(most).min(*want);
-            *want -= granted;
-            for (room, &need) in room.iter_mut().zip(demand) {
-                if let Some(room) = room {
-                    *room -= i128::from(need) * i128::from(granted);
-                }
-            }
-            *counts.entry(task).or_insert(0) += granted;
+        let mut grants = Grants {
+            cluster,
+            room: self.headroom(framework, kept),
+            wants: pending.iter().copied().collect(),
+            counts: Counts::new(),
         };
         for placed in has {
-            grant(placed.task, placed.instances, &mut counts);
-        }
-        for (&task, &count) in first.into_iter().flatten() {
-            let more = count - counts.get(&task).copied().unwrap_or(0);
-            grant(task, more.max(0), &mut counts);
+            grants.grant(placed.task, placed.instances);
         }
         let mut order: Vec<TaskIdx> = pending.iter().map(|&(task, _)| task).collect();
         order.sort_by_key(|&task| {
             let job = cluster.job(cluster.task(task).job);
             (std::cmp::Reverse(job.priority), task)
         });
-        for task in order {
-            grant(task, i64::MAX, &mut counts);
+        for tasks in
+            order.chunk_by(|&left, &right| cluster.task(left).job == cluster.task(right).job)
+        {
+            let had: Vec<i64> = tasks.iter().map(|&task| grants.count(task)).collect();
+            for &task in tasks {
+                grants.grant(task, i64::MAX);
+            }
+            let job = cluster.task(tasks[0]).job;
+            let stays = kept.iter().filter(|it| cluster.task(it.task).job == job);
+            let stays: i64 = stays.map(|it| it.instances).sum();
+            let granted: i64 = tasks.iter().map(|&task| grants.count(task)).sum();
+            let gang_min = cluster.job(job).gang_min.unwrap_or(0);
+            if stays + granted < gang_min {
+                for (&task, had) in tasks.iter().zip(had) {
+                    grants.take_back(task, grants.count(task) - had);
+                }
+            }
         }
-        Some(counts)
+        Some(grants.counts)
     }
 
     /// Counts what a framework holds now: what stays, and of what was released or added the more. Nothing is promised beyond that.
@@ -412,15 +420,19 @@ impl<'a> Roles<'a> {
             })
     }
 
-    /// The first limit that keeps a task out: role and resource, with the limit and what is used.
-    pub(super) fn obstacle(&self, task: TaskIdx) -> Option<(usize, usize, i128, i128)> {
+    /// The first limit that keeps so many instances of a task out: role and resource, with the limit and what is used.
+    pub(super) fn obstacle(
+        &self,
+        task: TaskIdx,
+        instances: i64,
+    ) -> Option<(usize, usize, i128, i128)> {
         let demand = &self.cluster.task(task).demand.0;
         let above = self.above(self.cluster.framework_of(task));
         above.into_iter().find_map(|role| {
             let mut limits = self.limits[role].iter().enumerate();
             limits.find_map(|(resource, limit)| {
                 let (limit, used) = ((*limit)?, self.usage[role][resource]);
-                let need = i128::from(demand[resource]);
+                let need = i128::from(demand[resource]) * i128::from(instances);
                 (need > 0 && used + need > limit).then_some((role, resource, limit, used))
             })
         })
@@ -474,6 +486,43 @@ impl<'a> Roles<'a> {
     /// Whether anything is held for roles that a framework is not below, on some agent.
     pub(super) fn holds_anything(&self) -> bool {
         !self.holds.is_empty()
+    }
+}
+
+/// Counts that are cut to what limits leave.
+struct Grants<'a> {
+    cluster: &'a Cluster,
+    room: Vec<Option<i128>>,
+    wants: Counts,
+    counts: Counts,
+}
+
+impl Grants<'_> {
+    fn count(&self, task: TaskIdx) -> i64 {
+        self.counts.get(&task).copied().unwrap_or(0)
+    }
+
+    /// Grants a task as many more of what it wants as there is room for, `most` at most.
+    fn grant(&mut self, task: TaskIdx, most: i64) {
+        let want = self.wants.get(&task).copied().unwrap_or(0);
+        let demand = &self.cluster.task(task).demand.0;
+        let fit = self.room.iter().zip(demand).filter(|(_, need)| **need > 0);
+        let fit = fit.filter_map(|(room, &need)| Some((*room)?.max(0) / i128::from(need)));
+        let fit = fit.min().unwrap_or(i128::MAX);
+        let granted = i64::try_from(fit).unwrap_or(i64::MAX).min(most).min(want);
+        self.take_back(task, -granted);
+    }
+
+    /// Takes some of what was granted back.
+    fn take_back(&mut self, task: TaskIdx, instances: i64) {
+        *self.wants.entry(task).or_insert(0) += instances;
+        *self.counts.entry(task).or_insert(0) -= instances;
+        let demand = &self.cluster.task(task).demand.0;
+        for (room, &need) in self.room.iter_mut().zip(demand) {
+            if let Some(room) = room {
+                *room += i128::from(need) * i128::from(instances);
+            }
+        }
     }
 }
 

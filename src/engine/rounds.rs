@@ -31,7 +31,7 @@ use super::context::Context;
 use super::conversation;
 use super::offers::FirstOffer;
 use super::options::Progress;
-use super::solve::{self, Answer, Effort};
+use super::solve::{self, Answer, Effort, Rows};
 use super::state::{State, by_shape};
 use super::units;
 use crate::broker::{Shares, Sorter};
@@ -121,7 +121,12 @@ pub(super) fn first(
             };
             let (n_open, threads) = (open.load(Ordering::Relaxed), context.threads());
             let effort = Effort::Ladder(own_deadline(context, n_open, threads, share));
-            let answer = attempt(context, &slice, None, &start, effort, true);
+            // Who is not alone is held to its part of what limits leave by its counts.
+            let rows = match counts {
+                Some(_) => Rows::default(),
+                None => shared.rows(offer.framework, None),
+            };
+            let answer = attempt(context, &slice, &rows, &start, effort, true);
             open.fetch_sub(1, Ordering::Relaxed);
             (slice, answer, is_cut)
         })
@@ -207,11 +212,11 @@ pub(super) fn construct(
     if state.pending(framework).is_empty() {
         return;
     }
-    let counts = state.allowance(framework, None);
-    let slice = state.slice_within(framework, offers, counts.as_ref());
+    let rows = state.rows(framework, None);
+    let slice = state.slice(framework, offers);
     state.record(framework, &slice.offers, &slice.units);
     let nothing = Proposal::default();
-    let answer = attempt(context, &slice, None, &nothing, Effort::Construct, true);
+    let answer = attempt(context, &slice, &rows, &nothing, Effort::Construct, true);
     record.failed |= answer.is_none();
     if let Some(answer) = answer {
         record.stopped |= answer.solved.stopped.is_some();
@@ -265,14 +270,14 @@ fn offer_everything(
         return false;
     }
     let before = state.proposal(framework);
-    let counts = state.allowance(framework, None);
-    let slice = state.slice_within(framework, offers, counts.as_ref());
+    let slice = state.slice(framework, offers);
     let asked = (slice.offers.clone(), slice.units.clone());
     if record.attempted.as_ref() == Some(&asked) {
         return false;
     }
     let budget = (n_wanting > 1).then(|| portion(state, framework, n_wanting));
-    let answer = attempt(context, &slice, budget, &before, effort, false);
+    let rows = state.rows(framework, budget);
+    let answer = attempt(context, &slice, &rows, &before, effort, false);
     state.record(framework, &slice.offers, &slice.units);
     record.attempted = Some(asked);
     record.failed |= answer.is_none();
@@ -281,7 +286,7 @@ fn offer_everything(
         take(
             state,
             context,
-            (&slice, budget),
+            (&slice, &rows),
             (&before, effort),
             answer,
             record,
@@ -303,7 +308,7 @@ fn offer_everything(
 fn take(
     state: &mut State<'_>,
     context: &Context<'_>,
-    (slice, budget): (&Slice<'_>, Option<i64>),
+    (slice, rows): (&Slice<'_>, &Rows),
     (before, effort): (&Proposal, Effort),
     answer: Answer,
     record: &mut Record,
@@ -312,7 +317,7 @@ fn take(
     record.stopped |= answer.solved.stopped.is_some() || effort == Effort::Sketch;
     if !is_taken(state, before, &answer, record) {
         // It may be better by the policy's own order and yet place less in all. What fits beside what is there fits.
-        return answer.proposal != *before && add(state, context, (slice, budget), before, record);
+        return answer.proposal != *before && add(state, context, (slice, rows), before, record);
     }
     state.commit(slice.framework, answer.proposal.clone());
     // A part of the demand may have been all that it was allowed: it may ask again.
@@ -353,11 +358,11 @@ pub(super) fn rearrange(
 fn add(
     state: &mut State<'_>,
     context: &Context<'_>,
-    (slice, budget): (&Slice<'_>, Option<i64>),
+    (slice, rows): (&Slice<'_>, &Rows),
     before: &Proposal,
     record: &mut Record,
 ) -> bool {
-    let added = attempt(context, slice, budget, before, Effort::Sketch, false);
+    let added = attempt(context, slice, rows, before, Effort::Sketch, false);
     let Some(added) = added.filter(|added| {
         placed_value(state, &added.proposal.placements) > placed_value(state, &before.placements)
     }) else {
@@ -446,14 +451,14 @@ fn anything_fits(state: &State<'_>, framework: FrameworkIdx) -> bool {
 fn attempt(
     context: &Context<'_>,
     slice: &Slice<'_>,
-    budget: Option<i64>,
+    rows: &Rows,
     start: &Proposal,
     effort: Effort,
     first: bool,
 ) -> Option<Answer> {
     let framework = &context.cluster.framework(slice.framework).id;
     let policy = context.policy(slice.framework)?;
-    let answer = solve::formulate(&**policy, slice, budget).and_then(|formulation| {
+    let answer = solve::formulate(&**policy, slice, rows).and_then(|formulation| {
         // Later rounds add what is left over: searching a large slice again costs more than it finds, unless there
         // is time to be used up.
         let columns: usize = formulation
@@ -470,7 +475,7 @@ fn attempt(
         solve::answer(
             &**policy,
             slice,
-            formulation,
+            (formulation, rows),
             start,
             effort,
             context.options,
@@ -556,11 +561,13 @@ mod tests {
             let offers = state.everything(framework);
             let slice = state.slice_within(framework, offers, None);
             let effort = Effort::Ladder(None);
-            let mut answer = attempt(&context, &slice, None, &Proposal::default(), effort, false)
+            let rows = Rows::default();
+            let nothing = Proposal::default();
+            let mut answer = attempt(&context, &slice, &rows, &nothing, effort, false)
                 .expect("the policy answers");
             answer.solved.stopped.clone_from(&stopped);
             let mut record = Record::default();
-            let asked = (&slice, None);
+            let asked = (&slice, &rows);
             let taken = take(
                 &mut state,
                 &context,

@@ -13,11 +13,16 @@ use apportion_models::assignment::{
 use apportion_models::schedule::{self, Timetable};
 use apportion_policies::{Formulation, Policy};
 
+use super::ceilings::{Ceiling, is_ceiling};
 use super::devices;
 use super::options::Options;
+use super::roles::Counts;
 use super::rules;
 use super::times;
 use super::units;
+
+/// The name of the row that caps how many instances may be placed in all.
+const BUDGET: &str = "budget";
 
 /// What came of one slice.
 pub(super) struct Answer {
@@ -42,24 +47,83 @@ pub(super) enum Effort {
     Ladder(Option<Instant>),
 }
 
+/// What the engine adds to a policy's model.
+#[derive(Default)]
+pub(super) struct Rows {
+    /// How many instances may be placed in all.
+    pub budget: Option<i64>,
+    /// What limits of roles leave.
+    pub ceilings: Vec<Ceiling>,
+    /// The most of each task that keeps to them, for models that have no such rows.
+    pub counts: Option<Counts>,
+}
+
+impl Rows {
+    /// At most so many instances in all.
+    pub fn budget(most: i64) -> Self {
+        Self {
+            budget: Some(most),
+            ..Self::default()
+        }
+    }
+
+    /// A proposal that goes beyond the limits of roles is refused.
+    fn check(&self, slice: &Slice<'_>, proposal: &Proposal) -> Result<(), String> {
+        let mut ceilings = self.ceilings.iter();
+        let broken = ceilings.find(|ceiling| !ceiling.allows(slice.cluster, proposal));
+        broken.map_or(Ok(()), |ceiling| {
+            let role = &slice.cluster.roles[ceiling.role].path;
+            Err(format!(
+                "the policy's proposal goes beyond the limit of the role {role}"
+            ))
+        })
+    }
+}
+
+/// Whether a row of a model is one that the engine added.
+pub(super) fn is_added(cap: &Cap) -> bool {
+    cap.name == BUDGET || is_ceiling(cap)
+}
+
+/// A slice with at most these counts of each task.
+pub(super) fn cut<'a>(slice: &Slice<'a>, counts: &Counts) -> Slice<'a> {
+    let mut slice = slice.clone();
+    for (task, count) in &mut slice.pending {
+        *count = counts.get(task).copied().unwrap_or(0).min(*count);
+    }
+    slice.pending.retain(|&(_, count)| count > 0);
+    slice
+}
+
 /// Formulates a slice with a guard around the policy.
-///
-/// `budget` caps how many instances may be placed in all.
 pub(super) fn formulate(
     policy: &dyn Policy,
     slice: &Slice<'_>,
-    budget: Option<i64>,
+    rows: &Rows,
 ) -> Result<Formulation, String> {
-    let formulated = catch_unwind(AssertUnwindSafe(|| policy.formulate(slice)));
-    let mut formulation = match formulated {
-        Ok(Ok(formulation)) => formulation,
-        Ok(Err(error)) => return Err(error.to_string()),
-        Err(panic) => return Err(format!("the policy panicked: {}", panic_message(&*panic))),
+    let formulated = |slice: &Slice<'_>| {
+        let formulated = catch_unwind(AssertUnwindSafe(|| policy.formulate(slice)));
+        match formulated {
+            Ok(Ok(formulation)) => Ok(formulation),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(panic) => Err(format!("the policy panicked: {}", panic_message(&*panic))),
+        }
     };
+    let mut formulation = formulated(slice)?;
+    if let (Some(_), Some(counts)) = (&formulation.schedule, &rows.counts) {
+        formulation = formulated(&cut(slice, counts))?;
+    }
     let model = &mut formulation.assignment;
-    if let Some(max) = budget {
+    if formulation.items.len() == model.items.len() {
+        let ceilings = rows.ceilings.iter();
+        let ceilings: Vec<Cap> = ceilings
+            .filter_map(|ceiling| ceiling.row(slice.cluster, model, &formulation.items))
+            .collect();
+        model.caps.extend(ceilings);
+    }
+    if let Some(max) = rows.budget {
         model.caps.push(Cap {
-            name: "budget".to_owned(),
+            name: BUDGET.to_owned(),
             items: Arc::new((0..).take(model.items.len()).collect()),
             bins: Arc::new((0..).take(model.bins.len()).collect()),
             max,
@@ -111,7 +175,7 @@ pub(super) fn formulate(
 pub(super) fn answer(
     policy: &dyn Policy,
     slice: &Slice<'_>,
-    formulation: Formulation,
+    (formulation, rows): (Formulation, &Rows),
     start: &Proposal,
     effort: Effort,
     options: &Options,
@@ -154,6 +218,7 @@ pub(super) fn answer(
     let mut proposal = decode(policy, &formulation, (&solved.placement, start))?;
     proposal.times = formulation.times(&timetable);
     check(slice, &proposal)?;
+    rows.check(slice, &proposal)?;
     if formulation.schedule.is_none() {
         // A policy may wish for something else than what the model placed: what was said of that is not said of this.
         let held = formulation.placement(&proposal);

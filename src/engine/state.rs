@@ -4,13 +4,14 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use apportion_cluster::{
-    AgentIdx, Cluster, Eligibility, FrameworkIdx, Offer, Proposal, Quantities, Running,
+    AgentIdx, Cluster, Eligibility, FrameworkIdx, JobIdx, Offer, Proposal, Quantities, Running,
     RunningDevices, RunningUnit, Slice, TaskIdx, Timed, UnitAmounts,
 };
 
 use super::devices::{self, Devices};
 use super::preempt::Seats;
 use super::roles::{Counts, Roles};
+use super::solve::{self, Rows};
 use super::times;
 use super::units;
 
@@ -110,6 +111,16 @@ impl<'a> State<'a> {
             .collect()
     }
 
+    /// How many instances of a job go together or not at all: what a gang lacks, else 1.
+    pub(super) fn lacking(&self, job: JobIdx) -> i64 {
+        let cluster = self.cluster;
+        let of = cluster.job(job);
+        let own = |held: &&Running| cluster.task(held.task).job == job;
+        let held = (self.kept[of.framework.at()].iter()).chain(&self.added[of.framework.at()]);
+        let placed: i64 = held.filter(own).map(|it| it.instances).sum();
+        (of.gang_min.unwrap_or(1) - placed).max(1)
+    }
+
     /// Instances that do not stay running, whether added meanwhile or not; never 0.
     pub(super) fn not_kept(&self, framework: FrameworkIdx) -> Vec<(TaskIdx, i64)> {
         self.wanted(framework)
@@ -130,17 +141,15 @@ impl<'a> State<'a> {
         wanted
     }
 
-    /// How many instances of each pending task the limits of roles let a framework place, what it is to have `first`
-    /// before the rest; `None` without limits.
-    pub(super) fn allowance(
-        &self,
-        framework: FrameworkIdx,
-        first: Option<&Counts>,
-    ) -> Option<Counts> {
+    /// What the engine adds to the model of a framework that is asked alone: limits of roles, and the most instances in all.
+    pub(super) fn rows(&self, framework: FrameworkIdx, budget: Option<i64>) -> Rows {
         let (kept, added) = (&self.kept[framework.at()], &self.added[framework.at()]);
         let pending = self.not_kept(framework);
-        self.roles
-            .allowance(framework, kept, &pending, added, first)
+        Rows {
+            budget,
+            ceilings: self.roles.ceilings(&[(framework, kept)]),
+            counts: self.roles.allowance(framework, kept, &pending, added),
+        }
     }
 
     /// As [`State::slice`], with at most these counts of each task.
@@ -150,14 +159,11 @@ impl<'a> State<'a> {
         offers: Vec<Offer>,
         counts: Option<&Counts>,
     ) -> Slice<'a> {
-        let mut slice = self.slice(framework, offers);
-        if let Some(counts) = counts {
-            for (task, count) in &mut slice.pending {
-                *count = counts.get(task).copied().unwrap_or(0).min(*count);
-            }
-            slice.pending.retain(|&(_, count)| count > 0);
+        let slice = self.slice(framework, offers);
+        match counts {
+            Some(counts) => solve::cut(&slice, counts),
+            None => slice,
         }
-        slice
     }
 
     /// The slice of `framework` with these offers, its own additions up for rearrangement within them.

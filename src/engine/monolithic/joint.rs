@@ -13,6 +13,7 @@ use apportion_models::assignment::{
 };
 use apportion_policies::{Formulation, Places, StageRole};
 
+use crate::engine::ceilings::Ceiling;
 use crate::engine::context::Context;
 use crate::engine::solve;
 
@@ -43,8 +44,8 @@ pub(super) struct Joint<'a> {
 }
 
 impl<'a> Joint<'a> {
-    /// Joins models that were made for the same offers.
-    pub fn of(formulated: Vec<(Slice<'a>, Formulation)>) -> Self {
+    /// Joins models that were made for the same offers, below limits of roles.
+    pub fn of(formulated: Vec<(Slice<'a>, Formulation)>, ceilings: &[Ceiling]) -> Self {
         let mut joint = Self {
             parts: Vec::new(),
             model: Formulation {
@@ -60,6 +61,12 @@ impl<'a> Joint<'a> {
         };
         for (slice, formulation) in formulated {
             joint.add(slice, formulation);
+        }
+        if let Some(part) = joint.parts.first() {
+            let model = &joint.model.assignment;
+            let row = |it: &Ceiling| it.row(part.slice.cluster, model, &joint.model.items);
+            let rows: Vec<Cap> = ceilings.iter().filter_map(row).collect();
+            joint.model.assignment.caps.extend(rows);
         }
         joint
     }

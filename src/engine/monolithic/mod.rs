@@ -26,14 +26,14 @@ mod welfare;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use apportion_cluster::{AgentIdx, FrameworkIdx, Offer, Proposal, Quantities, Running, Slice};
+use apportion_cluster::{FrameworkIdx, Offer, Proposal, Quantities, Running, Slice};
 use apportion_models::assignment::{Assignment, Curve, Placement, Solved, Stage, reduce, solve};
 
 use super::Run;
 use super::context::Context;
 use super::devices;
 use super::rounds::{self, Record};
-use super::solve as slices;
+use super::solve::{self as slices, Rows};
 use super::state::State;
 use crate::broker::Shares;
 use joint::{Joint, Part};
@@ -193,26 +193,12 @@ fn join<'a>(state: &State<'a>, context: &Context<'_>, frameworks: &[FrameworkIdx
         .collect();
     loop {
         let offers = open(state, &parts);
-        let mut roles = state.roles.clone();
         let mut formulated: Vec<(Slice<'a>, _)> = Vec::new();
         let mut failed: Option<FrameworkIdx> = None;
         for &framework in &parts {
-            let (kept, added) = (&state.kept[framework.at()], &state.added[framework.at()]);
-            let pending = state.not_kept(framework);
-            // Frameworks of one role take in turn what its limits leave.
-            let counts = roles.allowance(framework, kept, &pending, added, None);
-            if let Some(counts) = &counts {
-                let most = counts.iter().map(|(&task, &instances)| Running {
-                    task,
-                    agent: AgentIdx::of(0),
-                    instances,
-                });
-                let most: Vec<Running> = most.collect();
-                roles.count(framework, kept, &state.released, &most);
-            }
-            let slice = state.slice_within(framework, offers.clone(), counts.as_ref());
+            let slice = state.slice(framework, offers.clone());
             let policy = context.policy(framework);
-            match policy.map(|policy| slices::formulate(&**policy, &slice, None)) {
+            match policy.map(|policy| slices::formulate(&**policy, &slice, &Rows::default())) {
                 Some(Ok(formulation)) if joint::is_joinable(&slice, &formulation) => {
                     formulated.push((slice, formulation));
                 }
@@ -227,7 +213,12 @@ fn join<'a>(state: &State<'a>, context: &Context<'_>, frameworks: &[FrameworkIdx
         }
         match failed {
             Some(failed) => parts.retain(|&framework| framework != failed),
-            None => return Joint::of(formulated),
+            None => {
+                let stays =
+                    |&framework: &FrameworkIdx| (framework, &state.kept[framework.at()][..]);
+                let parts: Vec<(FrameworkIdx, &[Running])> = parts.iter().map(stays).collect();
+                return Joint::of(formulated, &state.roles.ceilings(&parts));
+            }
         }
     }
 }

@@ -34,7 +34,7 @@ use super::devices::{self, Devices};
 use super::offers;
 use super::options::{Mode, Options, Progress};
 use super::roles::Roles;
-use super::solve;
+use super::solve::{self, Rows};
 use super::state::State;
 use fleet::Mapped;
 use rules::{Open, Rules};
@@ -136,7 +136,9 @@ fn not_for_rules(cluster: &Cluster, context: &Context<'_>) -> BTreeMap<TaskIdx, 
             offers: Vec::new(),
             ..Slice::whole(cluster, framework)
         };
-        solve::formulate(&**policy, &slice, None).ok()?.schedule
+        solve::formulate(&**policy, &slice, &Rows::default())
+            .ok()?
+            .schedule
     };
     let frameworks = context.planned();
     let ahead: BTreeSet<FrameworkIdx> = frameworks

@@ -8,7 +8,7 @@ use apportion_cluster::{
 
 use super::super::context::Context;
 use super::super::devices::Devices;
-use super::super::solve::{self, Effort};
+use super::super::solve::{self, Effort, Rows};
 use super::super::state::State;
 
 /// A pending unit that a role covers.
@@ -75,10 +75,7 @@ impl Unit {
         let policy = context.policy(self.framework)?;
         let kept = &state.kept[self.framework.at()];
         let mut pending = self.tasks.clone();
-        if let Some(counts) = state
-            .roles
-            .allowance(self.framework, kept, &pending, &[], None)
-        {
+        if let Some(counts) = state.roles.allowance(self.framework, kept, &pending, &[]) {
             for (task, count) in &mut pending {
                 *count = counts.get(task).copied().unwrap_or(0).min(*count);
             }
@@ -106,12 +103,13 @@ impl Unit {
             kept_units: Vec::new(),
             occupied: state.occupied.clone(),
         };
-        let formulation = solve::formulate(&**policy, &slice, Some(self.needed)).ok()?;
+        let rows = Rows::budget(self.needed);
+        let formulation = solve::formulate(&**policy, &slice, &rows).ok()?;
         let effort = Effort::Ladder(context.solve_by());
         let answer = solve::answer(
             &**policy,
             &slice,
-            formulation,
+            (formulation, &rows),
             &Proposal::default(),
             effort,
             context.options,
