@@ -2,7 +2,9 @@
 
 use std::time::Instant;
 
-use apportion_models::flow::{FlowNetwork, FlowOutcome, NetworkSimplex, check};
+use apportion_models::flow::{
+    CutSide, FlowNetwork, FlowOutcome, NetworkSimplex, Refutation, check,
+};
 use apportion_models::formats::dimacs;
 use serde::Serialize;
 use serde_json::Number;
@@ -31,11 +33,76 @@ struct Run {
     #[serde(skip_serializing_if = "Option::is_none")]
     line: Option<usize>,
     pivots: Option<u64>,
+    /// Why there is no flow, or none of least cost.
+    #[serde(flatten)]
+    why: Option<Why>,
     timings_ms: Timings,
 }
 
+/// What refutes a network, in the numbers of its file.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Why {
+    /// Nodes that supply more than can leave them, or demand more than can reach them.
+    Cut {
+        nodes: Vec<usize>,
+        side: &'static str,
+    },
+    /// Tails and heads of arcs without limit in a circle that costs less than nothing.
+    Cycle(Vec<[u32; 2]>),
+}
+
+/// Nodes that are told in words; the others are counted.
+const MOST_TOLD: usize = 12;
+
+impl Why {
+    fn of(network: &FlowNetwork, outcome: &FlowOutcome) -> Option<Self> {
+        match outcome.refutation.as_ref()? {
+            Refutation::Cut(cut) => Some(Self::Cut {
+                nodes: cut.nodes.iter().map(|node| node + 1).collect(),
+                side: match cut.side {
+                    CutSide::Supply => "supply",
+                    CutSide::Demand => "demand",
+                },
+            }),
+            Refutation::Cycle(arcs) => {
+                let arcs = arcs.iter().map(|&arc| &network.arcs[arc]);
+                Some(Self::Cycle(
+                    arcs.map(|arc| [arc.tail + 1, arc.head + 1]).collect(),
+                ))
+            }
+        }
+    }
+
+    fn text(&self) -> String {
+        let list = |words: Vec<String>| {
+            let more = words.len().saturating_sub(MOST_TOLD);
+            let told = words[..words.len() - more].join(", ");
+            match more {
+                0 => told,
+                _ => format!("{told} and {more} more"),
+            }
+        };
+        match self {
+            Self::Cut { nodes, side } => {
+                let nodes = list(nodes.iter().map(ToString::to_string).collect());
+                let why = match *side {
+                    "supply" => "supply more than can leave them",
+                    _ => "demand more than can reach them",
+                };
+                format!("cut: nodes {nodes} {why}")
+            }
+            Self::Cycle(arcs) => {
+                let arcs = arcs.iter().map(|[tail, head]| format!("{tail} -> {head}"));
+                let arcs = list(arcs.collect());
+                format!("cycle: {arcs} have no limit and cost less than nothing in all")
+            }
+        }
+    }
+}
+
 impl Run {
-    fn new(outcome: &FlowOutcome, read: f64, solve: f64) -> Self {
+    fn new(network: &FlowNetwork, outcome: &FlowOutcome, read: f64, solve: f64) -> Self {
         Self {
             status: status_word(&outcome.status),
             reason: outcome.status.stop_reason().map(ToString::to_string),
@@ -46,6 +113,7 @@ impl Run {
             change: None,
             line: None,
             pivots: outcome.pivots,
+            why: Why::of(network, outcome),
             timings_ms: Timings { read, solve },
         }
     }
@@ -167,7 +235,8 @@ impl Solver<'_> {
             let message = format!("{} gave a wrong answer: {violation}", outcome.solver);
             return Err(Failure::error(message));
         }
-        self.runs.push(Run::new(&outcome, self.read_ms, solve_ms));
+        self.runs
+            .push(Run::new(network, &outcome, self.read_ms, solve_ms));
         Ok(self.runs.last_mut().expect("one was added"))
     }
 }
@@ -205,12 +274,25 @@ fn text(arguments: &Arguments, network: &FlowNetwork, runs: &[Run]) -> String {
         })
         .collect();
     let read = runs.first().map_or(0.0, |run| run.timings_ms.read);
+    let mut whys: Vec<String> = Vec::new();
+    for run in runs {
+        if let Some(why) = &run.why {
+            let place = run
+                .line
+                .map_or_else(String::new, |line| format!("line {line}: "));
+            let text = format!("{place}{}\n", why.text());
+            if whys.last() != Some(&text) {
+                whys.push(text);
+            }
+        }
+    }
     format!(
-        "{}: minimize, {}; read in {}, solved by {}\n\n{}",
+        "{}: minimize, {}; read in {}, solved by {}\n\n{}{}",
         files::name(&arguments.file),
         size(network),
         duration_ms(read),
         NetworkSimplex::NAME,
         table::render(&columns[skip..], &rows),
+        whys.concat(),
     )
 }

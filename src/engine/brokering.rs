@@ -17,7 +17,7 @@
 //! # Why `Mbar` is a bound
 //! Prices and duals that cover `m_p` times every value prove `sum_p m_p u'_p <= B` for every allocation `u'`; and by Jensen's inequality
 //! `sum_p w_p ln u'_p <= sum_p w_p ln(w_p / m_p) + ln B`. With `m_p = w_p / u_p` that is `Z + ln(1 + epsilon)`, so the price is at most
-//! `epsilon / (1 + epsilon)`; with `m_p = w_p / deserved_p` it is `sum_p w_p ln deserved_p + ln(1 + epsilon_fractional)`, the dual of the welfare.
+//! `epsilon / (1 + epsilon)` where no floor is paid for; with `m_p = w_p / deserved_p` it is `sum_p w_p ln deserved_p + ln(1 + epsilon_fractional)`, the dual of the welfare.
 //! The less of the two counts, or what everybody had with all that it wants. Duals of floors prove it for plans above the floors; for whole instances a floor is to be reached up
 //! to one unit (`t_p`), so that `B` is larger by `phi_p (f_p - t_p)`.
 
@@ -27,9 +27,13 @@ use apportion_cluster::plan::{
     Brokering, FairnessCertificate, FrameworkResult, PlanFile, Proof, RowDual, Share, WelfareResult,
 };
 
+/// What a published floor may be below the floor for want of digits: a part of it, and the most.
+const FLOOR_DIGITS: (f64, f64) = (1e-9, 1e-3);
+
 /// The most that whole units can be asked to reach of a floor: less what one unit cannot split.
 pub(super) fn floor_target(floor: f64, unit: f64) -> f64 {
-    (floor.floor() - (unit - 1.0)).max(0.0)
+    let whole = (floor + (FLOOR_DIGITS.0 * floor).min(FLOOR_DIGITS.1)).floor();
+    (whole - (unit - 1.0)).max(0.0)
 }
 
 /// The welfare of a plan and the most that any plan has, by its certificate, by `searched`, or by the value
@@ -164,7 +168,29 @@ fn below_floors(duals: &[RowDual], shares: &BTreeMap<&str, &Share>) -> f64 {
     let of_dual = |dual: &RowDual| {
         let id = dual.row.strip_prefix("floor[")?.strip_suffix(']')?;
         let share = shares.get(id)?;
-        Some(dual.value * (dual.rhs - floor_target(dual.rhs, share.unit)))
+        let below = dual.rhs - floor_target(dual.rhs, share.unit);
+        Some(dual.value * below.max(0.0))
     };
     duals.iter().filter_map(of_dual).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Floors are published as what is surely reached: a whole one must not lose a unit over its last digits.
+    #[test]
+    fn a_floor_that_is_whole_but_for_its_last_digits_is_whole() {
+        for (floor, unit, target) in [
+            (149.0, 1.0, 149.0),
+            (148.999_999_998_75, 1.0, 149.0),
+            (148.9, 1.0, 148.0),
+            (16.0 * (1.0 - 1e-12), 2.0, 15.0),
+            (0.999, 1.0, 0.0),
+            (2e9 - 0.5, 1.0, 2e9 - 1.0),
+            (0.0, 5.0, 0.0),
+        ] {
+            assert_eq!(floor_target(floor, unit), target, "{floor} {unit}");
+        }
+    }
 }

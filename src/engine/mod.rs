@@ -320,42 +320,18 @@ impl<'a> Run<'a> {
     /// Released instances that found no other place go on where they run: a plan evicts nothing.
     fn put_back(&mut self) {
         let cluster = self.context.cluster;
-        for at in 0..self.state.released.len() {
-            let Running {
-                task,
-                agent,
-                instances,
-            } = self.state.released[at];
-            let framework = cluster.framework_of(task);
-            let pending = self.state.pending(framework);
-            let open = pending
-                .iter()
-                .find(|(other, _)| *other == task)
-                .map_or(0, |(_, count)| *count);
-            let back = open.min(instances);
-            if back > 0 {
-                self.state.keep(
-                    framework,
-                    Running {
-                        task,
-                        agent,
-                        instances: back,
-                    },
-                );
-                self.state.released[at].instances -= back;
-                let text = format!(
-                    "{back} running on {} break a hard rule there and have no other place: they stay",
-                    cluster.agent(agent).id
-                );
-                self.context
-                    .warn("rule_broken_by_running", &cluster.task_name(task), text);
-            }
-        }
-        self.state
-            .released
-            .retain(|released| released.instances > 0);
-        for framework in (0..cluster.frameworks.len()).map(FrameworkIdx::of) {
-            self.state.settle(framework);
+        for Running {
+            task,
+            agent,
+            instances,
+        } in self.state.put_back()
+        {
+            let text = format!(
+                "{instances} running on {} break a hard rule there and have no other place: they stay",
+                cluster.agent(agent).id
+            );
+            self.context
+                .warn("rule_broken_by_running", &cluster.task_name(task), text);
         }
     }
 

@@ -20,6 +20,7 @@ use apportion_cluster::{
 };
 
 use super::beside::Beside;
+use super::brokering::floor_target;
 use super::choice::Choice;
 use super::context::Context;
 use super::devices::{self, Devices};
@@ -109,6 +110,15 @@ const ORDERS: usize = 4;
 /// After so many of them, room is made for who came short.
 const ORDERS_BEFORE_ROOM: usize = 1;
 
+/// Parts of their shares that frameworks claim in turn where floors were missed otherwise.
+const PORTIONS: i64 = 4;
+
+/// The part of so many instances that is claimed in this turn of [`PORTIONS`], rounded up.
+fn cut_up(count: i64, part: i64) -> i64 {
+    let each = count / PORTIONS * part;
+    each + (count % PORTIONS * part + PORTIONS - 1) / PORTIONS
+}
+
 /// Whoever is served less of its share counts as served this part of it.
 const LEAST_SERVED: f64 = 1e-3;
 
@@ -182,7 +192,11 @@ fn best_claims<'a>(
         return best.cut();
     }
     let choice = Choice::even(state.cluster, shares);
-    let best = best.or_better(claims(turns, Manner::Chosen(choice)));
+    let mut best = best.or_better(claims(turns, Manner::Chosen(choice)));
+    if state.roles.are_free() && !best.reach_floors(&scene) && !is_long() {
+        let until = most.map(|most| began + most);
+        best = best.or_better(Claims::in_portions(&scene, turns, until));
+    }
     let best = room::make_room(&scene, best, &is_long);
     if is_long() { best.cut() } else { best }
 }
@@ -283,6 +297,58 @@ impl<'a> Claims<'a> {
             roles,
             is_cut,
         }
+    }
+
+    /// Everybody claims a part of its share, then a larger part, and so on: what no two can have is divided, and not all of whoever comes
+    /// first.
+    fn in_portions(scene: &Scene<'_, 'a>, turns: &[Turn], until: Option<Instant>) -> Self {
+        let cluster = scene.state.cluster;
+        let portion = |share: &BTreeMap<TaskIdx, i64>, part: i64| -> BTreeMap<TaskIdx, i64> {
+            let counts = share.iter();
+            counts
+                .map(|(&task, &count)| (task, cut_up(count, part)))
+                .collect()
+        };
+        let first = turns.iter();
+        let first: Vec<Turn> = first
+            .map(|(framework, share)| (*framework, portion(share, 1)))
+            .collect();
+        let mut claims = Self::of(scene, &first, Manner::Liked, until);
+        for part in 2..=PORTIONS {
+            for claimant in &mut claims.claimants {
+                let turn = turns.iter().find(|turn| turn.0 == claimant.framework);
+                claimant.share = turn.map(|turn| portion(&turn.1, part)).unwrap_or_default();
+                let placed = &claimant.witness.placements;
+                claimant.served = part_served(cluster, &claimant.share, placed);
+            }
+            // Whoever has the least of it comes first; of those that have as much, turns stand.
+            claims
+                .claimants
+                .sort_by(|left, right| left.served.total_cmp(&right.served));
+            let (free, roles) = (&mut claims.free, &mut claims.roles);
+            for claimant in &mut claims.claimants {
+                if until.is_some_and(|until| Instant::now() >= until) {
+                    claims.is_cut = true;
+                } else if claimant.served < 1.0 {
+                    complete(scene, claimant, (&mut *free, &mut *roles));
+                }
+            }
+        }
+        claims
+    }
+
+    /// Whether everybody is served its floor, less what one unit cannot split.
+    fn reach_floors(&self, scene: &Scene<'_, '_>) -> bool {
+        let cluster = scene.state.cluster;
+        let units = scene.shares.units(cluster);
+        self.claimants.iter().all(|claimant| {
+            let framework = claimant.framework;
+            let kept = scene.state.kept[framework.at()].iter();
+            let held = kept.chain(&claimant.witness.placements);
+            let held = held.map(|it| cluster.task(it.task).value * it.instances);
+            let floor = scene.shares.frameworks[framework.at()].floor;
+            held.sum::<i64>() as f64 >= floor_target(floor, units[framework.at()])
+        })
     }
 
     /// What is there when the time for better ones is over.

@@ -114,14 +114,16 @@ pub(super) fn formulate(
         formulation = formulated(&cut(slice, counts))?;
     }
     let model = &mut formulation.assignment;
-    if formulation.items.len() == model.items.len() {
+    // Over time there is room for all: what is made anew as a whole has no portions.
+    let is_timed = formulation.schedule.is_some();
+    if !is_timed && formulation.items.len() == model.items.len() {
         let ceilings = rows.ceilings.iter();
         let ceilings: Vec<Cap> = ceilings
             .filter_map(|ceiling| ceiling.row(slice.cluster, model, &formulation.items))
             .collect();
         model.caps.extend(ceilings);
     }
-    if let Some(max) = rows.budget {
+    if let Some(max) = rows.budget.filter(|_| !is_timed) {
         model.caps.push(Cap {
             name: BUDGET.to_owned(),
             items: Arc::new((0..).take(model.items.len()).collect()),
@@ -188,7 +190,9 @@ pub(super) fn answer(
                 Effort::Ladder(deadline) => deadline,
                 Effort::Sketch | Effort::Construct => options.deadline,
             };
-            let scheduled = schedule::solve(model, &ladder_options(options, deadline));
+            let rules = &formulation.assignment;
+            let ladder = ladder_options(options, deadline);
+            let scheduled = schedule::solve_within(model, rules, &ladder);
             timetable = scheduled.timetable;
             Solved {
                 placement: timetable.placement(),

@@ -11,6 +11,7 @@ use apportion_cluster::{
 use super::devices::{self, Devices};
 use super::preempt::Seats;
 use super::roles::{Counts, Roles};
+use super::rules;
 use super::solve::{self, Rows};
 use super::times;
 use super::units;
@@ -360,6 +361,77 @@ impl<'a> State<'a> {
             Ok(at) => kept[at].instances += running.instances,
             Err(at) => kept.insert(at, running),
         }
+    }
+
+    /// What was released and found no other place stays where it runs, as far as that breaks no rule beside what was added: what would, has
+    /// moved, as something of its task was added elsewhere. How much of each stays.
+    pub(super) fn put_back(&mut self) -> Vec<Running> {
+        let stays = loop {
+            match self.staying() {
+                Ok(stays) => break stays,
+                // Nothing that runs is lost for what could be added.
+                Err(framework) => self.replace(framework, Proposal::default()),
+            }
+        };
+        for (released, stays) in self.released.iter_mut().zip(&stays) {
+            released.instances -= stays.instances;
+        }
+        self.released.retain(|released| released.instances > 0);
+        let stays: Vec<Running> = stays.into_iter().filter(|it| it.instances > 0).collect();
+        for &running in &stays {
+            self.keep(self.cluster.framework_of(running.task), running);
+        }
+        for framework in (0..self.cluster.frameworks.len()).map(FrameworkIdx::of) {
+            self.settle(framework);
+        }
+        stays
+    }
+
+    /// How much of everything released stays, in its order; or a framework whose additions leave no room for what it runs.
+    fn staying(&self) -> Result<Vec<Running>, FrameworkIdx> {
+        let mut stays: Vec<Running> = Vec::new();
+        let mut moved: BTreeMap<TaskIdx, i64> = BTreeMap::new();
+        for &released in &self.released {
+            let task = released.task;
+            let framework = self.cluster.framework_of(task);
+            let of_task = |running: &[Running]| -> i64 {
+                let own = running.iter().filter(|it| it.task == task);
+                own.map(|it| it.instances).sum()
+            };
+            let added = of_task(&self.added[framework.at()]);
+            let open = self.cluster.task(task).instances
+                - of_task(&self.kept[framework.at()])
+                - of_task(&stays)
+                - added;
+            let moved = moved.entry(task).or_insert(0);
+            let most = open.clamp(0, released.instances);
+            let least = (released.instances - (added - *moved)).clamp(0, most);
+            let staying = |instances: i64| Running {
+                instances,
+                ..released
+            };
+            let mut fitting = (least..=most).rev().map(staying);
+            let stay = fitting
+                .find(|it| !self.breaks_beside(framework, &stays, *it))
+                .ok_or(framework)?;
+            *moved += released.instances - stay.instances;
+            stays.push(stay);
+        }
+        Ok(stays)
+    }
+
+    /// Whether a framework's additions break a rule beside what stays running, and more that does.
+    fn breaks_beside(&self, framework: FrameworkIdx, stays: &[Running], more: Running) -> bool {
+        let added = self.proposal(framework);
+        if added.placements.is_empty() || more.instances == 0 {
+            return false;
+        }
+        let mut slice = self.slice(framework, Vec::new());
+        let own = stays.iter().chain([&more]);
+        let own = own.filter(|it| self.cluster.framework_of(it.task) == framework);
+        slice.kept.extend(own.filter(|it| it.instances > 0));
+        slice.kept_units = units::kept(self.cluster, &slice.kept);
+        rules::broken(&slice, &added).is_some() || units::together(&slice, &added).is_some()
     }
 
     /// Value that a framework has in place, as it counts for shares.

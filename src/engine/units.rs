@@ -157,7 +157,7 @@ pub(super) fn multipliers(
 }
 
 /// The first rule by which new replicas should be apart from others, and are not.
-fn together(slice: &Slice<'_>, proposal: &Proposal) -> Option<String> {
+pub(super) fn together(slice: &Slice<'_>, proposal: &Proposal) -> Option<String> {
     let cluster = slice.cluster;
     let mut counts: BTreeMap<(TaskIdx, bool, DomainIdx), (i64, i64)> = BTreeMap::new();
     let kept = slice.kept_units.iter().map(|held| (held, 0));

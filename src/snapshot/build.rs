@@ -26,7 +26,8 @@ pub(super) fn build(file: &SnapshotFile, digest: String) -> Cluster {
     let words = Words::of(file);
     let positions = Positions::of(file, &words);
     let roles = roles(file, &positions);
-    let (jobs, tasks) = work(file, &positions);
+    let mut groups: Vec<String> = words.groups.iter().map(|&name| name.to_owned()).collect();
+    let (jobs, tasks) = work(file, &positions, &mut groups);
     let (running, running_devices) = running(file, &positions, &jobs, &tasks);
     let running_units = storage::running(file, &positions, &jobs, &tasks);
     let cluster = Cluster {
@@ -43,7 +44,7 @@ pub(super) fn build(file: &SnapshotFile, digest: String) -> Cluster {
             .iter()
             .map(|&name| name.to_owned())
             .collect(),
-        groups: words.groups.iter().map(|&name| name.to_owned()).collect(),
+        groups,
         fairness: file
             .fairness
             .as_deref()
@@ -327,7 +328,11 @@ fn frameworks(file: &SnapshotFile, roles: &[Role], jobs: &[Job]) -> Vec<Framewor
     file.frameworks.iter().zip(jobs_of).map(framework).collect()
 }
 
-fn work(file: &SnapshotFile, positions: &Positions<'_>) -> (Vec<Job>, Vec<Task>) {
+fn work(
+    file: &SnapshotFile,
+    positions: &Positions<'_>,
+    groups: &mut Vec<String>,
+) -> (Vec<Job>, Vec<Task>) {
     let mut jobs = Vec::with_capacity(file.jobs.len());
     let mut tasks = Vec::new();
     for (at, job) in file.jobs.iter().enumerate() {
@@ -346,10 +351,11 @@ fn work(file: &SnapshotFile, positions: &Positions<'_>) -> (Vec<Job>, Vec<Task>)
                 // Neither: what is unclear was refused.
                 _ => None,
             };
-            let plain = task(&shape, JobIdx::of(at), phase, positions);
+            let mut plain = task(&shape, JobIdx::of(at), phase, positions);
             if shards.is_empty() {
                 tasks.push(plain);
             } else {
+                count_together(&mut plain, &job.id, groups);
                 let shards = shards.iter();
                 tasks.extend(shards.map(|shard| storage::shard(&plain, shard, positions)));
             }
@@ -370,6 +376,25 @@ fn work(file: &SnapshotFile, positions: &Positions<'_>) -> (Vec<Job>, Vec<Task>)
         });
     }
     (jobs, tasks)
+}
+
+/// Rules of a task with shards count all of them: where they name no group, its shards are one.
+fn count_together(task: &mut Task, job: &str, groups: &mut Vec<String>) {
+    let limits = task.limits.iter_mut().map(|rule| &mut rule.group);
+    let spreads = task.spreads.iter_mut().map(|rule| &mut rule.group);
+    let alone: Vec<&mut Option<GroupIdx>> = limits
+        .chain(spreads)
+        .filter(|group| group.is_none())
+        .collect();
+    if alone.is_empty() {
+        return;
+    }
+    let shards = GroupIdx::of(groups.len());
+    for group in alone {
+        *group = Some(shards);
+    }
+    groups.push(format!("{job}/{}[*]", task.id));
+    task.groups.push(shards);
 }
 
 /// The edges of a job whose tasks, by id, start at the position `first`.

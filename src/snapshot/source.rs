@@ -62,7 +62,7 @@ pub fn text(bytes: &[u8]) -> Result<Cow<'_, str>, InputFaults> {
             code::EMPTY,
             None,
             cause,
-            "give a snapshot in JSON or YAML",
+            "give a file with something in it: a snapshot in JSON or YAML, or what is to be imported",
         ));
     }
     Ok(match text {

@@ -217,7 +217,11 @@ impl<'a> Reach<'a> {
     /// The bound by counting.
     pub(super) fn combinatorial(&self, measure: Measure) -> f64 {
         match measure {
-            Measure::Placed(priority) => self.value_in_reach(priority) as f64,
+            Measure::Placed(priority) => {
+                let by_edges = Flows::of(self.state, self.framework).value_in_reach(self);
+                let all = self.value_in_reach(priority);
+                by_edges.map_or(all, |it| it.min(all)) as f64
+            }
             Measure::Throughput(priority) => thousandths(self.worth_in_reach(priority)),
             Measure::MinAvailable => self.least_shortfall() as f64,
             Measure::Spread => self.least_worst_shares(),

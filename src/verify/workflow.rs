@@ -307,6 +307,21 @@ impl<'s> Flows<'s> {
         }
     }
 
+    /// Of a batch: what stays, and everything that has an agent, as has all that it follows.
+    pub(super) fn value_in_reach(&self, reach: &Reach<'_>) -> Option<i128> {
+        if self.state.cluster.frameworks[self.framework].policy != "workflow" || !self.is_batch() {
+            return None;
+        }
+        let ways = self.ways(reach);
+        let tasks = self.state.tasks_of(self.framework).into_iter();
+        let values = tasks.map(|task| {
+            let has_way = ways.get(&task).is_some_and(|agents| !agents.is_empty());
+            let arriving = if has_way { self.pending(task) } else { 0 };
+            self.state.value(task) * (total(&self.state.kept[task]) + arriving)
+        });
+        Some(values.sum())
+    }
+
     /// The least that a stage can be, by counting.
     pub(super) fn least(&self, reach: &Reach<'_>, measure: Measure) -> f64 {
         if !self.is_batch() {
@@ -345,7 +360,9 @@ impl<'s> Flows<'s> {
                 let heads = self.heads(&ways);
                 let path = heads.iter().filter(|(task, _)| !ways[*task].is_empty());
                 let path = path.map(|(&task, head)| head + self.shortest(&ways, task));
-                path.max().unwrap_or(0).max(self.work_over_capacity(&ways)) as f64
+                let least = path.max().unwrap_or(0);
+                let least = least.max(self.work_over_capacity(&ways));
+                least.max(self.in_turns(&ways)) as f64
             }
             Measure::Completion => {
                 let heads = self.heads(&ways);
@@ -433,6 +450,106 @@ impl<'s> Flows<'s> {
                 return heads;
             }
         }
+    }
+
+    /// The least time from the end of each task to the end of all that follow it.
+    fn tails(&self, ways: &BTreeMap<usize, Vec<usize>>) -> BTreeMap<usize, i128> {
+        let mut tails: BTreeMap<usize, i128> = ways.keys().map(|&task| (task, 0)).collect();
+        let follows = self.edges().filter(|edge| self.joins_pending(edge));
+        let follows: Vec<(usize, usize, i128)> = follows
+            .filter(|edge| !ways[&edge.to.at()].is_empty())
+            .map(|edge| {
+                let (from, to) = (edge.from.at(), edge.to.at());
+                let transfers = self.pairs_of(ways, edge).into_iter();
+                let least = transfers
+                    .map(|(one, other)| self.transfer_between(edge, one, other))
+                    .min();
+                (from, to, least.unwrap_or(0) + self.shortest(ways, to))
+            })
+            .collect();
+        loop {
+            let mut settled = true;
+            for &(from, to, length) in &follows {
+                let passes = length + tails[&to];
+                if passes > tails[&from] {
+                    tails.insert(from, passes);
+                    settled = false;
+                }
+            }
+            if settled {
+                return tails;
+            }
+        }
+    }
+
+    /// The least time by the number of instances: an agent has as many places as its offer holds of the least that any needs, and a place
+    /// runs one instance after the other. All instances, by the shortest on each agent; and those after which at least so much time
+    /// passes, by the time that they take, and those of them that take at least so long by their number.
+    fn in_turns(&self, ways: &BTreeMap<usize, Vec<usize>>) -> i128 {
+        let offers = &self.state.offers[self.framework];
+        let placed = ways.iter().filter(|(_, agents)| !agents.is_empty());
+        let copies: i128 = placed.clone().map(|(&task, _)| self.pending(task)).sum();
+        // Places of each agent, and the shortest instance there.
+        let mut by_agent: BTreeMap<usize, (Vec<i64>, i128)> = BTreeMap::new();
+        for (&task, agents) in placed.clone() {
+            let demand = self.state.demand(task);
+            for &agent in agents {
+                let takes = self.duration(task, agent);
+                let (least, shortest) = by_agent
+                    .entry(agent)
+                    .or_insert_with(|| (demand.to_vec(), takes));
+                *shortest = takes.min(*shortest);
+                for (least, &need) in least.iter_mut().zip(demand) {
+                    *least = need.min(*least);
+                }
+            }
+        }
+        let places = by_agent.into_iter().map(|(agent, (least, shortest))| {
+            let offer = offers.get(&agent);
+            let has = |resource: usize| offer.map_or(0, |offer| offer[resource]);
+            let needed = least.iter().enumerate().filter(|it| *it.1 > 0);
+            let places = needed.map(|(resource, &need)| has(resource) / i128::from(need));
+            (places.fold(copies, i128::min), shortest)
+        });
+        let places: Vec<(i128, i128)> = places.collect();
+        let all = places.iter().map(|it| it.0).sum::<i128>().max(1);
+        let tails = self.tails(ways);
+        let mut by_tail: BTreeMap<i128, Vec<usize>> = BTreeMap::new();
+        for (&task, _) in placed {
+            by_tail.entry(tails[&task]).or_default().push(task);
+        }
+        let mut counts: BTreeMap<i128, i128> = BTreeMap::new();
+        let mut least = 0;
+        while let Some((passes, tasks)) = by_tail.pop_last() {
+            for task in tasks {
+                *counts.entry(self.shortest(ways, task)).or_insert(0) += self.pending(task);
+            }
+            let (mut area, mut longer) = (0, 0);
+            for (&takes, &count) in counts.iter().rev() {
+                area += takes * count;
+                longer += count;
+                least = least.max(passes + takes * ((longer + all - 1) / all));
+            }
+            least = least.max(passes + (area + all - 1) / all);
+        }
+        // The first moment by which all places together hold all.
+        let holds = |ms: i128| {
+            let held = places.iter().map(|&(places, shortest)| match shortest {
+                0 => copies,
+                _ => (places * (ms / shortest)).min(copies),
+            });
+            held.sum::<i128>() >= copies
+        };
+        let mut high = (self.makespan() as i128).max(least);
+        while least < high {
+            let middle = least + (high - least) / 2;
+            if holds(middle) {
+                high = middle;
+            } else {
+                least = middle + 1;
+            }
+        }
+        least
     }
 
     fn work_over_capacity(&self, ways: &BTreeMap<usize, Vec<usize>>) -> i128 {

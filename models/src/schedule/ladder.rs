@@ -117,7 +117,7 @@ pub fn audit(
     let shop = Shop::new(schedule);
     let greedy = greedy.map(|greedy| schedule.values(greedy));
     let mut is_comparable = true;
-    // Bounds speak of timetables that place all that can be placed.
+    // Bounds speak of timetables that place all that can be placed; of others it is only known that nothing is less than 0.
     let placed: i64 = timetable.entries().iter().map(|entry| entry.copies).sum();
     let wanted: i64 = (schedule.operations.iter().zip(&shop.ways))
         .filter(|(_, ways)| !ways.is_empty())
@@ -133,11 +133,15 @@ pub fn audit(
         .map(|(at, (stage, objective))| {
             let sense = stage.objective.sense();
             let holds = placed == wanted || stage.objective == super::TimeObjective::Value;
-            let counted = holds.then(|| (shop.bound(stage.objective), Proof::Combinatorial));
-            let better = counted.as_ref().filter(|_| placed == wanted && is_free);
-            let better = better.and_then(|(bound, _)| stronger(&shop, at, &values, *bound));
-            let (bound, proof) =
-                (better.or(counted)).map_or((None, None), |it| (Some(it.0), Some(it.1)));
+            let counted = if holds {
+                shop.bound(stage.objective)
+            } else {
+                0.0
+            };
+            let better = (placed == wanted && is_free)
+                .then(|| stronger(&shop, at, &values, counted))
+                .flatten();
+            let (bound, proof) = better.unwrap_or((counted, Proof::Combinatorial));
             let greedy = greedy.as_ref().filter(|_| is_comparable);
             let greedy = greedy.map(|values| values[at]);
             is_comparable &= greedy.is_some_and(|greedy| !sense.is_better(objective, greedy, TIE));
@@ -145,8 +149,8 @@ pub fn audit(
                 name: stage.name.clone(),
                 sense,
                 objective,
-                bound,
-                proof,
+                bound: Some(bound),
+                proof: Some(proof),
                 greedy,
             }
         })

@@ -8,7 +8,7 @@ use super::graph::{self, Carried};
 use super::parameters::Parameters;
 use crate::contract::Standing;
 
-/// What edges carry: `traffic_within_agent`, `traffic_within_rack`, `traffic_across_racks` (without a level that counts as rack all
+/// What edges carry between instances in place (what waits sends nothing yet, though the stage `traffic` counts it as apart): `traffic_within_agent`, `traffic_within_rack`, `traffic_across_racks` (without a level that counts as rack all
 /// that leaves an agent is across), and `busiest_agent` (the most that any agent sends and receives): MiB per second, or MiB where edges
 /// state amounts. `edges_crossing` counts the edges that leave an agent with any part; `agents_used` the agents.
 pub(super) fn all(standing: &Standing<'_>) -> BTreeMap<String, f64> {

@@ -47,7 +47,7 @@
 //! # Parameters
 //! `order`: `makespan` (the default) or `traffic`, of batches. `level`: the declared level that counts as rack; `rack` if that is
 //! declared, else none. `within_rack_mib_s`: by default the least `network_mib_s` of any agent that states it, 125 if none does.
-//! `across_racks_mib_s`: by default half of that. `agent_weight`, `rack_weight`: of streams, 1 each.
+//! `across_racks_mib_s`: by default half of that, in whole MiB per second, at least 1. `agent_weight`, `rack_weight`: of streams, 1 each.
 //!
 //! # Units
 //! `placed` is in value, `traffic` in MiB per second (exchanges and batches: MiB) times weights, `makespan` and `completion` in

@@ -332,7 +332,8 @@ fn job(
     if shuffle > 0 {
         let most = i64::try_from(options.agents.saturating_mul(options.slots));
         let most = most.unwrap_or(MOST_REDUCES).min(MOST_REDUCES);
-        let instances = (shuffle.div_euclid(MIB_PER_REDUCE) + 1).clamp(1, most);
+        let instances =
+            (shuffle.saturating_add(MIB_PER_REDUCE - 1) / MIB_PER_REDUCE).clamp(1, most);
         let reduce = ReduceFile {
             shuffle_mib_total: Some(shuffle),
             work_ms: shuffle / instances * MS_PER_MIB,

@@ -59,6 +59,18 @@ pub(super) fn edges(file: &SnapshotFile, registry: &Registry, faults: &mut Fault
         work(job, kind, &path, faults);
         of_job(job, kind, &path, faults);
     }
+    // What runs for good and what ends have no place beside each other.
+    for (index, job) in file.jobs.iter().enumerate() {
+        if kind(job).is_none() && kinds.get(job.framework.as_str()) == Some(&Kind::Batch) {
+            let cause = format!(
+                "no task of the job says how long it works, and the framework {} has batches",
+                text::quote(&job.framework)
+            );
+            let action = "state `work_ms` of its tasks, or give the job to a framework of its own";
+            let path = list.element(index, &job.id);
+            faults.add(code::STREAM_AND_BATCH, &path, cause, action);
+        }
+    }
 }
 
 /// A batch if any task states its work; else what its edges say; nothing without edges.
