@@ -41,12 +41,18 @@ fn tiny(seed: u64) -> random::Size {
 /// Weight, unit and whole-number floor of everybody who takes part, by framework.
 type Shares = BTreeMap<usize, (f64, f64, f64)>;
 
+/// What whole units can be asked to reach of a floor that is published but for its last digits.
+fn target(floor: f64, unit: f64) -> f64 {
+    let whole = (floor + (1e-9 * floor).min(1e-3)).floor();
+    (whole - (unit - 1.0)).max(0.0)
+}
+
 fn shares(cluster: &Cluster, plan: &PlanFile) -> Shares {
     let results = plan.frameworks.iter();
     let shares = results.filter_map(|result| {
         let at = cluster.frameworks.iter().position(|it| it.id == result.id);
         let share = result.share.as_ref()?;
-        let target = (share.floor.floor() - (share.unit - 1.0)).max(0.0);
+        let target = target(share.floor, share.unit);
         Some((at?, (share.weight, share.unit, target)))
     });
     shares.collect()
@@ -134,7 +140,7 @@ fn bounds_hold(seed: u64, monolithic: &PlanFile, brokered: &PlanFile, best: &Val
     };
     let targets = monolithic.frameworks.iter().filter_map(|it| {
         let share = it.share.as_ref()?;
-        let target = share.floor.floor() - (share.unit - 1.0);
+        let target = target(share.floor, share.unit);
         (target >= 1.0).then_some(share.weight)
     });
     let all: f64 = targets.sum();
@@ -247,6 +253,47 @@ fn the_price_of_brokering_is_within_its_bounds() {
         );
     }
     assert!(dear > 5, "brokering costs something in {dear} of these");
+}
+
+/// One framework's share is 99 parts of 100, and both floors are whole: the monolithic plan keeps them, and division costs nothing.
+#[test]
+fn floors_that_are_whole_are_kept_whole() {
+    let file = br#"{"version": "apportion/v1",
+        "agents": [{"id": "one", "resources": {"cpu_milli": 199}}],
+        "frameworks": [{"id": "small", "policy": "service"}, {"id": "large", "policy": "service", "weight": 2.98}],
+        "jobs": [{"id": "j", "framework": "small",
+                  "tasks": [{"id": "t", "instances": 500, "resources": {"cpu_milli": 1}}]},
+                 {"id": "k", "framework": "large",
+                  "tasks": [{"id": "t", "instances": 500, "resources": {"cpu_milli": 1}}]}]}"#;
+    let file = apportion::snapshot::parse(file).unwrap();
+    let cluster = cluster(&file);
+    let whole = planned(&cluster, &monolithic());
+    let mut brokered = planned(&cluster, &quiet());
+    for plan in [&whole, &brokered] {
+        let held = plan.frameworks.iter().filter_map(|it| it.share.as_ref());
+        for share in held {
+            assert!(share.utility >= share.floor.round() - 1e-9, "{share:?}");
+        }
+    }
+    brokering::compare(&mut brokered, &whole);
+    assert!(brokered.brokering.unwrap().price.unwrap().abs() < 1e-9);
+}
+
+/// Where nobody can take part, nothing has a price, and the verifier agrees.
+#[test]
+fn nothing_has_a_price_where_nobody_takes_part() {
+    let file = br#"{"version": "apportion/v1",
+        "agents": [{"id": "one", "cordoned": true, "resources": {"cpu_milli": 10}}],
+        "frameworks": [{"id": "f", "policy": "service"}],
+        "jobs": [{"id": "j", "framework": "f",
+                  "tasks": [{"id": "t", "instances": 2, "resources": {"cpu_milli": 1}}]}]}"#;
+    let file = apportion::snapshot::parse(file).unwrap();
+    let cluster = cluster(&file);
+    let whole = planned(&cluster, &monolithic());
+    let mut brokered = planned(&cluster, &quiet());
+    brokering::compare(&mut brokered, &whole);
+    let report = verify_against(&cluster, &brokered, &whole);
+    assert!(report.holds(), "{report:#?}");
 }
 
 /// The default solver, without saying that it can limit its effort: models are then solved whole only where they are tiny.

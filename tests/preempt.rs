@@ -134,6 +134,29 @@ fn who_can_go_elsewhere_moves() {
     );
 }
 
+/// Several victims of one task that leave one agent for another are one move, as the verifier has it.
+#[test]
+fn victims_that_go_the_same_way_are_one_move() {
+    let file = parse(&json!({
+        "version": "apportion/v1",
+        "agents": [{"id": "small", "resources": {"cpu": 8, "gpu": 4}}, {"id": "large", "resources": {"cpu": 20}}],
+        "roles": [{"path": "promised", "guarantee": {"cpu": 6, "gpu": 3}}],
+        "frameworks": [{"id": "low", "policy": "service"},
+                       {"id": "high", "policy": "service", "role": "promised"}],
+        "jobs": [{"id": "runs", "framework": "low",
+                  "tasks": [{"id": "t", "instances": 8, "resources": {"cpu": 1}}]},
+                 {"id": "waits", "framework": "high",
+                  "tasks": [{"id": "t", "instances": 3, "resources": {"cpu": 2, "gpu": 1}}]}],
+        "placements": [{"job": "runs", "task": "t", "agent": "small", "instances": 8}],
+    }));
+    let plan = settled(&file);
+    let gone: i64 = victims(&plan).iter().map(|it| it.instances).sum();
+    assert_eq!(gone, 6);
+    assert_eq!(plan.moves.len(), 1, "{:?}", plan.moves);
+    assert_eq!(plan.moves[0].instances, 6);
+    assert!(plan.unplaced.is_empty());
+}
+
 #[test]
 fn what_is_guaranteed_to_others_is_safe() {
     let mut scene = scene(&[10], &[10], 4, wants(4, 1));

@@ -38,6 +38,15 @@ macro_rules! scenarios {
 }
 
 scenarios! {
+    what_has_no_place_uses_up_no_limit
+    a_gang_beyond_a_limit_blocks_nobody
+    floors_of_opposite_needs_are_reached
+    a_batch_keeps_a_limit
+    a_batch_keeps_a_spread
+    what_runs_moves_rather_than_break_a_limit
+    a_limit_counts_all_shards_of_a_task
+    five_in_turn_on_one_agent
+    what_follows_the_impossible_waits
     attributes_dedicated_and_cordoned_agents_are_respected
     best_fit_leaves_room_for_the_large_jobs
     certificate_of_two_agents_with_cpu_for_all_and_gpu_for_one

@@ -310,6 +310,12 @@ pub(super) fn reasons(
 
 fn limited(state: &State<'_>, task: TaskIdx) -> Option<Reason> {
     let cluster = state.cluster;
+    let of = cluster.task(task);
+    let mut agents = cluster.agent_indices();
+    // Of what no agent could ever hold, more can be said.
+    agents.find(|&agent| {
+        cluster.refusal(of, agent).is_none() && of.demand.fits_in(&cluster.agent(agent).capacity)
+    })?;
     // Of a gang of alike instances, what it lacks goes together.
     let lacking = state.lacking(cluster.task(task).job);
     let job = cluster.job(cluster.task(task).job);

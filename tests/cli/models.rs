@@ -130,6 +130,42 @@ fn a_flow_network_is_solved_in_whole_numbers() {
 }
 
 #[test]
+fn what_refutes_a_flow_network_is_told() {
+    let folder = workspace();
+    let file = folder.path().join("net.min");
+    // Five leave node 1, and three get through to node 4.
+    std::fs::write(
+        &file,
+        "p min 4 3\nn 1 5\nn 4 -5\na 1 2 0 5 1\na 2 3 0 3 1\na 3 4 0 9 1\n",
+    )
+    .unwrap();
+    let answer = run(folder.path(), "solve net.min --json").expect(0).json();
+    assert_eq!(answer["status"], "infeasible");
+    let nodes = answer["cut"]["nodes"].as_array().unwrap();
+    let within: Vec<u64> = nodes.iter().map(|node| node.as_u64().unwrap()).collect();
+    let narrow = match answer["cut"]["side"].as_str() {
+        Some("supply") => vec![1, 2],
+        _ => vec![3, 4],
+    };
+    assert_eq!(within, narrow, "{answer}");
+    let text = run(folder.path(), "solve net.min").expect(0).out;
+    assert!(text.contains("cut: nodes "), "{text}");
+    std::fs::write(&file, "p min 2 2\na 1 2 0 -1 1\na 2 1 0 -1 -2\n").unwrap();
+    let answer = run(folder.path(), "solve net.min --json").expect(0).json();
+    assert_eq!(answer["status"], "unbounded");
+    assert_eq!(
+        answer["cycle"].as_array().map(Vec::len),
+        Some(2),
+        "{answer}"
+    );
+    let text = run(folder.path(), "solve net.min").expect(0).out;
+    assert!(
+        text.contains("cycle: ") && text.contains("1 -> 2"),
+        "{text}"
+    );
+}
+
+#[test]
 fn changes_of_a_flow_network_are_one_line_each() {
     let folder = workspace();
     std::fs::write(folder.path().join("net.min"), NETWORK).unwrap();

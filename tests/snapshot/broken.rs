@@ -620,6 +620,15 @@ fn rules() -> Vec<Case> {
             "jobs[1]",
         ),
         (
+            "a job that never ends beside a batch",
+            flow("", "", "").replace(
+                r#""jobs": ["#,
+                r#""jobs": [{"id": "batch", "framework": "f", "tasks": [{"id": "t", "work_ms": 5}]}, "#,
+            ),
+            "E0525",
+            "jobs[1]",
+        ),
+        (
             "an edge to nowhere",
             flow("", "", r#"{"from": "a", "to": "c", "mib_s": 1}"#),
             "E0407",

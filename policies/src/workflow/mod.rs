@@ -35,10 +35,13 @@
 //! | `capacity[a,r]` | at every moment what is in progress fits the offer |
 //! | `once[t]` | at most the pending instances |
 //! | `edge[t,t']` | an instance of `t'` starts after every instance of `t` has ended and what it sends has arrived |
+//! | `limit[..]`, `spread[..]`, `gang[j]` | as in [`service`](crate::service), over all instances, whenever they run |
 //!
 //! What an edge sends is split evenly over the pairs of instances. A part takes no time within an agent, its size over
 //! `within_rack_mib_s` within a rack, and over `across_racks_mib_s` beyond. Transfers do not wait for each other. Instances of a batch
 //! that run already are taken to end after their whole work from now, and what they send to cross racks.
+//!
+//! Where a rule on counts is broken by the schedule without it, how many instances go where is decided first, then when.
 //!
 //! Objective: `placed`; then, by the parameter `order`, `makespan` before `traffic` (MiB between racks; between agents where no level
 //! counts as rack), or `traffic` before `makespan`; then `traffic_within` (MiB between agents of one rack), where a level counts as
