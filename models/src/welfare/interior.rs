@@ -2,7 +2,7 @@
 
 use super::matrix::Matrix;
 use super::normal::NormalEquations;
-use super::parts::{Parts, filled, pieces, sum};
+use super::parts::{Parts, filled, sum};
 use super::point::{Direction, Point, start};
 use super::solution::{Residuals, Settings, Status};
 use super::standard::Standard;
@@ -158,8 +158,22 @@ impl<'a> Path<'a> {
             .iter()
             .map(|bound| 1.0_f64.max(bound.abs()))
             .collect();
+        let matrix = self.matrix;
+        let of_column = |column: usize| {
+            let mut size = standard.values[column].abs() + point.up[column] + point.low[column];
+            let mut priced = 0.0;
+            for (row, coefficient) in matrix.column(column) {
+                let term = coefficient * point.price[row];
+                priced += term;
+                size += term.abs();
+            }
+            let residual = standard.values[column] - priced - point.up[column] + point.low[column];
+            ([residual, residual.abs() / size], -point.x[column])
+        };
+        let mut relative = vec![0.0; point.x.len()];
+        let outs = [&mut self.dual[..], &mut relative];
         self.parts
-            .add_product(self.matrix, |column| -point.x[column], &mut self.primal);
+            .map_and_add(matrix, outs, &mut self.primal, of_column);
         // A utility may be small beside its row's unit: its row counts relative to itself.
         for (row, &target) in standard.targets.iter().enumerate() {
             if target > 0.0 {
@@ -174,41 +188,9 @@ impl<'a> Path<'a> {
             .fold(0.0, worse);
         Residuals {
             primal,
-            dual: self.measure_dual(),
+            dual: relative.into_iter().fold(0.0, worse),
             gap: self.measure_gap(),
         }
-    }
-
-    /// Computes the dual residuals at the point; the largest, relative to its terms.
-    fn measure_dual(&mut self) -> f64 {
-        let (standard, point, matrix) = (self.standard, &self.point, self.matrix);
-        let of_column = |column: usize| {
-            let mut size = standard.values[column].abs() + point.up[column] + point.low[column];
-            let mut priced = 0.0;
-            for (row, coefficient) in matrix.column(column) {
-                let term = coefficient * point.price[row];
-                priced += term;
-                size += term.abs();
-            }
-            let residual = standard.values[column] - priced - point.up[column] + point.low[column];
-            (residual, residual.abs() / size)
-        };
-        let of_piece = |piece: std::ops::Range<usize>| {
-            let mut largest = 0.0;
-            let residuals = piece.map(|column| {
-                let (residual, relative) = of_column(column);
-                largest = worse(largest, relative);
-                residual
-            });
-            (residuals.collect::<Vec<f64>>(), largest)
-        };
-        self.dual.clear();
-        let mut largest = 0.0;
-        for (residuals, of_piece) in pieces(point.x.len(), of_piece) {
-            self.dual.extend(residuals);
-            largest = worse(largest, of_piece);
-        }
-        largest
     }
 
     /// The complementarity left, relative; see [`Residuals::gap`].

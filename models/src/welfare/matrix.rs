@@ -30,6 +30,7 @@ impl Matrix {
     }
 
     /// The entries of a column, rows ascending, each row once.
+    #[inline]
     pub fn column(&self, column: usize) -> impl Iterator<Item = (usize, f64)> + Clone + '_ {
         let range = self.starts[column]..self.starts[column + 1];
         self.rows[range.clone()]
@@ -87,6 +88,7 @@ impl Matrix {
     }
 
     /// The entry of `A^T y` for one column.
+    #[inline]
     pub fn dot(&self, column: usize, y: &[f64]) -> f64 {
         self.column(column)
             .map(|(row, coefficient)| coefficient * y[row])

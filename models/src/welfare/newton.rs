@@ -106,25 +106,18 @@ impl Path<'_> {
         let point = &self.point;
         let share = if with_residuals { 1.0 } else { 0.0 };
         let n_columns = point.x.len();
-        let pull = filled(n_columns, |column| {
-            share * self.dual[column] + aims.low[column] / point.x[column]
-                - aims.up[column] / point.room[column]
-        });
+        let mut pull = vec![0.0; n_columns];
         let mut right: Vec<f64> = (0..point.slack.len())
             .map(|row| aims.slack[row] / point.price[row] - share * self.primal[row])
             .collect();
-        let pulled = |column: usize| self.theta[column] * pull[column];
-        self.parts.add_product(self.matrix, pulled, &mut right);
+        let pulled = |column: usize| {
+            let pull = share * self.dual[column] + aims.low[column] / point.x[column]
+                - aims.up[column] / point.room[column];
+            ([pull], self.theta[column] * pull)
+        };
+        self.parts
+            .map_and_add(self.matrix, [&mut pull], &mut right, pulled);
         let price = self.solve_refined(&right);
-        let x = filled(n_columns, |column| {
-            self.theta[column] * (pull[column] - self.matrix.dot(column, &price))
-        });
-        let low = filled(n_columns, |column| {
-            (aims.low[column] - point.low[column] * x[column]) / point.x[column]
-        });
-        let up = filled(n_columns, |column| {
-            (aims.up[column] + point.up[column] * x[column]) / point.room[column]
-        });
         // A wide slack follows from its row, so that rounding does not pile up in the rows; a narrow one from its
         // product, so that it keeps its relative accuracy.
         let mut slack: Vec<f64> = self
@@ -132,20 +125,29 @@ impl Path<'_> {
             .iter()
             .map(|residual| share * residual)
             .collect();
-        self.parts
-            .add_product(self.matrix, |column| -x[column], &mut slack);
+        let mut direction = Direction {
+            x: vec![0.0; n_columns],
+            slack: Vec::new(),
+            low: vec![0.0; n_columns],
+            up: vec![0.0; n_columns],
+            price,
+        };
+        let price = &direction.price;
+        let moved = |column: usize| {
+            let x = self.theta[column] * (pull[column] - self.matrix.dot(column, price));
+            let low = (aims.low[column] - point.low[column] * x) / point.x[column];
+            let up = (aims.up[column] + point.up[column] * x) / point.room[column];
+            ([x, low, up], -x)
+        };
+        let outs = [&mut direction.x[..], &mut direction.low, &mut direction.up];
+        self.parts.map_and_add(self.matrix, outs, &mut slack, moved);
         for (row, change) in slack.iter_mut().enumerate() {
             if self.standard.targets[row] == 0.0 && point.slack[row] < point.price[row] {
                 *change = (aims.slack[row] - point.slack[row] * price[row]) / point.price[row];
             }
         }
-        Direction {
-            x,
-            slack,
-            low,
-            up,
-            price,
-        }
+        direction.slack = slack;
+        direction
     }
 
     /// Adds centrality correctors to a direction: as long as the steps grow, it looks a little farther than they

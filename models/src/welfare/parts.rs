@@ -85,6 +85,21 @@ impl Part {
     }
 }
 
+/// Adds a column, times `x`, to the own rows of its part and to the shared rows.
+fn add_column(
+    matrix: &Matrix,
+    column: usize,
+    x: f64,
+    (part, own, shared): (&Part, &mut [f64], &mut [f64]),
+) {
+    for (row, entry) in matrix.column(column) {
+        match row.checked_sub(matrix.shared_start) {
+            Some(row) => shared[row] += entry * x,
+            None => own[row - part.rows.start] += entry * x,
+        }
+    }
+}
+
 /// A matrix cut between blocks; the column that is in no block is in no part.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Parts {
@@ -168,6 +183,66 @@ impl Parts {
     /// `out += A x`, where `x` is a function of the column.
     pub fn add_product(&self, matrix: &Matrix, x: impl Fn(usize) -> f64 + Sync, out: &mut [f64]) {
         self.add_terms(matrix, x, |entry, x| entry * x, out);
+    }
+
+    /// `rows += A x`, and numbers by column, in one pass over the matrix, as memory is what passes wait for: `of` says the numbers of a
+    /// column, and its `x`.
+    pub fn map_and_add<const N: usize>(
+        &self,
+        matrix: &Matrix,
+        outs: [&mut [f64]; N],
+        rows: &mut [f64],
+        of: impl Fn(usize) -> ([f64; N], f64) + Sync,
+    ) {
+        let set = |column: usize, at: usize, outs: &mut [&mut [f64]; N]| {
+            let (numbers, x) = of(column);
+            for (out, number) in outs.iter_mut().zip(numbers) {
+                out[at] = number;
+            }
+            x
+        };
+        let work = |part: &Part, own: &mut [f64], shared: &mut [f64], mut outs: [&mut [f64]; N]| {
+            for (at, column) in part.columns.clone().enumerate() {
+                let x = set(column, at, &mut outs);
+                add_column(matrix, column, x, (part, own, shared));
+            }
+        };
+        let (own, shared) = rows.split_at_mut(self.shared_start);
+        let mut rest = outs;
+        if let [only] = &self.list[..] {
+            let outs = rest.each_mut().map(|out| &mut out[..only.columns.len()]);
+            work(only, own, shared, outs);
+        } else {
+            let n_shared = shared.len();
+            let mut jobs = Vec::with_capacity(self.list.len());
+            for (part, own) in self.with_rows(own) {
+                let mut outs: [&mut [f64]; N] = std::array::from_fn(|_| &mut [][..]);
+                for (out, rest) in outs.iter_mut().zip(&mut rest) {
+                    let (first, after) = std::mem::take(rest).split_at_mut(part.columns.len());
+                    (*out, *rest) = (first, after);
+                }
+                jobs.push((part, own, outs));
+            }
+            let added = jobs.into_par_iter().map(|(part, own, outs)| {
+                let mut added = vec![0.0; n_shared];
+                work(part, own, &mut added, outs);
+                added
+            });
+            for added in added.collect::<Vec<Vec<f64>>>() {
+                shared
+                    .iter_mut()
+                    .zip(added)
+                    .for_each(|(sum, it)| *sum += it);
+            }
+        }
+        if let Some(common) = matrix.common() {
+            // What is left of each list is its last number.
+            let at = rest.first().map_or(0, |rest| rest.len() - 1);
+            let x = set(common, at, &mut rest);
+            for (row, entry) in matrix.column(common) {
+                rows[row] += entry * x;
+            }
+        }
     }
 
     /// `out += (A o A) x`: entries squared.
