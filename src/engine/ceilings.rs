@@ -7,6 +7,7 @@
 //! So whoever waits without a place takes nothing of a limit from whoever has one. Where all need alike, the row counts copies. Rows
 //! that cannot bind are left out. Models in time have no such rows: their counts are cut instead ([`Roles::allowance`]).
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use apportion_cluster::{Cluster, FrameworkIdx, Proposal, Running, TaskIdx};
@@ -82,19 +83,15 @@ pub(super) fn is_ceiling(cap: &Cap) -> bool {
 impl Roles<'_> {
     /// What limits leave these frameworks together beside what of them stays running, by role and resource.
     pub(super) fn ceilings(&self, frameworks: &[(FrameworkIdx, &[Running])]) -> Vec<Ceiling> {
+        let mut below: BTreeMap<usize, Vec<(FrameworkIdx, &[Running])>> = BTreeMap::new();
+        for &(framework, kept) in frameworks {
+            for role in self.above(framework) {
+                below.entry(role).or_default().push((framework, kept));
+            }
+        }
         let mut ceilings = Vec::new();
-        for (role, limits) in self.limits().enumerate() {
-            if limits.iter().all(Option::is_none) {
-                continue;
-            }
-            let below = frameworks.iter();
-            let below: Vec<(FrameworkIdx, &[Running])> = below
-                .filter(|(framework, _)| self.above(*framework).contains(&role))
-                .copied()
-                .collect();
-            if below.is_empty() {
-                continue;
-            }
+        for (role, below) in below {
+            let limits = self.limits(role);
             for (resource, limit) in limits.iter().enumerate() {
                 let Some(limit) = limit else { continue };
                 let own = below

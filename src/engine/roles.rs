@@ -124,9 +124,9 @@ impl<'a> Roles<'a> {
         self.above(framework).iter().any(|&role| self.limited[role])
     }
 
-    /// Limits by role and resource.
-    pub(super) fn limits(&self) -> impl Iterator<Item = &[Option<i128>]> {
-        self.limits.iter().map(Vec::as_slice)
+    /// The limits of a role, by resource.
+    pub(super) fn limits(&self, role: usize) -> &[Option<i128>] {
+        &self.limits[role]
     }
 
     /// What of a resource is used or promised below a role.
