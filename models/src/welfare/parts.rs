@@ -85,21 +85,6 @@ impl Part {
     }
 }
 
-/// Adds a column, times `x`, to the own rows of its part and to the shared rows.
-fn add_column(
-    matrix: &Matrix,
-    column: usize,
-    x: f64,
-    (part, own, shared): (&Part, &mut [f64], &mut [f64]),
-) {
-    for (row, entry) in matrix.column(column) {
-        match row.checked_sub(matrix.shared_start) {
-            Some(row) => shared[row] += entry * x,
-            None => own[row - part.rows.start] += entry * x,
-        }
-    }
-}
-
 /// A matrix cut between blocks; the column that is in no block is in no part.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Parts {
@@ -139,24 +124,39 @@ impl Parts {
 
     /// Does `work` on each part with its rows of a vector over all rows, and a vector that is added to the shared rows of it.
     pub fn on_rows(&self, vector: &mut [f64], work: impl Fn(&Part, &mut [f64], &mut [f64]) + Sync) {
+        self.spread(vector, [], |part, own, shared, []| work(part, own, shared));
+    }
+
+    /// The same, where each part has its columns of some lists besides.
+    fn spread<const N: usize>(
+        &self,
+        vector: &mut [f64],
+        lists: [&mut [f64]; N],
+        work: impl Fn(&Part, &mut [f64], &mut [f64], [&mut [f64]; N]) + Sync,
+    ) {
         let (own, shared) = vector.split_at_mut(self.shared_start);
         if let [only] = &self.list[..] {
-            work(only, own, shared);
+            work(only, own, shared, lists);
             return;
         }
         let n_shared = shared.len();
-        let work = |(part, rows): (&Part, &mut [f64])| {
+        let mut jobs = Vec::with_capacity(self.list.len());
+        let mut rest = lists;
+        for (part, own) in self.with_rows(own) {
+            let mut lists: [&mut [f64]; N] = std::array::from_fn(|_| &mut [][..]);
+            for (list, rest) in lists.iter_mut().zip(&mut rest) {
+                (*list, *rest) = std::mem::take(rest).split_at_mut(part.columns.len());
+            }
+            jobs.push((part, own, lists));
+        }
+        let added = jobs.into_par_iter().map(|(part, own, lists)| {
             let mut added = vec![0.0; n_shared];
-            work(part, rows, &mut added);
+            work(part, own, &mut added, lists);
             added
-        };
-        let jobs = self.with_rows(own).into_par_iter();
-        let added: Vec<Vec<f64>> = jobs.map(work).collect();
-        for added in added {
-            shared
-                .iter_mut()
-                .zip(added)
-                .for_each(|(sum, it)| *sum += it);
+        });
+        for added in added.collect::<Vec<Vec<f64>>>() {
+            let sums = shared.iter_mut().zip(added);
+            sums.for_each(|(sum, it)| *sum += it);
         }
     }
 
@@ -182,7 +182,13 @@ impl Parts {
 
     /// `out += A x`, where `x` is a function of the column.
     pub fn add_product(&self, matrix: &Matrix, x: impl Fn(usize) -> f64 + Sync, out: &mut [f64]) {
-        self.add_terms(matrix, x, |entry, x| entry * x, out);
+        self.map_and_add(matrix, [], out, |column| ([], x(column)));
+    }
+
+    /// `out += (A o A) x`: entries squared.
+    pub fn add_squares(&self, matrix: &Matrix, x: &[f64], out: &mut [f64]) {
+        let square = |entry: f64, x: f64| entry * entry * x;
+        self.map_and_add_terms(matrix, [], out, |column| ([], x[column]), square);
     }
 
     /// `rows += A x`, and numbers by column, in one pass over the matrix, as memory is what passes wait for: `of` says the numbers of a
@@ -190,96 +196,48 @@ impl Parts {
     pub fn map_and_add<const N: usize>(
         &self,
         matrix: &Matrix,
-        outs: [&mut [f64]; N],
+        lists: [&mut [f64]; N],
         rows: &mut [f64],
         of: impl Fn(usize) -> ([f64; N], f64) + Sync,
     ) {
-        let set = |column: usize, at: usize, outs: &mut [&mut [f64]; N]| {
-            let (numbers, x) = of(column);
-            for (out, number) in outs.iter_mut().zip(numbers) {
-                out[at] = number;
-            }
-            x
-        };
-        let work = |part: &Part, own: &mut [f64], shared: &mut [f64], mut outs: [&mut [f64]; N]| {
-            for (at, column) in part.columns.clone().enumerate() {
-                let x = set(column, at, &mut outs);
-                add_column(matrix, column, x, (part, own, shared));
-            }
-        };
-        let (own, shared) = rows.split_at_mut(self.shared_start);
-        let mut rest = outs;
-        if let [only] = &self.list[..] {
-            let outs = rest.each_mut().map(|out| &mut out[..only.columns.len()]);
-            work(only, own, shared, outs);
-        } else {
-            let n_shared = shared.len();
-            let mut jobs = Vec::with_capacity(self.list.len());
-            for (part, own) in self.with_rows(own) {
-                let mut outs: [&mut [f64]; N] = std::array::from_fn(|_| &mut [][..]);
-                for (out, rest) in outs.iter_mut().zip(&mut rest) {
-                    let (first, after) = std::mem::take(rest).split_at_mut(part.columns.len());
-                    (*out, *rest) = (first, after);
-                }
-                jobs.push((part, own, outs));
-            }
-            let added = jobs.into_par_iter().map(|(part, own, outs)| {
-                let mut added = vec![0.0; n_shared];
-                work(part, own, &mut added, outs);
-                added
-            });
-            for added in added.collect::<Vec<Vec<f64>>>() {
-                shared
-                    .iter_mut()
-                    .zip(added)
-                    .for_each(|(sum, it)| *sum += it);
-            }
-        }
-        if let Some(common) = matrix.common() {
-            // What is left of each list is its last number.
-            let at = rest.first().map_or(0, |rest| rest.len() - 1);
-            let x = set(common, at, &mut rest);
-            for (row, entry) in matrix.column(common) {
-                rows[row] += entry * x;
-            }
-        }
+        self.map_and_add_terms(matrix, lists, rows, of, |entry, x| entry * x);
     }
 
-    /// `out += (A o A) x`: entries squared.
-    pub fn add_squares(&self, matrix: &Matrix, x: &[f64], out: &mut [f64]) {
-        self.add_terms(
-            matrix,
-            |column| x[column],
-            |entry, x| entry * entry * x,
-            out,
-        );
-    }
-
-    fn add_terms(
+    fn map_and_add_terms<const N: usize>(
         &self,
         matrix: &Matrix,
-        x: impl Fn(usize) -> f64 + Sync,
+        lists: [&mut [f64]; N],
+        rows: &mut [f64],
+        of: impl Fn(usize) -> ([f64; N], f64) + Sync,
         term: impl Fn(f64, f64) -> f64 + Sync,
-        out: &mut [f64],
     ) {
-        self.on_rows(out, |part, own, shared| {
-            for column in part.columns.clone() {
-                let x = x(column);
+        let mut lists = lists;
+        if let Some(common) = matrix.common() {
+            // Of no part: its number is the last of each list.
+            let (numbers, x) = of(common);
+            for (list, number) in lists.iter_mut().zip(numbers) {
+                if let Some((last, rest)) = std::mem::take(list).split_last_mut() {
+                    (*last, *list) = (number, rest);
+                }
+            }
+            for (row, entry) in matrix.column(common) {
+                rows[row] += term(entry, x);
+            }
+        }
+        self.spread(rows, lists, |part, own, shared, mut lists| {
+            for (at, column) in part.columns.clone().enumerate() {
+                let (numbers, x) = of(column);
+                for (list, number) in lists.iter_mut().zip(numbers) {
+                    list[at] = number;
+                }
                 for (row, entry) in matrix.column(column) {
-                    let term = term(entry, x);
                     match row.checked_sub(matrix.shared_start) {
-                        Some(row) => shared[row] += term,
-                        None => own[row - part.rows.start] += term,
+                        Some(row) => shared[row] += term(entry, x),
+                        None => own[row - part.rows.start] += term(entry, x),
                     }
                 }
             }
         });
-        if let Some(common) = matrix.common() {
-            let x = x(common);
-            for (row, entry) in matrix.column(common) {
-                out[row] += term(entry, x);
-            }
-        }
     }
 }
 
