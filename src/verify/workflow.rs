@@ -421,65 +421,33 @@ impl<'s> Flows<'s> {
 
     /// The earliest start of each task if capacity were no matter.
     fn heads(&self, ways: &BTreeMap<usize, Vec<usize>>) -> BTreeMap<usize, i128> {
-        let mut heads: BTreeMap<usize, i128> = ways
-            .keys()
-            .map(|&task| (task, self.released(task)))
-            .collect();
-        let edges: Vec<(usize, usize, i128)> = self
-            .edges()
-            .filter(|edge| self.joins_pending(edge))
-            .map(|edge| {
-                let transfers = self.pairs_of(ways, edge).into_iter();
-                let least = transfers
-                    .map(|(one, other)| self.transfer_between(edge, one, other))
-                    .min();
-                let (from, to) = (edge.from.at(), edge.to.at());
-                (from, to, self.shortest(ways, from) + least.unwrap_or(0))
-            })
-            .collect();
-        loop {
-            let mut settled = true;
-            for &(from, to, length) in &edges {
-                let arrives = heads[&from] + length;
-                if arrives > heads[&to] {
-                    heads.insert(to, arrives);
-                    settled = false;
-                }
-            }
-            if settled {
-                return heads;
-            }
-        }
+        let released = ways.keys().map(|&task| (task, self.released(task)));
+        let follows = self.edges().filter(|edge| self.joins_pending(edge));
+        let follows = follows.map(|edge| {
+            let (from, to) = (edge.from.at(), edge.to.at());
+            let length = self.shortest(ways, from) + self.least_transfer(ways, edge);
+            (from, to, length)
+        });
+        longest(released.collect(), &follows.collect::<Vec<_>>())
     }
 
     /// The least time from the end of each task to the end of all that follow it.
     fn tails(&self, ways: &BTreeMap<usize, Vec<usize>>) -> BTreeMap<usize, i128> {
-        let mut tails: BTreeMap<usize, i128> = ways.keys().map(|&task| (task, 0)).collect();
+        let ends = ways.keys().map(|&task| (task, 0));
         let follows = self.edges().filter(|edge| self.joins_pending(edge));
-        let follows: Vec<(usize, usize, i128)> = follows
-            .filter(|edge| !ways[&edge.to.at()].is_empty())
-            .map(|edge| {
-                let (from, to) = (edge.from.at(), edge.to.at());
-                let transfers = self.pairs_of(ways, edge).into_iter();
-                let least = transfers
-                    .map(|(one, other)| self.transfer_between(edge, one, other))
-                    .min();
-                (from, to, least.unwrap_or(0) + self.shortest(ways, to))
-            })
-            .collect();
-        loop {
-            let mut settled = true;
-            for &(from, to, length) in &follows {
-                let passes = length + tails[&to];
-                if passes > tails[&from] {
-                    tails.insert(from, passes);
-                    settled = false;
-                }
-            }
-            if settled {
-                return tails;
-            }
-        }
+        let placed = follows.filter(|edge| !ways[&edge.to.at()].is_empty());
+        let back = placed.map(|edge| {
+            let (from, to) = (edge.from.at(), edge.to.at());
+            let length = self.least_transfer(ways, edge) + self.shortest(ways, to);
+            (to, from, length)
+        });
+        longest(ends.collect(), &back.collect::<Vec<_>>())
+    }
+
+    fn least_transfer(&self, ways: &BTreeMap<usize, Vec<usize>>, edge: &Edge) -> i128 {
+        let pairs = self.pairs_of(ways, edge).into_iter();
+        let transfers = pairs.map(|(one, other)| self.transfer_between(edge, one, other));
+        transfers.min().unwrap_or(0)
     }
 
     /// The least time by the number of instances: an agent has as many places as its offer holds of the least that any needs, and a place
@@ -674,6 +642,24 @@ impl<'s> Flows<'s> {
             least = least.min(sum);
         }
         least
+    }
+}
+
+/// The longest way to each task: from what it begins with, over arcs (from, to, length) without a cycle.
+fn longest(begins: BTreeMap<usize, i128>, arcs: &[(usize, usize, i128)]) -> BTreeMap<usize, i128> {
+    let mut ways = begins;
+    loop {
+        let mut settled = true;
+        for &(from, to, length) in arcs {
+            let arrives = ways[&from] + length;
+            if arrives > ways[&to] {
+                ways.insert(to, arrives);
+                settled = false;
+            }
+        }
+        if settled {
+            return ways;
+        }
     }
 }
 
