@@ -768,6 +768,13 @@ mod recorded_workflows {
             codes,
             BTreeSet::from(["cpu-use", "edge-of-files", "one-core", "rounded-up"])
         );
+        let unstated = import_one(&FILE.replace(r#""coreCount": 8"#, "")).unwrap();
+        assert_eq!(
+            unstated.snapshot.agents[0].resources["cpu_milli"], 1000,
+            "one core"
+        );
+        let codes: Vec<&str> = notes(&unstated).into_iter().map(|note| note.0).collect();
+        assert!(codes.contains(&"machine-unstated"), "{codes:?}");
     }
 
     #[test]
@@ -865,6 +872,27 @@ mod recorded_workflows {
         for text in ["", "{", "[]", "{}", "null"] {
             assert!(import_one(text).is_err(), "{text}");
         }
+        // Each element that is wrong is told, and its kind in the words of JSON.
+        let text = FILE
+            .replace(r#""runtimeInSeconds": 1.001, "#, "")
+            .replace(r#""sizeInBytes": 0"#, r#""sizeInBytes": "0""#)
+            .replace(
+                r#""id": "join", "children": []"#,
+                r#""id": "join", "children": 3"#,
+            )
+            .replace(r#""machines": [{"#, r#""machines": [7, {"#);
+        assert_eq!(
+            places(import_one(&text)),
+            [
+                "specification.tasks[2].children",
+                "specification.files[3].sizeInBytes",
+                "execution.tasks[0]",
+                "execution.machines[0]",
+            ]
+            .map(|place| format!("folder/flow.json: workflow.{place}"))
+        );
+        let message = import_one("[]").unwrap_err().to_string();
+        assert!(message.contains("a list is no object"), "{message}");
         let twice = [
             ("a/flow.json", FILE.as_bytes()),
             ("b/flow.json", FILE.as_bytes()),

@@ -5,9 +5,9 @@ use std::fmt;
 
 use apportion_cluster::file::{AgentFile, Amounts};
 
-use super::format::Execution;
+use super::format::Machine;
 use super::job::{MIB, bytes_to_mib, cores_to_milli};
-use super::{MACHINE_SPEED, MACHINE_TWICE, fault};
+use super::{MACHINE_SPEED, MACHINE_TWICE, MACHINE_UNSTATED, fault};
 use crate::import::InputFault;
 use crate::import::notes::Notes;
 
@@ -91,11 +91,11 @@ impl Machines {
     pub(super) fn add(
         &mut self,
         file: &str,
-        execution: &Execution,
+        machines: &[Machine],
         notes: &mut Notes,
         faults: &mut Vec<InputFault>,
     ) {
-        for (at, machine) in execution.machines.iter().enumerate() {
+        for (at, machine) in machines.iter().enumerate() {
             let place = |key: &str| format!("workflow.execution.machines[{at}].{key}");
             if machine.node_name.is_empty() {
                 let cause = "a machine has no name".to_owned();
@@ -104,6 +104,13 @@ impl Machines {
             }
             if machine.cpu.speed_in_mhz.is_some() {
                 notes.add(MACHINE_SPEED, file, "the usual speed for all");
+            }
+            let name = &machine.node_name;
+            if machine.cpu.core_count.is_none() {
+                notes.add(MACHINE_UNSTATED, name, format!("no cores in {file}"));
+            }
+            if machine.memory_in_bytes.is_none() {
+                notes.add(MACHINE_UNSTATED, name, format!("no memory in {file}"));
             }
             let mut amounts = Amounts::new();
             let cores = machine.cpu.core_count.unwrap_or(1.0);
@@ -128,7 +135,7 @@ impl Machines {
                     faults.push(fault(file, place("memoryInBytes"), cause, action));
                 }
             }
-            self.keep(file, &machine.node_name, amounts, notes);
+            self.keep(file, name, amounts, notes);
         }
     }
 

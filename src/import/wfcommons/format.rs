@@ -1,25 +1,147 @@
 //! WfFormat 1.5, as serde sees it: the parts that a snapshot can say, and the keys of the rest.
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::fault;
+use crate::import::InputFault;
+use crate::snapshot::text::quote;
+
+/// The version of the format that is read.
+const SCHEMA: &str = "1.5";
+/// Where the lists are.
+const SPECIFICATION: &str = "workflow.specification";
+const EXECUTION: &str = "workflow.execution";
 
 /// One recorded workflow.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub(super) struct Instance {
-    pub workflow: Workflow,
-}
-
-#[derive(Debug, Deserialize)]
-pub(super) struct Workflow {
-    pub specification: Specification,
-    pub execution: Execution,
-}
-
-/// What is to be done.
-#[derive(Debug, Deserialize)]
-pub(super) struct Specification {
+    /// What is to be done.
     pub tasks: Vec<Task>,
-    #[serde(default)]
     pub files: Vec<DataFile>,
+    /// What was done.
+    pub runs: Vec<Run>,
+    pub machines: Vec<Machine>,
+}
+
+impl Instance {
+    /// The workflow that a file's value says; with faults, if there are any, what of it is whole.
+    pub(super) fn of(file: &str, value: Value, faults: &mut Vec<InputFault>) -> Option<Self> {
+        let mut reader = Reader { file, faults };
+        // Of another version the first missing key would say less.
+        let version = value.get("schemaVersion").and_then(Value::as_str);
+        if let Some(version) = version.filter(|version| *version != SCHEMA) {
+            let cause = format!("is of the version {}", quote(version));
+            reader.fault("schemaVersion".to_owned(), cause);
+            return None;
+        }
+        let mut whole = reader.object(value, "")?;
+        let workflow = reader.part(&mut whole, "", "workflow");
+        let mut workflow = reader.object(workflow?, "workflow")?;
+        let mut section = |key: &str| {
+            let value = reader.part(&mut workflow, "workflow", key)?;
+            reader.object(value, &format!("workflow.{key}"))
+        };
+        let (specification, execution) = (section("specification"), section("execution"));
+        let (mut specification, mut execution) = (specification?, execution?);
+        Some(Self {
+            tasks: reader.list(&mut specification, SPECIFICATION, "tasks", Need::Required),
+            files: reader.list(&mut specification, SPECIFICATION, "files", Need::Optional),
+            runs: reader.list(&mut execution, EXECUTION, "tasks", Need::Required),
+            machines: reader.list(&mut execution, EXECUTION, "machines", Need::Optional),
+        })
+    }
+}
+
+/// Whether a list has to be there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Need {
+    Required,
+    Optional,
+}
+
+/// Reads elements one by one, so that each that is wrong is told.
+struct Reader<'r> {
+    file: &'r str,
+    faults: &'r mut Vec<InputFault>,
+}
+
+impl Reader<'_> {
+    fn fault(&mut self, place: String, cause: String) {
+        let action =
+            "give a workflow in WfFormat 1.5 (`workflow.specification` and `workflow.execution`)";
+        self.faults.push(fault(self.file, place, cause, action));
+    }
+
+    fn object(&mut self, value: Value, place: &str) -> Option<Map<String, Value>> {
+        match value {
+            Value::Object(object) => Some(object),
+            other => {
+                let cause = format!("{} is no object", kind(&other));
+                self.fault(place.to_owned(), cause);
+                None
+            }
+        }
+    }
+
+    fn part(&mut self, of: &mut Map<String, Value>, place: &str, key: &str) -> Option<Value> {
+        let part = of.remove(key);
+        if part.is_none() {
+            self.fault(place.to_owned(), format!("`{key}` is missing"));
+        }
+        part
+    }
+
+    fn list<T: DeserializeOwned>(
+        &mut self,
+        of: &mut Map<String, Value>,
+        place: &str,
+        key: &str,
+        need: Need,
+    ) -> Vec<T> {
+        let value = match need {
+            Need::Required => self.part(of, place, key),
+            Need::Optional => of.remove(key),
+        };
+        let place = format!("{place}.{key}");
+        let elements = match value {
+            None => Vec::new(),
+            Some(Value::Array(elements)) => elements,
+            Some(other) => {
+                let cause = format!("{} is no list", kind(&other));
+                self.fault(place.clone(), cause);
+                Vec::new()
+            }
+        };
+        let mut read = Vec::with_capacity(elements.len());
+        for (at, element) in elements.into_iter().enumerate() {
+            match serde_path_to_error::deserialize(element) {
+                Ok(element) => read.push(element),
+                Err(error) => {
+                    let within = match error.path().to_string() {
+                        path if path == "." => String::new(),
+                        path => format!(".{path}"),
+                    };
+                    let cause = error.into_inner().to_string();
+                    self.fault(format!("{place}[{at}]{within}"), cause);
+                }
+            }
+        }
+        read
+    }
+}
+
+/// What a value is, in words.
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a truth value",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -41,14 +163,6 @@ pub(super) struct Task {
 pub(super) struct DataFile {
     pub id: String,
     pub size_in_bytes: f64,
-}
-
-/// What was done.
-#[derive(Debug, Deserialize)]
-pub(super) struct Execution {
-    pub tasks: Vec<Run>,
-    #[serde(default)]
-    pub machines: Vec<Machine>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -28,7 +28,7 @@ pub(super) fn job(
         notes,
         faults,
     };
-    let tasks = &instance.workflow.specification.tasks;
+    let tasks = &instance.tasks;
     let runs = reader.runs(instance);
     let known = reader.known(tasks);
     let wanted = tasks.iter().enumerate().filter_map(|(at, task)| {
@@ -83,9 +83,9 @@ impl Reader<'_> {
     /// How each task ran, with its position.
     fn runs<'i>(&mut self, instance: &'i Instance) -> BTreeMap<&'i str, (usize, &'i Run)> {
         let mut runs = BTreeMap::new();
-        let specified = instance.workflow.specification.tasks.iter();
+        let specified = instance.tasks.iter();
         let specified: BTreeSet<&str> = specified.map(|task| task.id.as_str()).collect();
-        for (at, run) in instance.workflow.execution.tasks.iter().enumerate() {
+        for (at, run) in instance.runs.iter().enumerate() {
             let place = || format!("workflow.execution.tasks[{at}].id");
             if !specified.contains(run.id.as_str()) {
                 let cause = format!("the workflow has no task {}", quote(&run.id));
@@ -170,7 +170,7 @@ impl Reader<'_> {
 
     /// Edges by sender and receiver: who is whose child, and who reads what another writes.
     fn edges(&mut self, instance: &Instance, known: &BTreeMap<&str, usize>) -> Vec<EdgeFile> {
-        let tasks = &instance.workflow.specification.tasks;
+        let tasks = &instance.tasks;
         let sizes = self.sizes(instance);
         let mut bytes: BTreeMap<(usize, usize), f64> = BTreeMap::new();
         for (at, task) in tasks.iter().enumerate() {
@@ -236,7 +236,7 @@ impl Reader<'_> {
     /// Bytes by file.
     fn sizes<'i>(&mut self, instance: &'i Instance) -> BTreeMap<&'i str, f64> {
         let mut sizes = BTreeMap::new();
-        for (at, file) in instance.workflow.specification.files.iter().enumerate() {
+        for (at, file) in instance.files.iter().enumerate() {
             let place = |key: &str| format!("workflow.specification.files[{at}].{key}");
             if let Err(cause) = bytes_to_mib(file.size_in_bytes) {
                 self.fault(place("sizeInBytes"), cause, "state the size of the file");

@@ -36,6 +36,7 @@ codes! {
     PRIORITY NotExpressed "priority" "the priority of a task within its workflow; the order of tasks is up to the plan";
     MACHINE_SPEED NotExpressed "machine-speed" "the clock rate of a machine: every agent has the usual speed";
     ONE_CORE Reworded "one-core" "tasks that do not say how many cores they use: one";
+    MACHINE_UNSTATED Reworded "machine-unstated" "a machine that does not say how many cores it has, or how much memory: one core, 1 TiB";
     ROUNDED_UP Reworded "rounded-up" "files of less than whole MiB: what an edge carries is rounded up";
     AGENTS_MADE_UP Fact "agents-made-up" "the machines are not those of the files";
     MACHINE_TWICE Fact "machine-twice" "a machine that files describe in several ways: the largest of each";
@@ -93,7 +94,7 @@ pub fn wfcommons_with(
         let found = faults.len();
         let job = job::job(file, &name, &instance, &mut notes, &mut faults);
         if options.made_up.is_none() {
-            machines.add(file, &instance.workflow.execution, &mut notes, &mut faults);
+            machines.add(file, &instance.machines, &mut notes, &mut faults);
         }
         if faults.len() == found {
             jobs.push(job);
@@ -157,9 +158,6 @@ fn job_name(file: &str) -> String {
     }
 }
 
-/// The version of the format that is read.
-const SCHEMA: &str = "1.5";
-
 fn read(file: &str, bytes: &[u8], faults: &mut Vec<InputFault>) -> Option<Instance> {
     let text = match text_of(bytes) {
         Ok(text) => text,
@@ -169,36 +167,19 @@ fn read(file: &str, bytes: &[u8], faults: &mut Vec<InputFault>) -> Option<Instan
             return None;
         }
     };
-    let wrong = |place: String, cause: String| {
-        let action =
-            "give a workflow in WfFormat 1.5 (`workflow.specification` and `workflow.execution`)";
-        fault(file, place, cause, action)
-    };
-    let value: serde_json::Value = match serde_json::from_str(&text) {
+    let value = match serde_json::from_str(&text) {
         Ok(value) => value,
         Err(error) => {
-            faults.push(wrong(String::new(), format!("is no JSON: {error}")));
+            let cause = format!("is no JSON: {error}");
+            let action = "give a workflow in WfFormat 1.5";
+            faults.push(fault(file, String::new(), cause, action));
             return None;
         }
     };
-    // Of another version the first missing key would say less.
-    let version = value.get("schemaVersion").and_then(|it| it.as_str());
-    if let Some(version) = version.filter(|version| *version != SCHEMA) {
-        let cause = format!("is of the version {}", quote(version));
-        faults.push(wrong("schemaVersion".to_owned(), cause));
-        return None;
-    }
-    match serde_path_to_error::deserialize(value) {
-        Ok(instance) => Some(instance),
-        Err(error) => {
-            let place = match error.path().to_string() {
-                place if place == "." => String::new(),
-                place => place,
-            };
-            faults.push(wrong(place, error.into_inner().to_string()));
-            None
-        }
-    }
+    let found = faults.len();
+    let instance = Instance::of(file, value, faults);
+    // References to what could not be read would be faults, too.
+    instance.filter(|_| faults.len() == found)
 }
 
 /// The importer of this module, by name.
