@@ -494,11 +494,16 @@ impl Run<'_> {
         }
     }
 
+    /// Notes that the clock cut something short, though the rest goes on.
+    pub(super) fn note_cut(&mut self) {
+        self.cut = Some(StopReason::Deadline);
+    }
+
     fn note_stop(&mut self, reason: Option<&StopReason>, share: u32) {
         match reason {
             Some(StopReason::Cancelled) => self.stopped = Some(StopReason::Cancelled),
             Some(StopReason::Deadline) if share == 1 => self.stopped = Some(StopReason::Deadline),
-            Some(StopReason::Deadline) => self.cut = Some(StopReason::Deadline),
+            Some(StopReason::Deadline) => self.note_cut(),
             _ => {}
         }
     }
@@ -506,7 +511,7 @@ impl Run<'_> {
     pub(super) fn fail(&mut self, place: &str, error: &SolverError) {
         if let SolverError::Abandoned { .. } = error {
             // It was the clock that ended it, so that another run may answer otherwise.
-            self.cut = Some(StopReason::Deadline);
+            self.note_cut();
         }
         self.is_usable &= !matches!(
             error,

@@ -8,10 +8,11 @@ use apportion_models::assignment::{
     Term, construct, solve,
 };
 use apportion_models::backends::GoodLp;
-use apportion_models::{MilpSolver, default_solver};
+use apportion_models::{MilpSolver, StopReason, default_solver};
 
 use super::generate::{Random, Size, TINY, with_devices};
 use super::large;
+use super::solvers::TiresOfPatterns;
 use super::{
     assert_bounds_hold, assert_complete, assert_sound, brute, by_programs, exact, improving,
     objectives, twin, without_search,
@@ -328,6 +329,29 @@ fn a_deadline_is_kept_while_patterns_are_searched() {
     assert!(took < limit, "{took:?}");
     assert_eq!(assignment.faults(&solved.placement), []);
     assert_eq!(solved.failures, Vec::<String>::new());
+}
+
+/// A clock that ends the search for patterns leaves time to place by the prices that were found.
+#[test]
+fn patterns_are_placed_though_the_clock_ends_the_search_for_them() {
+    let assignment = large::devices(3, 400, 130);
+    let placed = |answers: usize| {
+        let options = LadderOptions {
+            deadline: Some(Instant::now() + Duration::from_millis(2500)),
+            exact_columns: 0,
+            neighborhoods: 0,
+            moves: 0,
+            ..LadderOptions::new(Arc::new(TiresOfPatterns::after(answers)))
+        };
+        let solved = solve(&assignment, None, &options);
+        assert_eq!(solved.failures, Vec::<String>::new());
+        assert_eq!(solved.stopped, Some(StopReason::Deadline));
+        assert_eq!(assignment.faults(&solved.placement), []);
+        solved.stages[0].objective
+    };
+    let (without, with) = (placed(0), placed(2));
+    println!("{without} without patterns, {with}");
+    assert!(with > without, "{with} {without}");
 }
 
 /// Sixty-odd parts on eight devices: a packing exists, and neither the tightest devices first nor a search finds it soon.

@@ -1,9 +1,11 @@
 //! Solvers that misbehave.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use apportion_models::{
-    Capabilities, Limits, Milp, MilpSolver, Outcome, Sense, SolverError, Status,
+    Capabilities, Limits, Milp, MilpSolver, Outcome, Sense, SolverError, Status, StopReason,
+    default_solver,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,5 +71,38 @@ impl MilpSolver for Misbehaving {
             Mischief::NotANumber => Ok(answer(vec![f64::NAN; model.columns.len()], Some(f64::NAN))),
             Mischief::Nothing => Ok(Outcome::without_solution(Status::Optimal, self.name())),
         }
+    }
+}
+
+/// The default backend, which answers only so many times where it is asked about packing patterns, and then takes all of its time.
+pub struct TiresOfPatterns(AtomicUsize);
+
+impl TiresOfPatterns {
+    pub fn after(answers: usize) -> Self {
+        Self(AtomicUsize::new(answers))
+    }
+}
+
+impl MilpSolver for TiresOfPatterns {
+    fn name(&self) -> &str {
+        "tired"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        default_solver().capabilities()
+    }
+
+    fn solve(&self, model: &Milp, limits: &Limits) -> Result<Outcome, SolverError> {
+        let one_less = |left: usize| left.checked_sub(1);
+        if model.name == "patterns"
+            && (self.0)
+                .fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less)
+                .is_err()
+        {
+            std::thread::sleep(limits.time.unwrap_or_default());
+            let status = Status::NoSolution(StopReason::Deadline);
+            return Ok(Outcome::without_solution(status, self.name()));
+        }
+        default_solver().solve(model, limits)
     }
 }

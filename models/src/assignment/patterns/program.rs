@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Instant;
 
 use rayon::prelude::*;
 
@@ -174,19 +175,28 @@ impl<'a> Program<'a> {
         self.guides = self.classes.iter().map(of_class).collect();
     }
 
-    /// Takes in patterns until no more are worth much; says whether there are prices.
+    /// Takes in patterns until no more are worth much, or for half of the time that is left: the other half is for rounding them, as
+    /// prices alone place nothing. Says whether there are prices.
     pub(super) fn generate(&mut self, run: &mut Run<'_>) -> bool {
+        let half = run.time().ok().flatten().map(|left| left / 2);
+        let end = half.map(|half| Instant::now() + half);
+        let mut is_priced = false;
         for width in WIDTHS {
             for _ in 0..ROUNDS {
                 let Some((value, _)) = self.solve(run) else {
-                    return false;
+                    return is_priced;
                 };
+                is_priced = true;
                 if self.price(width) <= PROMISE * value || run.must_stop() {
                     break;
                 }
+                if end.is_some_and(|end| Instant::now() >= end) {
+                    run.note_cut();
+                    return true;
+                }
             }
         }
-        true
+        is_priced
     }
 
     /// Solves the linear program of the patterns that there are: its value, and how often each pattern is used.
