@@ -573,19 +573,26 @@ fn finish(
     (results, largest)
 }
 
-/// The prices of places in time, by agents that share them.
+/// The prices of places in time, by agents that share them: of one instance, and of a millisecond until a moment.
 fn of_places(slice: &Slice<'_>, all: &assignment::Prices, unit: f64) -> Vec<Multiplier> {
-    let mut agents: BTreeMap<u64, Vec<String>> = BTreeMap::new();
+    let resources = (all.until.iter()).map(|moment| format!("place_ms:{moment}"));
+    let resources: Vec<String> = std::iter::once("places".to_owned())
+        .chain(resources)
+        .collect();
+    let mut agents: BTreeMap<(usize, u64), Vec<String>> = BTreeMap::new();
     for (offer, prices) in slice.offers.iter().zip(&all.by_bin) {
-        if let Some(&price) = prices.first().filter(|price| **price > 0.0) {
+        for (at, price) in prices.iter().enumerate().filter(|(_, price)| **price > 0.0) {
             let id = slice.cluster.agent(offer.agent).id.clone();
             // The bits of a positive number order as the number does.
-            agents.entry((price / unit).to_bits()).or_default().push(id);
+            agents
+                .entry((at, (price / unit).to_bits()))
+                .or_default()
+                .push(id);
         }
     }
-    let multipliers = agents.into_iter().map(|(price, agents)| Multiplier {
+    let multipliers = agents.into_iter().map(|((at, price), agents)| Multiplier {
         agents,
-        resource: "places".to_owned(),
+        resource: resources[at].clone(),
         price: f64::from_bits(price),
         ..Multiplier::default()
     });

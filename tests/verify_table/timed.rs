@@ -110,6 +110,10 @@ mutations! {
         state(it, "network", 100.0);
         priced(it, "network", "kept:network", 1.0);
     };
+    "a bound of what is read by a negative price" => [Bound], |it| {
+        state(it, "network", 100.0);
+        priced(it, "network", "place_ms:1400", -1.0);
+    };
     "a bound of what is pulled by prices of places" => [Bound], |it| priced(it, "shuffle", "places", 1.0);
     "a bound of what is pulled by a negative price" => [Bound], |it| priced(it, "shuffle", "kept:network", -1.0);
     "no bound of what is read" => [Bound, Gap], |it| stage(it, "network").bound = None;
@@ -151,4 +155,37 @@ fn the_plan_is_what_its_description_says() {
     for stage in &plan.frameworks[0].stages {
         assert_eq!(stage.bound, Some(stage.objective), "{stage:?}");
     }
+}
+
+/// Forty instances read what is on one agent, which has time for a few of them; one that takes a millisecond makes their number say nothing.
+#[test]
+fn a_bound_by_prices_of_time_is_recomputed() {
+    let agents = ["n1", "n2", "n3", "n4", "n5"].map(|id| {
+        let cpu = if id == "n1" { 1000 } else { 3000 };
+        serde_json::json!({"id": id, "domains": {"rack": format!("r-{id}")}, "resources": {"cpu_milli": cpu}})
+    });
+    let task = |id: &str, instances: i64, inputs: &[&str], work_ms: i64| {
+        serde_json::json!({"id": id, "instances": instances, "resources": {"cpu_milli": 1000},
+            "map": {"inputs": inputs, "work_ms": work_ms}})
+    };
+    let file = serde_json::json!({"version": "apportion/v1", "levels": ["rack"], "agents": agents,
+        "frameworks": [{"id": "f", "policy": "mapreduce"}],
+        "data": {"blocks": [{"id": "b", "mib": 100, "replicas": ["n1"]}]},
+        "jobs": [{"id": "j", "framework": "f",
+            "tasks": [task("hot", 40, &["b"], 10_000), task("short", 1, &[], 1)]}]});
+    let cluster = apportion::snapshot::read(file.to_string().as_bytes()).unwrap();
+    let plan = apportion::engine::plan(&cluster, &apportion::engine::Options::default()).unwrap();
+    let report = verify(&cluster, &plan);
+    assert!(report.holds(), "{report:#?}");
+    let mut broken = plan.clone();
+    let network = stage(&mut broken, "network");
+    let multipliers = network.multipliers.as_mut().unwrap();
+    assert_eq!(multipliers[0].resource, "place_ms:40000");
+    // 13 places for 41 instances: 40 s, in which the one beside the data holds 4.
+    assert_eq!(network.objective, 3600.0);
+    assert!(network.bound.unwrap() > 3590.0, "{:?}", network.bound);
+    multipliers[0].price *= 1.5;
+    let report = verify(&cluster, &broken);
+    let broke = |rule: Rule| report.violations.iter().any(|it| it.rule == rule);
+    assert!(broke(Rule::Bound), "{report:#?}");
 }

@@ -165,6 +165,7 @@ impl<'a> Least<'a> {
             kept: vec![0.0; self.stage],
             caps: vec![0.0; self.assignment.caps.len()],
             parts: vec![0.0; self.peak().map_or(0, |peak| peak.parts.len())],
+            until: Vec::new(),
         }
     }
 

@@ -56,6 +56,9 @@ pub struct Prices {
     /// The weight of each part of a stage about the fullest cap; their sum is at most 1.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<f64>,
+    /// Of a timetable: `by_bin` has the price of a place once, and after it that of a millisecond of a place before each of these moments.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub until: Vec<i64>,
 }
 
 impl Prices {

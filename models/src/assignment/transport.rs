@@ -362,6 +362,7 @@ impl Network {
             kept: kept.into_iter().map(|weight| weight as f64).collect(),
             caps: vec![0.0; assignment.caps.len()],
             parts: Vec::new(),
+            until: Vec::new(),
         }
     }
 }

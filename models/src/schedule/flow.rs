@@ -31,8 +31,8 @@ pub(super) struct Granted {
     pub(super) places: Vec<Vec<(u32, i64)>>,
     /// Copies without a place.
     pub(super) left_out: i64,
-    /// What a place for the last class is worth in each bin, at most what leaving out a copy costs.
-    pub(super) prices: Vec<i64>,
+    /// What a place is worth in each bin to a copy of each class, at most what leaving out a copy costs.
+    pub(super) prices: Vec<Vec<i64>>,
 }
 
 /// Grants as many wishes as the bins have places for each class and those before it, and of these ways the cheapest. `None` if `limits`
@@ -59,15 +59,12 @@ pub(super) fn grant(
     }
     let flows = outcome.flows?;
     let potentials = outcome.potentials?;
-    let price = |bin: usize| {
-        let last = network.bins[bin].last();
-        last.map_or(0, |&node| {
-            (potentials[network.end] - potentials[node]).max(0)
-        })
-    };
+    let price = |&node: &usize| (potentials[network.end] - potentials[node]).max(0);
+    let prices = network.bins.iter();
+    let prices = prices.map(|classes| classes.iter().map(price).collect());
     Some(Granted {
         left_out: network.left_out.iter().map(|&arc| flows[arc]).sum(),
-        prices: (0..places.len()).map(price).collect(),
+        prices: prices.collect(),
         places: network.decode(wishes.len(), &flows),
     })
 }

@@ -8,14 +8,13 @@
 //! still fit into the queues by each moment. The least `T` for which every copy has a place is searched for between the bound by
 //! counting and the list schedule.
 //!
-//! Bounds: of the makespan by counting (see `places`). Of costs by prices of places: a plan that ends by `T` holds at most
-//! `K_b floor(T / shortest_b)` copies in bin `b`, hence costs at least
-//! `sum_o count_o min_b (cost_ob + pi_b) - sum_b pi_b K_b floor(T / shortest_b)`; the flow with these capacities gives the best `pi`.
+//! Bounds: of the makespan by counting (see `places`), of costs by prices (see `prices`).
 
 use super::across::Across;
 use super::flow::{Wish, grant};
 use super::kinds::{Kind, Kinds};
-use super::places::{Places, fitting};
+use super::places::fitting;
+use super::prices::cost_prices;
 use super::queues::{Queued, Queues};
 use super::reserve::Reserved;
 use super::slots::Shop;
@@ -181,38 +180,6 @@ fn moments(mut all: Vec<i64>) -> Vec<i64> {
     all.into_iter().step_by(step).collect()
 }
 
-/// Prices of places that bound the costs of timetables that end by `time` and place every copy that fits, and the bound.
-fn cost_prices(schedule: &Schedule, time: i64) -> Option<(f64, Proof)> {
-    let places = Places::of(schedule).within(time);
-    let kinds = Kinds::of(schedule, &vec![0; schedule.operations.len()]);
-    let kinds = kinds.list.iter();
-    let wishes: Vec<Wish> = kinds.map(|kind| kind.wish(schedule, kind.copies)).collect();
-    let classes: Vec<Vec<i64>> = places.iter().map(|&places| vec![places]).collect();
-    let granted = grant(schedule, &wishes, &classes, &Limits::default())?;
-    if granted.left_out > 0 {
-        return None;
-    }
-    let mut bound = 0_i128;
-    for wish in &wishes {
-        let of =
-            |&(bin, cost): &(u32, i64)| i128::from(cost) + i128::from(granted.prices[bin as usize]);
-        let least = wish.bins.iter().map(of).min().unwrap_or(0);
-        bound += least * i128::from(wish.copies);
-    }
-    for (&price, &places) in granted.prices.iter().zip(&places) {
-        bound -= i128::from(price) * i128::from(places);
-    }
-    let prices = Prices {
-        by_bin: granted
-            .prices
-            .iter()
-            .map(|&price| vec![price as f64])
-            .collect(),
-        ..Prices::default()
-    };
-    Some((bound as f64, Proof::Multipliers(prices)))
-}
-
 /// A better bound than `known` on a stage of timetables that place all that fits, and reach `values` in the earlier stages: of a
 /// makespan by counting, of costs after a makespan by prices, of what crosses groups after costs by a price of these.
 pub(super) fn stronger(
@@ -234,7 +201,7 @@ pub(super) fn stronger(
             Some((least as f64, Proof::Combinatorial))
         }
         TimeObjective::Cost if !is_met => earlier(TimeObjective::Makespan)
-            .and_then(|(_, time)| cost_prices(schedule, time.round() as i64)),
+            .and_then(|(_, time)| cost_prices(shop, time.round() as i64, values[stage])),
         TimeObjective::Traffic { across, .. } if !is_met => {
             earlier(TimeObjective::Cost).map(|(at, cost)| {
                 let (bound, price) = Across::of(schedule).best(cost);

@@ -29,6 +29,7 @@ mod ladder;
 mod layers;
 mod list;
 mod places;
+mod prices;
 mod profile;
 mod queues;
 mod ranks;
