@@ -177,7 +177,7 @@ fn a_bound_by_prices_of_time_is_recomputed() {
     let plan = apportion::engine::plan(&cluster, &apportion::engine::Options::default()).unwrap();
     let report = verify(&cluster, &plan);
     assert!(report.holds(), "{report:#?}");
-    let mut broken = plan.clone();
+    let mut broken = plan;
     let network = stage(&mut broken, "network");
     let multipliers = network.multipliers.as_mut().unwrap();
     assert_eq!(multipliers[0].resource, "place_ms:40000");
