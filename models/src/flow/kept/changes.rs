@@ -77,7 +77,8 @@ impl Kept {
         self.extent = extent;
         let node = free.unwrap_or_else(|| {
             self.supplies.push(0);
-            self.nodes.push(Node::of_price(0));
+            self.prices.push(0);
+            self.nodes.push(Node::default());
             self.lists.push(List::default());
             self.has_node.push(false);
             self.supplies.len() - 1

@@ -31,24 +31,13 @@ const ENDLESS: i64 = i64::MAX / 2;
 /// waits overlap.
 const BATCH: usize = 16;
 
-/// What is known of a node.
-#[derive(Clone, Copy, Debug)]
+/// What is known of a node but its price.
+#[derive(Clone, Copy, Debug, Default)]
 #[repr(align(32))]
 struct Node {
-    price: i64,
     /// Its supply less what leaves it and is not made up for by what enters.
     excess: i64,
     mark: search::Mark,
-}
-
-impl Node {
-    fn of_price(price: i64) -> Self {
-        Self {
-            price,
-            excess: 0,
-            mark: search::Mark::default(),
-        }
-    }
 }
 
 /// What is known of an arc, side by side: changes come to arcs anywhere in memory.
@@ -112,6 +101,8 @@ impl Places for Vec<Arc> {
 pub(super) struct Kept {
     arcs: Vec<Arc>,
     supplies: Vec<i64>,
+    /// By node, and apart from the rest: of most neighbors a search looks at nothing else.
+    prices: Vec<i64>,
     nodes: Vec<Node>,
     lists: Vec<List>,
     extent: Extent,
@@ -150,7 +141,8 @@ impl Kept {
             degrees[arc.head as usize] += 1;
         }
         let mut kept = Self {
-            nodes: vec![Node::of_price(0); n_nodes],
+            prices: vec![0; n_nodes],
+            nodes: vec![Node::default(); n_nodes],
             lists: degrees.into_iter().map(List::with_capacity).collect(),
             has_node: vec![true; n_nodes],
             free_nodes: BinaryHeap::new(),
@@ -175,9 +167,9 @@ impl Kept {
         for (arc, flow) in self.arcs.iter_mut().zip(flows) {
             arc.flow = flow;
         }
-        for (node, &price) in self.nodes.iter_mut().zip(potentials) {
-            *node = Node::of_price(price);
-        }
+        self.prices.clear();
+        self.prices.extend(potentials);
+        self.nodes.fill(Node::default());
         self.fresh.clear();
         self.touched.clear();
         if !supported {
@@ -276,7 +268,7 @@ impl Kept {
         let FlowArc {
             tail, head, cost, ..
         } = self.arcs[arc].is;
-        cost + self.nodes[tail as usize].price - self.nodes[head as usize].price
+        cost + self.prices[tail as usize] - self.prices[head as usize]
     }
 
     /// Whether there is nothing to mend, so that the network has to be solved from scratch.
@@ -329,7 +321,7 @@ impl Kept {
     }
 
     pub(super) fn potentials(&self) -> Vec<i64> {
-        self.nodes.iter().map(|node| node.price).collect()
+        self.prices.clone()
     }
 
     /// What the flow costs.
@@ -342,7 +334,7 @@ impl Kept {
     /// What the prices prove.
     pub(super) fn bound(&self) -> Option<i128> {
         proved_bound(self.arcs.iter().map(|arc| arc.is), &self.supplies, |node| {
-            self.nodes[node].price
+            self.prices[node]
         })
     }
 }

@@ -4,6 +4,7 @@ use super::lists::{End, List};
 use super::{Arc, Kept, LARGEST, Node};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
+use std::hint::black_box;
 
 const FAR: i64 = i64::MAX;
 /// What marks bear in place of the number of a search: nothing, or that they are signposts.
@@ -66,10 +67,10 @@ impl Signposts {
         from: u32,
         wanted: Wanted,
         nodes: &mut [Node],
-        arcs: &[Arc],
+        (prices, arcs): (&[i64], &[Arc]),
     ) -> Option<Meeting> {
         let meeting = wanted.meeting(nodes[from as usize].mark.search)?;
-        self.follow(from, (wanted, meeting), nodes, arcs)
+        self.follow(from, (wanted, meeting), nodes, (prices, arcs))
     }
 
     fn follow(
@@ -77,7 +78,7 @@ impl Signposts {
         from: u32,
         (wanted, meeting): (Wanted, Meeting),
         nodes: &mut [Node],
-        arcs: &[Arc],
+        (prices, arcs): (&[i64], &[Arc]),
     ) -> Option<Meeting> {
         self.followed.clear();
         let mut node = from;
@@ -91,8 +92,7 @@ impl Signposts {
             mark.search = NOTHING;
             let way = mark.arrived;
             let arc = &arcs[way as usize / 2];
-            let reduced =
-                arc.is.cost + nodes[arc.is.tail as usize].price - nodes[arc.is.head as usize].price;
+            let reduced = arc.is.cost + prices[arc.is.tail as usize] - prices[arc.is.head as usize];
             let flow = match meeting {
                 Meeting::Wanted => wanted.flow_to(way),
                 Meeting::Rival => wanted.flow_from(way),
@@ -271,8 +271,9 @@ impl Kept {
         search.level.clear();
         search.heap.clear();
         search.settled.clear();
-        let (nodes, arcs) = (&mut self.nodes, &self.arcs);
-        if let Some(meeting) = search.signposts.lead(wanted.from, wanted, nodes, arcs) {
+        let known = (&self.prices[..], &self.arcs[..]);
+        let signposts = &mut search.signposts;
+        if let Some(meeting) = signposts.lead(wanted.from, wanted, &mut self.nodes, known) {
             (search.limit, search.met) = (0, Some((wanted.from, 0, meeting)));
             return;
         }
@@ -285,9 +286,10 @@ impl Kept {
     fn move_prices(&mut self, wanted: Wanted) {
         let sign = wanted.direction.sign();
         for &node in &self.search.settled {
-            let node = &mut self.nodes[node as usize];
-            node.price += sign * (node.mark.distance - self.search.distance).min(0);
-            self.lost |= node.price.abs() > LARGEST;
+            let distance = self.nodes[node as usize].mark.distance;
+            let price = &mut self.prices[node as usize];
+            *price += sign * (distance - self.search.distance).min(0);
+            self.lost |= price.abs() > LARGEST;
         }
     }
 
@@ -336,6 +338,21 @@ impl Kept {
         }
     }
 
+    /// Reads where the lists of the nodes begin whose turn is next, so that the wait for them passes while another one is looked at.
+    #[inline]
+    fn expect(&self, direction: Direction) {
+        let level = &self.search.level;
+        if let Some(&next) = level.front() {
+            let mut ends = direction.ends(&self.lists[next as usize]);
+            black_box(ends.next().map_or(0, |end| end.way));
+            // On the line of memory after that.
+            black_box(ends.nth(LOOKS_AT_ONCE / 2 - 1).map_or(0, |end| end.way));
+        }
+        if let Some(&after) = level.get(1) {
+            black_box(self.lists[after as usize].len());
+        }
+    }
+
     /// Looks at the neighbors of a node, until one will do and none can be nearer.
     ///
     /// Where all ways on cost something, the price of the node moves by the least of it, so that later searches pay on the way in, and come here
@@ -344,10 +361,11 @@ impl Kept {
     fn settle(&mut self, node: u32, wanted: Wanted) {
         let search = &mut self.search;
         let number = search.number;
-        let here = &mut self.nodes[node as usize];
-        here.mark.search = number + 1;
-        let (base, sign) = (here.price, wanted.direction.sign());
+        self.nodes[node as usize].mark.search = number + 1;
+        let (base, sign) = (self.prices[node as usize], wanted.direction.sign());
         search.settled.push(node);
+        self.expect(wanted.direction);
+        let search = &mut self.search;
         let mut least = FAR;
         let mut ends = wanted.direction.ends(&self.lists[node as usize]);
         let mut batch = [(End::default(), 0); LOOKS_AT_ONCE];
@@ -357,7 +375,7 @@ impl Kept {
                 // Their prices first: nothing has to wait for another.
                 let read = batch.iter_mut().zip(&mut ends);
                 looks = 0..read.fold(0, |n, (look, end)| {
-                    *look = (*end, self.nodes[end.other as usize].price);
+                    *look = (*end, self.prices[end.other as usize]);
                     n + 1
                 });
             }
@@ -366,15 +384,16 @@ impl Kept {
             };
             let (end, price) = batch[look];
             search.n_looks += 1;
-            let other = &self.nodes[end.other as usize];
             let reduced = sign * (end.cost + base - price);
             let length = search.distance + reduced;
             if end.other != node {
                 least = least.min(reduced);
             }
-            if length >= search.limit
-                || other.mark.search >= number && other.mark.distance <= length
-            {
+            if length >= search.limit {
+                continue;
+            }
+            let other = &self.nodes[end.other as usize];
+            if other.mark.search >= number && other.mark.distance <= length {
                 continue;
             }
             let mark = Mark {
@@ -385,7 +404,8 @@ impl Kept {
             let meeting = if wanted.is(end.other, other.excess) {
                 Some(Meeting::Wanted)
             } else {
-                (search.signposts).lead(end.other, wanted, &mut self.nodes, &self.arcs)
+                let known = (&self.prices[..], &self.arcs[..]);
+                (search.signposts).lead(end.other, wanted, &mut self.nodes, known)
             };
             if let Some(meeting) = meeting {
                 (search.limit, search.met) = (length, Some((end.other, end.way, meeting)));
@@ -402,10 +422,10 @@ impl Kept {
             }
         }
         if least > 0 && least != FAR && node != wanted.from {
-            let here = &mut self.nodes[node as usize];
-            here.price -= sign * least;
-            here.mark.distance += least;
-            self.lost |= here.price.abs() > LARGEST;
+            let price = &mut self.prices[node as usize];
+            *price -= sign * least;
+            self.lost |= price.abs() > LARGEST;
+            self.nodes[node as usize].mark.distance += least;
         }
     }
 
