@@ -297,7 +297,8 @@ pub struct Multiplier {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub units: Vec<String>,
     /// Resource name; without agents `kept:` and the name of an earlier stage; for the fullest unit `peak:` and a resource; where
-    /// instances follow one another `places`: what an agent can hold of them, one after the other, until the last one ends.
+    /// instances follow one another `places`: what an agent can hold of them, one after the other, until the last one ends, and
+    /// `place_ms:` and a moment in milliseconds: the time until then of what an agent can hold at once.
     pub resource: String,
     /// Price of one unit, at least 0.
     pub price: f64,
