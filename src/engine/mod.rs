@@ -209,9 +209,18 @@ impl<'a> Run<'a> {
     /// be kept for the audit.
     fn brokered(&mut self, part: u32) -> Duration {
         let begun = Instant::now();
-        let stop = || self.context.out_of_time();
         let (cluster, bids) = (self.context.cluster, &self.context.bids);
+        // Shares of which nothing is placed are of no use: half of the time is for what comes after them.
+        let half =
+            (self.context.solve_by()).map(|by| begun + by.saturating_duration_since(begun) / 2);
+        let are_cut = Cell::new(false);
+        let stop = || {
+            let is_late = half.is_some_and(|half| Instant::now() >= half);
+            are_cut.set(are_cut.get() || is_late);
+            is_late || self.context.out_of_time()
+        };
         let shares = broker::shares(cluster, bids, self.context.fairness(), &stop);
+        let are_cut = are_cut.get();
         self.promise(&shares.guarantees);
         let active = shares
             .frameworks
@@ -243,6 +252,9 @@ impl<'a> Run<'a> {
             Some(&shares),
             &mut self.records,
         );
+        for (share, record) in shares.frameworks.iter().zip(&mut self.records) {
+            record.stopped |= are_cut && share.active;
+        }
         if self.context.options.preempt {
             preempt::run(&mut self.state, &self.context, &shares, &mut self.records);
             accounts::retract(&self.state, &self.context);
