@@ -253,6 +253,41 @@ fn a_certificate_that_is_cut_short_is_told() {
     assert_eq!(plan.status, PlanStatus::Deadline);
 }
 
+/// Agents of which no two are alike: shares look at each of them, and take as long as all of the time there is. Half of it places.
+#[test]
+fn shares_leave_time_to_place() {
+    const EXTRAS: [&str; 3] = ["disk_mib", "network_mib_s", "ports"];
+    let _alone = alone();
+    let mut file = write::snapshot(&["rack"]);
+    let mut draw = Draw::new(3);
+    for number in 0..250 {
+        let (cpu, memory) = (draw.from(20_000, 40_000), draw.from(40_000, 80_000));
+        let mut agent = write::agent(&format!("a{number:03}"), "r", cpu, memory);
+        for extra in EXTRAS {
+            let amount = draw.from(2_000, 4_000);
+            agent.resources.insert(extra.to_owned(), amount);
+        }
+        file.agents.push(agent);
+    }
+    file.frameworks.push(write::framework("f", "service"));
+    for number in 0..150 {
+        let mut task = write::task(5, draw.from(500, 9_000), draw.from(500, 18_000));
+        for extra in EXTRAS {
+            let amount = draw.from(50, 900);
+            task.resources.insert(extra.to_owned(), amount);
+        }
+        file.jobs
+            .push(write::job(&format!("j{number:03}"), "f", task));
+    }
+    let cluster = cluster(&file);
+    let shares = engine::cycle(&cluster, &Options::default()).shares;
+    let plan = common::planned(&cluster, &within(shares));
+    let placed = result(&plan, "f").placed;
+    println!("{shares:?} for shares; {placed} placed of 750");
+    assert!(placed > 375, "{placed}");
+    assert_eq!(plan.status, PlanStatus::Deadline);
+}
+
 /// The whole run of the command, from reading to writing.
 #[cfg(feature = "cli")]
 #[test]
