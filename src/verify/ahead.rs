@@ -436,7 +436,11 @@ impl<'a> Ahead<'a> {
             let of = if it.resource == PLACES {
                 &mut once
             } else {
-                let moment = it.resource.strip_prefix(PLACE_MS)?.parse().ok()?;
+                let moment: i64 = it.resource.strip_prefix(PLACE_MS)?.parse().ok()?;
+                // Before the beginning nobody pays, and time that there is not would be paid for.
+                if moment < 0 {
+                    return None;
+                }
                 let of = by_time.entry(moment);
                 of.or_insert_with(|| vec![0.0; n_agents])
             };
