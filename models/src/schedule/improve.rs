@@ -380,10 +380,10 @@ impl Parts {
 }
 
 /// Xorshift: the same numbers for the same seed on every machine.
-struct Random(u64);
+pub(super) struct Random(u64);
 
 impl Random {
-    fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64) -> Self {
         Self(
             seed.wrapping_add(1)
                 .wrapping_mul(0x9E37_79B9_7F4A_7C15)
@@ -398,7 +398,7 @@ impl Random {
         self.0 >> 11
     }
 
-    fn below(&mut self, limit: usize) -> usize {
+    pub(super) fn below(&mut self, limit: usize) -> usize {
         (self.next() % limit.max(1) as u64) as usize
     }
 

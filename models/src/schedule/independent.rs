@@ -173,7 +173,7 @@ fn anywhere(
 }
 
 /// Some of these moments, ascending, the first among them.
-fn moments(mut all: Vec<i64>) -> Vec<i64> {
+pub(super) fn moments(mut all: Vec<i64>) -> Vec<i64> {
     all.sort_unstable();
     all.dedup();
     let step = all.len().div_ceil(MOST_MOMENTS).max(1);

@@ -12,6 +12,7 @@
 //! equally long, the second where some are short, and `floor(T / shortest_b)` says nothing.
 
 use super::flow::{Wish, grant};
+use super::independent::moments;
 use super::kinds::{Kind, Kinds};
 use super::places::{Places, fitting};
 use super::slots::Shop;
@@ -23,15 +24,13 @@ use crate::solver::Limits;
 const DEAREST: i64 = 1 << 30;
 /// No more milliseconds are divided.
 const MOST_TIME: i64 = 1 << 50;
-/// Moments until which time has a price of its own.
-const MOST_MOMENTS: usize = 16;
 
 /// Prices in parts of a unit of cost.
 struct Rates {
     /// Of a place once, by bin.
     once: Vec<i64>,
-    /// Of a millisecond of a place until each moment (shape: bins x moments).
-    time: Vec<Vec<i64>>,
+    /// Of a millisecond to a copy that is due at each moment: no more than to one that is due earlier (shape: bins x moments).
+    paid: Vec<Vec<i64>>,
     /// So many parts are a unit.
     scale: i64,
 }
@@ -50,12 +49,14 @@ struct Priced<'s> {
 pub(super) fn cost_prices(shop: &Shop<'_>, time: i64, reached: f64) -> Option<(f64, Proof)> {
     let schedule = shop.schedule;
     let kinds = Kinds::of(schedule, &shop.tails()).list;
+    // Who is followed by least is due last.
+    let tails = moments(kinds.iter().map(|kind| kind.tail).collect());
     let priced = Priced {
         schedule,
+        kinds,
         places: Places::of(schedule),
         time,
-        moments: moments(kinds.iter().map(|kind| time - kind.tail).collect()),
-        kinds,
+        moments: tails.into_iter().rev().map(|tail| time - tail).collect(),
     };
     let with_bound = |rates: Rates| (priced.bound(&rates), rates);
     let mut best = priced.by_copies().map(with_bound);
@@ -66,28 +67,27 @@ pub(super) fn cost_prices(shop: &Shop<'_>, time: i64, reached: f64) -> Option<(f
         best = Some(other);
     }
     let (bound, rates) = best?;
-    let row = |(&once, time): (&i64, &Vec<i64>)| {
-        let prices = std::iter::once(once).chain(time.iter().copied());
+    let row = |bin: usize| {
+        let prices = std::iter::once(rates.once[bin]).chain(rates.of_time(bin));
         prices
             .map(|price| price as f64 / rates.scale as f64)
             .collect()
     };
     let prices = Prices {
-        by_bin: rates.once.iter().zip(&rates.time).map(row).collect(),
+        by_bin: (0..schedule.bins.len()).map(row).collect(),
         until: priced.moments,
         ..Prices::default()
     };
     Some((bound, Proof::Multipliers(prices)))
 }
 
-/// Some of these moments, ascending, the last among them.
-fn moments(mut all: Vec<i64>) -> Vec<i64> {
-    all.sort_unstable();
-    all.dedup();
-    let step = all.len().div_ceil(MOST_MOMENTS).max(1);
-    let mut some: Vec<i64> = all.into_iter().rev().step_by(step).collect();
-    some.reverse();
-    some
+impl Rates {
+    /// The price of a millisecond of a place until each moment.
+    fn of_time(&self, bin: usize) -> impl Iterator<Item = i64> {
+        let paid = &self.paid[bin];
+        let later = paid.iter().skip(1).copied().chain([0]);
+        paid.iter().zip(later).map(|(now, later)| now - later)
+    }
 }
 
 impl Priced<'_> {
@@ -108,7 +108,7 @@ impl Priced<'_> {
         let prices = self.flow(&wishes, &places)?;
         Some(Rates {
             once: prices.into_iter().flatten().collect(),
-            time: vec![vec![0; self.moments.len()]; places.len()],
+            paid: vec![vec![0; self.moments.len()]; places.len()],
             scale: 1,
         })
     }
@@ -147,19 +147,15 @@ impl Priced<'_> {
                 .collect()
         };
         let places: Vec<Vec<i64>> = places.map(until).collect();
-        let mut time = self.flow(&wishes, &places)?;
-        // What a copy pays is the sum over its moment and all later ones.
-        for prices in &mut time {
-            let mut later = 0;
-            for price in prices.iter_mut().rev() {
-                let all = later.max(*price);
-                *price = all - later;
-                later = all;
+        let mut paid = self.flow(&wishes, &places)?;
+        for prices in &mut paid {
+            for later in (1..prices.len()).rev() {
+                prices[later - 1] = prices[later - 1].max(prices[later]);
             }
         }
         Some(Rates {
-            once: vec![0; time.len()],
-            time,
+            once: vec![0; paid.len()],
+            paid,
             scale,
         })
     }
@@ -174,33 +170,21 @@ impl Priced<'_> {
     fn bound(&self, rates: &Rates) -> f64 {
         let scale = i128::from(rates.scale);
         let once = |bin: usize| i128::from(rates.once[bin]);
-        // What a copy pays for a millisecond, by bin and class.
-        let paid = rates.time.iter().map(|prices| {
-            let mut later = 0;
-            let mut sums: Vec<i128> = (prices.iter().rev())
-                .map(|&price| {
-                    later += i128::from(price);
-                    later
-                })
-                .collect();
-            sums.reverse();
-            sums
-        });
-        let paid: Vec<Vec<i128>> = paid.collect();
+        let paid = |bin: usize, class: usize| i128::from(rates.paid[bin][class]);
         let mut sum = 0;
         for kind in &self.kinds {
             let (operation, class) = (kind.operation(self.schedule), self.class(kind));
             let fitting = fitting(self.schedule, operation).into_iter();
             let costs = fitting.map(|(bin, duration)| {
                 let (cost, bin) = (i128::from(operation.cost_in(bin)), bin as usize);
-                scale * cost + once(bin) + paid[bin][class] * i128::from(duration)
+                scale * cost + once(bin) + paid(bin, class) * i128::from(duration)
             });
             sum += costs.min().unwrap_or(0) * i128::from(kind.copies);
         }
         let within = self.places.within(self.time);
         for (bin, (&copies, &places)) in within.iter().zip(&self.places.at_a_time).enumerate() {
             sum -= once(bin) * i128::from(copies);
-            for (&price, &moment) in rates.time[bin].iter().zip(&self.moments) {
+            for (price, &moment) in rates.of_time(bin).zip(&self.moments) {
                 sum -= i128::from(price) * i128::from(places) * i128::from(moment);
             }
         }
@@ -212,6 +196,7 @@ impl Priced<'_> {
 mod tests {
     use std::sync::Arc;
 
+    use super::super::improve::Random;
     use super::super::list::list_schedule;
     use super::super::types::{Operation, TimeObjective, TimeStage};
     use super::*;
@@ -276,24 +261,17 @@ mod tests {
         assert!((prices.by_bin[0][1] - 0.01).abs() < 1e-4, "{prices:?}");
     }
 
-    /// A number in `0..limit` that depends on the state alone.
-    fn draw(state: &mut u64, limit: i64) -> i64 {
-        *state ^= *state << 13;
-        *state ^= *state >> 7;
-        *state ^= *state << 17;
-        ((*state >> 11) % limit as u64) as i64
-    }
-
     #[test]
     fn no_timetable_costs_less_than_the_bound() {
-        let mut state = 11;
+        let mut random = Random::new(11);
+        let mut draw = |low: i64, n: usize| low + random.below(n) as i64;
         let mut by_time = 0;
         for _ in 0..400 {
-            let capacities: Vec<i64> = (0..3).map(|_| 1 + draw(&mut state, 3)).collect();
-            let operations = (0..=draw(&mut state, 5)).map(|at| {
-                let count = 1 + draw(&mut state, 6);
-                let durations = (0..3).map(|_| draw(&mut state, 10)).collect();
-                let costs = (0..3).map(|_| draw(&mut state, 20)).collect();
+            let capacities: Vec<i64> = (0..3).map(|_| draw(1, 3)).collect();
+            let operations = (0..draw(1, 5)).map(|at| {
+                let count = draw(1, 6);
+                let durations = (0..3).map(|_| draw(0, 10)).collect();
+                let costs = (0..3).map(|_| draw(0, 20)).collect();
                 operation(&format!("o{at}"), count, durations, costs)
             });
             let schedule = schedule(bins(&capacities), operations.collect());

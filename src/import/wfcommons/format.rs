@@ -45,20 +45,16 @@ impl Instance {
         };
         let (specification, execution) = (section("specification"), section("execution"));
         let (mut specification, mut execution) = (specification?, execution?);
+        let tasks = reader.part(&mut specification, SPECIFICATION, "tasks");
+        let runs = reader.part(&mut execution, EXECUTION, "tasks");
+        let (files, machines) = (specification.remove("files"), execution.remove("machines"));
         Some(Self {
-            tasks: reader.list(&mut specification, SPECIFICATION, "tasks", Need::Required),
-            files: reader.list(&mut specification, SPECIFICATION, "files", Need::Optional),
-            runs: reader.list(&mut execution, EXECUTION, "tasks", Need::Required),
-            machines: reader.list(&mut execution, EXECUTION, "machines", Need::Optional),
+            tasks: reader.list(tasks, SPECIFICATION, "tasks"),
+            files: reader.list(files, SPECIFICATION, "files"),
+            runs: reader.list(runs, EXECUTION, "tasks"),
+            machines: reader.list(machines, EXECUTION, "machines"),
         })
     }
-}
-
-/// Whether a list has to be there.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Need {
-    Required,
-    Optional,
 }
 
 /// Reads elements one by one, so that each that is wrong is told.
@@ -93,19 +89,10 @@ impl Reader<'_> {
         part
     }
 
-    fn list<T: DeserializeOwned>(
-        &mut self,
-        of: &mut Map<String, Value>,
-        place: &str,
-        key: &str,
-        need: Need,
-    ) -> Vec<T> {
-        let value = match need {
-            Need::Required => self.part(of, place, key),
-            Need::Optional => of.remove(key),
-        };
+    /// The elements of a list that is there, as far as they are whole.
+    fn list<T: DeserializeOwned>(&mut self, list: Option<Value>, place: &str, key: &str) -> Vec<T> {
         let place = format!("{place}.{key}");
-        let elements = match value {
+        let elements = match list {
             None => Vec::new(),
             Some(Value::Array(elements)) => elements,
             Some(other) => {
