@@ -35,10 +35,11 @@ Examples:
   apportion solve knapsack.mps --repeat 5
   apportion solve cluster.min --changes arrivals.txt --json
 
-JSON: {\"status\", \"reason\"?, \"objective\", \"bound\", \"gap\", \"backend\", \"timings_ms\": {\"read\", \"solve\"}}; with --repeat, one
-line for each run; with --changes, one for the network and one for each change. Of a network also \"pivots\", and
-\"cut\" (nodes that supply more than can leave them, or demand more than can reach them) where no flow meets it,
-or \"cycle\" (arcs without limit that cost less than nothing) where none costs least.
+JSON: {\"status\", \"reason\"?, \"objective\", \"bound\", \"gap\", \"backend\",
+\"timings_ms\": {\"read\", \"solve\"}}; with --repeat, one line for each run; with --changes, one for
+the network and one for each change. Of a network also \"pivots\", and \"cut\" (nodes that supply more
+than can leave them, or demand more than can reach them) where no flow meets it, or \"cycle\" (arcs
+without limit that cost less than nothing) where none costs least.
 status: optimal, feasible, no_solution, infeasible, unbounded.")]
 pub(super) struct Arguments {
     /// Model file, or - for standard input
