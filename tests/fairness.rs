@@ -132,7 +132,15 @@ fn every_bound_of_a_random_plan_holds() {
         assert!(counts.of(claim) >= least, "{claim}: {counts:?}");
     }
     // Every kind of row binds somewhere, and so is a part of what is proved.
-    for row in ["demand", "fit", "half", "limit", "guarantee", "floor"] {
+    for row in [
+        "demand",
+        "fit",
+        "half",
+        "half_device",
+        "limit",
+        "guarantee",
+        "floor",
+    ] {
         assert!(counts.of(row) >= n / 100, "{row}: {counts:?}");
     }
     assert!(tamper::WAYS.len() >= 10);

@@ -68,6 +68,7 @@ scenarios! {
     soft_spread_yields_to_placement
     spread_over_racks_and_zones
     three_gpus_and_two_jobs_of_two
+    large_parts_of_devices_share_none
     two_gangs_of_a_hundred
     an_unplaceable_gang_blocks_nobody
     weights_divide_what_all_want

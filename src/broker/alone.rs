@@ -12,7 +12,7 @@ pub(super) struct Room<'a> {
     pub market: &'a Market,
     /// By capacity row.
     pub capacities: &'a [f64],
-    /// By half row.
+    /// By half row; those of devices may be left out.
     pub halves: &'a [f64],
     /// The most of resources.
     pub limits: &'a [(usize, f64)],
@@ -44,7 +44,7 @@ pub(super) fn alone(member: &Member, room: &Room<'_>) -> Vec<Vec<f64>> {
                 .map(|(c, column)| (column.class, g, c)),
         );
     }
-    let rows = class_rows(member, &places);
+    let rows = class_rows(member, &places, room);
     let problem = if member.groups.len() <= rows.0.len() + rows.1.len() {
         places.sort_unstable();
         by_class(member, &places, room)
@@ -83,13 +83,14 @@ fn by_class(member: &Member, places: &[(usize, usize, usize)], room: &Room<'_>) 
 /// Capacities, by class and resource, and half rows that a member's columns are in, each ascending.
 type ClassRows = (Vec<(usize, usize)>, Vec<usize>);
 
-fn class_rows(member: &Member, places: &[(usize, usize, usize)]) -> ClassRows {
+fn class_rows(member: &Member, places: &[(usize, usize, usize)], room: &Room<'_>) -> ClassRows {
     let capacities = places.iter().flat_map(|&(class, g, _)| {
         needs(&member.groups[g].demand).map(move |(resource, _)| (class, resource))
     });
     let capacities: BTreeSet<(usize, usize)> = capacities.collect();
-    let halves = { places.iter() }.flat_map(|&(_, g, c)| &member.groups[g].columns[c].halves);
-    let halves: BTreeSet<usize> = halves.copied().collect();
+    let columns = places.iter().map(|&(_, g, c)| &member.groups[g].columns[c]);
+    let halves = columns.flat_map(|column| column.halves(room.halves.len()));
+    let halves: BTreeSet<usize> = halves.map(|(half, _)| half).collect();
     (
         capacities.into_iter().collect(),
         halves.into_iter().collect(),
@@ -120,10 +121,10 @@ fn by_group(member: &Member, (capacities, halves): &ClassRows, room: &Room<'_>) 
                     need as f64,
                 )
             });
-            let counted = column.halves.iter().map(|half| {
-                let row = halves.binary_search(half);
+            let counted = column.halves(room.halves.len()).map(|(half, count)| {
+                let row = halves.binary_search(&half);
                 let row = row.expect("the rows of the class were collected");
-                (capacities.len() + row, 1.0)
+                (capacities.len() + row, count)
             });
             let limits = room.limits.iter().enumerate();
             let limits = limits
@@ -150,10 +151,10 @@ fn class_block(member: &Member, places: &[(usize, usize, usize)], room: &Room<'_
     for &resource in &resources {
         block.add_own_row(room.capacity(class, resource));
     }
-    let mut counted: Vec<usize> = places
-        .iter()
-        .flat_map(|&(_, g, c)| &member.groups[g].columns[c].halves)
-        .copied()
+    let columns = places.iter().map(|&(_, g, c)| &member.groups[g].columns[c]);
+    let mut counted: Vec<usize> = columns
+        .flat_map(|column| column.halves(room.halves.len()))
+        .map(|(half, _)| half)
         .collect();
     counted.sort_unstable();
     counted.dedup();
@@ -168,8 +169,8 @@ fn class_block(member: &Member, places: &[(usize, usize, usize)], room: &Room<'_
         };
         let needs =
             needs(&group.demand).map(|(resource, need)| (at(&resources, resource), need as f64));
-        let halves = group.columns[c].halves.iter();
-        let halves = halves.map(|&half| (resources.len() + at(&counted, half), 1.0));
+        let halves = group.columns[c].halves(room.halves.len());
+        let halves = halves.map(|(half, count)| (resources.len() + at(&counted, half), count));
         let limits = room.limits.iter().enumerate();
         let limits = limits.map(|(at, &(resource, _))| {
             (member.groups.len() + at, group.demand.0[resource] as f64)
@@ -189,7 +190,8 @@ fn alone_of_one(group: &Group, room: &Room<'_>) -> Vec<f64> {
     let most_on = |column: &super::market::Column| {
         let by_need = needs(&group.demand)
             .map(|(resource, need)| room.capacity(column.class, resource) / need as f64);
-        let by_half = column.halves.iter().map(|&half| room.halves[half]);
+        let by_half = column.halves(room.halves.len());
+        let by_half = by_half.map(|(half, count)| room.halves[half] / count);
         by_need.chain(by_half).fold(column.fit, f64::min)
     };
     let mut amounts: Vec<f64> = group.columns.iter().map(most_on).collect();

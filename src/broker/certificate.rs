@@ -11,7 +11,8 @@ use apportion_models::welfare::{
 };
 use apportion_policies::Bid;
 
-use super::market::{Market, Place, needs};
+use super::half::Whole;
+use super::market::{Market, Place, Scope, needs};
 use super::rules::alone_values;
 use super::share::FrameworkShare;
 use super::share::{ACCURACY, MANY_COLUMNS, Proof, Shares};
@@ -159,7 +160,7 @@ impl<'a> Auditor<'a> {
 
     /// The best multipliers that cover `w_p / u_p` times every value.
     fn prove(&self, utilities: &[f64]) -> Repaired {
-        let mut problem = self.shares_proof.problem.clone();
+        let mut problem = self.of_whole_devices();
         let mut required: Vec<Vec<f64>> = problem
             .blocks()
             .iter()
@@ -180,15 +181,42 @@ impl<'a> Auditor<'a> {
         let quick = self.market().n_columns() > MANY_COLUMNS;
         let solution = (!quick).then(|| self.solve(&problem));
         let solved = solution.as_ref().map(|solution| &solution.duals);
+        let mut of_shares = self.shares_proof.duals.clone();
+        let first_limit = of_shares.shared.len() - self.shared_rows_of_roles();
+        let devices = problem.shared_bounds().len() - of_shares.shared.len();
+        let unpaid = std::iter::repeat_n(0.0, devices);
+        of_shares.shared.splice(first_limit..first_limit, unpaid);
         solved
             .into_iter()
-            .chain([&self.shares_proof.duals])
+            .chain([&of_shares])
             .map(|duals| {
                 repair(&problem, &required, duals)
                     .expect("every column has a demand row to pay from")
             })
             .min_by(|left, right| left.value.total_cmp(&right.value))
             .expect("there is a candidate")
+    }
+
+    /// The program of the shares, and whole devices: whatever can be placed obeys it.
+    fn of_whole_devices(&self) -> Problem {
+        let scope = &self.shares_proof.scope;
+        let halves = self.market().whole().halves;
+        if halves.len() == scope.halves.len() {
+            return self.shares_proof.problem.clone();
+        }
+        let scope = Scope {
+            halves,
+            ..scope.clone()
+        };
+        let floors = self.shares.has_floors.then_some(&self.shares.floors[..]);
+        self.market().problem(&scope, Objective::Linear, floors)
+    }
+
+    /// How many shared rows are limits and guarantees: the last ones.
+    fn shared_rows_of_roles(&self) -> usize {
+        let scope = &self.shares_proof.scope;
+        let (limits, holds) = self.market().rows_at(Place::Shared, scope);
+        limits.len() + holds.len()
     }
 
     fn solve(&self, problem: &Problem) -> Solution {
@@ -208,7 +236,7 @@ impl<'a> Auditor<'a> {
             by_class: BTreeMap::new(),
         };
         let (capacities, rest) = duals.shared.split_at(market.capacities.len());
-        let (halves, rest) = rest.split_at(market.halves.len());
+        let (halves, rest) = rest.split_at(rest.len() - self.shared_rows_of_roles());
         let (limits, holds) = market.rows_at(Place::Shared, &self.shares_proof.scope);
         let (limit_duals, hold_duals) = rest.split_at(limits.len());
         for (&(class, resource), &price) in market
@@ -232,8 +260,12 @@ impl<'a> Auditor<'a> {
             .filter(|(_, value)| **value > 0.0)
         {
             let class = &self.shares.classes[half.class].name;
-            let row = format!("half[{class},{}]", cluster.resources[half.resource]);
-            published.add(self, row, &half.owners, value, half.agents as f64);
+            let family = match half.whole {
+                Whole::Agent => "half",
+                Whole::Device => "half_device",
+            };
+            let row = format!("{family}[{class},{}]", cluster.resources[half.resource]);
+            published.add(self, row, &half.owners, value, half.most);
         }
         for (&at, &value) in limits.iter().zip(limit_duals) {
             self.publish_limit(at, value, &mut published);
@@ -368,6 +400,7 @@ impl<'a> Auditor<'a> {
                 "demand" => Paid::Row("its own demand"),
                 "fit" => Paid::Row("what fits on an agent"),
                 "half" => Paid::Row("one large task per agent"),
+                "half_device" => Paid::Row("one large part per device"),
                 "limit" => Paid::Row(&dual.row),
                 _ => continue,
             };

@@ -271,7 +271,7 @@ impl Recursion<'_> {
         let of_half = |half: &super::half::Half| {
             let capacity = market.census.classes[half.class].capacity[half.resource] as f64;
             let row = market.capacity_row[&(half.class, half.resource)];
-            half.agents as f64 * (own[row] / capacity).min(1.0)
+            half.most * (own[row] / capacity).min(1.0)
         };
         market.halves.iter().map(of_half).collect()
     }

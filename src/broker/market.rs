@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use super::classes::Census;
 use super::demand::{Demands, Wanted, wanted};
 use super::guarantees::{Guarantee, place};
-use super::half::Half;
+use super::half::{Half, Whole};
 use super::tree::{Tree, limits};
 use super::weights::weights;
 
@@ -32,8 +32,21 @@ pub(super) struct Group {
 pub(super) struct Column {
     pub class: usize,
     pub fit: f64,
-    /// Half rows that count it, by position in [`Market::halves`].
-    pub halves: Vec<usize>,
+    /// Half rows that count it, by position in [`Market::halves`], and how much of each one instance takes.
+    halves: Vec<(usize, f64)>,
+}
+
+impl Column {
+    /// Of the first so many half rows, those that count it, and how much of each one instance takes.
+    pub fn halves(&self, n_rows: usize) -> impl Iterator<Item = (usize, f64)> {
+        let halves = self.halves.iter().copied();
+        halves.take_while(move |&(half, _)| half < n_rows)
+    }
+
+    /// Has a half row count it, after those that do.
+    pub fn add_half(&mut self, half: usize, count: f64) {
+        self.halves.push((half, count));
+    }
 }
 
 /// A framework that takes part.
@@ -89,6 +102,7 @@ pub(super) struct Market {
     /// Frameworks with demand of which nothing can ever be placed, and why.
     pub excluded: Vec<(FrameworkIdx, String)>,
     pub guarantees: Vec<Guarantee>,
+    /// Those of agents, then those of devices.
     pub halves: Vec<Half>,
     pub limits: Vec<LimitRow>,
     pub holds: Vec<GuaranteeRow>,
@@ -112,7 +126,7 @@ pub(super) struct Scope {
     pub members: Vec<usize>,
     /// By capacity row.
     pub capacities: Vec<f64>,
-    /// By half row.
+    /// By half row; those of devices, which are the last, may be left out.
     pub halves: Vec<f64>,
     /// By limit row; `None` where it is no part of this.
     pub limits: Vec<Option<f64>>,
@@ -331,6 +345,16 @@ impl Market {
             .collect();
     }
 
+    /// Everything and everybody, as shares see it: a part of a device is as good as any other, and what whole devices
+    /// lose is the plan's to show.
+    pub fn fractional(&self) -> Scope {
+        let mut scope = self.whole();
+        let of_agents = self.halves.iter();
+        let of_agents = of_agents.take_while(|half| half.whole == Whole::Agent);
+        scope.halves.truncate(of_agents.count());
+        scope
+    }
+
     /// Everything and everybody.
     pub fn whole(&self) -> Scope {
         let capacity = |&(class, resource): &(usize, usize)| {
@@ -339,7 +363,7 @@ impl Market {
         Scope {
             members: (0..self.members.len()).collect(),
             capacities: self.capacities.iter().map(capacity).collect(),
-            halves: self.halves.iter().map(|half| half.agents as f64).collect(),
+            halves: self.halves.iter().map(|half| half.most).collect(),
             limits: self.limits.iter().map(|limit| Some(limit.amount)).collect(),
             holds: vec![true; self.holds.len()],
         }
@@ -504,7 +528,8 @@ impl Market {
                 let needs = needs(&group.demand).map(|(resource, need)| {
                     (self.capacity_row[&(column.class, resource)], need as f64)
                 });
-                let halves = column.halves.iter().map(|&half| (first_half + half, 1.0));
+                let halves = column.halves(scope.halves.len());
+                let halves = halves.map(|(half, count)| (first_half + half, count));
                 let shared = needs.chain(halves).chain(across.iter().copied());
                 block.add_column(group.value as f64, column.fit, shared, own.iter().copied());
             }

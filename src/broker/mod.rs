@@ -10,6 +10,7 @@
 //!     demand    sum_s x_ks <= n_k
 //!     fit       x_ks <= room on the class's agents, each taken alone
 //!     half      instances of more than half an agent, over all frameworks <= agents
+//!               devices of which an instance takes more than half, and half of those of which it takes half <= devices
 //!     limit     at every role v: sum over k below v of d_k x_ks <= L_v              lambda_v
 //!     hold      at every role v whose guarantee is held: sum over k below v of d_k x_ks
 //!               + what is held for v and the roles below it >= theta G_v            gamma_v
@@ -21,6 +22,9 @@
 //! the cluster, what it is guaranteed taken off first, and divides it in the same way. Rows that are `p`'s own (demand,
 //! fit) bind it as they are. So all floors are reachable together: their sum lies in `F`. `theta` is how much of the
 //! guarantees can be had ([`mod@guarantees`]). Other rules than nash are in `rules`.
+//!
+//! Shares leave the rows of devices out, which are about whole plans: a share is of class totals, and a part of a device
+//! is as good to it as any other. Floors, and the certificate of a plan, keep them.
 //!
 //! Room on an agent is the fraction `min_r C_r / d_r`, and 1 where only one instance fits: shares are fractional, and
 //! what whole instances lose beside that is the plan's to show, not the share's to hide.
@@ -34,7 +38,7 @@
 //! For an allocation of utilities `u`, prices and row duals that satisfy, for each task and class,
 //!
 //! ```text
-//! pi_s . d_k + y_demand + y_fit + y_half + sum over v above k of (lambda_v - gamma_v) . d_k >= (w_p / u_p + phi_p) v_k
+//! pi_s . d_k + y_demand + y_fit + a y_half + sum over v above k of (lambda_v - gamma_v) . d_k >= (w_p / u_p + phi_p) v_k
 //! ```
 //!
 //! and, wherever something may be held for `v`, `pi_s >= sum of gamma` over `v` and the roles above it,

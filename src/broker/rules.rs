@@ -23,7 +23,7 @@ const MANY_MEMBERS: usize = 250;
 
 /// The most valuable allocation of each member, were the whole cluster its own.
 pub(super) fn alone_values(market: &Market) -> Vec<f64> {
-    let whole = market.whole();
+    let whole = market.fractional();
     let members = market.members.iter().enumerate();
     let value = |(position, member): (usize, &Member)| {
         let rows = market.limits_on[position].iter();

@@ -131,7 +131,7 @@ pub fn shares(
         .iter()
         .map(|value| value * (1.0 - FLOOR_MARGIN))
         .collect();
-    let mut whole = market.whole();
+    let mut whole = market.fractional();
     // Mesos knows no floors. Alone, the share is the floor: the row would only repeat the objective.
     let above_floors = fairness != Fairness::Drf;
     let has_floors = market.members.len() > 1 && above_floors;

@@ -105,14 +105,23 @@ impl<'a> Context<'a> {
         self.options.cancel.is_cancelled() || self.solve_by.is_some_and(|by| Instant::now() >= by)
     }
 
-    /// Whether even constructive answers have to end now.
+    /// Whether even constructive answers have to end now: half of the reserve is used up.
     pub(super) fn must_stop(&self) -> bool {
-        let halfway =
-            |by: Instant, deadline: Instant| by + deadline.saturating_duration_since(by) / 2;
-        let last = self
-            .solve_by
-            .zip(self.options.deadline)
-            .map(|(by, deadline)| halfway(by, deadline));
+        self.is_left_of_reserve(2)
+    }
+
+    /// Whether the certificate has to end now, which says of all else how good it is: a quarter of the reserve is left.
+    pub(super) fn must_certify(&self) -> bool {
+        self.is_left_of_reserve(4)
+    }
+
+    /// Whether at most the `part`th part of the reserve is left, or the plan was cancelled.
+    fn is_left_of_reserve(&self, part: u32) -> bool {
+        let last = self.solve_by.zip(self.options.deadline);
+        let last = last.map(|(by, deadline)| {
+            let reserve = deadline.saturating_duration_since(by);
+            by + (reserve - reserve / part)
+        });
         self.options.cancel.is_cancelled() || last.is_some_and(|last| Instant::now() >= last)
     }
 

@@ -358,11 +358,16 @@ impl<'a> Run<'a> {
         let units = report::final_units(&self.state);
         // Whatever asks, and is told so, leaves something out.
         let cut = Cell::new(false);
-        let stop = || {
-            let stops = self.context.must_stop();
+        let noted = |stops: bool| {
             cut.set(cut.get() || stops);
             stops
         };
+        let audit = self.shares.as_ref().map(|(shares, proof)| {
+            let stop = || noted(self.context.must_certify());
+            let proved = (shares, proof);
+            broker::certify(cluster, &self.context.bids, proved, &held, &stop)
+        });
+        let stop = || noted(self.context.must_stop());
         let moves = report::moves(&self.state);
         let mut told = accounts::reasons(&self.state, &self.absent, &stop);
         told.extend(preempt::reasons(&self.state, &moves));
@@ -370,10 +375,6 @@ impl<'a> Run<'a> {
         let mut notes = choices::notes(&self.state, &placements, &stop);
         notes.extend(edges::notes(cluster, &placements));
         notes.sort();
-        let audit = self.shares.as_ref().map(|(shares, proof)| {
-            let proved = (shares, proof);
-            broker::certify(cluster, &self.context.bids, proved, &held, &stop)
-        });
         let cut = cut.get();
         let frameworks = (0..cluster.frameworks.len())
             .map(FrameworkIdx::of)

@@ -231,11 +231,11 @@ fn column(market: &Market<'_>, duals: &Duals, at: usize, class: usize) -> f64 {
     for (resource, &need) in market.state.demand(task).iter().enumerate() {
         let price = duals.prices.get(&(class, resource));
         sum += price.copied().unwrap_or_default() * need as f64;
-        if market.halves[at].contains(&(class, resource)) {
-            sum += dual(duals, Row::Half(class, resource));
-        }
     }
-    sum
+    let halves = market.halves_on(at, class);
+    sum + halves
+        .map(|(row, count)| count * dual(duals, Row::Half(row)))
+        .sum::<f64>()
 }
 
 /// `sum pi C + sum y b - sum phi f`.

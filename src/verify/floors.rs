@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use apportion_cluster::plan::FairnessCertificate;
 
-use super::market::{Duals, Market, Row};
+use super::market::{Duals, Half, Market, Row, Whole};
 use super::report::Findings;
 use super::rule::Rule;
 use super::state::{known_task, unique};
@@ -194,23 +194,26 @@ fn limits(market: &Market<'_>, witness: &BTreeMap<(usize, usize), f64>, findings
     }
 }
 
-/// Instances that take more than half an agent are, over all witnesses, at most one for each agent: so
-/// the floors of all frameworks are reachable together.
+/// Instances that take more than half an agent are, over all witnesses, at most one for each agent, and so with
+/// devices: so the floors of all frameworks are reachable together.
 fn halves(market: &Market<'_>, witness: &BTreeMap<(usize, usize), f64>, findings: &mut Findings) {
-    let mut sums: BTreeMap<(usize, usize), f64> = BTreeMap::new();
+    let mut sums: BTreeMap<Half, f64> = BTreeMap::new();
     for (&(at, class), instances) in witness {
-        for &(_, resource) in market.halves[at].iter().filter(|(of, _)| *of == class) {
-            *sums.entry((class, resource)).or_default() += instances;
+        for (row, count) in market.halves_on(at, class) {
+            *sums.entry(row).or_default() += count * instances;
         }
     }
-    for ((class, resource), sum) in sums {
-        let agents = market.half_agents(class, resource) as f64;
-        findings.check(Rule::Floors, sum <= agents + slack(agents), || {
-            let resource = &market.state.cluster.resources[resource];
-            let text = "the witnesses put two instances of more than half an agent on one";
-            let class = market.class_name(class);
-            let subject = format!("half[{class},{resource}]");
-            (subject, agents, sum, text.to_owned())
+    for (row, sum) in sums {
+        let most = market.most_of_half(row) as f64;
+        findings.check(Rule::Floors, sum <= most + slack(most), || {
+            let (family, whole) = match row.whole {
+                Whole::Agent => ("half", "an agent"),
+                Whole::Device => ("half_device", "a device"),
+            };
+            let resource = &market.state.cluster.resources[row.resource];
+            let subject = format!("{family}[{},{resource}]", market.class_name(row.class));
+            let text = format!("the witnesses put two instances of more than half {whole} on one");
+            (subject, most, sum, text)
         });
     }
 }

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use apportion_cluster::IdleGuarantee;
 use apportion_cluster::plan::{ClassPrice, FairnessCertificate, RowDual};
+use apportion_cluster::{DeviceIdx, IdleGuarantee, WHOLE_DEVICE};
 
 use super::empty::EmptyCluster;
 use super::report::Findings;
@@ -26,9 +26,8 @@ pub(super) struct Market<'a> {
     pub tasks: Vec<(usize, usize)>,
     /// For each of `tasks`: the classes where it is eligible and the most it could hold there.
     pub fits: Vec<BTreeMap<usize, i128>>,
-    /// For each of `tasks`: the (class, resource) pairs where one instance takes more than half of
-    /// every agent that it could use.
-    pub halves: Vec<BTreeSet<(usize, usize)>>,
+    /// For each of `tasks`: the `half` and `half_device` rows that count it, and how much of each one instance takes.
+    pub halves: Vec<BTreeMap<Half, f64>>,
 }
 
 /// What a dual belongs to; tasks and frameworks by their position in the market.
@@ -38,14 +37,32 @@ pub(super) enum Row {
     Demand(usize),
     /// Instances of a task on a class.
     Fit(usize, usize),
-    /// Instances on a class that take more than half an agent of a resource.
-    Half(usize, usize),
+    /// Instances on a class of which no two are on one agent or device.
+    Half(Half),
     /// What a subtree holds of a resource at most; by role and resource.
     Limit(usize, usize),
     /// What a subtree is sure to have of a resource; by role and resource.
     Hold(usize, usize),
     /// A framework's value is at least its floor.
     Floor(usize),
+}
+
+/// A row that counts, on the agents of a class, what cannot be shared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Half {
+    pub class: usize,
+    /// That of devices is their total.
+    pub resource: usize,
+    pub whole: Whole,
+}
+
+/// What cannot be shared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Whole {
+    /// An agent, by instances that take more than half of it.
+    Agent,
+    /// A device, by instances that take half of it or more.
+    Device,
 }
 
 /// Prices and duals of one certificate, by position.
@@ -174,8 +191,8 @@ impl<'a> Market<'a> {
         rooms
     }
 
-    fn halves_of(&self, task: usize) -> BTreeSet<(usize, usize)> {
-        let mut halves = BTreeSet::new();
+    fn halves_of(&self, task: usize) -> BTreeMap<Half, f64> {
+        let mut halves = BTreeMap::new();
         let mut not = BTreeSet::new();
         for (agent, &class) in self.class_of.iter().enumerate() {
             if !self.usable(task, agent) {
@@ -184,25 +201,63 @@ impl<'a> Market<'a> {
             let capacity = &self.state.cluster.agents[agent].capacity.0;
             let amounts = self.state.demand(task).iter().zip(capacity).enumerate();
             for (resource, (&need, &has)) in amounts {
+                let row = Half {
+                    class,
+                    resource,
+                    whole: Whole::Agent,
+                };
                 if 2 * i128::from(need) > i128::from(has) && need > 0 {
-                    halves.insert((class, resource));
+                    halves.insert(row, 1.0);
                 } else {
-                    not.insert((class, resource));
+                    not.insert(row);
                 }
             }
+            // Two that take more than half of a device are never on one; two that take half fill it.
+            for need in &self.state.cluster.tasks[task].devices {
+                let part = match 2 * need.milli {
+                    ..WHOLE_DEVICE => continue,
+                    WHOLE_DEVICE => 0.5,
+                    _ => 1.0,
+                };
+                let row = Half {
+                    class,
+                    resource: self.total_of(need.kind),
+                    whole: Whole::Device,
+                };
+                halves.insert(row, part * need.count as f64);
+            }
         }
-        halves.retain(|pair| !not.contains(pair));
+        halves.retain(|row, _| !not.contains(row));
         halves
     }
 
-    /// Agents of a class that could hold an instance counted by its `half` row.
-    pub(super) fn half_agents(&self, class: usize, resource: usize) -> i128 {
-        let members = (0..self.class_of.len()).filter(|&agent| self.class_of[agent] == class);
+    /// The `half` and `half_device` rows of a class that count task `at`, and how much of each one instance takes.
+    pub(super) fn halves_on(&self, at: usize, class: usize) -> impl Iterator<Item = (Half, f64)> {
+        let halves = self.halves[at].iter().map(|(&row, &count)| (row, count));
+        halves.filter(move |(row, _)| row.class == class)
+    }
+
+    /// The resource that totals the devices of a kind.
+    fn total_of(&self, kind: DeviceIdx) -> usize {
+        let name = format!("{}_milli", self.state.cluster.devices[kind.at()]);
+        self.state.names.resources[name.as_str()]
+    }
+
+    /// The agents of the row's class, or their devices, that could hold what the row counts.
+    pub(super) fn most_of_half(&self, row: Half) -> i128 {
+        let members = (0..self.class_of.len()).filter(|&agent| self.class_of[agent] == row.class);
         let tasks = self.tasks.iter().zip(&self.halves);
-        let tasks = tasks.filter(|(_, halves)| halves.contains(&(class, resource)));
+        let tasks = tasks.filter(|(_, halves)| halves.contains_key(&row));
         let tasks: Vec<usize> = tasks.map(|((task, _), _)| *task).collect();
         let usable = members.filter(|&agent| tasks.iter().any(|&task| self.usable(task, agent)));
-        usable.count() as i128
+        let places = usable.map(|agent| match row.whole {
+            Whole::Agent => 1,
+            Whole::Device => {
+                let total = self.state.cluster.agents[agent].capacity.0[row.resource];
+                i128::from(total / WHOLE_DEVICE)
+            }
+        });
+        places.sum()
     }
 
     /// Total capacity of a class.
@@ -273,10 +328,18 @@ impl<'a> Market<'a> {
                 let (task, class) = inner.rsplit_once(',')?;
                 Some(Row::Fit(self.task_called(task)?, *self.names.get(class)?))
             }
-            "half" => {
+            "half" | "half_device" => {
                 let (class, resource) = inner.rsplit_once(',')?;
-                let resource = self.state.names.resources.get(resource)?;
-                Some(Row::Half(*self.names.get(class)?, *resource))
+                let resource = *self.state.names.resources.get(resource)?;
+                let class = *self.names.get(class)?;
+                Some(Row::Half(Half {
+                    class,
+                    resource,
+                    whole: match kind {
+                        "half" => Whole::Agent,
+                        _ => Whole::Device,
+                    },
+                }))
             }
             "limit" | "guarantee" => {
                 let (path, resource) = inner.rsplit_once(',')?;
@@ -346,9 +409,9 @@ impl<'a> Market<'a> {
                 };
                 self.below(role).filter(needs).collect()
             }
-            Row::Half(class, resource) => {
+            Row::Half(row) => {
                 let tasks = self.tasks.iter().zip(&self.halves);
-                let counted = tasks.filter(|(_, halves)| halves.contains(&(class, resource)));
+                let counted = tasks.filter(|(_, halves)| halves.contains_key(&row));
                 counted.map(|((_, active), _)| *active).collect()
             }
         }
@@ -379,7 +442,7 @@ impl<'a> Market<'a> {
         let least = match row {
             Row::Demand(task) => self.empty.most(self.tasks[task].0),
             Row::Fit(task, class) => self.fits[task].get(&class).copied().unwrap_or_default(),
-            Row::Half(class, resource) => self.half_agents(class, resource),
+            Row::Half(row) => self.most_of_half(row),
             Row::Limit(role, resource) => {
                 self.empty.roles.limits[role][resource].unwrap_or_default()
             }

@@ -47,7 +47,28 @@ pub fn snapshot(case: u64) -> Value {
             jobs.push(job(random, &id, k));
         }
     }
-    json!({"version": "apportion/v1", "agents": agents, "roles": roles, "frameworks": frameworks, "jobs": jobs})
+    let mut file = json!({"version": "apportion/v1", "agents": agents, "roles": roles, "frameworks": frameworks, "jobs": jobs});
+    if case % 4 == 1 {
+        add_devices(random, &mut file);
+    }
+    file
+}
+
+/// Gives every agent a few devices, and has most tasks need parts of them.
+fn add_devices(random: &mut Random, file: &mut Value) {
+    for agent in file["agents"].as_array_mut().into_iter().flatten() {
+        agent["devices"] = json!([{"name": "gpu", "count": 1 + random.below(3)}]);
+    }
+    for framework in file["frameworks"].as_array_mut().into_iter().flatten() {
+        framework["policy"] = json!("ml");
+    }
+    for job in file["jobs"].as_array_mut().into_iter().flatten() {
+        let milli = [250, 400, 500, 600, 1000][random.below(5) as usize];
+        if random.below(4) > 0 {
+            let count = 1 + random.below(2);
+            job["tasks"][0]["devices"] = json!([{"name": "gpu", "count": count, "milli": milli}]);
+        }
+    }
 }
 
 fn role(random: &mut Random, path: &str, is_plain: bool) -> Value {
@@ -81,7 +102,7 @@ fn job(random: &mut Random, framework: &str, k: u64) -> Value {
     job
 }
 
-pub const FEATURES: [&str; 14] = [
+pub const FEATURES: [&str; 16] = [
     "several frameworks",
     "several task classes of a framework",
     "values that differ within a framework",
@@ -89,6 +110,8 @@ pub const FEATURES: [&str; 14] = [
     "demand beyond what could be placed",
     "a task that may use some agents only",
     "a task of more than half of every agent",
+    "a task of more than half a device",
+    "a task of half a device",
     "a task that needs one resource only",
     "a limit",
     "a limit of a role with several frameworks below",
@@ -140,6 +163,11 @@ pub fn features(cluster: &Cluster) -> Vec<&'static str> {
             };
             cluster.agents.iter().all(half)
         }),
+        any_task(&|task| {
+            let mut needs = task.devices.iter();
+            needs.any(|need| need.milli > 500 && need.milli < 1000)
+        }),
+        any_task(&|task| task.devices.iter().any(|need| need.milli == 500)),
         any_task(&|task| task.demand.0.iter().filter(|need| **need > 0).count() == 1),
         cluster.roles.iter().any(limited),
         cluster

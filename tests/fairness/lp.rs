@@ -38,6 +38,17 @@ struct Part {
     of_large: Option<f64>,
 }
 
+/// Devices that an instance has to itself, but for others of less than half a device; half of one of which it takes half.
+fn of_devices(task: &Task) -> f64 {
+    let needs = task.devices.iter();
+    let devices = needs.map(|need| match need.milli {
+        501.. => need.count as f64,
+        500 => need.count as f64 / 2.0,
+        _ => 0.0,
+    });
+    devices.sum()
+}
+
 impl<'a> Market<'a> {
     pub fn of(cluster: &'a Cluster, plan: &'a PlanFile) -> Self {
         let players = plan.frameworks.iter().filter_map(|result| {
@@ -94,7 +105,12 @@ impl<'a> Market<'a> {
             let value = agent.attributes.get(&rule.key);
             value.is_some_and(|value| rule.any_of.contains(value))
         });
-        allowed && task.demand.copies_in(&agent.capacity) > 0 && !self.shut_by_limit(player, task)
+        let devices = task.devices.iter();
+        let enough = { devices }.all(|need| agent.devices[0].count >= need.count);
+        allowed
+            && enough
+            && task.demand.copies_in(&agent.capacity) > 0
+            && !self.shut_by_limit(player, task)
     }
 
     /// The feasible set: columns by player, task and agent; each has the player and the value. `gain` weighs players. With
@@ -110,6 +126,7 @@ impl<'a> Market<'a> {
         let mut columns = Vec::new();
         let mut capacity: Terms = BTreeMap::new();
         let mut large: Terms = BTreeMap::new();
+        let mut devices: BTreeMap<usize, Vec<(usize, f64)>> = BTreeMap::new();
         let mut limits: Terms = BTreeMap::new();
         let mut usage: Terms = BTreeMap::new();
         for &player in &part.players {
@@ -132,6 +149,10 @@ impl<'a> Market<'a> {
                     let column = model.add_column("x", 0.0, most, ColumnKind::Continuous, cost);
                     columns.push((column, player, task.value as f64));
                     all.push((column, 1.0));
+                    if of_devices(task) > 0.0 {
+                        let entry = (column, of_devices(task));
+                        devices.entry(agent).or_default().push(entry);
+                    }
                     for (resource, &need) in task.demand.0.iter().enumerate().filter(|it| *it.1 > 0)
                     {
                         let entry = (column, need as f64);
@@ -173,6 +194,15 @@ impl<'a> Market<'a> {
             };
             let most = part.of_large.unwrap_or_else(|| self.part_of(part, owns));
             model.add_row("large", 0.0, most, terms);
+        }
+        for (agent, terms) in devices {
+            let it = &cluster.agents[agent];
+            let owns = |player: usize| {
+                let mut tasks = self.tasks(player).into_iter();
+                tasks.any(|task| of_devices(task) > 0.0 && self.fits(player, task, it))
+            };
+            let most = part.of_large.unwrap_or_else(|| self.part_of(part, owns));
+            model.add_row("devices", 0.0, most * it.devices[0].count as f64, terms);
         }
         for ((role, resource), terms) in limits {
             let limit = cluster.roles[role].limit[resource].unwrap() as f64;

@@ -322,6 +322,36 @@ fn certificates_are_rejected_after_tampering() {
     }
 }
 
+/// Nine devices for tasks of 600 thousandths and of 500: the plan is the best there is, and the row of devices proves it.
+#[test]
+fn devices_are_counted_whole_and_no_fewer_than_there_are() {
+    let cluster = cluster(
+        &serde_json::from_str(include_str!(
+            "../scenarios/large_parts_of_devices_share_none/snapshot.json"
+        ))
+        .unwrap(),
+    );
+    let honest = planned(&cluster, &options(Fairness::Nash));
+    let changed = |change: &dyn Fn(&mut apportion_cluster::plan::RowDual)| {
+        let mut plan = honest.clone();
+        let certificate = plan.fairness.as_mut().unwrap();
+        let duals = certificate.duals.iter_mut();
+        let rows = { duals }.filter(|dual| dual.row.starts_with("half_device["));
+        assert_eq!(rows.map(change).count(), 1);
+        let report = verify(&cluster, &plan);
+        let broken = report.violations.iter().map(|it| it.rule);
+        broken.collect::<Vec<Rule>>()
+    };
+    assert_eq!(changed(&|_| {}), []);
+    assert!(changed(&|dual| dual.rhs -= 1.0).contains(&Rule::Rows));
+    assert!(changed(&|dual| dual.value *= 0.9).contains(&Rule::Columns));
+    assert!(changed(&|dual| drop(dual.owners.pop())).contains(&Rule::Rows));
+    // It is no row of agents.
+    assert!(
+        changed(&|dual| dual.row = dual.row.replace("half_device", "half")).contains(&Rule::Rows)
+    );
+}
+
 #[test]
 fn more_than_a_limit_is_refused() {
     let cluster = contended();

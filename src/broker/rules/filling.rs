@@ -49,7 +49,7 @@ struct Open<'a> {
 }
 
 impl<'a> Open<'a> {
-    fn new(group: &'a Group, total: &[i128]) -> Self {
+    fn new(group: &'a Group, total: &[i128], n_halves: usize) -> Self {
         // Columns are in the order of their classes.
         let first = group.columns.first().map_or(0, |column| column.class);
         let end = group.columns.last().map_or(0, |column| column.class + 1);
@@ -72,13 +72,18 @@ impl<'a> Open<'a> {
             needs: needs
                 .map(|(resource, need)| (resource, need as f64, 1.0 / need as f64))
                 .collect(),
-            has_halves: group.columns.iter().any(|column| !column.halves.is_empty()),
+            has_halves: (group.columns.iter())
+                .any(|column| column.halves(n_halves).next().is_some()),
         }
     }
 
-    /// Half rows that count the column at a place among the classes.
-    fn halves(&self, place: usize) -> &'a [usize] {
-        self.columns[place].map_or(&[], |column| &self.group.columns[column].halves)
+    /// Of the first so many half rows, those that count the column at a place among the classes, and how much of each one
+    /// instance takes.
+    fn halves(&self, place: usize, n_rows: usize) -> impl Iterator<Item = (usize, f64)> + 'a {
+        let column = self.columns[place].map(|column| &self.group.columns[column]);
+        column
+            .into_iter()
+            .flat_map(move |column| column.halves(n_rows))
     }
 }
 
@@ -102,7 +107,9 @@ pub(super) fn fill(
         groups: (market.members.iter())
             .map(|member| {
                 let groups = member.groups.iter();
-                groups.map(|group| Open::new(group, total)).collect()
+                groups
+                    .map(|group| Open::new(group, total, whole.halves.len()))
+                    .collect()
             })
             .collect(),
         rooms: Vec::new(),
@@ -168,8 +175,8 @@ impl Room<'_> {
             for &(resource, need, _) in &it.needs {
                 self.capacities[resource][it.classes.start + best] -= part * need;
             }
-            for &half in it.halves(best) {
-                self.halves[half] -= part;
+            for (half, count) in it.halves(best, self.halves.len()) {
+                self.halves[half] -= part * count;
             }
             it.taken[best] += part;
             left -= part;
@@ -226,8 +233,9 @@ fn measure(it: &Open<'_>, capacities: &[Vec<f64>], halves: &[f64], rooms: &mut V
     }
     if it.has_halves {
         for (place, room) in rooms.iter_mut().enumerate() {
-            let halves = it.halves(place).iter().map(|&half| halves[half]);
-            *room = halves.fold(*room, f64::min);
+            let counted = it.halves(place, halves.len());
+            let here = counted.map(|(half, count)| halves[half] / count);
+            *room = here.fold(*room, f64::min);
         }
     }
 }

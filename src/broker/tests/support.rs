@@ -189,6 +189,11 @@ pub(super) fn check(
                     have += value(&format!("half[{},{resource}]", class.name));
                 }
             }
+            for need in it.devices.iter().filter(|need| need.milli >= 500) {
+                let part = if need.milli > 500 { 1.0 } else { 0.5 };
+                let row = format!("half_device[{},gpu_milli]", class.name);
+                have += part * need.count as f64 * value(&row);
+            }
             assert!(
                 have >= need * (1.0 - 1e-12),
                 "{name} on {}: {have} {need}",
