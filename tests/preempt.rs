@@ -395,6 +395,61 @@ fn random_clusters_displace_once_and_then_nothing() {
     assert!(entries > 10, "{entries}");
 }
 
+/// One runs where it may not, and at most one goes on each agent: it moves or stays, and nobody makes room for another of its
+/// kind beside it.
+#[test]
+fn who_leaves_a_broken_rule_is_no_beneficiary() {
+    let file = |at_home: i64, wanted: i64, disk: &str| {
+        parse(&json!({"version": "apportion/v1",
+            "agents": [{"id": "n1", "resources": {"slots": 4}, "attributes": {"disk": "hdd"}},
+                       {"id": "n2", "resources": {"slots": 3}, "attributes": {"disk": disk}}],
+            "roles": [{"path": "r", "guarantee": {"slots": 5}}],
+            "frameworks": [{"id": "f", "policy": "service", "role": "r"}],
+            "jobs": [{"id": "j", "framework": "f", "tasks": [{"id": "t", "instances": wanted, "resources": {"slots": 1},
+                "constraints": {"limit": [{"level": "agent", "max": 1}], "attributes": {"disk": ["ssd", "none"]}}}]}],
+            "placements": [{"job": "j", "task": "t", "agent": "n1", "instances": at_home}]}))
+    };
+    for (at_home, wanted) in [(1, 2), (2, 3), (3, 5)] {
+        let plan = plan(&file(at_home, wanted, "ssd"));
+        let placed: i64 = plan.placements.iter().map(|it| it.instances).sum();
+        assert!(placed >= at_home, "{:?}", plan.placements);
+        assert!(plan.preemptions.is_empty(), "{:?}", plan.preemptions);
+    }
+}
+
+/// What `max_moves` keeps where it breaks a rule is told.
+#[test]
+fn what_may_not_move_yet_is_told() {
+    let file = parse(&json!({"version": "apportion/v1",
+        "agents": [{"id": "n1", "resources": {"slots": 4}}, {"id": "n2", "resources": {"slots": 4}},
+                   {"id": "n3", "resources": {"slots": 4}}],
+        "frameworks": [{"id": "f", "policy": "service"}],
+        "jobs": [{"id": "j", "framework": "f", "max_moves": 1, "tasks": [{"id": "t", "instances": 3, "resources": {"slots": 1},
+            "constraints": {"limit": [{"level": "agent", "max": 1}]}}]}],
+        "placements": [{"job": "j", "task": "t", "agent": "n1", "instances": 3}]}));
+    let told = |file: &SnapshotFile| {
+        let plan = planned(&cluster(file), &quiet());
+        let told = plan
+            .warnings
+            .iter()
+            .map(|it| it.text.clone())
+            .collect::<Vec<_>>();
+        (plan, told)
+    };
+    let (plan, warnings) = told(&file);
+    assert_eq!(plan.moves.len(), 1);
+    let [text] = &warnings[..] else {
+        panic!("{warnings:?}")
+    };
+    assert!(
+        text.starts_with("1 running on n1") && text.contains("max_moves = 1"),
+        "{text}"
+    );
+    let next = applied(&file, &cluster(&file), &plan);
+    let (plan, warnings) = told(&next);
+    assert_eq!((plan.moves.len(), warnings.len()), (1, 0), "{warnings:?}");
+}
+
 /// Gives roles a part of the cluster each, together no more than all of it.
 fn guarantee(file: &mut SnapshotFile, seed: u64) {
     let mut draws = random::Draw::new(seed ^ 77);

@@ -97,6 +97,10 @@ scenarios! {
     drf_of_three_agents_in_a_chain
     a_subtree_keeps_its_own_half
     no_leaf_is_paid_for_its_siblings_saturation
+    a_limit_counts_what_may_have_to_go_back
+    a_move_adds_nothing_to_a_limit
+    what_stays_beyond_its_agent_counts
+    five_sevenths_of_a_guarantee_are_whole
     a_parents_limit_binds_its_children
     a_guarantee_is_held_for_a_role_without_a_framework
     a_guarantee_is_lent_for_a_role_without_a_framework

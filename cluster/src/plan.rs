@@ -499,6 +499,9 @@ pub struct AgentClassFile {
 pub struct ClassPrice {
     /// Class name.
     pub class: String,
+    /// Ids of the class's agents, in the plan's own prices; those of the shares leave them out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub agents: Vec<String>,
     /// Resource name.
     pub resource: String,
     /// Price, at least 0.

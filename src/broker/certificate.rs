@@ -62,6 +62,7 @@ pub fn certify(
     let proved = published.epsilon();
     let bundles = auditor.bundles(&published, placements);
     let bound_by = auditor.bound_by(&fractional);
+    let classes = classes(cluster, shares);
     let certificate = FairnessCertificate {
         rule: shares.fairness.name().to_owned(),
         epsilon: (!starved).then_some(proved),
@@ -71,9 +72,9 @@ pub fn certify(
         } else {
             auditor.one_unit(&exact, &one_more, proved)
         }),
-        classes: classes(cluster, shares),
         envy: auditor.envy(&published, &bundles, proved_of),
-        prices: published.prices,
+        prices: with_agents(published.prices, &classes),
+        classes,
         duals: published.duals,
         prices_fractional: fractional.prices,
         duals_fractional: fractional.duals,
@@ -249,6 +250,7 @@ impl<'a> Auditor<'a> {
             published.by_class.insert((class, resource), price);
             published.prices.push(ClassPrice {
                 class: self.shares.classes[class].name.clone(),
+                agents: Vec::new(),
                 resource: cluster.resources[resource].clone(),
                 price,
             });
@@ -557,6 +559,15 @@ fn classes(cluster: &Cluster, shares: &Shares) -> Vec<AgentClassFile> {
             .collect(),
     };
     shares.classes.iter().map(class).collect()
+}
+
+/// Prices beside the agents that they are of.
+fn with_agents(mut prices: Vec<ClassPrice>, classes: &[AgentClassFile]) -> Vec<ClassPrice> {
+    for price in &mut prices {
+        let class = classes.iter().find(|class| class.name == price.class);
+        price.agents = class.map_or_else(Vec::new, |class| class.agents.clone());
+    }
+    prices
 }
 
 fn floor_witness(cluster: &Cluster, shares: &Shares) -> Vec<FloorWitness> {

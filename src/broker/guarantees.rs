@@ -23,8 +23,8 @@ use super::demand::{Bidding, Demands, wanted};
 use super::flow::Transport;
 use super::tree::Tree;
 
-/// A whole guarantee, as a numerator over this.
-const WHOLE: i128 = 1 << 30;
+/// Parts of guarantees are narrowed down to a numerator over this, before the simplest one so near is tried.
+const FINE: i128 = 1 << 50;
 /// Roles that are tried one by one for their whole guarantee when not all can be had.
 const MOST_TRIED: usize = 256;
 
@@ -71,6 +71,22 @@ pub(super) fn place(cluster: &Cluster, census: &Census, wanted: &[Bidding]) -> V
 struct Cell {
     agents: Vec<AgentIdx>,
     class: usize,
+}
+
+/// The part of each role's guarantee, as a numerator over `whole`.
+#[derive(Clone)]
+struct Parts {
+    of: Vec<i128>,
+    whole: i128,
+}
+
+impl Parts {
+    fn equal(numerator: i128, whole: i128, n_roles: usize) -> Self {
+        Self {
+            of: vec![numerator; n_roles],
+            whole,
+        }
+    }
 }
 
 struct Phase<'a> {
@@ -161,7 +177,7 @@ impl<'a> Phase<'a> {
 
     fn guarantees(&self) -> Vec<Guarantee> {
         let n_roles = self.cluster.roles.len();
-        let mut parts = vec![WHOLE; n_roles];
+        let mut parts = Parts::equal(1, 1, n_roles);
         let mut short = None;
         let missing = self.whole_missing(&parts);
         let reserved = match self.by_agents(&missing) {
@@ -185,16 +201,16 @@ impl<'a> Phase<'a> {
                     .or_insert_with(|| Arc::new(self.agents_of(set)));
                 let amounts = self.promised[role].0.iter();
                 let amounts =
-                    amounts.map(|&amount| whole(i128::from(amount) * parts[role] / WHOLE));
+                    amounts.map(|&amount| whole(i128::from(amount) * parts.of[role] / parts.whole));
                 Guarantee {
                     role: RoleIdx::of(role),
-                    fraction: parts[role] as f64 / WHOLE as f64,
+                    fraction: parts.of[role] as f64 / parts.whole as f64,
                     amounts: Quantities(amounts.collect()),
                     held: self.cluster.roles[role].idle_guarantee == IdleGuarantee::Hold,
                     reserved: std::mem::take(&mut reserved[role]),
                     agents: Arc::clone(list),
                     classes: self.classes(role),
-                    short: short.filter(|_| parts[role] < WHOLE),
+                    short: short.filter(|_| parts.of[role] < parts.whole),
                 }
             })
             .collect()
@@ -210,15 +226,15 @@ impl<'a> Phase<'a> {
     }
 
     /// What is missing to each role's part of a resource beside what runs and what is held below it; in units of
-    /// `1 / WHOLE`.
-    fn missing(&self, resource: usize, parts: &[i128]) -> Vec<i128> {
-        let mut has = vec![0_i128; parts.len()];
-        let mut missing = vec![0; parts.len()];
+    /// `1 / whole`.
+    fn missing(&self, resource: usize, parts: &Parts) -> Vec<i128> {
+        let mut has = vec![0_i128; parts.of.len()];
+        let mut missing = vec![0; parts.of.len()];
         for &role in &self.bottom_up {
             let below = self.tree.below(Some(role)).iter();
-            let base: i128 =
-                below.map(|&child| has[child]).sum::<i128>() + self.usage[role][resource] * WHOLE;
-            let part = i128::from(self.promised[role].0[resource]) * parts[role];
+            let base: i128 = below.map(|&child| has[child]).sum::<i128>()
+                + self.usage[role][resource] * parts.whole;
+            let part = i128::from(self.promised[role].0[resource]) * parts.of[role];
             missing[role] = (part - base).max(0);
             has[role] = base + missing[role];
         }
@@ -226,16 +242,17 @@ impl<'a> Phase<'a> {
     }
 
     /// The same in whole amounts, by role and resource: parts are rounded down.
-    fn whole_missing(&self, parts: &[i128]) -> Vec<Quantities> {
+    fn whole_missing(&self, parts: &Parts) -> Vec<Quantities> {
         let n_resources = self.cluster.resources.len();
-        let mut missing = vec![Quantities::zero(n_resources); parts.len()];
+        let mut missing = vec![Quantities::zero(n_resources); parts.of.len()];
         for resource in 0..n_resources {
-            let mut has = vec![0_i128; parts.len()];
+            let mut has = vec![0_i128; parts.of.len()];
             for &role in &self.bottom_up {
                 let below = self.tree.below(Some(role)).iter();
                 let base: i128 =
                     below.map(|&child| has[child]).sum::<i128>() + self.usage[role][resource];
-                let part = i128::from(self.promised[role].0[resource]) * parts[role] / WHOLE;
+                let part =
+                    i128::from(self.promised[role].0[resource]) * parts.of[role] / parts.whole;
                 let own = (part - base).max(0);
                 missing[role].0[resource] = whole(own);
                 has[role] = base + own;
@@ -317,32 +334,42 @@ impl<'a> Phase<'a> {
     }
 
     /// The first resource of which these parts cannot be had.
-    fn lacking(&self, parts: &[i128]) -> Option<usize> {
+    fn lacking(&self, parts: &Parts) -> Option<usize> {
         (0..self.cluster.resources.len()).find(|&resource| {
             let missing = self.missing(resource, parts);
-            let transport = self.transport(&missing, |amount| i128::from(amount) * WHOLE, resource);
+            let transport = self.transport(
+                &missing,
+                |amount| i128::from(amount) * parts.whole,
+                resource,
+            );
             let moved: i128 = transport.solve().iter().flatten().sum();
             moved < missing.iter().sum()
         })
     }
 
     /// The largest common part, then whole guarantees one by one as far as that goes.
-    fn largest_parts(&self) -> Vec<i128> {
-        let (mut least, mut most) = (0, WHOLE);
+    fn largest_parts(&self) -> Parts {
+        let n_roles = self.promised.len();
+        let (mut least, mut most) = (0, FINE);
         while most - least > 1 {
             let middle = i128::midpoint(least, most);
-            let parts = vec![middle; self.promised.len()];
-            match self.lacking(&parts) {
+            match self.lacking(&Parts::equal(middle, FINE, n_roles)) {
                 None => least = middle,
                 Some(_) => most = middle,
             }
         }
-        let mut parts = vec![least; self.promised.len()];
-        let roles = (0..parts.len()).filter(|&role| !self.promised[role].is_zero());
+        // The part is a fraction of amounts of the snapshot: rounded down, it would cost whole units.
+        let (numerator, whole) = simplest_between((least, FINE), (most, FINE));
+        let exact = Parts::equal(numerator, whole, n_roles);
+        let mut parts = match self.lacking(&exact) {
+            None => exact,
+            Some(_) => Parts::equal(least, FINE, n_roles),
+        };
+        let roles = (0..n_roles).filter(|&role| !self.promised[role].is_zero());
         for role in roles.take(MOST_TRIED) {
-            parts[role] = WHOLE;
+            let common = std::mem::replace(&mut parts.of[role], parts.whole);
             if self.lacking(&parts).is_some() {
-                parts[role] = least;
+                parts.of[role] = common;
             }
         }
         parts
@@ -406,6 +433,24 @@ pub(crate) fn take(
     }
 }
 
+/// The fraction with the smallest denominator of those from `low` to `high`, which are not negative.
+///
+/// # Source
+/// Continued fractions (the Stern-Brocot tree): a whole number where one lies between; else the whole part, and one over
+/// the simplest fraction between the reciprocals of what is beyond it.
+fn simplest_between(low: (i128, i128), high: (i128, i128)) -> (i128, i128) {
+    let whole = low.0 / low.1;
+    if whole * low.1 == low.0 {
+        return (whole, 1);
+    }
+    if (whole + 1) * high.1 <= high.0 {
+        return (whole + 1, 1);
+    }
+    let over = |it: (i128, i128)| (it.1, it.0 - whole * it.1);
+    let (denominator, numerator) = simplest_between(over(high), over(low));
+    (whole * denominator + numerator, denominator)
+}
+
 fn whole(amount: i128) -> i64 {
     i64::try_from(amount).expect("a guarantee is an amount of the snapshot")
 }
@@ -438,4 +483,23 @@ fn open_cells(cluster: &Cluster, cells: &[Cell]) -> Vec<usize> {
     (0..cells.len())
         .filter(|&cell| open(&cells[cell]))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_simplest_fraction_has_the_least_denominator() {
+        for denominator in 1..60_i128 {
+            for numerator in 0..=denominator {
+                let low = (numerator * FINE / denominator, FINE);
+                let found = simplest_between(low, (low.0 + 1, FINE));
+                let is_between =
+                    |n: i128, d: i128| n * FINE >= low.0 * d && n * FINE <= (low.0 + 1) * d;
+                let mut all = (1..=denominator).flat_map(|d| (0..=d).map(move |n| (n, d)));
+                assert_eq!(Some(found), all.find(|&(n, d)| is_between(n, d)));
+            }
+        }
+    }
 }

@@ -338,12 +338,29 @@ impl<'a> Run<'a> {
             instances,
         } in self.state.put_back()
         {
+            // Its answers were about what stayed before.
+            self.records[cluster.framework_of(task).at()].forget();
             let text = format!(
                 "{instances} running on {} break a hard rule there and have no other place: they stay",
                 cluster.agent(agent).id
             );
             self.context
                 .warn("rule_broken_by_running", &cluster.task_name(task), text);
+        }
+        if self.context.options.mode == Mode::Online {
+            return;
+        }
+        for it in release::beyond_moves(cluster) {
+            let job = cluster.job(cluster.task(it.task).job);
+            let text = format!(
+                "{} running on {} break a hard rule there, and of its job at most max_moves = {} may move at once: they \
+                 stay for now",
+                it.instances,
+                cluster.agent(it.agent).id,
+                job.max_moves.unwrap_or(0),
+            );
+            self.context
+                .warn("rule_broken_by_running", &cluster.task_name(it.task), text);
         }
     }
 

@@ -522,7 +522,7 @@ impl Claimant {
         }
         let kept = &state.kept[self.framework.at()];
         let added = &self.witness.placements;
-        roles.count(self.framework, kept, &state.released, added);
+        roles.count(self.framework, kept, added);
         if let Some(counts) = &self.counts {
             let most = counts.iter().map(|(&task, &instances)| Running {
                 task,
@@ -530,7 +530,7 @@ impl Claimant {
                 instances,
             });
             let most: Vec<Running> = most.collect();
-            roles.promise(self.framework, kept, &state.released, &most);
+            roles.promise(self.framework, kept, &most);
         }
         roles.settle(self.framework, &free.resources);
     }

@@ -11,26 +11,25 @@ use apportion_cluster::{
 ///
 /// A skew that is too large releases nothing: the rule is relaxed to what it is and never gets worse.
 pub(super) fn released(cluster: &Cluster) -> Vec<Running> {
-    let mut release = Release {
-        cluster,
-        left: cluster
-            .running
-            .iter()
-            .map(|running| ((running.task, running.agent), running.instances))
-            .collect(),
-        out: BTreeMap::new(),
-        moves: BTreeMap::new(),
-    };
-    release.ineligible();
-    release.over_limit();
-    release.over_capacity();
-    let out = release.out.into_iter();
-    out.map(|((task, agent), instances)| Running {
+    listed(Release::of(cluster).out)
+}
+
+/// The instances that would be released too, did their jobs' `max_moves` allow more.
+pub(super) fn beyond_moves(cluster: &Cluster) -> Vec<Running> {
+    if cluster.jobs.iter().all(|job| job.max_moves.is_none()) {
+        return Vec::new();
+    }
+    listed(Release::of(cluster).stuck)
+}
+
+fn listed(places: BTreeMap<Place, i64>) -> Vec<Running> {
+    let places = places.into_iter().filter(|(_, instances)| *instances > 0);
+    let running = places.map(|((task, agent), instances)| Running {
         task,
         agent,
         instances,
-    })
-    .collect()
+    });
+    running.collect()
 }
 
 type Place = (TaskIdx, apportion_cluster::AgentIdx);
@@ -41,11 +40,31 @@ struct Release<'a> {
     left: BTreeMap<Place, i64>,
     /// Instances released.
     out: BTreeMap<Place, i64>,
+    /// Instances that break a rule and may not move.
+    stuck: BTreeMap<Place, i64>,
     /// Instances released by job.
     moves: BTreeMap<JobIdx, i64>,
 }
 
-impl Release<'_> {
+impl<'a> Release<'a> {
+    fn of(cluster: &'a Cluster) -> Self {
+        let mut release = Self {
+            cluster,
+            left: cluster
+                .running
+                .iter()
+                .map(|running| ((running.task, running.agent), running.instances))
+                .collect(),
+            out: BTreeMap::new(),
+            stuck: BTreeMap::new(),
+            moves: BTreeMap::new(),
+        };
+        release.ineligible();
+        release.over_limit();
+        release.over_capacity();
+        release
+    }
+
     fn ineligible(&mut self) {
         let broken = self.left.iter().filter(|((task, agent), _)| {
             self.cluster
@@ -54,7 +73,8 @@ impl Release<'_> {
         });
         let broken: Vec<(Place, i64)> = broken.map(|(&place, &count)| (place, count)).collect();
         for (place, count) in broken {
-            self.release(place, count);
+            let stuck = count - self.release(place, count);
+            *self.stuck.entry(place).or_insert(0) += stuck;
         }
     }
 
@@ -87,11 +107,15 @@ impl Release<'_> {
         }
         for places in by_domain.into_values() {
             let mut excess = places.iter().map(|(_, count)| count).sum::<i64>() - max;
-            for (place, count) in places.into_iter().rev() {
+            for &(place, count) in places.iter().rev() {
                 if excess <= 0 {
                     break;
                 }
                 excess -= self.release(place, count.min(excess));
+            }
+            if let (Some(&(place, _)), true) = (places.first(), excess > 0) {
+                let stuck = self.stuck.entry(place).or_insert(0);
+                *stuck = excess.max(*stuck);
             }
         }
     }
@@ -112,7 +136,7 @@ impl Release<'_> {
             let priority =
                 |place: &Place| self.cluster.job(self.cluster.task(place.0).job).priority;
             places.sort_by_key(|place| (priority(place), std::cmp::Reverse(*place)));
-            for place in places {
+            for &place in &places {
                 let demand = &self.cluster.task(place.0).demand;
                 let mut count = self.left[&place];
                 while count > 0
@@ -122,6 +146,13 @@ impl Release<'_> {
                     free[agent.at()].add(demand, 1);
                     count -= 1;
                 }
+            }
+            let still = places.into_iter().find(|place| {
+                let demand = &self.cluster.task(place.0).demand;
+                self.left[place] > 0 && relieves(demand, &free[agent.at()])
+            });
+            if let Some(place) = still {
+                self.stuck.entry(place).or_insert(1);
             }
         }
     }

@@ -39,6 +39,8 @@ pub(super) struct Roles<'a> {
     usage: Vec<Vec<i128>>,
     /// What each framework uses.
     used: Vec<Vec<i128>>,
+    /// How many instances of each task were released: as they may have to go back, limits count them until as many were added.
+    released: Arc<Counts>,
     /// What each framework may add to that, and others may not: it counts for limits, not for guarantees.
     promised: Vec<Vec<i128>>,
     /// What is promised below each role.
@@ -50,7 +52,7 @@ pub(super) struct Roles<'a> {
 }
 
 impl<'a> Roles<'a> {
-    pub(super) fn new(cluster: &'a Cluster) -> Self {
+    pub(super) fn new(cluster: &'a Cluster, released: &[Running]) -> Self {
         let mut used = vec![vec![0; cluster.resources.len()]; cluster.frameworks.len()];
         for running in &cluster.running {
             let demand = &cluster.task(running.task).demand;
@@ -72,9 +74,30 @@ impl<'a> Roles<'a> {
             promised: vec![vec![0; cluster.resources.len()]; cluster.frameworks.len()],
             promises: vec![vec![0; cluster.resources.len()]; cluster.roles.len()],
             used,
+            released: Arc::new(by_task(released)),
             holds: Vec::new(),
             held: BTreeMap::new(),
         }
+    }
+
+    /// Counts only these as released, from the next count of their framework on.
+    pub(super) fn set_released(&mut self, released: &[Running]) {
+        self.released = Arc::new(by_task(released));
+    }
+
+    /// How many instances of each task were released.
+    pub(super) fn released(&self) -> &Arc<Counts> {
+        &self.released
+    }
+
+    /// Of a resource, what of a framework was released.
+    pub(super) fn moving(&self, framework: FrameworkIdx, resource: usize) -> i128 {
+        let own = self.released.iter();
+        let own = own.filter(|(task, _)| self.cluster.framework_of(**task) == framework);
+        let amounts = own.map(|(&task, &instances)| {
+            i128::from(self.cluster.task(task).demand.0[resource]) * i128::from(instances)
+        });
+        amounts.sum()
     }
 
     /// Keeps free what is reserved for guarantees that are held.
@@ -176,6 +199,7 @@ impl<'a> Roles<'a> {
         let mut grants = Grants {
             cluster,
             room: self.headroom(framework, kept),
+            released: &self.released,
             wants: pending.iter().copied().collect(),
             counts: Counts::new(),
         };
@@ -209,14 +233,8 @@ impl<'a> Roles<'a> {
     }
 
     /// Counts what a framework holds now: what stays, and of what was released or added the more. Nothing is promised beyond that.
-    pub(super) fn count(
-        &mut self,
-        framework: FrameworkIdx,
-        kept: &[Running],
-        released: &[Running],
-        added: &[Running],
-    ) {
-        let now = self.sum(framework, kept, released, added);
+    pub(super) fn count(&mut self, framework: FrameworkIdx, kept: &[Running], added: &[Running]) {
+        let now = self.sum(framework, kept, added);
         let above = self.above(framework);
         replace(&mut self.usage, &above, &mut self.used[framework.at()], now);
         let nothing = vec![0; self.cluster.resources.len()];
@@ -225,14 +243,8 @@ impl<'a> Roles<'a> {
     }
 
     /// Leaves a framework room below its limits for as much as it may add at most.
-    pub(super) fn promise(
-        &mut self,
-        framework: FrameworkIdx,
-        kept: &[Running],
-        released: &[Running],
-        most: &[Running],
-    ) {
-        let most = self.sum(framework, kept, released, most).into_iter();
+    pub(super) fn promise(&mut self, framework: FrameworkIdx, kept: &[Running], most: &[Running]) {
+        let most = self.sum(framework, kept, most).into_iter();
         let beyond = most.zip(&self.used[framework.at()]);
         let beyond = beyond.map(|(most, used)| (most - used).max(0)).collect();
         let above = self.above(framework);
@@ -241,22 +253,16 @@ impl<'a> Roles<'a> {
     }
 
     /// What stays, and of what was released or added the more.
-    fn sum(
-        &self,
-        framework: FrameworkIdx,
-        kept: &[Running],
-        released: &[Running],
-        added: &[Running],
-    ) -> Vec<i128> {
+    fn sum(&self, framework: FrameworkIdx, kept: &[Running], added: &[Running]) -> Vec<i128> {
         let cluster = self.cluster;
         let mut now = vec![0; cluster.resources.len()];
         for kept in kept {
             add(&mut now, &cluster.task(kept.task).demand, kept.instances);
         }
         let mut moving: BTreeMap<TaskIdx, (i64, i64)> = BTreeMap::new();
-        for released in released {
-            if cluster.framework_of(released.task) == framework {
-                moving.entry(released.task).or_default().0 += released.instances;
+        for (&task, &released) in &*self.released {
+            if cluster.framework_of(task) == framework {
+                moving.entry(task).or_default().0 = released;
             }
         }
         for added in added {
@@ -492,7 +498,9 @@ impl<'a> Roles<'a> {
 /// Counts that are cut to what limits leave.
 struct Grants<'a> {
     cluster: &'a Cluster,
+    /// Beside what was released.
     room: Vec<Option<i128>>,
+    released: &'a Counts,
     wants: Counts,
     counts: Counts,
 }
@@ -502,13 +510,19 @@ impl Grants<'_> {
         self.counts.get(&task).copied().unwrap_or(0)
     }
 
+    fn released_of(&self, task: TaskIdx) -> i64 {
+        self.released.get(&task).copied().unwrap_or(0)
+    }
+
     /// Grants a task as many more of what it wants as there is room for, `most` at most.
     fn grant(&mut self, task: TaskIdx, most: i64) {
         let want = self.wants.get(&task).copied().unwrap_or(0);
         let demand = &self.cluster.task(task).demand.0;
         let fit = self.room.iter().zip(demand).filter(|(_, need)| **need > 0);
         let fit = fit.filter_map(|(room, &need)| Some((*room)?.max(0) / i128::from(need)));
+        let moving = (self.released_of(task) - self.count(task)).max(0);
         let fit = fit.min().unwrap_or(i128::MAX);
+        let fit = fit.saturating_add(moving.into());
         let granted = i64::try_from(fit).unwrap_or(i64::MAX).min(most).min(want);
         self.take_back(task, -granted);
     }
@@ -516,14 +530,26 @@ impl Grants<'_> {
     /// Takes some of what was granted back.
     fn take_back(&mut self, task: TaskIdx, instances: i64) {
         *self.wants.entry(task).or_insert(0) += instances;
-        *self.counts.entry(task).or_insert(0) -= instances;
+        let released = self.released_of(task);
+        let count = self.counts.entry(task).or_insert(0);
+        let before = (*count - released).max(0);
+        *count -= instances;
+        let back = before - (*count - released).max(0);
         let demand = &self.cluster.task(task).demand.0;
         for (room, &need) in self.room.iter_mut().zip(demand) {
             if let Some(room) = room {
-                *room += i128::from(need) * i128::from(instances);
+                *room += i128::from(need) * i128::from(back);
             }
         }
     }
+}
+
+fn by_task(released: &[Running]) -> Counts {
+    let mut counts = Counts::new();
+    for it in released {
+        *counts.entry(it.task).or_insert(0) += it.instances;
+    }
+    counts
 }
 
 /// Puts other amounts of a framework into the sums of the roles above it.

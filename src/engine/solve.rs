@@ -119,7 +119,7 @@ pub(super) fn formulate(
     if !is_timed && formulation.items.len() == model.items.len() {
         let ceilings = rows.ceilings.iter();
         let ceilings: Vec<Cap> = ceilings
-            .filter_map(|ceiling| ceiling.row(slice.cluster, model, &formulation.items))
+            .flat_map(|ceiling| ceiling.rows(slice.cluster, model, &formulation.items))
             .collect();
         model.caps.extend(ceilings);
     }

@@ -81,6 +81,7 @@ impl<'a> State<'a> {
                 });
             }
         }
+        let roles = Roles::new(cluster, &released);
         Self {
             cluster,
             kept,
@@ -94,7 +95,7 @@ impl<'a> State<'a> {
             free: cluster.free(),
             free_devices: cluster.free_devices(),
             occupied,
-            roles: Roles::new(cluster),
+            roles,
             seats: Seats::default(),
             offered: vec![BTreeMap::new(); cluster.frameworks.len()],
         }
@@ -348,8 +349,14 @@ impl<'a> State<'a> {
     pub(super) fn settle(&mut self, framework: FrameworkIdx) {
         let added = self.added_at_peak(framework).into_owned();
         let kept = &self.kept[framework.at()];
-        self.roles.count(framework, kept, &self.released, &added);
+        self.roles.count(framework, kept, &added);
         self.roles.settle(framework, &self.free);
+    }
+
+    /// Whether instances of a framework were taken from their place because they break a rule there.
+    pub(super) fn is_moving(&self, framework: FrameworkIdx) -> bool {
+        let mut released = self.released.iter();
+        released.any(|it| self.cluster.framework_of(it.task) == framework)
     }
 
     /// Lets a released instance stay where it runs after all; its resources were never given away.
@@ -377,6 +384,7 @@ impl<'a> State<'a> {
             released.instances -= stays.instances;
         }
         self.released.retain(|released| released.instances > 0);
+        self.roles.set_released(&self.released);
         let stays: Vec<Running> = stays.into_iter().filter(|it| it.instances > 0).collect();
         for &running in &stays {
             self.keep(self.cluster.framework_of(running.task), running);
@@ -391,6 +399,7 @@ impl<'a> State<'a> {
     fn staying(&self) -> Result<Vec<Running>, FrameworkIdx> {
         let mut stays: Vec<Running> = Vec::new();
         let mut moved: BTreeMap<TaskIdx, i64> = BTreeMap::new();
+        let mut roles = self.roles.clone();
         for &released in &self.released {
             let task = released.task;
             let framework = self.cluster.framework_of(task);
@@ -399,10 +408,17 @@ impl<'a> State<'a> {
                 own.map(|it| it.instances).sum()
             };
             let added = of_task(&self.added[framework.at()]);
+            let stay_already = of_task(&stays);
             let open = self.cluster.task(task).instances
                 - of_task(&self.kept[framework.at()])
-                - of_task(&stays)
+                - stay_already
                 - added;
+            // Limits count of what was released and what was added the more: whatever is beyond that needs room of its own.
+            let counted = added.max(of_task(&self.released));
+            let beyond = |stay: i64| {
+                let before = (stay_already + added - counted).max(0);
+                (stay_already + added + stay - counted).max(0) - before
+            };
             let moved = moved.entry(task).or_insert(0);
             let most = open.clamp(0, released.instances);
             let least = (released.instances - (added - *moved)).clamp(0, most);
@@ -412,8 +428,12 @@ impl<'a> State<'a> {
             };
             let mut fitting = (least..=most).rev().map(staying);
             let stay = fitting
-                .find(|it| !self.breaks_beside(framework, &stays, *it))
+                .find(|it| {
+                    roles.obstacle(task, beyond(it.instances)).is_none()
+                        && !self.breaks_beside(framework, &stays, *it)
+                })
                 .ok_or(framework)?;
+            roles.change(task, beyond(stay.instances));
             *moved += released.instances - stay.instances;
             stays.push(stay);
         }

@@ -299,6 +299,9 @@ impl<'a> Market<'a> {
             let resource = known_resource(&self.state.names, &it.resource, place, findings);
             let subject = || format!("{place} {},{}", it.class, it.resource);
             not_negative(it.price, subject, findings);
+            if let Some(class) = class {
+                self.agents(class, it, subject, findings);
+            }
             if let (Some(class), Some(resource)) = (class, resource) {
                 let new = read.prices.insert((class, resource), it.price.max(0.0));
                 unique(new.is_none(), subject, findings);
@@ -317,6 +320,24 @@ impl<'a> Market<'a> {
             }
         }
         read
+    }
+
+    /// Where a price names agents, they are those of its class.
+    fn agents(
+        &self,
+        class: usize,
+        price: &ClassPrice,
+        subject: impl Fn() -> String,
+        findings: &mut Findings,
+    ) {
+        let of_class = |agent: &usize| self.class_of[*agent] == class;
+        let own = (0..self.class_of.len()).filter(of_class);
+        let own: BTreeSet<&str> = own.map(|agent| self.state.agent_name(agent)).collect();
+        let named: BTreeSet<&str> = price.agents.iter().map(String::as_str).collect();
+        findings.check(Rule::Classes, named.is_empty() || named == own, || {
+            let text = "the agents that the price names are not those of its class".to_owned();
+            (subject(), own.len() as i128, named.len() as i128, text)
+        });
     }
 
     /// The row of a name.

@@ -70,9 +70,11 @@ mutations! {
     });
     "a price is negative" => [Duals], || certified(|it| it.prices.push(apportion_cluster::plan::ClassPrice {
         class: { it.classes.push(class_of_nobody()); "s9".to_owned() },
+        agents: Vec::new(),
         resource: "cpu".to_owned(),
         price: -1.0,
     }));
+    "a price is of other agents than its class" => [Classes], || certified(|it| it.prices[0].agents = vec!["n".to_owned()]);
     "a dual is negative" => [Duals, Columns, Epsilon, Rent], || certified(|it| it.duals[0].value = -1e-5);
     "a right-hand side is too small" => [Rows, Epsilon, Rent], || certified(|it| it.duals[0].rhs = 4_000.0);
     "a fit is too small" => [Rows, Epsilon, Rent], || certified(|it| it.duals[1].rhs = 1_000.0);

@@ -194,6 +194,7 @@ pub fn prices(cpu: f64, memory: f64) -> Vec<ClassPrice> {
     [("cpu", cpu), ("memory", memory)]
         .map(|(resource, price)| ClassPrice {
             class: "s1".to_owned(),
+            agents: Vec::new(),
             resource: resource.to_owned(),
             price,
         })

@@ -64,8 +64,8 @@ impl<'a> Joint<'a> {
         }
         if let Some(part) = joint.parts.first() {
             let model = &joint.model.assignment;
-            let row = |it: &Ceiling| it.row(part.slice.cluster, model, &joint.model.items);
-            let rows: Vec<Cap> = ceilings.iter().filter_map(row).collect();
+            let rows = |it: &Ceiling| it.rows(part.slice.cluster, model, &joint.model.items);
+            let rows: Vec<Cap> = ceilings.iter().flat_map(rows).collect();
             joint.model.assignment.caps.extend(rows);
         }
         joint

@@ -113,6 +113,7 @@ pub(super) fn plan_options(options: &Options) -> Option<OnlineOptions> {
 /// Nothing that runs is moved, not even what breaks a rule where it is.
 fn stay(state: &mut State<'_>, context: &Context<'_>) {
     let cluster = state.cluster;
+    state.roles.set_released(&[]);
     for running in std::mem::take(&mut state.released) {
         state.keep(cluster.framework_of(running.task), running);
         let text = format!(

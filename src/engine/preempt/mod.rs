@@ -94,7 +94,11 @@ fn displace(
 ) -> bool {
     let mut any = false;
     let frameworks: Vec<FrameworkIdx> = context.planned().collect();
+    // Who leaves a place where it breaks a rule may have to go back there: nobody makes room for that, or for more beside it.
     for framework in frameworks {
+        if state.is_moving(framework) {
+            continue;
+        }
         let mut refused = Vec::new();
         while let Some(unit) = Unit::next(state, framework, &refused) {
             if context.out_of_time() {
