@@ -137,6 +137,7 @@ scenarios! {
     who_reads_data_is_served_beside_it
     volumes_that_fit_on_no_unit_are_short
     a_unit_of_five_hundred_and_three_replicas_of_two_hundred
+    a_unit_limits_what_survives
     replicas_in_distinct_racks_next_to_their_units
     a_fourth_replica_finds_no_fourth_rack
     data_is_not_copied_without_need

@@ -24,6 +24,7 @@ use super::brokering::floor_target;
 use super::choice::Choice;
 use super::context::Context;
 use super::devices::{self, Devices};
+use super::options::Options;
 use super::quotas::{self, Quotas};
 use super::roles::{Counts, Roles};
 use super::rounding;
@@ -136,10 +137,14 @@ fn best_claims<'a>(
         .map(|by| by.saturating_duration_since(began) / 2);
     let is_long = || most.is_some_and(|most| 2 * began.elapsed() > most);
     let class_of = quotas::class_of(&shares.classes, state.cluster.agents.len());
+    let mut options = context.options.clone();
+    // A claim that takes long is cut, not what comes after it.
+    options.deadline = most.map(|most| began + most);
     let scene = Scene {
         state,
         shares,
         context,
+        options,
         class_of: &class_of,
         beside: Beside::of(state.cluster, shares, &class_of),
     };
@@ -224,6 +229,8 @@ struct Scene<'r, 's> {
     state: &'r State<'s>,
     shares: &'r Shares,
     context: &'r Context<'r>,
+    /// For claims: with an earlier deadline.
+    options: Options,
     /// The class of each agent.
     class_of: &'r [usize],
     /// What those that need no device leave to the others as long as these may claim it.
@@ -698,7 +705,7 @@ impl Asked<'_, '_> {
             (formulation, &rows),
             start,
             Effort::Sketch,
-            context.options,
+            &self.scene.options,
         );
         let witness = answer.map(|answer| answer.proposal).unwrap_or_default();
         let placed = witness.placements.iter().map(|placed| placed.instances);
@@ -888,7 +895,7 @@ mod tests {
 
     use super::*;
     use crate::broker;
-    use crate::engine::{Options, release};
+    use crate::engine::release;
 
     /// Who has no turn before the time for claims is over is told so, and served by re-offers: what nobody claims is not lost.
     #[test]

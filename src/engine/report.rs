@@ -363,7 +363,7 @@ fn stages(
             finish(&slice, &answer.formulation, &answer.solved.stages)
         }
         // Bounds that come too late help nobody.
-        _ if context.is_late() => valued(state, context, &slice).unwrap_or_default(),
+        _ if context.must_certify() => valued(state, context, &slice).unwrap_or_default(),
         _ => {
             let (mut stages, gap) = audited(state, context, &slice).unwrap_or_default();
             // Over several rounds not everything was on offer at once: where the baseline could use what others

@@ -24,7 +24,9 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use apportion_cluster::{Fairness, FrameworkIdx, Offer, Proposal, Running, Slice, UnitAmounts};
+use apportion_cluster::{
+    Fairness, FrameworkIdx, Offer, Proposal, Running, Slice, TaskIdx, UnitAmounts,
+};
 use rayon::prelude::*;
 
 use super::context::Context;
@@ -67,6 +69,9 @@ pub(super) struct Record {
     attempted: Option<(Vec<Offer>, Vec<UnitAmounts>)>,
 }
 
+/// Pairs of pending tasks and agents up to which all sketches together take some hundredths of a second.
+const QUICK_PAIRS: usize = 1_000_000;
+
 impl Record {
     /// What was asked before may have another answer now.
     pub(super) fn forget(&mut self) {
@@ -104,9 +109,12 @@ pub(super) fn first(
         _ => FIRST_SHARE_SHORT,
     };
     let shared: &State<'_> = state;
-    let answers: Vec<_> = first
+    // What takes little is done first: should the time be over early, most have an answer.
+    let mut first: Vec<(usize, FirstOffer)> = first.into_iter().enumerate().collect();
+    first.sort_by_key(|(at, offer)| (size(shared, offer), *at));
+    let mut answers: Vec<_> = first
         .into_par_iter()
-        .map(|offer| {
+        .map(|(at, offer)| {
             let (counts, is_cut) = (offer.counts.as_ref(), offer.is_cut);
             let mut slice = shared.slice_within(offer.framework, offer.offers, counts);
             for amount in slice.units.iter_mut().flatten() {
@@ -126,16 +134,35 @@ pub(super) fn first(
                 Some(_) => Rows::default(),
                 None => shared.rows(offer.framework, None),
             };
-            let answer = attempt(context, &slice, &rows, &start, effort, true);
+            let answer = if context.out_of_time() && stands(&slice, &start) {
+                Claimed::Witness(start)
+            } else {
+                let answer = attempt(context, &slice, &rows, &start, effort, true);
+                if answer.as_ref().is_some_and(|it| is_less(it, &start)) && stands(&slice, &start) {
+                    Claimed::Witness(start)
+                } else {
+                    Claimed::Answer(answer)
+                }
+            };
             open.fetch_sub(1, Ordering::Relaxed);
-            (slice, answer, is_cut)
+            (at, slice, answer, is_cut)
         })
         .collect();
-    for (slice, answer, is_cut) in answers {
+    answers.sort_by_key(|it| it.0);
+    for (_, slice, claimed, is_cut) in answers {
         let Slice {
             offers, framework, ..
         } = slice;
         state.record(framework, &offers, &slice.units);
+        let answer = match claimed {
+            Claimed::Answer(answer) => answer,
+            Claimed::Witness(witness) => {
+                records[framework.at()].stopped = true;
+                state.commit(framework, witness);
+                conversation::turn(state, context, (1, framework), &offers, &[], true);
+                continue;
+            }
+        };
         let (turn, answered) = ((1, framework), answer.is_some());
         records[framework.at()].failed |= !answered;
         records[framework.at()].stopped |= is_cut;
@@ -148,6 +175,48 @@ pub(super) fn first(
         let known = answer.filter(|answer| !answer.solved.stages.is_empty());
         records[framework.at()].last = known.map(|answer| (offers, answer));
     }
+}
+
+/// What a framework claims in the first round.
+enum Claimed {
+    Answer(Option<Answer>),
+    /// No time was left for more than what its offer was made of.
+    Witness(Proposal),
+}
+
+/// How much there is to choose from in a first offer, roughly: who keeps data chooses a place for it, too.
+fn size(state: &State<'_>, offer: &FirstOffer) -> usize {
+    let places = match state.keeps_data(offer.framework) {
+        true => state.cluster.units.len().max(1),
+        false => 1,
+    };
+    state.pending(offer.framework).len() * offer.offers.len() * places
+}
+
+/// Whether a sketch takes no time that counts, so many being made.
+fn is_quick(state: &State<'_>, framework: FrameworkIdx, n_sketches: usize) -> bool {
+    let pending = state.pending(framework);
+    let n_pairs = pending.len() * state.cluster.agents.len() * n_sketches;
+    let reads_blocks = |task: TaskIdx| state.cluster.task(task).phase.is_some();
+    n_pairs <= QUICK_PAIRS
+        && !state.keeps_data(framework)
+        && !pending.iter().any(|&(task, _)| reads_blocks(task))
+}
+
+/// Whether a witness is a proposal of its own: it is something, and lacks nothing that its policy has to say beside placements.
+fn stands(slice: &Slice<'_>, witness: &Proposal) -> bool {
+    let in_time = |placed: &Running| {
+        let task = slice.cluster.task(placed.task);
+        task.phase.is_some() || task.work_ms.is_some()
+    };
+    let lacks_times = witness.times.is_empty() && witness.placements.iter().any(in_time);
+    !witness.placements.is_empty() && !lacks_times && solve::check(slice, witness).is_ok()
+}
+
+/// Whether an answer that was cut short places less than its start.
+fn is_less(answer: &Answer, start: &Proposal) -> bool {
+    let placed = |of: &Proposal| of.placements.iter().map(|it| it.instances).sum::<i64>();
+    answer.solved.stopped.is_some() && placed(&answer.proposal) < placed(start)
 }
 
 /// Re-offers until nobody can place more; see the [module](self).
@@ -182,7 +251,11 @@ pub(super) fn again(
                 _ if context.out_of_time() => Effort::Sketch,
                 deadline => Effort::Ladder(deadline),
             };
-            if context.must_stop() {
+            let is_over = match is_quick(state, framework, n_wanting) {
+                true => context.must_certify(),
+                false => context.must_stop(),
+            };
+            if is_over {
                 records[framework.at()].stopped = true;
                 continue;
             }
@@ -598,6 +671,46 @@ mod tests {
             again(&mut state, &context, None, &mut records);
             assert!(state.pending(FrameworkIdx::of(0)).is_empty());
             assert_eq!(records[0].stopped, stopped);
+        }
+    }
+
+    /// Where no time is left, what offers were made of is placed as it is: one of the two that are wanted, which no policy would leave at
+    /// that.
+    #[test]
+    fn a_first_round_out_of_time_places_witnesses() {
+        let cluster = two_tasks();
+        let hour = Duration::from_secs(3600);
+        let framework = FrameworkIdx::of(0);
+        for (reserve, placed) in [(hour / 2, 2), (hour, 1)] {
+            let options = Options {
+                deadline: Some(Instant::now() + hour),
+                ..Options::default()
+            };
+            let mut context = Context::new(&cluster, &options);
+            context.keep_reserve(reserve);
+            let mut state = State::new(&cluster, release::released(&cluster));
+            let offer = FirstOffer {
+                framework,
+                offers: state.everything(framework),
+                witness: Proposal {
+                    placements: vec![Running {
+                        task: TaskIdx::of(0),
+                        agent: apportion_cluster::AgentIdx::of(0),
+                        instances: 1,
+                    }],
+                    ..Proposal::default()
+                },
+                counts: None,
+                unmet: false,
+                is_cut: false,
+            };
+            let mut records = vec![Record::default()];
+            first(&mut state, &context, vec![offer], &mut records);
+            assert_eq!(
+                state.added[0].iter().map(|it| it.instances).sum::<i64>(),
+                placed
+            );
+            assert_eq!(records[0].stopped, placed == 1);
         }
     }
 }

@@ -219,14 +219,27 @@ pub(super) fn answer(
             &ladder_options(options, deadline),
         ),
     };
-    let mut proposal = decode(policy, &formulation, (&solved.placement, start))?;
+    // Where the time is over, a start that nothing better was found than is itself the wish: it says all that its policy has to.
+    let is_start = formulation.schedule.is_none()
+        && solved.stopped.is_some()
+        && !start.placements.is_empty()
+        && solved.placement == placed
+        && check(slice, start).is_ok();
+    let mut proposal = match is_start {
+        true => start.clone(),
+        false => decode(policy, &formulation, (&solved.placement, start))?,
+    };
     proposal.times = formulation.times(&timetable);
     check(slice, &proposal)?;
     rows.check(slice, &proposal)?;
     if formulation.schedule.is_none() {
         // A policy may wish for something else than what the model placed: what was said of that is not said of this.
         let held = formulation.placement(&proposal);
-        if held != solved.placement && !solved.stages.is_empty() {
+        let is_other = held != solved.placement && !solved.stages.is_empty();
+        if is_other && solved.stopped.is_some() && is_over(options) {
+            // The report says what there is still time for.
+            solved.stages = Vec::new();
+        } else if is_other {
             let options = ladder_options(options, None);
             solved.stages = restate(&formulation.assignment, &held, &solved, &options);
         }
@@ -238,6 +251,11 @@ pub(super) fn answer(
         proposal,
         units: slice.units.clone(),
     })
+}
+
+/// Whether the time of the whole plan is over.
+fn is_over(options: &Options) -> bool {
+    options.deadline.is_some_and(|by| Instant::now() >= by)
 }
 
 /// The wish that a placement found from `start` stands for, with a guard around the policy.
@@ -256,11 +274,18 @@ pub(super) fn decode(
 pub(super) fn ladder_options(options: &Options, deadline: Option<Instant>) -> LadderOptions {
     LadderOptions {
         deadline,
+        first_by: options.deadline.map(nearly),
         cancel: options.cancel.clone(),
         gap: options.gap,
         seed: options.seed,
         ..LadderOptions::new(Arc::clone(&options.solver))
     }
+}
+
+/// Three quarters of the time that is left: what is made by then has to be reported, too.
+fn nearly(deadline: Instant) -> Instant {
+    let now = Instant::now();
+    now + deadline.saturating_duration_since(now) * 3 / 4
 }
 
 /// Hands the caller the model of each stage, with the values reached in earlier stages as rows.
@@ -298,10 +323,10 @@ pub(super) fn construct_classes(
     }
 }
 
-/// What ends a constructive method: the deadline of the whole plan.
+/// What ends a constructive method: most of the time until the deadline of the whole plan.
 fn stop(options: &Options) -> Stop {
     Stop {
-        deadline: options.deadline,
+        deadline: options.deadline.map(nearly),
         cancel: options.cancel.clone(),
     }
 }

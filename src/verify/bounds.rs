@@ -18,6 +18,7 @@ use super::stages::{
     Measure, Timed, job_by_domain, job_size, level_weight, placed_value, span_levels, thousandths,
 };
 use super::state::{State, known_agent, known_resource, total};
+use super::units_bounds::DataReach;
 use super::workflow::Flows;
 
 /// Copies of one task by agent.
@@ -57,6 +58,13 @@ impl<'a> Reach<'a> {
             });
             reach.most.insert(task, most);
             reach.best_worth.insert(task, worth);
+        }
+        if state.cluster.frameworks[framework].policy == "storage" {
+            // Replicas need a unit, too.
+            let data = DataReach::of(state, framework);
+            for (&task, most) in &mut reach.most {
+                *most = data.most(task).min(*most);
+            }
         }
         let placed = placed_value(state, framework, None, &state.placed);
         reach.lost = (reach.value_in_reach(None) - placed).max(0);

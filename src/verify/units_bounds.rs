@@ -178,6 +178,11 @@ impl<'a> DataReach<'a> {
         reach
     }
 
+    /// `B_t`: the most replicas of a task beside what stays.
+    pub(super) fn most(&self, task: usize) -> i128 {
+        self.most.get(&task).copied().unwrap_or_default()
+    }
+
     fn pending(&self, task: usize) -> i128 {
         (self.state.wanted(task) - total(&self.state.kept[task])).max(0)
     }

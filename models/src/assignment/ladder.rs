@@ -42,6 +42,8 @@ pub struct LadderOptions {
     pub solver: Arc<dyn MilpSolver>,
     /// The moment at which the answer must be there.
     pub deadline: Option<Instant>,
+    /// Until when the first answer may be constructed, though the deadline is over: any is worth more than none.
+    pub first_by: Option<Instant>,
     /// Stops the work from outside.
     pub cancel: CancelToken,
     /// A stage is good enough at this gap.
@@ -72,6 +74,7 @@ impl LadderOptions {
         Self {
             solver,
             deadline: None,
+            first_by: None,
             cancel: CancelToken::new(),
             gap: 0.0,
             seed: 0,
@@ -92,6 +95,16 @@ impl LadderOptions {
             self.exact_columns
         } else {
             (self.exact_columns).min(self.exact_columns_without_limits)
+        }
+    }
+
+    /// What ends the first answer, where `stop` ends what comes after it.
+    pub(crate) fn first(&self, stop: &Stop) -> Stop {
+        Stop {
+            deadline: stop
+                .deadline
+                .map(|by| self.first_by.map_or(by, |first| first.max(by))),
+            cancel: stop.cancel.clone(),
         }
     }
 
@@ -143,7 +156,7 @@ impl StageAnswer {
 pub struct Solved {
     /// The best placement found; it breaks no rule.
     pub placement: Placement,
-    /// What became of each stage.
+    /// What became of each stage; empty where the time was over before that could be said.
     pub stages: Vec<StageAnswer>,
     /// The placement of the constructive method alone.
     pub greedy: Placement,
@@ -174,7 +187,9 @@ pub fn solve(
         deadline: options.deadline.map(for_construction),
         cancel: options.cancel.clone(),
     };
-    let greedy = construct(&reduced.assignment, None, &stop);
+    let first = options.first(&stop);
+    let of_nothing = if start.is_none() { &first } else { &stop };
+    let greedy = construct(&reduced.assignment, None, of_nothing);
     let mut run = Run {
         assignment: &reduced.assignment,
         options,
@@ -190,7 +205,7 @@ pub fn solve(
     };
     if let Some(start) = start {
         let start = reduced.fold(start);
-        let completed = construct(&reduced.assignment, Some(&start), &stop);
+        let completed = construct(&reduced.assignment, Some(&start), &first);
         if run.stopped.is_some() {
             // What was cut short has placed what comes first, and hardly anything of the rest: it is no match for a start.
             run.values = reduced.assignment.values(&start);
@@ -229,6 +244,16 @@ pub fn solve(
                 run.accept(completed.placement, false);
             }
         }
+    }
+    if run.must_stop() && options.first_by.is_some_and(|by| Instant::now() >= by) {
+        // Not even bounds can be looked for any more.
+        return Solved {
+            stages: Vec::new(),
+            placement: reduced.unfold(&run.incumbent, start),
+            greedy: reduced.unfold(&greedy.placement, None),
+            stopped: run.stopped,
+            failures: run.failures,
+        };
     }
     let began = Instant::now();
     let (room, merged) = (Room::new(assignment), OnceCell::new());

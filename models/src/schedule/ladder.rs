@@ -42,7 +42,7 @@ pub fn solve(schedule: &Schedule, options: &LadderOptions) -> Scheduled {
         deadline: options.deadline,
         cancel: options.cancel.clone(),
     };
-    let greedy = list_schedule(schedule, &stop);
+    let greedy = list_schedule(schedule, &options.first(&stop));
     let limits = Limits {
         time: (options.deadline).map(|end| end.saturating_duration_since(Instant::now()) / 3),
         cancel: options.cancel.clone(),

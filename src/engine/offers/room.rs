@@ -196,6 +196,7 @@ mod tests {
             state: &state,
             shares: &shares,
             context: &context,
+            options: options.clone(),
             class_of: &class_of,
             beside: Beside::of(cluster, &shares, &class_of),
         };
