@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use apportion::compare::compare;
 use apportion::engine::{Mode, Options, brokering};
+use apportion::snapshot;
 use apportion::verify::verify_against;
 use apportion_cluster::Cluster;
 use apportion_cluster::file::{RoleFile, SnapshotFile};
@@ -18,6 +19,7 @@ use apportion_models::{
 };
 use common::naive::{Counts, Values};
 use common::{cluster, naive, planned, quiet, random, without_timings};
+use serde_json::json;
 
 const TOLERANCE: f64 = 1e-6;
 
@@ -61,13 +63,15 @@ fn shares(cluster: &Cluster, plan: &PlanFile) -> Shares {
 /// Floors, how many have something, and welfare, from how much everybody has.
 fn stages(shares: &Shares, utility: &dyn Fn(usize) -> f64) -> Values {
     let (mut floors, mut served, mut welfare) = (0.0, 0.0, 0.0);
+    // Where somebody has nothing, one unit more counts for each.
+    let starved = shares.keys().any(|&framework| utility(framework) <= 0.0);
     for (&framework, &(weight, unit, target)) in shares {
         let has = utility(framework);
         if target >= 1.0 {
             floors += weight * (has / target).min(1.0);
         }
         served += (has / unit).min(1.0);
-        welfare += weight * if has >= 1.0 { has.ln() } else { has - 1.0 };
+        welfare += weight * (has + if starved { unit } else { 0.0 }).ln();
     }
     let values = [("floors", floors), ("served", served), ("welfare", welfare)];
     let values = values.into_iter();
@@ -351,6 +355,27 @@ fn large_clusters_are_no_worse_and_the_same_for_any_number_of_threads() {
         better += usize::from(ahead(&have, &before) > 0.0);
     }
     assert!(better > 0, "{better}");
+}
+
+/// One of two goes without anything: the welfare counts one unit more for each, 2/3 ln 2 + 1/3 ln 5, and not whose value is larger.
+#[test]
+fn where_somebody_has_nothing_one_unit_more_counts_for_each() {
+    let job = |id: &str, value: i64| json!({"id": id, "framework": id, "tasks": [{"id": "t", "instances": 1, "value": value, "resources": {"slots": 2}}]});
+    let file = json!({"version": "apportion/v1",
+        "agents": [{"id": "a", "resources": {"slots": 2}}],
+        "roles": [{"path": "r", "weight": 2}, {"path": "s", "weight": 1}],
+        "frameworks": [{"id": "f", "policy": "service", "role": "r"}, {"id": "g", "policy": "service", "role": "s"}],
+        "jobs": [job("f", 1), job("g", 5)]});
+    let cluster = snapshot::read(file.to_string().as_bytes()).unwrap();
+    let plan = planned(&cluster, &monolithic());
+    let welfare = plan.welfare.unwrap().objective;
+    let best = 2.0 / 3.0 * 2.0_f64.ln() + 5.0_f64.ln() / 3.0;
+    assert!((welfare - best).abs() < TOLERANCE, "{welfare}, {best}");
+    assert_eq!(plan.placements[0].job, "f");
+    let comparison = compare(&cluster, &quiet(), None, &|_| {}).unwrap();
+    for row in &comparison.plans {
+        assert!(row.welfare <= row.bound.or(row.welfare), "{row:?}");
+    }
 }
 
 #[test]

@@ -87,9 +87,11 @@ pub(super) fn rows(cluster: &Cluster, made: &[Made]) -> Vec<Row> {
             *best = best.min(welfare.bound);
         }
     }
-    for row in &mut rows {
-        let bound = bounds.get(&row.one_unit_more).copied();
-        row.bound = bound.filter(|_| row.welfare.is_some());
+    for (row, made) in rows.iter_mut().zip(made) {
+        // A bound is about plans in which everybody has its floor: one that leaves a floor may be beyond another's, not its own.
+        let shared = bounds.get(&row.one_unit_more).copied();
+        let shared = shared.filter(|&bound| row.welfare.is_some_and(|it| it <= bound));
+        row.bound = shared.or_else(|| made.plan.welfare.as_ref().map(|it| it.bound));
         let apart = row.welfare.zip(row.bound);
         row.gap = apart.map(|(welfare, bound)| (1.0 - (welfare - bound).exp()).max(0.0));
     }

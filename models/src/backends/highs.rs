@@ -16,22 +16,32 @@ mod foreign;
 /// The absolute gap at which HiGHS calls a solution optimal: below any difference that two objectives of ours can have.
 const ABSOLUTE_GAP: f64 = 1e-9;
 /// How far HiGHS may miss rows and whole numbers at first, which are its own defaults.
-const USUAL_TOLERANCES: Tolerances = Tolerances {
+const USUAL: Manner = Manner {
     rows: 1e-7,
     integrality: 1e-6,
+    presolve: "choose",
 };
 /// How far it may miss them in a second try, when the rounded solution of the first did not hold.
-const TIGHT_TOLERANCES: Tolerances = Tolerances {
+const TIGHT: Manner = Manner {
     rows: 1e-9,
     integrality: 1e-9,
+    ..USUAL
+};
+/// A second try where the first ended in an error, or in an answer that contradicts itself.
+const WITHOUT_PRESOLVE: Manner = Manner {
+    presolve: "off",
+    ..USUAL
 };
 /// What a rounded solution is held to before it is believed here; the guard holds it to the same.
 const ACCEPTED: f64 = 1e-6;
 
+/// How a run goes about it.
 #[derive(Clone, Copy)]
-struct Tolerances {
+struct Manner {
+    /// How far rows, and whole numbers, may be missed.
     rows: f64,
     integrality: f64,
+    presolve: &'static str,
 }
 
 /// The HiGHS branch-and-cut and simplex solver, one thread per solve.
@@ -71,7 +81,13 @@ impl MilpSolver for Highs {
             return Ok(Outcome::without_solution(Status::Infeasible, self.name()));
         }
         let watch = Watch::new(limits);
-        let outcome = run(model, limits, &watch, USUAL_TOLERANCES)?;
+        let outcome = match run(model, limits, &watch, USUAL) {
+            Err(SolverError::Backend { .. }) => run(model, limits, &watch, WITHOUT_PRESOLVE)?,
+            Ok(outcome) if contradicts_itself(model, limits, &outcome) => {
+                run(model, limits, &watch, WITHOUT_PRESOLVE)?
+            }
+            answer => answer?,
+        };
         if outcome.status == Status::NoSolution(StopReason::InfeasibleOrUnbounded) {
             return tell_infeasible_from_unbounded(model, limits, &watch, outcome);
         }
@@ -80,6 +96,17 @@ impl MilpSolver for Highs {
         }
         mend(model, limits, &watch, outcome)
     }
+}
+
+/// Whether an integer program was called optimal with a larger gap than was asked for.
+fn contradicts_itself(model: &Milp, limits: &Limits, outcome: &Outcome) -> bool {
+    let values = outcome.objective.zip(outcome.dual_bound);
+    model.is_mixed_integer()
+        && outcome.status == Status::Optimal
+        && values.is_some_and(|(objective, bound)| {
+            let scale = objective.abs().max(bound.abs()).max(1.0);
+            (objective - bound).abs() > (limits.relative_gap + ACCEPTED) * scale
+        })
 }
 
 /// With every cost zero nothing is unbounded, so what is left is whether a solution exists.
@@ -93,7 +120,7 @@ fn tell_infeasible_from_unbounded(
     for column in &mut feasibility.columns {
         column.cost = 0.0;
     }
-    let status = match run(&feasibility, limits, watch, USUAL_TOLERANCES)?.status {
+    let status = match run(&feasibility, limits, watch, USUAL)?.status {
         Status::Infeasible => Status::Infeasible,
         Status::Optimal | Status::Feasible(_) => Status::Unbounded,
         Status::Unbounded | Status::NoSolution(_) => return Ok(outcome),
@@ -117,7 +144,7 @@ fn mend(
                 (column.lower, column.upper, column.kind) = (value, value, ColumnKind::Continuous);
             }
         }
-        let beside = run(&fixed, limits, watch, USUAL_TOLERANCES)?;
+        let beside = run(&fixed, limits, watch, USUAL)?;
         if let (Status::Optimal, Some(values)) = (&beside.status, &beside.solution)
             && model.check(values, ACCEPTED).is_empty()
         {
@@ -132,7 +159,7 @@ fn mend(
             });
         }
     }
-    run(model, limits, watch, TIGHT_TOLERANCES)
+    run(model, limits, watch, TIGHT)
 }
 
 fn violations(model: &Milp, outcome: &Outcome) -> Vec<Violation> {
@@ -147,10 +174,10 @@ fn run(
     model: &Milp,
     limits: &Limits,
     watch: &Watch,
-    tolerances: Tolerances,
+    manner: Manner,
 ) -> Result<Outcome, SolverError> {
     let mut highs = build(model)?;
-    set_options(&mut highs, limits, watch, tolerances)?;
+    set_options(&mut highs, limits, watch, manner)?;
     if let Some(start) = &limits.start
         && model.is_mixed_integer()
         && start.iter().all(|value| value.is_finite())
@@ -200,7 +227,7 @@ fn set_options(
     highs: &mut Model,
     limits: &Limits,
     watch: &Watch,
-    tolerances: Tolerances,
+    manner: Manner,
 ) -> Result<(), SolverError> {
     set(highs, "threads", 1)?;
     set(highs, "parallel", "off")?;
@@ -209,8 +236,9 @@ fn set_options(
     set(highs, "random_seed", seed)?;
     set(highs, "mip_rel_gap", limits.relative_gap)?;
     set(highs, "mip_abs_gap", ABSOLUTE_GAP)?;
-    set(highs, "primal_feasibility_tolerance", tolerances.rows)?;
-    set(highs, "mip_feasibility_tolerance", tolerances.integrality)?;
+    set(highs, "presolve", manner.presolve)?;
+    set(highs, "primal_feasibility_tolerance", manner.rows)?;
+    set(highs, "mip_feasibility_tolerance", manner.integrality)?;
     if let Some(nodes) = limits.nodes {
         let nodes = i32::try_from(nodes.max(0)).unwrap_or(i32::MAX);
         set(highs, "mip_max_nodes", nodes)?;

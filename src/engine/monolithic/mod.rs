@@ -114,7 +114,8 @@ fn improve(
         return Outcome::Done(None);
     }
     let joint = join(state, context, frameworks);
-    let own = welfare::stages(&joint, state, shares);
+    let of_welfare = |one_more: bool| welfare::stages(&joint, state, shares, one_more);
+    let own = of_welfare(false);
     let mut options = slices::ladder_options(context.options, deadline(context));
     let (mut model, is_small) = staged(&joint, own, options.columns_solved_whole());
     if options.deadline.is_some() {
@@ -123,7 +124,18 @@ fn improve(
     options.exact_columns_without_limits = COLUMNS_WITHOUT_LIMITS;
     let mut placement = joint.placement(&state.added);
     let mut bound = None;
-    for _ in 0..if is_small { MOST_SOLVES } else { 1 } {
+    let mut one_more = false;
+    for solves in 1.. {
+        let is_starved =
+            welfare::is_anybody_starved(&model.stages, &|curve| curve.total(&placement));
+        let is_other = is_starved != one_more;
+        if is_other {
+            one_more = is_starved;
+            let own = of_welfare(one_more);
+            for (stage, own) in model.stages.iter_mut().zip(own) {
+                *stage = own;
+            }
+        }
         let solved = solve(&model, Some(&placement), &options);
         for record in records.iter_mut() {
             record.stopped |= solved.stopped.is_some();
@@ -133,8 +145,12 @@ fn improve(
         }
         bound = whole_bound(state, &joint, frameworks, context, &solved);
         placement = solved.placement;
-        let moved = welfare::look_near(&mut model.stages, &|curve: &Curve| curve.total(&placement));
-        if !moved || solved.stopped.is_some() {
+        let total = |curve: &Curve| curve.total(&placement);
+        let moved = welfare::look_near(&mut model.stages, &total);
+        let is_starved = welfare::is_anybody_starved(&model.stages, &total);
+        let most = if is_small { MOST_SOLVES } else { 1 };
+        let goes_on = is_starved != one_more && solves <= most || moved && solves < most;
+        if !goes_on || solved.stopped.is_some() {
             break;
         }
     }

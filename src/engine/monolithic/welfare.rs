@@ -3,11 +3,11 @@
 //! ```text
 //! floors    maximize  sum_p w_p min(u_p, t_p) / t_p     t_p: the floor, less what one unit cannot split
 //! served    maximize  sum_p min(u_p, g_p) / g_p         g_p: the smallest task or gang
-//! welfare   maximize  sum_p w_p ln u_p
+//! welfare   maximize  sum_p w_p ln u_p; or sum_p w_p ln (u_p + g_p)
 //! ```
 //!
 //! Where all floors can be reached, the first stage makes bounds of them. Where somebody has to go without anything, as many as
-//! possible have something, and the logarithm goes on straight below 1.
+//! possible have something, and the welfare is that of one unit more for each, as [`brokering`](crate::engine::brokering) counts it.
 
 use apportion_cluster::FrameworkIdx;
 use apportion_models::assignment::{Curve, Objective, Shape, Stage, Term};
@@ -21,8 +21,13 @@ use crate::engine::state::State;
 pub(super) const WELFARE: usize = 2;
 const NAMES: [&str; 3] = ["floors", "served", "welfare"];
 
-/// The three stages, for frameworks that take part in the shares.
-pub(super) fn stages(joint: &Joint<'_>, state: &State<'_>, shares: &Shares) -> Vec<Stage> {
+/// The three stages, for frameworks that take part in the shares; the welfare with `one_more` unit for each, or as it is.
+pub(super) fn stages(
+    joint: &Joint<'_>,
+    state: &State<'_>,
+    shares: &Shares,
+    one_more: bool,
+) -> Vec<Stage> {
     let units = shares.units(state.cluster);
     let mut curves: [Vec<Curve>; 3] = Default::default();
     for framework in (0..state.cluster.frameworks.len()).map(FrameworkIdx::of) {
@@ -46,7 +51,11 @@ pub(super) fn stages(joint: &Joint<'_>, state: &State<'_>, shares: &Shares) -> V
             ));
         }
         curves[1].push(curve(NAMES[1], 1.0 / unit, Shape::UpTo(whole(unit))));
-        curves[2].push(curve(NAMES[2], share.weight, Shape::Logarithm(1)));
+        let mut welfare = curve(NAMES[2], share.weight, Shape::Logarithm(1));
+        if one_more {
+            welfare.base += whole(unit);
+        }
+        curves[2].push(welfare);
     }
     let stages = NAMES.into_iter().zip(curves);
     let stages = stages.map(|(name, curves)| Stage {
@@ -70,6 +79,16 @@ pub(super) fn look_near(stages: &mut [Stage], totals: &dyn Fn(&Curve) -> i64) ->
         }
     }
     moved
+}
+
+/// Whether somebody who takes part has nothing.
+pub(super) fn is_anybody_starved(stages: &[Stage], totals: &dyn Fn(&Curve) -> i64) -> bool {
+    let served = stages.iter().filter(|stage| stage.name == NAMES[1]);
+    let mut curves = served.flat_map(|stage| match &stage.objective {
+        Objective::Utility(curves) => &curves[..],
+        _ => &[],
+    });
+    curves.any(|curve| totals(curve) <= 0)
 }
 
 /// What a framework has in place, and what its items add to it.

@@ -124,3 +124,21 @@ fn each_status_of_highs_keeps_its_own_meaning() {
         ));
     }
 }
+
+/// A run that ends in an error, or contradicts itself, is made again without presolve.
+#[test]
+fn where_presolve_fails_the_model_is_solved_without_it() {
+    let file = include_bytes!("../../../tests/models/presolve_error.lp");
+    let model = crate::formats::lp::read(file).unwrap();
+    let limits = Limits {
+        relative_gap: 0.0,
+        ..Limits::default()
+    };
+    let watch = Watch::new(&limits);
+    let usual = run(&model, &limits, &watch, USUAL);
+    assert!(usual.is_err() || usual.is_ok_and(|it| contradicts_itself(&model, &limits, &it)));
+    let outcome = Highs.solve(&model, &limits).unwrap();
+    assert_eq!(outcome.status, Status::Optimal);
+    assert!((outcome.objective.unwrap() - 27_600.0).abs() < 1e-6);
+    assert!(!contradicts_itself(&model, &limits, &outcome));
+}
