@@ -252,6 +252,9 @@ impl<'a> Run<'a> {
             Some(&shares),
             &mut self.records,
         );
+        if part == 1 {
+            rounds::resume(&mut self.state, &self.context, &mut self.records);
+        }
         for (share, record) in shares.frameworks.iter().zip(&mut self.records) {
             record.stopped |= are_cut && share.active;
         }

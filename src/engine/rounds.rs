@@ -69,6 +69,9 @@ pub(super) struct Record {
     attempted: Option<(Vec<Offer>, Vec<UnitAmounts>)>,
 }
 
+/// How often those whose part of the time was too short are given what is left.
+const MOST_RESUMED: usize = 3;
+
 /// Pairs of pending tasks and agents up to which all sketches together take some hundredths of a second.
 const QUICK_PAIRS: usize = 1_000_000;
 
@@ -425,6 +428,44 @@ pub(super) fn rearrange(
     record.stopped |= fresh.stopped;
     record.failed |= fresh.failed;
     record.last = fresh.last;
+}
+
+/// Lets those go on whose own part of the time was too short, as long as there is time that nobody needs: within what they were
+/// offered, as far as it is still theirs or free. Who then comes to its end was not cut short.
+pub(super) fn resume(state: &mut State<'_>, context: &Context<'_>, records: &mut [Record]) {
+    if context.solve_by().is_none() {
+        return;
+    }
+    for _ in 0..MOST_RESUMED {
+        let open = context.planned().filter(|&framework| {
+            let record = &records[framework.at()];
+            let is_timed = !state.added_times[framework.at()].is_empty();
+            record.stopped && !record.failed && !is_timed && state.pending(framework).is_empty()
+        });
+        let open: Vec<FrameworkIdx> = open.collect();
+        for (at, &framework) in open.iter().enumerate() {
+            if context.out_of_time() {
+                return;
+            }
+            let left = open.len() - at;
+            let offers = state.within_offers(framework);
+            let slice = state.slice(framework, offers);
+            let before = state.proposal(framework);
+            let rows = state.rows(framework, None);
+            let effort = Effort::Ladder(own_deadline(context, left, 1, 1.0));
+            let Some(answer) = attempt(context, &slice, &rows, &before, effort, false) else {
+                continue;
+            };
+            let mut fresh = Record::default();
+            let is_stopped = answer.solved.stopped.is_some();
+            let asked = (&slice, &rows);
+            let record = &mut records[framework.at()];
+            if take(state, context, asked, (&before, effort), answer, &mut fresh) {
+                record.last = fresh.last;
+            }
+            record.stopped = is_stopped;
+        }
+    }
 }
 
 /// Adds what fits beside what a framework placed, nothing rearranged; whether that is anything.

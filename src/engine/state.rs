@@ -246,6 +246,27 @@ impl<'a> State<'a> {
             .collect()
     }
 
+    /// What a framework was offered, as far as it is its own or free.
+    pub(super) fn within_offers(&self, framework: FrameworkIdx) -> Vec<Offer> {
+        let known = &self.offered[framework.at()];
+        let mut offers = self.everything(framework);
+        offers.retain_mut(|offer| {
+            let Some(most) = known.get(&offer.agent) else {
+                return false;
+            };
+            for (amount, &most) in offer.resources.0.iter_mut().zip(&most.resources.0) {
+                *amount = (*amount).min(most);
+            }
+            let devices = offer.devices.iter_mut().flatten();
+            for (amount, &most) in devices.zip(most.devices.iter().flatten()) {
+                *amount = (*amount).min(most);
+            }
+            self.cluster.total_devices(offer);
+            true
+        });
+        offers
+    }
+
     /// Records what a framework may use on each agent and unit this round, what sits fast on agents included.
     pub(super) fn record(
         &mut self,
