@@ -221,6 +221,54 @@ fn who_lost_a_rounding_is_first_next_time() {
     );
 }
 
+/// How much each framework places in each of so many plans, each with the credit of the one before.
+fn over_plans(file: &Value, plans: usize) -> std::collections::BTreeMap<String, Vec<i64>> {
+    let cluster = cluster(file);
+    let mut placed: std::collections::BTreeMap<String, Vec<i64>> = Default::default();
+    let mut credit = std::collections::BTreeMap::new();
+    for _ in 0..plans {
+        let plan = planned(&cluster, &Options { credit, ..quiet() });
+        for result in &plan.frameworks {
+            let entry = placed.entry(result.id.clone()).or_default();
+            entry.push(result.placed);
+        }
+        credit = engine::credit(&plan);
+    }
+    placed
+}
+
+fn slots(agent: i64, jobs: &[(&str, i64, i64)]) -> Value {
+    let frameworks: Vec<Value> = jobs
+        .iter()
+        .map(|(id, ..)| json!({"id": id, "policy": "service"}))
+        .collect();
+    let jobs = jobs.iter().map(|&(id, instances, need)| {
+        json!({"id": id, "framework": id, "tasks": [{"id": "t", "instances": instances, "resources": {"slots": need}}]})
+    });
+    json!({"version": "apportion/v1", "agents": [{"id": "one", "resources": {"slots": agent}}],
+        "frameworks": frameworks, "jobs": jobs.collect::<Vec<_>>()})
+}
+
+/// Three of two out of five: each is left out once in three plans, whatever its name.
+#[test]
+fn whoever_won_a_rounding_is_last_next_time() {
+    let placed = over_plans(&slots(5, &[("a", 1, 2), ("b", 1, 2), ("c", 1, 2)]), 12);
+    for (id, placed) in placed {
+        assert_eq!(placed.iter().sum::<i64>(), 8, "{id}: {placed:?}");
+    }
+}
+
+/// A task of nine tenths of everything against small ones that deserve half: what these lack adds up until it counts for more.
+#[test]
+fn what_small_tasks_lack_beside_a_large_one_is_repaid() {
+    let placed = over_plans(&slots(30, &[("large", 1, 27), ("small", 100, 1)]), 60);
+    let (large, small) = (&placed["large"], &placed["small"]);
+    assert!(large[0] == 1 && small[0] == 3, "{placed:?}");
+    let later = |of: &[i64]| of[30..].iter().sum::<i64>() as f64 / 30.0;
+    assert!((later(small) - 15.0).abs() < 2.0, "{placed:?}");
+    assert!((later(large) - 15.0 / 27.0).abs() < 0.1, "{placed:?}");
+}
+
 /// A random churn of arrivals around the tree of 100 cpu and 100 gpu: whenever all want all, the shares are 50, 50, 100.
 #[test]
 fn churn_settles_where_it_should() {

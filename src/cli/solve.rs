@@ -56,7 +56,7 @@ pub(super) struct Arguments {
     /// Solve it so many times
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     repeat: u32,
-    /// Changes of a flow network, solved one after the other, each from the last basis
+    /// Changes of a flow network, solved one after the other, each from the flow and prices before it
     #[arg(long, value_name = "FILE", conflicts_with = "repeat")]
     changes: Option<PathBuf>,
     /// Seed of everything that the solver draws

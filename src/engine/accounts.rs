@@ -14,6 +14,10 @@ use crate::broker::{Audit, FrameworkShare, Guarantee, Shares};
 
 /// The most credit that a framework keeps, in shares: a long history must not decide for ever.
 const MOST_CREDIT: f64 = 100.0;
+/// Less is a solver's last digits, and decides nothing.
+const LEAST_CREDIT: f64 = 1e-6;
+/// The most that a framework owes to those who lost a rounding where it won: its turn comes last once.
+const MOST_DEBT: f64 = 1.0;
 
 /// The credit that the next plan starts from: what `--previous` reads from a plan.
 #[must_use]
@@ -21,7 +25,7 @@ pub fn credit(previous: &PlanFile) -> BTreeMap<String, f64> {
     let shares = previous.frameworks.iter();
     let credits = shares.filter_map(|it| Some((it.id.clone(), it.share.as_ref()?.credit)));
     credits
-        .filter(|(_, credit)| *credit > 0.0 && credit.is_finite())
+        .filter(|(_, credit)| credit.abs() > LEAST_CREDIT && credit.is_finite())
         .collect()
 }
 
@@ -44,11 +48,14 @@ pub(super) fn share(
     let short = if waits { lent } else { 0.0 };
     let unit = audit.units[framework.at()];
     let granularity = short.min(unit);
-    // Whoever has all that it wants, or deserves nothing, has lost nothing.
-    let credit = match waits {
-        true if fair.deserved <= 0.0 => before.clamp(0.0, MOST_CREDIT),
-        true => (before + (fair.deserved - utility) / fair.deserved).clamp(0.0, MOST_CREDIT),
+    let lost = match fair.deserved > 0.0 {
+        true => (fair.deserved - utility) / fair.deserved,
         false => 0.0,
+    };
+    // Whoever has all that it wants is owed nothing.
+    let credit = match waits {
+        true => (before + lost).clamp(-MOST_DEBT, MOST_CREDIT),
+        false => (before.min(0.0) + lost).clamp(-MOST_DEBT, 0.0),
     };
     let bound_by = &audit.bound_by[framework.at()];
     Some(Share {
@@ -113,9 +120,13 @@ fn sentence(
         .iter()
         .map(|(_, count)| count)
         .sum();
+    // What two decimals do not show is a solver's last digits.
+    let short = fair.deserved - utility;
+    let is_even = short.abs() < 0.005;
     let binds = match bound_by {
         [] => String::new(),
         [own] if own == "its own demand" => ", all that it wants,".to_owned(),
+        _ if wanted == 0 && is_even => ", all that it wants,".to_owned(),
         names => format!(", bound by {},", names.join(" and ")),
     };
     let base = format!(
@@ -123,16 +134,24 @@ fn sentence(
         fair.weight * 100.0,
         fair.deserved
     );
-    if wanted == 0 {
+    let waiting = match wanted {
+        1 => "1 instance waits".to_owned(),
+        _ => format!("{wanted} instances wait"),
+    };
+    if wanted == 0 && short > 0.0 && !is_even && !state.added_times[framework.at()].is_empty() {
+        format!("{base} at its peak: everything it wants runs, some of it after the rest")
+    } else if wanted == 0 {
         format!("{base}: everything it wants")
-    } else if utility >= fair.deserved {
+    } else if is_even {
+        format!("{base}: its share; {waiting}")
+    } else if short < 0.0 {
         format!(
-            "{base}: its share and {:.2} that others left; {wanted} instances wait",
-            utility - fair.deserved
+            "{base}: its share and {:.2} that others left; {waiting}",
+            -short
         )
     } else {
-        let causes = causes(state, framework, fair.deserved - utility, unit);
-        format!("{base}: {causes}; {wanted} wait")
+        let causes = causes(state, framework, short, unit);
+        format!("{base}: {causes}; {waiting}")
     }
 }
 
@@ -146,18 +165,21 @@ fn causes(state: &State<'_>, framework: FrameworkIdx, short: f64, unit: f64) -> 
     } else {
         ""
     };
-    if fragmentation <= 0.0 {
+    if fragmentation < 0.005 {
         return format!("{short:.2} short by {whole}{order}");
     }
-    let pieces = match in_pieces(state, framework) {
-        Some((count, agents)) => {
-            format!(" (room for {count} is free, in pieces on {agents} agents)")
+    let mut pending = state.pending(framework).into_iter();
+    let rest = match in_pieces(state, framework) {
+        _ if pending.all(|(task, _)| !state.roles.lets_in(task)) => {
+            "since the limit of a role leaves no room for one more".to_owned()
         }
-        None => String::new(),
+        Some((count, agents)) if agents > 1 => format!(
+            "by fragmentation, since shares fit in sum and not agent by agent (room for {count} is free, in pieces on {agents} agents)"
+        ),
+        Some((count, _)) => format!("since rules keep out what there is room for ({count})"),
+        None => "by fragmentation, since whole instances of others leave it no more".to_owned(),
     };
-    format!(
-        "{short:.2} short, {granularity:.2} by {whole}, and {fragmentation:.2} by fragmentation, since shares fit in sum and not agent by agent{pieces}{order}"
-    )
+    format!("{short:.2} short, {granularity:.2} by {whole}, and {fragmentation:.2} {rest}{order}")
 }
 
 /// The most instances of a waiting shape that what is free would hold if it were one agent, and on how many agents
@@ -224,11 +246,14 @@ pub(super) fn warn(context: &Context<'_>, guarantee: &Guarantee) {
         .map(|&agent| cluster.agent(agent).id.as_str())
         .collect();
     let text = format!(
-        "only {:.4} of the guarantee of {} can be had: {} is short on the {} agents that it may use{}",
+        "only {:.4} of the guarantee of {} can be had: {} is short on the {} that it may use{}",
         guarantee.fraction,
         role.path,
         cluster.resources[short],
-        agents.len(),
+        match agents.len() {
+            1 => "one agent".to_owned(),
+            several => format!("{several} agents"),
+        },
         match agents[..] {
             [] => String::new(),
             [first] => format!(" ({first})"),
@@ -320,8 +345,9 @@ fn limited(state: &State<'_>, task: TaskIdx) -> Option<Reason> {
     let lacking = state.lacking(cluster.task(task).job);
     let job = cluster.job(cluster.task(task).job);
     let together = if job.tasks.len() == 1 { lacking } else { 1 };
-    let (role, resource, limit, used) = state.roles.obstacle(task, together)?;
-    let (role, name) = (&cluster.roles[role].path, &cluster.resources[resource]);
+    let (at_role, resource, limit, used) = state.roles.obstacle(task, together)?;
+    let (role, name) = (&cluster.roles[at_role].path, &cluster.resources[resource]);
+    let stated = cluster.roles[at_role].limit[resource].map_or(limit, i128::from);
     let need = cluster.task(task).demand.0[resource];
     let need = match together {
         1 => format!("one instance needs {need}"),
@@ -329,7 +355,7 @@ fn limited(state: &State<'_>, task: TaskIdx) -> Option<Reason> {
     };
     Some(Reason {
         code: "role_limit".to_owned(),
-        text: format!("the role {role} may hold {limit} {name} and holds {used}; {need}"),
+        text: format!("the role {role} may hold {stated} {name} and holds {used}; {need}"),
         rule: format!("limit[{role},{name}]"),
     })
 }

@@ -66,6 +66,8 @@ struct Claimant {
     unmet: bool,
     /// Weight, at least a little.
     weight: f64,
+    /// What a part of its share counts: the more, the more it is owed from before.
+    urgency: f64,
     /// Whole instances of its share.
     share: BTreeMap<TaskIdx, i64>,
     /// The part of its share, in value, that the witness holds.
@@ -437,7 +439,8 @@ fn claim(
     } = sketched;
     let claimant = Claimant {
         served: part_served(state.cluster, &share, &witness.placements),
-        weight: shares.frameworks[framework.at()].weight.max(LEAST_WEIGHT),
+        weight: weight(shares, framework),
+        urgency: weight(shares, framework) * (1.0 + scene.context.credit(framework).max(0.0)),
         share,
         counts,
         framework,
@@ -448,6 +451,10 @@ fn claim(
     };
     claimant.take(state, free, roles);
     Some(claimant)
+}
+
+fn weight(shares: &Shares, framework: FrameworkIdx) -> f64 {
+    shares.frameworks[framework.at()].weight.max(LEAST_WEIGHT)
 }
 
 fn needs_no_device(state: &State<'_>, framework: FrameworkIdx) -> bool {
@@ -505,16 +512,17 @@ impl Claimant {
             counts: is_limited.then(Counts::new),
             usable: None,
             unmet: true,
-            weight: shares.frameworks[framework.at()].weight.max(LEAST_WEIGHT),
+            weight: weight(shares, framework),
+            urgency: weight(shares, framework),
             served: part_served(cluster, &share, &[]),
             share,
             given: 0.0,
         }
     }
 
-    /// Weighted logarithm of the part of its share that it is served.
+    /// Logarithm, by urgency, of the part of its share that it is served.
     fn welfare(&self) -> f64 {
-        self.weight * self.served.clamp(LEAST_SERVED, 1.0).ln()
+        self.urgency * self.served.clamp(LEAST_SERVED, 1.0).ln()
     }
 
     /// Takes the witness out of what is free.

@@ -379,9 +379,9 @@ fn fractions(
         false => 0.0,
     };
     let credit = if waits {
-        (before + lost).clamp(0.0, 100.0)
+        (before + lost).clamp(-1.0, 100.0)
     } else {
-        0.0
+        (before.min(0.0) + lost).clamp(-1.0, 0.0)
     };
     let margin = utility / share.floor;
     let numbers = [

@@ -247,7 +247,7 @@ fn share(utility: f64, deserved: f64, offered: f64, floor: f64, rent: f64) -> Sh
         margin: Some(utility / floor),
         granularity: (deserved - utility).clamp(0.0, 1.0),
         fragmentation: (deserved - utility - 1.0).max(0.0),
-        credit: ((deserved - utility) / deserved).max(0.0),
+        credit: ((deserved - utility) / deserved).max(-1.0),
         bound_by: Vec::new(),
         text: "by hand".to_owned(),
     }

@@ -283,8 +283,8 @@ fn progress(reporter: &Reporter) -> Arc<dyn Fn(Progress) + Send + Sync> {
         Progress::Arrivals { tasks, instances } => {
             let tasks = counted(tasks, "task");
             reporter.phase(&format!(
-                "arrivals: {tasks}, {} instances",
-                count(instances)
+                "arrivals: {tasks}, {}",
+                counted(usize::try_from(instances).unwrap_or(0), "instance")
             ));
         }
         Progress::Round {
@@ -294,8 +294,8 @@ fn progress(reporter: &Reporter) -> Arc<dyn Fn(Progress) + Send + Sync> {
         } => {
             let frameworks = counted(frameworks, "framework");
             reporter.phase(&format!(
-                "round {number}: {frameworks}, {} instances pending",
-                count(pending)
+                "round {number}: {frameworks}, {} pending",
+                counted(usize::try_from(pending).unwrap_or(0), "instance")
             ));
         }
         Progress::Solved {

@@ -354,7 +354,7 @@ fn brokering(plan: &PlanFile) -> String {
             ))
         }
         (None, Some(welfare)) => wrapped(&format!(
-            "No plan gives the frameworks more than {} more, on the weighted geometric mean.",
+            "No plan that leaves everybody its floor gives the frameworks more than {} more, on the weighted geometric mean.",
             part(welfare.gap)
         )),
         (None, None) => String::new(),
@@ -369,9 +369,13 @@ fn epsilon(fairness: &FairnessCertificate) -> String {
         .map_or_else(|| "unknown".to_owned(), |one| value(one.max(0.0)));
     match fairness.epsilon {
         Some(epsilon) => format!(
-            "epsilon {} ({rule}): no allocation that fits would gain the frameworks, weighted, more than {} on \
+            "epsilon {} ({rule}): no allocation that fits{} would gain the frameworks, weighted, more than {} on \
              average. In fractions of instances it is {fractional}; with one instance more for each, {one_unit}.",
             value(epsilon),
+            match rule.as_str() {
+                "drf" => "",
+                _ => " and leaves everybody its floor",
+            },
             percent((epsilon.max(0.0) * 1e6).round() / 1e6),
         ),
         None => format!(
