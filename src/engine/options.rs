@@ -100,8 +100,8 @@ pub type ModelSink = Arc<dyn Fn(&str, &Milp) + Send + Sync>;
 
 /// What influences a plan, and where to report.
 ///
-/// The engine reads no file and no clock of its own making: the caller states the moment by which the
-/// answer must be there.
+/// The engine reads no file. The caller states the moment by which the answer must be there; the clock is looked at for
+/// that, and for timings.
 #[derive(Clone)]
 pub struct Options {
     /// How the plan is made.

@@ -62,6 +62,35 @@ fn is_declared(subject: &Subject<'_>, role: &str) -> bool {
         .any(|declared| declared.path == role)
 }
 
+/// A limit on what nobody has and nobody asks for does nothing: a typo would go unnoticed.
+pub(super) fn limits_of_nothing(subject: &Subject<'_>, findings: &mut Findings) {
+    let cluster = subject.cluster;
+    let agents = cluster.agents.iter().map(|agent| &agent.capacity);
+    let amounts = agents.chain(cluster.tasks.iter().map(|task| &task.demand));
+    let mut known = vec![false; cluster.resources.len()];
+    for amounts in amounts {
+        for (known, &amount) in known.iter_mut().zip(&amounts.0) {
+            *known |= amount > 0;
+        }
+    }
+    let names = || cluster.resources.iter().zip(&known);
+    for (index, role) in subject.file.roles.iter().enumerate() {
+        for name in role.limit.iter().flat_map(|limit| limit.keys()) {
+            if names().any(|(known_name, &is_known)| known_name == name && is_known) {
+                continue;
+            }
+            let text = format!(
+                "the role `{}` has a limit of `{name}`, which no agent has and no task asks for",
+                role.path
+            );
+            let near = names().filter(|it| *it.1).map(|(name, _)| name.as_str());
+            let action = did_you_mean(name, near, "remove it: it limits nothing");
+            let path = format!("roles[{index}].limit.{name}");
+            findings.warn(code::LIMIT_OF_NOTHING, path, text, action);
+        }
+    }
+}
+
 /// A framework without jobs takes no part.
 pub(super) fn idle_frameworks(subject: &Subject<'_>, findings: &mut Findings) {
     for (index, framework) in subject.file.frameworks.iter().enumerate() {

@@ -36,6 +36,8 @@ codes! {
     UNUSED_ROLE = "W0301";
     /// A role is not declared, but looks like one that is.
     MISSPELLED_ROLE = "W0302";
+    /// A limit is on a resource that no agent has and no task asks for.
+    LIMIT_OF_NOTHING = "W0303";
     /// A framework has no jobs.
     IDLE_FRAMEWORK = "W0304";
     /// A limit leaves no room for every instance.

@@ -77,6 +77,7 @@ pub fn lint_cluster(file: &SnapshotFile, cluster: &Cluster) -> Vec<Finding> {
     agents::dedications(&subject, &mut findings);
     accounts::unused_roles(&subject, &mut findings);
     accounts::misspelled_roles(&subject, &mut findings);
+    accounts::limits_of_nothing(&subject, &mut findings);
     accounts::idle_frameworks(&subject, &mut findings);
     units::units(&subject, &mut findings);
     selectors::contradictions(&subject, &mut findings);

@@ -493,6 +493,12 @@ fn rules() -> Vec<Case> {
         ),
         ("placed twice", placements(twice), "E0503", "placements[1]"),
         (
+            "a start, which is a plan's",
+            placements(r#"{"job": "web", "task": "api", "agent": "a1", "instances": 1, "start_ms": 0}"#),
+            "E0205",
+            "placements[0].start_ms",
+        ),
+        (
             "group across frameworks",
             across,
             "E0504",

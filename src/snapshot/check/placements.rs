@@ -14,6 +14,19 @@ use crate::snapshot::fault::Faults;
 use crate::snapshot::path::Path;
 use crate::snapshot::text;
 
+/// A snapshot says what runs now: starts and ends are a plan's.
+fn times(placement: &PlacementFile, path: &Path<'_>, faults: &mut Faults) {
+    let keys = [
+        ("start_ms", placement.start_ms),
+        ("end_ms", placement.end_ms),
+    ];
+    for (key, _) in keys.into_iter().filter(|(_, value)| value.is_some()) {
+        let cause = format!("a placement of a snapshot has no key {}", text::quote(key));
+        let action = "leave it out: what a snapshot places runs now";
+        faults.add(code::UNKNOWN_KEY, &path.key(key), cause, action);
+    }
+}
+
 /// Placements refer to what exists, once each, and to no more instances than the task wants.
 ///
 /// Running more than fits on an agent is no fault: the real world may be like that.
@@ -28,6 +41,7 @@ pub(super) fn placements(file: &SnapshotFile, names: &Names<'_>, faults: &mut Fa
         let path = list.at(index);
         unknown_agent(&placement.agent, names, &path.key("agent"), faults);
         count(placement.instances, 1, &path.key("instances"), faults);
+        times(placement, &path, faults);
         let Some((job, task)) = find_task(file, placement, names, &path, faults) else {
             continue;
         };
