@@ -144,7 +144,7 @@ pub(super) fn first(
                 if answer.as_ref().is_some_and(|it| is_less(it, &start)) && stands(&slice, &start) {
                     Claimed::Witness(start)
                 } else {
-                    Claimed::Answer(answer)
+                    Claimed::Answer(answer.map(Box::new))
                 }
             };
             open.fetch_sub(1, Ordering::Relaxed);
@@ -158,7 +158,7 @@ pub(super) fn first(
         } = slice;
         state.record(framework, &offers, &slice.units);
         let answer = match claimed {
-            Claimed::Answer(answer) => answer,
+            Claimed::Answer(answer) => answer.map(|answer| *answer),
             Claimed::Witness(witness) => {
                 records[framework.at()].stopped = true;
                 state.commit(framework, witness);
@@ -182,7 +182,7 @@ pub(super) fn first(
 
 /// What a framework claims in the first round.
 enum Claimed {
-    Answer(Option<Answer>),
+    Answer(Option<Box<Answer>>),
     /// No time was left for more than what its offer was made of.
     Witness(Proposal),
 }

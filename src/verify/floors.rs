@@ -62,7 +62,7 @@ impl<'a> Floors<'a> {
     fn published(&self, findings: &mut Findings) {
         for (active, &proved) in self.market.active.iter().zip(&self.proved) {
             let floor = active.share.floor;
-            let holds = proved == 0.0 || floor <= proved + slack(proved);
+            let holds = floor <= proved + slack(proved);
             findings.check(Rule::Floors, holds, || {
                 let name = &self.market.state.cluster.frameworks[active.framework].id;
                 let text = "the floor is more than its witness reaches".to_owned();

@@ -276,6 +276,11 @@ pub const WAYS: &[(&str, Way)] = &[
             it.instances > 1.0
         })
     }),
+    ("tamper: floors lose their witness", |plan| {
+        certificate(plan).floor_witness.clear();
+        let mut shares = plan.frameworks.iter().filter_map(|it| it.share.as_ref());
+        shares.any(|share| share.floor > 1e-3)
+    }),
     ("tamper: an agent is in no class", |plan| {
         let class = certificate(plan).classes.first_mut();
         class.and_then(|class| class.agents.pop()).is_some()

@@ -125,6 +125,14 @@ fn edits() -> Vec<(String, &'static str, &'static str)> {
             "frameworks[0].role",
         ),
         (
+            with(
+                "- {path: prod, weight: 2}",
+                "- {path: prod, weight: 2, limit: {cpu_mili: 4000}}",
+            ),
+            code::LIMIT_OF_NOTHING,
+            "roles[0].limit.cpu_mili",
+        ),
+        (
             with("jobs:", "  - {id: idle, policy: service}\njobs:"),
             code::IDLE_FRAMEWORK,
             "frameworks[1]",
