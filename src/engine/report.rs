@@ -420,7 +420,7 @@ fn audited(
     }
     let model = &formulation.assignment;
     let placement = formulation.placement(&state.proposal(slice.framework));
-    let options = solve::ladder_options(context.options, context.options.deadline);
+    let options = solve::audit_options(model, context.options);
     let greedy = || {
         let greedy = solve::construct_classes(model, &Placement::default(), context.options);
         // What the baseline reaches in too little time is no measure.

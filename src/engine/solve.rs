@@ -15,7 +15,7 @@ use apportion_policies::{Formulation, Policy};
 
 use super::ceilings::{Ceiling, is_ceiling};
 use super::devices;
-use super::options::Options;
+use super::options::{Mode, Options};
 use super::roles::Counts;
 use super::rules;
 use super::times;
@@ -331,12 +331,27 @@ fn stop(options: &Options) -> Stop {
     }
 }
 
+/// Columns of a model beyond which the baseline is not bounded by prices.
+const COLUMNS_PRICED: usize = 200_000;
+
+/// Options for the bounds of a placement that is there. The baseline is quick: where prices would take many times as long as it,
+/// it is bounded by counting.
+pub(super) fn audit_options(model: &Assignment, options: &Options) -> LadderOptions {
+    let is_large = options.mode == Mode::Greedy && model.n_columns() > COLUMNS_PRICED;
+    let by = if is_large {
+        Some(Instant::now())
+    } else {
+        options.deadline
+    };
+    ladder_options(options, by)
+}
+
 /// The constructive method alone, from nothing, as an answer of the ladder.
 fn construct_only(formulation: &Formulation, options: &Options) -> Solved {
     let model = &formulation.assignment;
     let constructed = construct_classes(model, &Placement::default(), options);
     let placement = constructed.placement;
-    let ladder = ladder_options(options, options.deadline);
+    let ladder = audit_options(model, options);
     Solved {
         stages: audit(model, &placement, || Some(placement.clone()), &ladder),
         greedy: placement.clone(),
