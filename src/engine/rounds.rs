@@ -38,6 +38,10 @@ use super::state::{State, by_shape};
 use super::units;
 use crate::broker::{Shares, Sorter};
 
+/// How often those whose part of the time was too short are given what is left.
+const MOST_RESUMED: usize = 3;
+/// Pairs of pending tasks and agents up to which all sketches together take some hundredths of a second.
+const QUICK_PAIRS: usize = 1_000_000;
 /// Without a deadline, slices of at most so many columns are searched again in later rounds; larger ones are only added to.
 const COLUMNS_SEARCHED_AGAIN: usize = 600;
 
@@ -68,12 +72,6 @@ pub(super) struct Record {
     /// Offers of the last attempt, to not ask the same again.
     attempted: Option<(Vec<Offer>, Vec<UnitAmounts>)>,
 }
-
-/// How often those whose part of the time was too short are given what is left.
-const MOST_RESUMED: usize = 3;
-
-/// Pairs of pending tasks and agents up to which all sketches together take some hundredths of a second.
-const QUICK_PAIRS: usize = 1_000_000;
 
 impl Record {
     /// What was asked before may have another answer now.

@@ -398,7 +398,7 @@ impl<'a> State<'a> {
             match self.staying() {
                 Ok(stays) => break stays,
                 // Nothing that runs is lost for what could be added.
-                Err(framework) => self.replace(framework, Proposal::default()),
+                Err(framework) => self.commit(framework, Proposal::default()),
             }
         };
         for (released, stays) in self.released.iter_mut().zip(&stays) {

@@ -128,8 +128,7 @@ fn improve(
     for solves in 1.. {
         let is_starved =
             welfare::is_anybody_starved(&model.stages, &|curve| curve.total(&placement));
-        let is_other = is_starved != one_more;
-        if is_other {
+        if is_starved != one_more {
             one_more = is_starved;
             let own = of_welfare(one_more);
             for (stage, own) in model.stages.iter_mut().zip(own) {
@@ -149,7 +148,7 @@ fn improve(
         let moved = welfare::look_near(&mut model.stages, &total);
         let is_starved = welfare::is_anybody_starved(&model.stages, &total);
         let most = if is_small { MOST_SOLVES } else { 1 };
-        let goes_on = is_starved != one_more && solves <= most || moved && solves < most;
+        let goes_on = (is_starved != one_more && solves <= most) || (moved && solves < most);
         if !goes_on || solved.stopped.is_some() {
             break;
         }
