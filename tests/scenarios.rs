@@ -77,6 +77,7 @@ scenarios! {
     speed_makes_nobody_of_another_priority_wait
     what_runs_on_a_model_that_is_not_allowed_stays_and_counts
     the_second_choice_where_the_first_is_missing
+    the_first_choice_has_too_few_devices
     three_devices_and_two_roles
     twenty_close_together_leave_the_large_rack_whole
     twenty_close_together_on_agents_of_one

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use apportion_cluster::plan::Note;
 use apportion_cluster::{
-    AgentIdx, Cluster, DeviceNeed, Eligibility, Quantities, Running, Task, TaskIdx, WHOLE_DEVICE,
+    AgentIdx, Cluster, DeviceNeed, Eligibility, Quantities, Refusal, Running, Task, TaskIdx,
+    WHOLE_DEVICE,
 };
 
 use super::state::State;
@@ -77,7 +78,12 @@ fn lacks(state: &State<'_>, task: &Task, need: &DeviceNeed, model: &str) -> Stri
     let with_model: Vec<AgentIdx> = with_model.collect();
     let usable = with_model.iter().copied();
     let usable: Vec<AgentIdx> = usable
-        .filter(|&agent| cluster.refusal(task, agent).is_none())
+        .filter(|&agent| match cluster.refusal(task, agent) {
+            None => true,
+            // That it has too few of them is told in numbers.
+            Some(Refusal::TooFewDevices(of)) => of.kind == need.kind,
+            Some(_) => false,
+        })
         .collect();
     if usable.is_empty() {
         return match with_model.is_empty() {
