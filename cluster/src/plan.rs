@@ -354,7 +354,8 @@ pub struct Share {
     pub granularity: f64,
     /// The rest of what is lent while something waits: its share fits in total, and not agent by agent.
     pub fragmentation: f64,
-    /// Shortfalls of this and earlier plans, in shares, that the next plan makes good first (`--previous`).
+    /// Shortfalls of this and earlier plans, in shares, that the next plan makes good first (`--previous`); below 0, what it owes for
+    /// roundings that it won, one share at most.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub credit: f64,
     /// What resources, rows and limits its share is bound by, dearest first.

@@ -1,5 +1,6 @@
 //! The certificate: prices and duals that prove how fair a plan is, in the plan's own names.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use apportion_cluster::plan::{
@@ -182,14 +183,9 @@ impl<'a> Auditor<'a> {
         let quick = self.market().n_columns() > MANY_COLUMNS;
         let solution = (!quick).then(|| self.solve(&problem));
         let solved = solution.as_ref().map(|solution| &solution.duals);
-        let mut of_shares = self.shares_proof.duals.clone();
-        let first_limit = of_shares.shared.len() - self.shared_rows_of_roles();
-        let devices = problem.shared_bounds().len() - of_shares.shared.len();
-        let unpaid = std::iter::repeat_n(0.0, devices);
-        of_shares.shared.splice(first_limit..first_limit, unpaid);
         solved
             .into_iter()
-            .chain([&of_shares])
+            .chain([&*self.duals_of_shares(&problem)])
             .map(|duals| {
                 repair(&problem, &required, duals)
                     .expect("every column has a demand row to pay from")
@@ -211,6 +207,20 @@ impl<'a> Auditor<'a> {
         };
         let floors = self.shares.has_floors.then_some(&self.shares.floors[..]);
         self.market().problem(&scope, Objective::Linear, floors)
+    }
+
+    /// The multipliers of the shares, for a program of theirs that may count devices besides: nothing is paid for these.
+    fn duals_of_shares(&self, problem: &Problem) -> Cow<'a, Duals> {
+        let known = &self.shares_proof.duals;
+        let devices = problem.shared_bounds().len() - known.shared.len();
+        if devices == 0 {
+            return Cow::Borrowed(known);
+        }
+        let mut duals = known.clone();
+        let first_limit = known.shared.len() - self.shared_rows_of_roles();
+        let unpaid = std::iter::repeat_n(0.0, devices);
+        duals.shared.splice(first_limit..first_limit, unpaid);
+        Cow::Owned(duals)
     }
 
     /// How many shared rows are limits and guarantees: the last ones.

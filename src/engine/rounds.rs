@@ -661,6 +661,16 @@ mod tests {
         crate::snapshot::read(file).expect("the snapshot is valid")
     }
 
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    /// A plan that is due in an hour.
+    fn due() -> Options {
+        Options {
+            deadline: Some(Instant::now() + HOUR),
+            ..Options::default()
+        }
+    }
+
     /// A later round that is cut short may have found a placement and no bound: its bounds are not those of the plan.
     #[test]
     fn bounds_of_a_search_that_was_cut_short_are_not_kept() {
@@ -697,12 +707,8 @@ mod tests {
     #[test]
     fn a_round_out_of_time_is_told() {
         let cluster = two_tasks();
-        let hour = Duration::from_secs(3600);
-        for (reserve, stopped) in [(hour / 2, false), (hour, true)] {
-            let options = Options {
-                deadline: Some(Instant::now() + hour),
-                ..Options::default()
-            };
+        for (reserve, stopped) in [(HOUR / 2, false), (HOUR, true)] {
+            let options = due();
             let mut context = Context::new(&cluster, &options);
             context.keep_reserve(reserve);
             let mut state = State::new(&cluster, release::released(&cluster));
@@ -718,13 +724,9 @@ mod tests {
     #[test]
     fn a_first_round_out_of_time_places_witnesses() {
         let cluster = two_tasks();
-        let hour = Duration::from_secs(3600);
         let framework = FrameworkIdx::of(0);
-        for (reserve, placed) in [(hour / 2, 2), (hour, 1)] {
-            let options = Options {
-                deadline: Some(Instant::now() + hour),
-                ..Options::default()
-            };
+        for (reserve, placed) in [(HOUR / 2, 2), (HOUR, 1)] {
+            let options = due();
             let mut context = Context::new(&cluster, &options);
             context.keep_reserve(reserve);
             let mut state = State::new(&cluster, release::released(&cluster));
