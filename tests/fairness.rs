@@ -5,6 +5,8 @@
 mod common;
 #[path = "fairness/counts.rs"]
 mod counts;
+#[path = "fairness/domains.rs"]
+mod domains;
 #[path = "fairness/draw.rs"]
 mod draw;
 #[path = "fairness/lp.rs"]
@@ -78,6 +80,7 @@ fn judged(case: u64) -> Counts {
     let market = Market::of(&cluster, &plan);
     let mut counts = Counts::default();
     market.efficiency(&mut counts);
+    market.reachable(&mut counts);
     market.sharing_incentive(&mut counts);
     market.envy(&mut counts);
     market.core(&mut counts);
@@ -123,6 +126,7 @@ fn every_bound_of_a_random_plan_holds() {
         ("epsilon", n / 2),
         ("epsilon_fractional", n / 2),
         ("epsilon_one_unit", n / 2),
+        ("shares can be had", n / 2),
         ("sharing incentive", n),
         ("envy", n),
         ("core", n),
@@ -137,6 +141,7 @@ fn every_bound_of_a_random_plan_holds() {
         "fit",
         "half",
         "half_device",
+        "domain",
         "limit",
         "guarantee",
         "floor",

@@ -513,7 +513,8 @@ pub struct ClassPrice {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RowDual {
-    /// `demand[job/task]`, `fit[job/task,class]`, `half[class,resource]`, `limit[role,resource]`,
+    /// `demand[job/task]`, `fit[job/task,class]`, `domain[job/task,level,class]`, `domain[group:name,level,class]`,
+    /// `half[class,resource]`, `half_device[class,resource]`, `limit[role,resource]`,
     /// `guarantee[role,resource]`, `floor[framework]`.
     pub row: String,
     /// Frameworks that own the row.

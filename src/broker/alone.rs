@@ -27,11 +27,13 @@ impl Room<'_> {
 /// The most valuable allocation of one member alone; its own demand and fit rows bind as they are. Amounts by group and
 /// column; they satisfy every row.
 ///
-/// Classes meet only in the demand rows and limits, groups only in the rows of classes and limits: the program has a block for
-/// each class, or for each group if there are more of these than rows of classes. It takes time linear in the blocks and
+/// Classes meet only in the rows of demand, failure domains and limits, groups only in those of classes, limits, and domains
+/// that count several: the program has a block for each class, or for each group if there are more of these than rows of classes. It takes time linear in the blocks and
 /// cubic in the rows that they share, the fewer of the two.
 pub(super) fn alone(member: &Member, room: &Room<'_>) -> Vec<Vec<f64>> {
-    if let [group] = &member.groups[..] {
+    if let [group] = &member.groups[..]
+        && room.market.domains(member).is_empty()
+    {
         return vec![alone_of_one(group, room)];
     }
     let mut places: Vec<(usize, usize, usize)> = Vec::new();
@@ -74,6 +76,9 @@ fn by_class(member: &Member, places: &[(usize, usize, usize)], room: &Room<'_>) 
     for &(_, amount) in room.limits {
         problem.add_shared_row(amount);
     }
+    for row in room.market.domains(member) {
+        problem.add_shared_row(row.most);
+    }
     for places in places.chunk_by(|left, right| left.0 == right.0) {
         problem.add_block(class_block(member, places, room));
     }
@@ -110,9 +115,20 @@ fn by_group(member: &Member, (capacities, halves): &ClassRows, room: &Room<'_>) 
         problem.add_shared_row(amount);
     }
     let first_limit = capacities.len() + halves.len();
-    for group in &member.groups {
+    let domains = room.market.domains(member);
+    // The row of each that counts several groups.
+    let across: Vec<Option<usize>> = (domains.iter())
+        .map(|row| match row.group() {
+            Some(_) => None,
+            None => Some(problem.add_shared_row(row.most)),
+        })
+        .collect();
+    for (g, group) in member.groups.iter().enumerate() {
         let mut block = Block::new(1.0);
         let demand = block.add_own_row(group.most);
+        let own: Vec<Option<usize>> = (domains.iter())
+            .map(|row| (row.group() == Some(g)).then(|| block.add_own_row(row.most)))
+            .collect();
         for column in &group.columns {
             let needs = needs(&group.demand).map(|(resource, need)| {
                 let row = capacities.binary_search(&(column.class, resource));
@@ -130,8 +146,14 @@ fn by_group(member: &Member, (capacities, halves): &ClassRows, room: &Room<'_>) 
             let limits = limits
                 .map(|(at, &(resource, _))| (first_limit + at, group.demand.0[resource] as f64));
             let limits = limits.filter(|entry| entry.1 != 0.0);
-            let shared = needs.chain(counted).chain(limits);
-            block.add_column(group.value as f64, column.fit, shared, [(demand, 1.0)]);
+            let in_domains = room.market.domains_of(column);
+            let rows = |of: &[Option<usize>]| -> Vec<(usize, f64)> {
+                let rows = in_domains.iter().filter_map(|&row| of[row]);
+                rows.map(|row| (row, 1.0)).collect()
+            };
+            let shared = needs.chain(counted).chain(limits).chain(rows(&across));
+            let own = std::iter::once((demand, 1.0)).chain(rows(&own));
+            block.add_column(group.value as f64, column.fit, shared, own);
         }
         problem.add_block(block);
     }
@@ -175,10 +197,15 @@ fn class_block(member: &Member, places: &[(usize, usize, usize)], room: &Room<'_
         let limits = limits.map(|(at, &(resource, _))| {
             (member.groups.len() + at, group.demand.0[resource] as f64)
         });
+        let first_domain = member.groups.len() + room.limits.len();
+        let domains = room.market.domains_of(&group.columns[c]).iter();
+        let domains = domains.map(|&row| (first_domain + row, 1.0));
         block.add_column(
             group.value as f64,
             group.columns[c].fit,
-            std::iter::once((g, 1.0)).chain(limits.filter(|entry| entry.1 != 0.0)),
+            std::iter::once((g, 1.0))
+                .chain(limits.filter(|entry| entry.1 != 0.0))
+                .chain(domains),
             needs.chain(halves),
         );
     }

@@ -1,7 +1,7 @@
 //! The certificate: prices and duals that prove how fair a plan is, in the plan's own names.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use apportion_cluster::plan::{
     AgentClassFile, ClassPrice, Envy, Excluded, FairnessCertificate, FloorWitness, RowDual,
@@ -139,6 +139,8 @@ struct Published {
     /// By framework.
     rents: Vec<f64>,
     by_class: BTreeMap<(usize, usize), f64>,
+    /// Rows of what fits that say what limits per failure domain let in.
+    limited: BTreeSet<String>,
 }
 
 impl Published {
@@ -245,6 +247,7 @@ impl<'a> Auditor<'a> {
             is_empty: market.members.is_empty(),
             rents: vec![0.0; cluster.frameworks.len()],
             by_class: BTreeMap::new(),
+            limited: BTreeSet::new(),
         };
         let (capacities, rest) = duals.shared.split_at(market.capacities.len());
         let (halves, rest) = rest.split_at(rest.len() - self.shared_rows_of_roles());
@@ -329,12 +332,26 @@ impl<'a> Auditor<'a> {
                     let class = &self.shares.classes[column.class].name;
                     let row = format!("fit[{},{class}]", name(wanted.task));
                     let most = wanted.fit(column.class, &market.census);
+                    if wanted.is_limited(column.class) {
+                        published.limited.insert(row.clone());
+                    }
                     published.add(self, row, &[position], fit, most);
                 }
             }
         }
-        let (limits, holds) = market.own_rows(position, &self.shares_proof.scope);
         let rest = &own[member.groups.len()..];
+        let (domain_duals, rest) = rest.split_at(market.domains(member).len());
+        let domains = market.domains(member).iter().zip(domain_duals);
+        for (row, &value) in domains.filter(|(_, value)| **value > 0.0) {
+            let level = &self.cluster.levels[row.level.at()].name;
+            let class = &self.shares.classes[row.class].name;
+            for &(counted, most) in &row.counted {
+                let name = counted.name(self.cluster);
+                let row = format!("domain[{name},{level},{class}]");
+                published.add(self, row, &[position], value, most);
+            }
+        }
+        let (limits, holds) = market.own_rows(position, &self.shares_proof.scope);
         let (limit_duals, rest) = rest.split_at(limits.len());
         let (hold_duals, floor) = rest.split_at(holds.len());
         for (&at, &value) in limits.iter().zip(limit_duals) {
@@ -410,9 +427,12 @@ impl<'a> Auditor<'a> {
             let kind = dual.row.split('[').next().unwrap_or_default();
             let row = match kind {
                 "demand" => Paid::Row("its own demand"),
-                "fit" => Paid::Row("what fits on an agent"),
+                "fit" if !fractional.limited.contains(&dual.row) => {
+                    Paid::Row("what fits on an agent")
+                }
                 "half" => Paid::Row("one large task per agent"),
                 "half_device" => Paid::Row("one large part per device"),
+                "fit" | "domain" => Paid::Row("its limits per failure domain"),
                 "limit" => Paid::Row(&dual.row),
                 _ => continue,
             };

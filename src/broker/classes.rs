@@ -1,13 +1,15 @@
 //! Agents that are alike, counted instead of listed.
 //!
-//! Agents are of one *kind* if they have equal capacity and every bidding task's rules treat them alike. A class is one
-//! kind; beyond [`MOST_CLASSES`] kinds, or fewer if there are many distinct tasks, similar kinds share a class, and a
-//! class is then a relaxation.
+//! Agents are of one *kind* if they have equal capacity and every bidding task's rules treat them alike; where tasks have limits
+//! per failure domain, also if their domains are alike (`domains`). A class is one kind; beyond [`MOST_CLASSES`] kinds, or
+//! fewer if there are many distinct tasks, similar kinds share a class, and a class is then a relaxation.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use apportion_cluster::{AgentDevices, AgentIdx, Cluster, Eligibility, Quantities, Task, TaskIdx};
 use apportion_policies::Bid;
+
+use super::domains::{MOST_APART, apart, limited_levels};
 
 /// The most classes: the broker's work grows with the cube of their number.
 pub const MOST_CLASSES: usize = 256;
@@ -205,6 +207,7 @@ impl Census {
             .collect();
         let most = (MANY_COLUMNS / rules.distinct_tasks(cluster, bids).max(1))
             .clamp(FEWEST_CLASSES, MOST_CLASSES);
+        let (kinds, admits) = by_domains(cluster, bids, kinds, admits, most);
         Self::with_classes(cluster, kinds, admits, rules.of_task, most)
     }
 
@@ -264,6 +267,46 @@ impl Census {
     pub fn rules_of(&self, task: TaskIdx) -> usize {
         self.rules_of[&task]
     }
+}
+
+/// Takes kinds apart by the failure domains of their agents, where some limit counts these.
+fn by_domains(
+    cluster: &Cluster,
+    bids: &[Bid],
+    kinds: Vec<Kind>,
+    admits: Vec<Vec<bool>>,
+    most: usize,
+) -> (Vec<Kind>, Vec<Vec<bool>>) {
+    let levels = limited_levels(cluster, bids);
+    if levels.is_empty() {
+        return (kinds, admits);
+    }
+    let mut kind_of = vec![0; cluster.agents.len()];
+    for (at, kind) in kinds.iter().enumerate() {
+        for agent in &kind.agents {
+            kind_of[agent.at()] = at;
+        }
+    }
+    let finer = apart(cluster, &levels, kind_of.clone(), most.min(MOST_APART));
+    let mut agents: BTreeMap<(usize, usize), Vec<AgentIdx>> = BTreeMap::new();
+    for (agent, key) in cluster.agent_indices().zip(kind_of.into_iter().zip(finer)) {
+        agents.entry(key).or_default().push(agent);
+    }
+    let mut parts: Vec<(usize, Vec<AgentIdx>)> = agents
+        .into_iter()
+        .map(|((kind, _), agents)| (kind, agents))
+        .collect();
+    parts.sort_by_key(|(_, agents)| agents[0]);
+    let admits = admits
+        .iter()
+        .map(|row| parts.iter().map(|&(kind, _)| row[kind]).collect())
+        .collect();
+    let parts = parts.into_iter().map(|(kind, agents)| Kind {
+        capacity: kinds[kind].capacity.clone(),
+        agents,
+        class: 0,
+    });
+    (parts.collect(), admits)
 }
 
 /// Groups of kinds, at most `most`: kinds in a line, those alike side by side, cut where neighbors differ most.

@@ -9,6 +9,7 @@ use apportion_cluster::{
 use apportion_policies::{Bid, BidClass};
 
 use super::classes::Census;
+use super::domains::{Cap, Counted, Domains, Special};
 
 /// How much of one demand vector fits on agents of each kind, under one set of rules.
 ///
@@ -43,6 +44,10 @@ pub(super) struct Wanted {
     /// The same in whole instances.
     pub whole: f64,
     pub strays: Vec<Stray>,
+    /// By class, ascending: the most there within its limits, where that is less than what fits.
+    within: Vec<(usize, f64)>,
+    /// Its limits, where classes tell domains apart.
+    pub caps: Vec<Cap>,
     /// Whether an instance of it runs.
     pub runs: bool,
     pub shape: Arc<Shape>,
@@ -54,8 +59,22 @@ impl Wanted {
         !self.shape.classes.is_empty() || self.strays.iter().any(|stray| stray.fit > 0.0)
     }
 
-    /// Room for the task on agents of a class, each agent taken alone.
+    /// Room for the task on agents of a class, each agent taken alone, within the task's limits.
     pub fn fit(&self, class: usize, census: &Census) -> f64 {
+        let room = self.room(class, census);
+        match self.within.binary_search_by_key(&class, |entry| entry.0) {
+            Ok(at) => room.min(self.within[at].1),
+            Err(_) => room,
+        }
+    }
+
+    /// Whether it is its limits, and not the room on agents, that say what fits on a class.
+    pub fn is_limited(&self, class: usize) -> bool {
+        let within = self.within.binary_search_by_key(&class, |entry| entry.0);
+        within.is_ok()
+    }
+
+    fn room(&self, class: usize, census: &Census) -> f64 {
         let wanted = self.instances as f64;
         let open = match self
             .shape
@@ -90,15 +109,6 @@ pub(super) fn wanted(bids: &[Bid], demands: &mut Demands<'_>) -> Vec<Bidding> {
             .collect()
     };
     bids.iter().map(of_bid).collect()
-}
-
-/// The domains of a level, by what kinds of agents they hold.
-#[derive(Debug)]
-struct Domains {
-    /// Agents by kind in each domain.
-    contents: Vec<BTreeMap<usize, u32>>,
-    /// Distinct contents, and how many domains have them.
-    distinct: Vec<(BTreeMap<usize, u32>, u32)>,
 }
 
 /// Looks up what fits, and remembers it by shape and level.
@@ -142,16 +152,25 @@ impl<'a> Demands<'a> {
         }
     }
 
-    /// Limits that count the task: its own, and those of its groups.
-    fn limits_on(&self, task: TaskIdx) -> Vec<LimitRule> {
-        let task = self.cluster.task(task);
-        let own = task.limits.iter().filter(|rule| rule.group.is_none());
-        let of_groups = task
+    /// Limits that count the task, its own and those of its groups: of several on one count, the least.
+    fn limits_on(&self, task: TaskIdx) -> Vec<(Counted, LimitRule)> {
+        let it = self.cluster.task(task);
+        let own = it.limits.iter().filter(|rule| rule.group.is_none());
+        let of_groups = it
             .groups
             .iter()
             .filter_map(|group| self.group_limits.get(group))
             .flatten();
-        own.chain(of_groups).cloned().collect()
+        let mut least: BTreeMap<(Counted, LevelIdx), &LimitRule> = BTreeMap::new();
+        for rule in own.chain(of_groups) {
+            let counted = rule.group.map_or(Counted::Task(task), Counted::Group);
+            let known = least.entry((counted, rule.level)).or_insert(rule);
+            if rule.max < known.max {
+                *known = rule;
+            }
+        }
+        let rules = least.into_iter();
+        rules.map(|((counted, _), rule)| (counted, rule.clone())).collect()
     }
 
     /// What one bidding task could use.
@@ -177,11 +196,45 @@ impl<'a> Demands<'a> {
             most: 0.0,
             whole: 0.0,
             strays,
+            within: Vec::new(),
+            caps: Vec::new(),
             runs: !running.is_empty(),
             shape: Arc::clone(&shape),
         };
-        wanted.most = self.most(&wanted, |kind| shape.rooms[kind].min(instances as f64));
-        wanted.whole = self.most(&wanted, |kind| shape.copies[kind].min(instances) as f64);
+        let room = |kind: usize| shape.rooms[kind].min(instances as f64);
+        let whole = |kind: usize| shape.copies[kind].min(instances) as f64;
+        wanted.most = self.without_limits(&wanted, room);
+        wanted.whole = self.without_limits(&wanted, whole);
+        let mut by_class: BTreeMap<usize, f64> = BTreeMap::new();
+        for (counted, rule) in self.limits_on(bid.task) {
+            if counted == Counted::Task(bid.task) && rule.max >= instances {
+                continue;
+            }
+            let special = self.special(counted, &rule, &wanted.strays);
+            let (cluster, census) = (self.cluster, self.census);
+            let domains = self
+                .levels
+                .entry(rule.level)
+                .or_insert_with(|| Domains::of(cluster, census, rule.level));
+            let max = rule.max as f64;
+            let most = domains.within(census, room, max, &special);
+            wanted.most = wanted.most.min(most.everywhere);
+            for (class, most) in most.by_class.into_iter().enumerate() {
+                let least = by_class.entry(class).or_insert(most);
+                *least = least.min(most);
+            }
+            let most = domains.within(census, whole, max, &special);
+            wanted.whole = wanted.whole.min(most.everywhere);
+            wanted.caps.extend(domains.cap(counted, &rule, &special));
+        }
+        by_class.retain(|&class, most| *most < wanted.room(class, self.census));
+        wanted.within = by_class.into_iter().collect();
+        let runs: f64 = self.running[bid.task.at()]
+            .iter()
+            .map(|&(_, count)| count as f64)
+            .sum();
+        wanted.most = wanted.most.max(runs);
+        wanted.whole = wanted.whole.max(runs);
         wanted
     }
 
@@ -227,94 +280,42 @@ impl<'a> Demands<'a> {
         Arc::clone(shape)
     }
 
-    /// The most of the task alone on the empty cluster, within its own limits, and at least what runs; `fit` is the
-    /// most of it on an agent of a kind.
-    fn most(&mut self, wanted: &Wanted, fit: impl Fn(usize) -> f64) -> f64 {
-        let cluster = self.cluster;
+    /// The most of the task alone on the empty cluster, its limits aside; `fit` is the most of it on an agent of a kind.
+    fn without_limits(&self, wanted: &Wanted, fit: impl Fn(usize) -> f64) -> f64 {
         let kinds = self.census.kinds.iter().enumerate();
         let open: f64 = kinds
             .map(|(at, kind)| kind.agents.len() as f64 * fit(at))
             .sum();
         let strays: f64 = wanted.strays.iter().map(|stray| stray.fit).sum();
-        let mut most = (open + strays).min(wanted.instances as f64);
-        for rule in self.limits_on(wanted.task) {
-            let alone = [wanted.task];
-            let counted = match rule.group {
-                Some(group) => self.groups.get(&group).map_or(&alone[..], Vec::as_slice),
-                None => &alone,
-            };
-            // Domains in which something is special, with what runs there and what strays there.
-            let mut special: BTreeMap<DomainIdx, (f64, f64)> = BTreeMap::new();
-            for &(agent, instances) in counted.iter().flat_map(|task| &self.running[task.at()]) {
-                special
-                    .entry(cluster.domain(agent, rule.level))
-                    .or_default()
-                    .0 += instances as f64;
-            }
-            for stray in &wanted.strays {
-                special
-                    .entry(cluster.domain(stray.agent, rule.level))
-                    .or_default()
-                    .1 += stray.fit;
-            }
-            let census = self.census;
-            let domains = self
-                .levels
-                .entry(rule.level)
-                .or_insert_with(|| Domains::of(cluster, census, rule.level));
-            most = most.min(domains.within(&fit, rule.max as f64, &special));
-        }
-        let runs: f64 = self.running[wanted.task.at()]
-            .iter()
-            .map(|&(_, count)| count as f64)
-            .sum();
-        most.max(runs)
-    }
-}
-
-impl Domains {
-    fn of(cluster: &Cluster, census: &Census, level: LevelIdx) -> Self {
-        let mut contents = vec![BTreeMap::new(); cluster.levels[level.at()].domains.len()];
-        for agent in cluster.agent_indices() {
-            let domain: &mut BTreeMap<usize, u32> =
-                &mut contents[cluster.domain(agent, level).at()];
-            *domain.entry(census.kind_of[agent.at()]).or_insert(0) += 1;
-        }
-        let mut distinct: BTreeMap<&BTreeMap<usize, u32>, u32> = BTreeMap::new();
-        for content in &contents {
-            *distinct.entry(content).or_insert(0) += 1;
-        }
-        let distinct = distinct
-            .into_iter()
-            .map(|(content, count)| (content.clone(), count))
-            .collect();
-        Self { contents, distinct }
+        (open + strays).min(wanted.instances as f64)
     }
 
-    /// The most over all domains if each holds at most `max`, or what runs there; `special` are domains with what
-    /// runs there of all that the limit counts, and what strays there.
-    fn within(
+    /// Domains in which something is special to a limit.
+    fn special(
         &self,
-        fit: impl Fn(usize) -> f64,
-        max: f64,
-        special: &BTreeMap<DomainIdx, (f64, f64)>,
-    ) -> f64 {
-        let fit = |content: &BTreeMap<usize, u32>| -> f64 {
-            content
-                .iter()
-                .map(|(&kind, &agents)| f64::from(agents) * fit(kind))
-                .sum()
+        counted: Counted,
+        rule: &LimitRule,
+        strays: &[Stray],
+    ) -> BTreeMap<DomainIdx, Special> {
+        let alone;
+        let tasks = match counted {
+            Counted::Group(group) => self.groups.get(&group).map_or(&[][..], Vec::as_slice),
+            Counted::Task(task) => {
+                alone = [task];
+                &alone
+            }
         };
-        let mut total: f64 = self
-            .distinct
-            .iter()
-            .map(|(content, count)| f64::from(*count) * fit(content).min(max))
-            .sum();
-        for (domain, &(runs, strays)) in special {
-            let fit = fit(&self.contents[domain.at()]);
-            total += (fit + strays).min(max.max(runs)) - fit.min(max);
+        let mut special: BTreeMap<DomainIdx, Special> = BTreeMap::new();
+        for &(agent, instances) in tasks.iter().flat_map(|task| &self.running[task.at()]) {
+            let domain = self.cluster.domain(agent, rule.level);
+            special.entry(domain).or_default().runs += instances as f64;
         }
-        total
+        for stray in strays {
+            let domain = self.cluster.domain(stray.agent, rule.level);
+            let here = &mut special.entry(domain).or_default().strays;
+            here.push((self.census.class_of(stray.agent), stray.fit));
+        }
+        special
     }
 }
 

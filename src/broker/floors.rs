@@ -344,5 +344,6 @@ fn together(member: &Member, mut amounts: Vec<Vec<f64>>, market: &Market) -> Vec
             *amounts = placed;
         }
     }
+    member.fit_into_domains(&mut amounts);
     amounts
 }

@@ -2,17 +2,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use apportion_cluster::{Cluster, FrameworkIdx, Quantities, TaskIdx};
+use apportion_cluster::{Cluster, FrameworkIdx, LevelIdx, Quantities, TaskIdx};
 use apportion_models::welfare::{Block, Objective, Problem};
 use apportion_policies::Bid;
 use rayon::prelude::*;
 
 use super::classes::Census;
 use super::demand::{Demands, Wanted, wanted};
+use super::domains::{Cap, Counted};
 use super::guarantees::{Guarantee, place};
 use super::half::{Half, Whole};
 use super::tree::{Tree, limits};
 use super::weights::weights;
+
+/// Rows of limits per failure domain up to which they are among those of the programs: each makes a member's columns differ,
+/// which costs time.
+const MOST_DOMAIN_ROWS: usize = 2_000;
 
 /// Tasks of one framework that are alike to the broker: equal demand, value and rules. One column per class stands
 /// for all of them; what fits and what is wanted adds up.
@@ -34,6 +39,8 @@ pub(super) struct Column {
     pub fit: f64,
     /// Half rows that count it, by position in [`Market::halves`], and how much of each one instance takes.
     halves: Vec<(usize, f64)>,
+    /// Rows of failure domains that count it, by position in [`Member::domains`].
+    domains: Vec<usize>,
 }
 
 impl Column {
@@ -57,6 +64,45 @@ pub(super) struct Member {
     /// Value of its smallest task or gang.
     pub unit: i128,
     pub groups: Vec<Group>,
+    /// Limits per failure domain that what fits and what is wanted do not imply.
+    pub domains: Vec<DomainRow>,
+}
+
+/// The most instances in failure domains that are alike.
+#[derive(Debug)]
+pub(super) struct DomainRow {
+    pub level: LevelIdx,
+    /// A class of agents in these domains.
+    pub class: usize,
+    /// What is counted, and the most of each: tasks that are alike, or one group.
+    pub counted: Vec<(Counted, f64)>,
+    /// The sum of these.
+    pub most: f64,
+    /// The counted columns, by group and position.
+    columns: Vec<(usize, usize)>,
+}
+
+impl DomainRow {
+    /// The only group that it counts, if it is one.
+    pub fn group(&self) -> Option<usize> {
+        let (first, _) = self.columns[0];
+        let alone = self.columns.iter().all(|&(group, _)| group == first);
+        alone.then_some(first)
+    }
+}
+
+impl Member {
+    /// Scales amounts by group and column down to what limits per failure domain leave.
+    pub fn fit_into_domains(&self, amounts: &mut [Vec<f64>]) {
+        for row in &self.domains {
+            let load: f64 = row.columns.iter().map(|&(g, c)| amounts[g][c]).sum();
+            if load > row.most {
+                for &(g, c) in &row.columns {
+                    amounts[g][c] *= row.most / load;
+                }
+            }
+        }
+    }
 }
 
 /// The most of a resource that a subtree may hold.
@@ -104,6 +150,8 @@ pub(super) struct Market {
     pub guarantees: Vec<Guarantee>,
     /// Those of agents, then those of devices.
     pub halves: Vec<Half>,
+    /// Whether rows of failure domains are among those of the programs.
+    has_domains: bool,
     pub limits: Vec<LimitRow>,
     pub holds: Vec<GuaranteeRow>,
     limit_places: Vec<Place>,
@@ -184,6 +232,7 @@ impl Market {
                         weight: 0.0,
                         unit,
                         groups: groups(cluster, &census, wanted),
+                        domains: Vec::new(),
                     });
                 }
             }
@@ -198,6 +247,7 @@ impl Market {
             excluded,
             guarantees,
             halves: Vec::new(),
+            has_domains: false,
             limits: Vec::new(),
             holds: Vec::new(),
             limit_places: Vec::new(),
@@ -212,6 +262,7 @@ impl Market {
         market.number_holds(cluster);
         market.number_capacities();
         market.number_halves(cluster);
+        market.number_domains();
         market
     }
 
@@ -345,6 +396,29 @@ impl Market {
             .collect();
     }
 
+    fn number_domains(&mut self) {
+        for member in &mut self.members {
+            member.domains = domain_rows(&member.groups);
+            for (at, row) in member.domains.iter().enumerate() {
+                for &(g, c) in &row.columns {
+                    member.groups[g].columns[c].domains.push(at);
+                }
+            }
+        }
+        let rows = self.members.iter().map(|member| member.domains.len());
+        self.has_domains = rows.sum::<usize>() <= MOST_DOMAIN_ROWS;
+    }
+
+    /// Rows of failure domains of a member, as far as they are among those of the programs.
+    pub fn domains<'m>(&self, member: &'m Member) -> &'m [DomainRow] {
+        if self.has_domains { &member.domains } else { &[] }
+    }
+
+    /// Those of them that count a column, by position.
+    pub fn domains_of<'c>(&self, column: &'c Column) -> &'c [usize] {
+        if self.has_domains { &column.domains } else { &[] }
+    }
+
     /// Everything and everybody, as shares see it: a part of a device is as good as any other, and what whole devices
     /// lose is the plan's to show.
     pub fn fractional(&self) -> Scope {
@@ -424,8 +498,8 @@ impl Market {
     }
 
     /// The program over a scope: shared rows are capacities, halves, limits and guarantees; then a block for each
-    /// member, with own rows for each group's demand, own limits, own guarantees and its floor, if any; then blocks for
-    /// what is held.
+    /// member, with own rows for each group's demand, failure domains, own limits, own guarantees and its floor, if any; then
+    /// blocks for what is held.
     pub fn problem(&self, scope: &Scope, objective: Objective, floors: Option<&[f64]>) -> Problem {
         let mut problem = Problem::new(objective);
         for &bound in scope.capacities.iter().chain(&scope.halves) {
@@ -485,6 +559,10 @@ impl Market {
             .iter()
             .map(|group| block.add_own_row(group.most))
             .collect();
+        let first_domain = demands.len();
+        for row in self.domains(member) {
+            block.add_own_row(row.most);
+        }
         let (limits, holds) = self.own_rows(position, scope);
         let limits = limits.into_iter().map(|at| {
             let bound = scope.limits[at].expect("rows of the scope have a bound");
@@ -531,7 +609,10 @@ impl Market {
                 let halves = column.halves(scope.halves.len());
                 let halves = halves.map(|(half, count)| (first_half + half, count));
                 let shared = needs.chain(halves).chain(across.iter().copied());
-                block.add_column(group.value as f64, column.fit, shared, own.iter().copied());
+                let domains = self.domains_of(column).iter();
+                let domains = domains.map(|&row| (first_domain + row, 1.0));
+                let own = own.iter().copied().chain(domains);
+                block.add_column(group.value as f64, column.fit, shared, own);
             }
         }
         if let Some(floor) = floor {
@@ -607,13 +688,23 @@ impl Group {
         let mut parts = Vec::new();
         for wanted in &self.tasks {
             let mut open = wanted.most;
+            let own = wanted.caps.iter();
+            let own = own.filter(|cap| matches!(cap.counted, Counted::Task(_)));
+            let mut domains: Vec<(&[usize], Vec<f64>)> = own
+                .map(|cap| (&cap.sets.of_class[..], cap.most.clone()))
+                .collect();
             for (column, amount) in &mut left {
-                let fit = wanted.fit(self.columns[*column].class, census);
-                let part = amount.min(open).min(fit);
+                let class = self.columns[*column].class;
+                let within = domains.iter().map(|(set_of, open)| open[set_of[class]]);
+                let within = within.fold(wanted.fit(class, census), f64::min);
+                let part = amount.min(open).min(within);
                 if part > 0.0 {
                     parts.push((wanted.task, *column, part));
                     *amount -= part;
                     open -= part;
+                    for (set_of, open) in &mut domains {
+                        open[set_of[class]] -= part;
+                    }
                 }
             }
             left.retain(|(_, amount)| *amount > 0.0);
@@ -664,13 +755,20 @@ fn groups(
     census: &Census,
     wanted: impl Iterator<Item = (i64, Wanted)>,
 ) -> Vec<Group> {
-    let mut position: BTreeMap<(usize, Quantities, i64, Option<TaskIdx>), usize> = BTreeMap::new();
+    type Limits = Vec<(Option<Counted>, LevelIdx, i64)>;
+    type Key = (usize, Quantities, i64, Option<TaskIdx>, Limits);
+    let mut position: BTreeMap<Key, usize> = BTreeMap::new();
     let mut groups: Vec<Group> = Vec::new();
     for (value, wanted) in wanted {
         let demand = &cluster.task(wanted.task).demand;
         // A task that runs where it could not be placed is like no other.
         let apart = (!wanted.strays.is_empty()).then_some(wanted.task);
-        let key = (census.rules_of(wanted.task), demand.clone(), value, apart);
+        let limits = wanted.caps.iter().map(|cap| {
+            let of_group = matches!(cap.counted, Counted::Group(_)).then_some(cap.counted);
+            (of_group, cap.level, cap.max)
+        });
+        let rules = census.rules_of(wanted.task);
+        let key = (rules, demand.clone(), value, apart, limits.collect());
         let at = *position.entry(key).or_insert_with(|| {
             let group = Group {
                 tasks: Vec::new(),
@@ -707,10 +805,67 @@ fn groups(
                 class,
                 fit,
                 halves: Vec::new(),
+                domains: Vec::new(),
             }
         });
         group.columns = columns.collect();
     }
     groups.retain(|group| !group.columns.is_empty());
     groups
+}
+
+/// Limits per failure domain of a member's groups, where what fits and what is wanted do not imply them.
+fn domain_rows(groups: &[Group]) -> Vec<DomainRow> {
+    // What a limit of its own lets in of each group, and a limit of several tasks of all that it counts.
+    let mut limits: BTreeMap<(usize, Option<Counted>, LevelIdx), Vec<usize>> = BTreeMap::new();
+    for (g, group) in groups.iter().enumerate() {
+        for cap in &group.tasks[0].caps {
+            let key = match cap.counted {
+                Counted::Task(_) => (g, None, cap.level),
+                counted @ Counted::Group(_) => (groups.len(), Some(counted), cap.level),
+            };
+            limits.entry(key).or_default().push(g);
+        }
+    }
+    let mut rows = Vec::new();
+    for ((_, of_group, level), counted_groups) in limits {
+        let is_this = |cap: &&Cap| match of_group {
+            Some(group) => cap.counted == group && cap.level == level,
+            None => matches!(cap.counted, Counted::Task(_)) && cap.level == level,
+        };
+        let caps_of = |group: &'_ Group| -> Vec<Cap> {
+            let tasks = group.tasks.iter();
+            let caps = tasks.filter_map(|wanted| wanted.caps.iter().find(is_this).cloned());
+            caps.collect()
+        };
+        let mut caps = caps_of(&groups[counted_groups[0]]);
+        if of_group.is_some() {
+            // All that it counts has the same one.
+            caps.truncate(1);
+        }
+        for set in 0..caps[0].sets.first.len() {
+            let mut columns = Vec::new();
+            let (mut fit, mut wanted) = (0.0, 0.0);
+            for &g in &counted_groups {
+                wanted += groups[g].most;
+                for (c, column) in groups[g].columns.iter().enumerate() {
+                    if caps[0].sets.of_class[column.class] == set {
+                        columns.push((g, c));
+                        fit += column.fit;
+                    }
+                }
+            }
+            let most: f64 = caps.iter().map(|cap| cap.most[set]).sum();
+            if most < fit.min(wanted) {
+                rows.push(DomainRow {
+                    level,
+                    class: caps[0].sets.first[set],
+                    counted: caps.iter().map(|cap| (cap.counted, cap.most[set])).collect(),
+                    most,
+                    columns,
+                });
+            }
+        }
+    }
+    rows
 }

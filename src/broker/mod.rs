@@ -8,7 +8,8 @@
 //! ```text
 //! F:  capacity  sum_k d_k x_ks <= C_s                     prices pi_s
 //!     demand    sum_s x_ks <= n_k
-//!     fit       x_ks <= room on the class's agents, each taken alone
+//!     fit       x_ks <= room on the class's agents, each taken alone, within the limits per failure domain that count k
+//!     domain    instances that such a limit counts, on all classes in domains that are alike <= the sum of what each lets in
 //!     half      instances of more than half an agent, over all frameworks <= agents
 //!               devices of which an instance takes more than half, and half of those of which it takes half <= devices
 //!     limit     at every role v: sum over k below v of d_k x_ks <= L_v              lambda_v
@@ -29,8 +30,9 @@
 //! Room on an agent is the fraction `min_r C_r / d_r`, and 1 where only one instance fits: shares are fractional, and
 //! what whole instances lose beside that is the plan's to show, not the share's to hide.
 //!
-//! `F` is a relaxation: whatever can be placed, rules and all, lies in it. Limits per failure domain enter `n_k` (the
-//! most of the task alone that fits within its limits), spreads and gangs do not enter. Classes that are merged to
+//! `F` is a relaxation: whatever can be placed, rules and all, lies in it. Limits per failure domain bind exactly where classes
+//! tell domains apart (`domains`: up to 64 kinds of agents, and 2,000 rows); beyond that they enter `n_k` (the most of the task
+//! alone that fits within its limits) and `fit`. Spreads and gangs do not enter. Classes that are merged to
 //! bound their number count a task as eligible if any member is. So every claim below is about more than what is
 //! possible, and holds for what is possible.
 //!
@@ -38,7 +40,7 @@
 //! For an allocation of utilities `u`, prices and row duals that satisfy, for each task and class,
 //!
 //! ```text
-//! pi_s . d_k + y_demand + y_fit + a y_half + sum over v above k of (lambda_v - gamma_v) . d_k >= (w_p / u_p + phi_p) v_k
+//! pi_s . d_k + y_demand + y_fit + y_domain + a y_half + sum over v above k of (lambda_v - gamma_v) . d_k >= (w_p / u_p + phi_p) v_k
 //! ```
 //!
 //! and, wherever something may be held for `v`, `pi_s >= sum of gamma` over `v` and the roles above it,
@@ -55,6 +57,7 @@ mod alone;
 mod certificate;
 pub mod classes;
 mod demand;
+mod domains;
 mod floors;
 mod flow;
 pub mod guarantees;

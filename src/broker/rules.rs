@@ -76,7 +76,8 @@ fn floor_rows(market: &Market, scope: &Scope) -> Vec<usize> {
     let members = market.members.iter().enumerate();
     let row = |(position, member): (usize, &Member)| {
         let (limits, holds) = market.own_rows(position, scope);
-        member.groups.len() + limits.len() + holds.len()
+        let domains = market.domains(member).len();
+        member.groups.len() + domains + limits.len() + holds.len()
     };
     members.map(row).collect()
 }

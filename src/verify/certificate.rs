@@ -232,6 +232,7 @@ fn column(market: &Market<'_>, duals: &Duals, at: usize, class: usize) -> f64 {
         let price = duals.prices.get(&(class, resource));
         sum += price.copied().unwrap_or_default() * need as f64;
     }
+    sum += market.domains_on(duals, at, class).sum::<f64>();
     let halves = market.halves_on(at, class);
     sum + halves
         .map(|(row, count)| count * dual(duals, Row::Half(row)))

@@ -47,6 +47,12 @@ pub(super) struct CountedLimit<'a> {
 }
 
 impl CountedLimit<'_> {
+    /// `max`, or what runs there already.
+    pub(super) fn most(&self, domain: usize) -> i128 {
+        let runs = self.running.get(&domain).copied().unwrap_or_default();
+        runs.max(self.rule.max.into())
+    }
+
     /// `max(0, max - kept)` in a domain.
     pub(super) fn room(&self, domain: usize) -> i128 {
         let kept = self.kept.get(&domain).copied().unwrap_or_default();

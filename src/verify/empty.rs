@@ -1,7 +1,10 @@
 //! What each task could place on the cluster if it were empty: the feasible set of the certificate.
 
 use std::collections::BTreeMap;
+use std::iter::Sum;
+use std::ops::AddAssign;
 
+use super::domains::CountedLimit;
 use super::roles::Roles;
 use super::state::{State, total};
 
@@ -70,56 +73,60 @@ impl<'a> EmptyCluster<'a> {
 
     /// Most of a task in any fractional share: its room alone, within its limits.
     pub(super) fn most_room(&self, task: usize) -> f64 {
-        let cluster = self.state.cluster;
-        let agents = 0..cluster.agents.len();
-        let rooms: Vec<f64> = agents.map(|agent| self.room(task, agent)).collect();
-        let mut most = rooms
-            .iter()
-            .sum::<f64>()
-            .min(self.state.wanted(task) as f64);
-        for &limit in &self.state.limits_on[task] {
-            let limit = &self.state.limits[limit];
-            let level = limit.rule.level.at();
-            let mut by_domain: BTreeMap<usize, f64> = BTreeMap::new();
-            for (agent, room) in rooms.iter().enumerate().filter(|(_, room)| **room > 0.0) {
-                *by_domain
-                    .entry(cluster.agents[agent].domains[level].at())
-                    .or_default() += room;
-            }
-            let within = by_domain.iter().map(|(domain, &room)| {
-                let runs = limit.running.get(domain).copied().unwrap_or_default();
-                room.min(runs.max(limit.rule.max.into()) as f64)
-            });
-            most = most.min(within.sum());
-        }
+        let rooms = |agent: usize| (agent, self.room(task, agent));
+        let rooms: Vec<(usize, f64)> = (0..self.state.cluster.agents.len()).map(rooms).collect();
+        let all = rooms.iter().map(|(_, room)| room).sum::<f64>();
+        let most = all.min(self.state.wanted(task) as f64);
+        let most = most.min(self.room_within(task, &rooms));
         most.max(total(&self.state.running[task]) as f64)
     }
 
     fn most_alone(&self, task: usize) -> i128 {
-        let cluster = self.state.cluster;
         let wanted = self.state.wanted(task);
         if wanted == 0 {
             return total(&self.state.running[task]);
         }
-        let fits: Vec<i128> = (0..cluster.agents.len())
-            .map(|agent| self.fit(task, agent))
-            .collect();
-        let mut most = wanted.min(fits.iter().sum());
-        for &limit in &self.state.limits_on[task] {
-            let limit = &self.state.limits[limit];
-            let level = limit.rule.level.at();
-            let mut by_domain: BTreeMap<usize, i128> = BTreeMap::new();
-            for (agent, fit) in fits.iter().enumerate().filter(|(_, fit)| **fit > 0) {
-                *by_domain
-                    .entry(cluster.agents[agent].domains[level].at())
-                    .or_default() += fit;
-            }
-            let within = by_domain.iter().map(|(domain, &fit)| {
-                let runs = limit.running.get(domain).copied().unwrap_or_default();
-                fit.min(runs.max(limit.rule.max.into()))
-            });
-            most = most.min(within.sum());
-        }
+        let fits = |agent: usize| (agent, self.fit(task, agent));
+        let fits: Vec<(usize, i128)> = (0..self.state.cluster.agents.len()).map(fits).collect();
+        let most = wanted.min(self.fit_within(task, &fits));
         most.max(total(&self.state.running[task]))
+    }
+
+    /// Of what fits of a task on some agents, as much as each of its limits lets in alone.
+    pub(super) fn fit_within(&self, task: usize, fits: &[(usize, i128)]) -> i128 {
+        let all = fits.iter().map(|(_, fit)| fit).sum();
+        let within = self.limits_on(task);
+        let within = within.map(|limit| self.within(limit, fits, i128::min));
+        within.fold(all, i128::min)
+    }
+
+    /// The same of its room in shares.
+    pub(super) fn room_within(&self, task: usize, rooms: &[(usize, f64)]) -> f64 {
+        let all = rooms.iter().map(|(_, room)| room).sum();
+        let within = self.limits_on(task);
+        let within = within.map(|limit| self.within(limit, rooms, |room, max| room.min(max as f64)));
+        within.fold(all, f64::min)
+    }
+
+    fn limits_on(&self, task: usize) -> impl Iterator<Item = &CountedLimit<'a>> {
+        let limits = self.state.limits_on[task].iter();
+        limits.map(|&limit| &self.state.limits[limit])
+    }
+
+    /// The sum over domains of what is there, each at most what the limit lets in.
+    fn within<T: Copy + Default + AddAssign + Sum>(
+        &self,
+        limit: &CountedLimit<'_>,
+        amounts: &[(usize, T)],
+        least: impl Fn(T, i128) -> T,
+    ) -> T {
+        let level = limit.rule.level.at();
+        let mut by_domain: BTreeMap<usize, T> = BTreeMap::new();
+        for &(agent, amount) in amounts {
+            let domain = self.state.cluster.agents[agent].domains[level].at();
+            *by_domain.entry(domain).or_default() += amount;
+        }
+        let within = by_domain.into_iter();
+        within.map(|(domain, amount)| least(amount, limit.most(domain))).sum()
     }
 }

@@ -53,6 +53,7 @@ impl<'a> Floors<'a> {
         fractions(market, &witness, findings);
         limits(market, &witness, findings);
         halves(market, &witness, findings);
+        domains(market, &witness, findings);
         let floors = Self { market, proved };
         floors.published(findings);
         floors
@@ -214,6 +215,31 @@ fn halves(market: &Market<'_>, witness: &BTreeMap<(usize, usize), f64>, findings
             let subject = format!("{family}[{},{resource}]", market.class_name(row.class));
             let text = format!("the witnesses put two instances of more than half {whole} on one");
             (subject, most, sum, text)
+        });
+    }
+}
+
+/// Each framework's witness stays within its limits per failure domain, where classes tell domains apart.
+fn domains(market: &Market<'_>, witness: &BTreeMap<(usize, usize), f64>, findings: &mut Findings) {
+    let state = market.state;
+    let levels = 0..state.cluster.levels.len();
+    let firsts: Vec<Option<Vec<usize>>> = levels.map(|level| market.domain_sets(level)).collect();
+    let mut sums: BTreeMap<(usize, usize), f64> = BTreeMap::new();
+    for (&(at, class), instances) in witness {
+        for &limit in &state.limits_on[market.tasks[at].0] {
+            if let Some(firsts) = &firsts[state.limits[limit].rule.level.at()] {
+                *sums.entry((limit, firsts[class])).or_default() += instances;
+            }
+        }
+    }
+    for ((limit, class), sum) in sums {
+        let limit = &state.limits[limit];
+        let most = market.most_in_domains(limit, class) as f64;
+        findings.check(Rule::Floors, sum <= most + slack(most), || {
+            let level = &state.cluster.levels[limit.rule.level.at()].name;
+            let class = market.class_name(class);
+            let text = "the witness goes beyond a limit per failure domain".to_owned();
+            (format!("domain[{},{level},{class}]", limit.name), most, sum, text)
         });
     }
 }

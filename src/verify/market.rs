@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use apportion_cluster::plan::{ClassPrice, FairnessCertificate, RowDual};
 use apportion_cluster::{DeviceIdx, IdleGuarantee, WHOLE_DEVICE};
 
+use super::domains::CountedLimit;
 use super::empty::EmptyCluster;
 use super::report::Findings;
 use super::rule::Rule;
@@ -22,6 +23,8 @@ pub(super) struct Market<'a> {
     /// Names of the certificate's classes; those of agents without one follow, unnamed.
     names: BTreeMap<&'a str, usize>,
     pub n_classes: usize,
+    /// By level and class: the domains that the class's agents lie in.
+    domains: Vec<Vec<BTreeSet<usize>>>,
     /// Tasks with demand of active frameworks, with the position of the framework in `active`.
     pub tasks: Vec<(usize, usize)>,
     /// For each of `tasks`: the classes where it is eligible and the most it could hold there.
@@ -39,6 +42,8 @@ pub(super) enum Row {
     Fit(usize, usize),
     /// Instances on a class of which no two are on one agent or device.
     Half(Half),
+    /// Instances in all domains of a level in which a class has agents.
+    Domain(Domain),
     /// What a subtree holds of a resource at most; by role and resource.
     Limit(usize, usize),
     /// What a subtree is sure to have of a resource; by role and resource.
@@ -54,6 +59,22 @@ pub(super) struct Half {
     /// That of devices is their total.
     pub resource: usize,
     pub whole: Whole,
+}
+
+/// A row that counts, on the classes whose agents all lie in some domains, what a limit counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Domain {
+    pub counted: Counted,
+    pub level: usize,
+    /// The domains are those of this class's agents.
+    pub class: usize,
+}
+
+/// What a limit counts: a task, by its position in the market, or a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Counted {
+    Task(usize),
+    Group(usize),
 }
 
 /// What cannot be shared.
@@ -129,12 +150,24 @@ impl<'a> Market<'a> {
             class_of,
             names,
             n_classes,
+            domains: Vec::new(),
             tasks: Vec::new(),
             fits: Vec::new(),
             halves: Vec::new(),
         };
+        market.read_domains();
         market.read_tasks();
         market
+    }
+
+    fn read_domains(&mut self) {
+        let cluster = self.state.cluster;
+        self.domains = vec![vec![BTreeSet::new(); self.n_classes]; cluster.levels.len()];
+        for (agent, &class) in cluster.agents.iter().zip(&self.class_of) {
+            for (domains, domain) in self.domains.iter_mut().zip(&agent.domains) {
+                domains[class].insert(domain.at());
+            }
+        }
     }
 
     fn read_tasks(&mut self) {
@@ -173,22 +206,90 @@ impl<'a> Market<'a> {
     }
 
     fn fits_of(&self, task: usize) -> BTreeMap<usize, i128> {
-        let mut fits = BTreeMap::new();
+        let mut fits: BTreeMap<usize, Vec<(usize, i128)>> = BTreeMap::new();
         for (agent, &class) in self.class_of.iter().enumerate() {
             if self.usable(task, agent) {
-                *fits.entry(class).or_default() += self.empty.fit(task, agent);
+                let fit = (agent, self.empty.fit(task, agent));
+                fits.entry(class).or_default().push(fit);
             }
         }
-        fits
+        let within = |(class, fits): (usize, Vec<_>)| (class, self.empty.fit_within(task, &fits));
+        fits.into_iter().map(within).collect()
     }
 
     /// Room by class for the fractional share of a task, by its position in `tasks`.
     pub(super) fn rooms_of(&self, at: usize) -> BTreeMap<usize, f64> {
-        let mut rooms = BTreeMap::new();
+        let task = self.tasks[at].0;
+        let mut rooms: BTreeMap<usize, Vec<(usize, f64)>> = BTreeMap::new();
         for (agent, &class) in self.class_of.iter().enumerate() {
-            *rooms.entry(class).or_default() += self.empty.room(self.tasks[at].0, agent);
+            let room = (agent, self.empty.room(task, agent));
+            rooms.entry(class).or_default().push(room);
         }
-        rooms
+        let within = |(class, rooms): (usize, Vec<_>)| (class, self.empty.room_within(task, &rooms));
+        rooms.into_iter().map(within).collect()
+    }
+
+    /// The rows of failure domains that count task `at` on `class`, of those that have a dual.
+    pub(super) fn domains_on<'d>(
+        &'d self,
+        duals: &'d Duals,
+        at: usize,
+        class: usize,
+    ) -> impl Iterator<Item = f64> + 'd {
+        let groups = self.state.cluster.tasks[self.tasks[at].0].groups.iter();
+        let groups = groups.map(|group| Counted::Group(group.at()));
+        let counted = std::iter::once(Counted::Task(at)).chain(groups);
+        let rows = counted.flat_map(|counted| {
+            let end = |level: usize, class: usize| {
+                Row::Domain(Domain {
+                    counted,
+                    level,
+                    class,
+                })
+            };
+            duals.rows.range(end(0, 0)..=end(usize::MAX, usize::MAX))
+        });
+        rows.filter_map(move |(row, (value, _))| match row {
+            Row::Domain(it) if self.lies_in(class, it) => Some(*value),
+            _ => None,
+        })
+    }
+
+    /// Whether all agents of a class lie in the row's domains.
+    pub(super) fn lies_in(&self, class: usize, row: &Domain) -> bool {
+        let domains = &self.domains[row.level];
+        domains[class].is_subset(&domains[row.class])
+    }
+
+    /// The first class in the same domains of a level as each; `None` if classes do not tell its domains apart: some two share
+    /// some of them and not all.
+    pub(super) fn domain_sets(&self, level: usize) -> Option<Vec<usize>> {
+        let domains = &self.domains[level];
+        let first = |own: &BTreeSet<usize>| domains.iter().position(|other| other == own);
+        let firsts: Vec<usize> = domains.iter().filter_map(first).collect();
+        let told = domains.iter().zip(&firsts).all(|(own, &set)| {
+            let mut others = domains.iter().zip(&firsts);
+            others.all(|(other, &of)| of == set || own.is_disjoint(other))
+        });
+        told.then_some(firsts)
+    }
+
+    /// The most in the domains that the agents of a class lie in.
+    pub(super) fn most_in_domains(&self, limit: &CountedLimit<'_>, class: usize) -> i128 {
+        let domains = self.domains[limit.rule.level.at()][class].iter();
+        domains.map(|&domain| limit.most(domain)).sum()
+    }
+
+    /// The limits that state a row.
+    fn limits_of(&self, row: Domain) -> impl Iterator<Item = &CountedLimit<'a>> {
+        self.state.limits.iter().filter(move |limit| {
+            let counts = match (row.counted, limit.rule.group) {
+                (Counted::Task(at), None) => limit.tasks == [self.tasks[at].0],
+                (Counted::Group(group), Some(of)) => of.at() == group,
+                _ => false,
+            };
+            counts && limit.rule.level.at() == row.level
+        })
     }
 
     fn halves_of(&self, task: usize) -> BTreeMap<Half, f64> {
@@ -349,6 +450,21 @@ impl<'a> Market<'a> {
                 let (task, class) = inner.rsplit_once(',')?;
                 Some(Row::Fit(self.task_called(task)?, *self.names.get(class)?))
             }
+            "domain" => {
+                let (inner, class) = inner.rsplit_once(',')?;
+                let class = *self.names.get(class)?;
+                let levels = self.state.cluster.levels.iter().enumerate();
+                let mut rows = levels.filter_map(|(level, it)| {
+                    let name = inner.strip_suffix(&it.name)?.strip_suffix(',')?;
+                    let row = Domain {
+                        counted: self.counted(name)?,
+                        level,
+                        class,
+                    };
+                    self.limits_of(row).next().map(|_| Row::Domain(row))
+                });
+                rows.next()
+            }
             "half" | "half_device" => {
                 let (class, resource) = inner.rsplit_once(',')?;
                 let resource = *self.state.names.resources.get(resource)?;
@@ -403,6 +519,17 @@ impl<'a> Market<'a> {
         })
     }
 
+    fn counted(&self, name: &str) -> Option<Counted> {
+        let group = name.strip_prefix("group:").and_then(|name| {
+            let mut groups = self.state.cluster.groups.iter();
+            groups.position(|group| group == name)
+        });
+        match group {
+            Some(group) => Some(Counted::Group(group)),
+            None => self.task_called(name).map(Counted::Task),
+        }
+    }
+
     fn task_called(&self, name: &str) -> Option<usize> {
         let [task] = self.state.names.tasks_called(name) else {
             return None;
@@ -416,6 +543,17 @@ impl<'a> Market<'a> {
     pub(super) fn owners_of(&self, row: Row) -> BTreeSet<usize> {
         match row {
             Row::Demand(task) | Row::Fit(task, _) => BTreeSet::from([self.tasks[task].1]),
+            Row::Domain(Domain { counted, .. }) => {
+                let tasks = self.tasks.iter().enumerate();
+                let counts = |&(at, &(task, _)): &(usize, &(usize, usize))| match counted {
+                    Counted::Task(only) => only == at,
+                    Counted::Group(group) => {
+                        let mut groups = self.state.cluster.tasks[task].groups.iter();
+                        groups.any(|it| it.at() == group)
+                    }
+                };
+                tasks.filter(counts).map(|(_, &(_, active))| active).collect()
+            }
             Row::Floor(active) => BTreeSet::from([active]),
             Row::Hold(role, _) => self.below(role).collect(),
             // Who needs nothing of the resource is not bound.
@@ -464,6 +602,10 @@ impl<'a> Market<'a> {
             Row::Demand(task) => self.empty.most(self.tasks[task].0),
             Row::Fit(task, class) => self.fits[task].get(&class).copied().unwrap_or_default(),
             Row::Half(row) => self.most_of_half(row),
+            Row::Domain(row) => {
+                let most = self.limits_of(row).map(|limit| self.most_in_domains(limit, row.class));
+                most.min().unwrap_or_default()
+            }
             Row::Limit(role, resource) => {
                 self.empty.roles.limits[role][resource].unwrap_or_default()
             }

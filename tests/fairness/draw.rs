@@ -51,7 +51,42 @@ pub fn snapshot(case: u64) -> Value {
     if case % 4 == 1 {
         add_devices(random, &mut file);
     }
+    if case % 5 < 2 {
+        add_racks(&mut Random::new(7 + 1000 * case), &mut file);
+    }
     file
+}
+
+/// Doubles most agents, puts them all into two or three racks, and has most tasks, alone or in a group, limited in each.
+fn add_racks(random: &mut Random, file: &mut Value) {
+    let agents = file["agents"].as_array_mut().unwrap();
+    for at in 0..agents.len() {
+        if random.below(4) > 0 {
+            let mut twin = agents[at].clone();
+            twin["id"] = json!(format!("b{at}"));
+            agents.push(twin);
+        }
+    }
+    let n_racks = 2 + random.below(2);
+    for (at, agent) in agents.iter_mut().enumerate() {
+        // Racks that are alike are as frequent as others.
+        let rack = if at.is_multiple_of(2) { random.below(n_racks) } else { at as u64 % n_racks };
+        agent["domains"] = json!({"rack": format!("r{rack}")});
+    }
+    file["levels"] = json!(["rack"]);
+    for job in file["jobs"].as_array_mut().into_iter().flatten() {
+        let group = format!("g-{}", job["framework"].as_str().unwrap());
+        let task = &mut job["tasks"][0];
+        let max = 1 + random.below(4);
+        match random.below(4) {
+            0 => {}
+            1 => {
+                task["groups"] = json!([group]);
+                task["constraints"]["limit"] = json!([{"level": "rack", "max": max, "group": group}]);
+            }
+            _ => task["constraints"]["limit"] = json!([{"level": "rack", "max": max}]),
+        }
+    }
 }
 
 /// Gives every agent a few devices, and has most tasks need parts of them.
@@ -102,7 +137,7 @@ fn job(random: &mut Random, framework: &str, k: u64) -> Value {
     job
 }
 
-pub const FEATURES: [&str; 16] = [
+pub const FEATURES: [&str; 18] = [
     "several frameworks",
     "several task classes of a framework",
     "values that differ within a framework",
@@ -119,6 +154,8 @@ pub const FEATURES: [&str; 16] = [
     "a guarantee that is lent",
     "frameworks on two levels of one branch",
     "a gang",
+    "a limit of a task per failure domain",
+    "a limit of a group per failure domain",
 ];
 
 /// The features that a cluster has.
@@ -178,6 +215,8 @@ pub fn features(cluster: &Cluster) -> Vec<&'static str> {
         promised(IdleGuarantee::Lend),
         (0..n).any(|at| path(at) == "y") && (0..n).any(|at| path(at).starts_with("y/")),
         cluster.jobs.iter().any(|job| job.gang_min.is_some()),
+        any_task(&|task| task.limits.iter().any(|rule| rule.group.is_none())),
+        any_task(&|task| task.limits.iter().any(|rule| rule.group.is_some())),
     ];
     let named = FEATURES.into_iter().zip(has);
     named

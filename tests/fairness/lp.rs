@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::counts::Counts;
 use apportion_cluster::plan::{FairnessCertificate, GuaranteeResult, PlanFile, RowDual, Share};
-use apportion_cluster::{Agent, Cluster, Fairness, FrameworkIdx, Task};
+use apportion_cluster::{Agent, Cluster, Fairness, FrameworkIdx, GroupIdx, Task};
 use apportion_models::{ColumnKind, Limits, Milp, Sense, default_solver};
 
 /// Relative: what two solvers may differ by.
@@ -129,6 +129,9 @@ impl<'a> Market<'a> {
         let mut devices: BTreeMap<usize, Vec<(usize, f64)>> = BTreeMap::new();
         let mut limits: Terms = BTreeMap::new();
         let mut usage: Terms = BTreeMap::new();
+        // By group, or position of the task, by its level and its domain.
+        let mut domains: BTreeMap<(Option<GroupIdx>, usize, usize, usize), (i64, Vec<_>)> =
+            BTreeMap::new();
         for &player in &part.players {
             for task in self.tasks(player) {
                 let mut all = Vec::new();
@@ -149,6 +152,13 @@ impl<'a> Market<'a> {
                     let column = model.add_column("x", 0.0, most, ColumnKind::Continuous, cost);
                     columns.push((column, player, task.value as f64));
                     all.push((column, 1.0));
+                    for ((of, level), max) in self.limits_on(player, task) {
+                        // A task is told apart from others by its first column.
+                        let alone = if of.is_none() { all[0].0 } else { 0 };
+                        let key = (of, alone, level, it.domains[level].at());
+                        let row = domains.entry(key).or_insert((max, Vec::new()));
+                        row.1.push((column, 1.0));
+                    }
                     if of_devices(task) > 0.0 {
                         let entry = (column, of_devices(task));
                         devices.entry(agent).or_default().push(entry);
@@ -177,6 +187,9 @@ impl<'a> Market<'a> {
                 }
                 model.add_row("demand", 0.0, task.instances as f64, all);
             }
+        }
+        for (max, terms) in domains.into_values() {
+            model.add_row("domain", 0.0, max as f64, terms);
         }
         if held {
             self.hold(&mut model, &mut capacity, &mut usage);
@@ -230,6 +243,25 @@ impl<'a> Market<'a> {
             .map(weight)
             .sum();
         mine / all
+    }
+
+    /// Limits per failure domain that count a task, once each: the group, the level, the least that is stated.
+    fn limits_on(&self, player: usize, task: &Task) -> BTreeMap<(Option<GroupIdx>, usize), i64> {
+        let tasks = self.tasks(player).into_iter();
+        let rules = tasks.flat_map(|other| {
+            let own = std::ptr::eq(other, task);
+            let limits = other.limits.iter();
+            limits.filter(move |rule| match rule.group {
+                Some(group) => task.groups.contains(&group),
+                None => own,
+            })
+        });
+        let mut least = BTreeMap::new();
+        for rule in rules {
+            let known = least.entry((rule.group, rule.level.at())).or_insert(rule.max);
+            *known = rule.max.min(*known);
+        }
+        least
     }
 
     fn shut_by_limit(&self, player: usize, task: &Task) -> bool {
@@ -323,6 +355,25 @@ impl<'a> Market<'a> {
             name != "epsilon_fractional" || epsilon > -SLACK,
             "{name} {epsilon}"
         );
+    }
+
+    /// Fractional shares can be had all together, agent by agent, with what is held beside them. (They do not count devices.)
+    pub fn reachable(&self, counts: &mut Counts) {
+        if self.players.is_empty() || !self.cluster.devices.is_empty() {
+            return;
+        }
+        let (mut model, columns) = self.program(&self.whole(1.0), &BTreeMap::new(), true);
+        let t = model.add_column("t", 0.0, f64::INFINITY, ColumnKind::Continuous, 1.0);
+        for (at, player) in self.players.iter().enumerate() {
+            let own = columns.iter().filter(|(_, of, _)| *of == at);
+            let mut terms: Vec<(usize, f64)> =
+                own.map(|&(column, _, value)| (column, value)).collect();
+            terms.push((t, -player.share.deserved));
+            model.add_row("share", 0.0, f64::INFINITY, terms);
+        }
+        let part = Self::best(&model);
+        assert!(part >= 1.0 - SLACK, "{part} of the shares\n{}", self.text());
+        counts.count("shares can be had");
     }
 
     /// What is held takes room where something of the role fits, or anywhere if it has nothing; it counts for the role and

@@ -1,6 +1,6 @@
 //! Small clusters, and the certificate read naively.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use apportion_cluster::file::SnapshotFile;
 use apportion_cluster::plan::{ClassPrice, FairnessCertificate, RowDual};
@@ -8,7 +8,7 @@ use apportion_cluster::{Cluster, Fairness, FrameworkIdx, Running};
 use apportion_policies::{Bid, Registry, View};
 use serde_json::{Value, json};
 
-use super::super::{Shares, certify, shares};
+use super::super::{AgentClass, Shares, certify, shares};
 
 #[expect(
     clippy::needless_pass_by_value,
@@ -175,6 +175,7 @@ pub(super) fn check(
             }
             let mut have =
                 value(&format!("demand[{name}]")) + value(&format!("fit[{name},{}]", class.name));
+            have += in_domains(cluster, shares, duals, &name, class);
             for (at, resource) in cluster.resources.iter().enumerate() {
                 let amount = it.demand.0[at];
                 have += price
@@ -201,6 +202,35 @@ pub(super) fn check(
             );
         }
     }
+}
+
+/// The rows of failure domains that count a task on a class: all the class's agents are in domains of the row's class.
+fn in_domains(
+    cluster: &Cluster,
+    shares: &Shares,
+    duals: &[RowDual],
+    task: &str,
+    class: &AgentClass,
+) -> f64 {
+    let mut sum = 0.0;
+    for it in duals {
+        let Some(inner) = it.row.strip_prefix("domain[") else {
+            continue;
+        };
+        let mut words = inner.trim_end_matches(']').split(',');
+        let (counted, level, named) = (words.next(), words.next(), words.next());
+        let levels = &cluster.levels;
+        let level = levels.iter().position(|it| Some(it.name.as_str()) == level);
+        let domains = |class: &AgentClass| -> BTreeSet<usize> {
+            let agents = class.agents.iter().map(|&agent| cluster.agent(agent));
+            agents.map(|it| it.domains[level.unwrap()].at()).collect()
+        };
+        let named = { shares.classes.iter() }.find(|it| Some(it.name.as_str()) == named);
+        if counted == Some(task) && domains(class).is_subset(&domains(named.unwrap())) {
+            sum += it.value;
+        }
+    }
+    sum
 }
 
 #[track_caller]
