@@ -170,7 +170,9 @@ impl<'a> Demands<'a> {
             }
         }
         let rules = least.into_iter();
-        rules.map(|((counted, _), rule)| (counted, rule.clone())).collect()
+        rules
+            .map(|((counted, _), rule)| (counted, rule.clone()))
+            .collect()
     }
 
     /// What one bidding task could use.

@@ -411,12 +411,20 @@ impl Market {
 
     /// Rows of failure domains of a member, as far as they are among those of the programs.
     pub fn domains<'m>(&self, member: &'m Member) -> &'m [DomainRow] {
-        if self.has_domains { &member.domains } else { &[] }
+        if self.has_domains {
+            &member.domains
+        } else {
+            &[]
+        }
     }
 
     /// Those of them that count a column, by position.
     pub fn domains_of<'c>(&self, column: &'c Column) -> &'c [usize] {
-        if self.has_domains { &column.domains } else { &[] }
+        if self.has_domains {
+            &column.domains
+        } else {
+            &[]
+        }
     }
 
     /// Everything and everybody, as shares see it: a part of a device is as good as any other, and what whole devices
@@ -860,7 +868,10 @@ fn domain_rows(groups: &[Group]) -> Vec<DomainRow> {
                 rows.push(DomainRow {
                     level,
                     class: caps[0].sets.first[set],
-                    counted: caps.iter().map(|cap| (cap.counted, cap.most[set])).collect(),
+                    counted: caps
+                        .iter()
+                        .map(|cap| (cap.counted, cap.most[set]))
+                        .collect(),
                     most,
                     columns,
                 });

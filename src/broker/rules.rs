@@ -5,17 +5,19 @@
 //! (`leximin`).
 //!
 //! `maxmin` has `a_p = w_p h_p`, where `h_p` is what `p` could place if the whole cluster were its own. `drf` has
-//! `a_p = w_p / d_p` where an instance is worth its dominant share (its largest fraction of what the cluster has of a
-//! resource) instead of its value, and `d_p = 1`.
+//! `a_p = w_p` where an instance is worth its dominant share (its largest fraction of what the cluster has of a
+//! resource) instead of its value; in a tree of roles, how fast everybody rises changes on the way (`fluid`).
 
 use apportion_cluster::{Cluster, Quantities};
 use apportion_models::welfare::{Objective, Problem};
 
 use super::alone::{Room, alone};
-use super::market::{Market, Member, Scope, needs};
+use super::market::{Group, Market, Member, Scope, needs};
+use fluid::Fluid;
 use leximin::Leximin;
 
 mod filling;
+mod fluid;
 mod leximin;
 
 /// Members beyond which progressive filling takes steps instead of levels: a level is a linear program over all of them.
@@ -97,8 +99,9 @@ pub(super) fn drf(
             *total += i128::from(amount);
         }
     }
+    let fluid = Fluid::of(cluster, market, &total);
     if market.members.len() > MANY_MEMBERS {
-        return filling::fill(market, whole, problem, &total);
+        return filling::fill(market, whole, problem, (&fluid, &total));
     }
     let problem = problem.clone().with_objective(Objective::Linear);
     let mut values: Vec<Vec<f64>> = problem
@@ -124,7 +127,67 @@ pub(super) fn drf(
         most: &vec![f64::INFINITY; scales.len()],
         floor_rows: None,
     };
-    leximin.solve(stop)
+    if fluid.is_flat() {
+        return leximin.solve(stop);
+    }
+    leximin.follow(stop, |reached, is_open, x| {
+        let mut held = Vec::with_capacity(reached.len());
+        let mut ways = Vec::with_capacity(reached.len());
+        for (at, member) in market.members.iter().enumerate() {
+            let taken = by_group(member, &x[at]);
+            let amounts = member.groups.iter().zip(&taken);
+            held.push(held_parts(&fluid, amounts, reached[at]));
+            // What it takes next: of the first of its tasks that it does not have all of.
+            let mut groups = member.groups.iter().zip(&taken);
+            let next = groups.find(|(group, taken)| **taken < group.most * (1.0 - 1e-6));
+            let next = next.map_or(&member.groups[0], |(group, _)| group);
+            ways.push(is_open[at].then(|| way(&fluid, &next.demand)));
+        }
+        fluid.course(&held, &ways)
+    })
+}
+
+/// The sum over classes of each group.
+fn by_group(member: &Member, x: &[f64]) -> Vec<f64> {
+    let mut rest = x;
+    let cut = |group: &Group| {
+        let (own, after) = rest.split_at(group.columns.len());
+        rest = after;
+        own.iter().sum()
+    };
+    member.groups.iter().map(cut).collect()
+}
+
+/// Parts of the cluster that amounts of groups are, scaled to this much of dominant shares.
+fn held_parts<'g>(
+    fluid: &Fluid,
+    amounts: impl Iterator<Item = (&'g Group, &'g f64)>,
+    reached: f64,
+) -> Vec<f64> {
+    let mut held = Vec::new();
+    let mut dominant = 0.0;
+    for (group, amount) in amounts {
+        let parts = fluid.parts(&group.demand);
+        dominant += amount * parts.iter().copied().fold(0.0, f64::max);
+        held.resize(parts.len(), 0.0);
+        for (held, part) in held.iter_mut().zip(parts) {
+            *held += amount * part;
+        }
+    }
+    if dominant > 0.0 {
+        held.iter_mut().for_each(|held| *held *= reached / dominant);
+    }
+    held
+}
+
+/// Parts of the cluster that a unit of dominant share needs.
+fn way(fluid: &Fluid, demand: &Quantities) -> Vec<f64> {
+    let mut parts = fluid.parts(demand);
+    let dominant = parts.iter().copied().fold(0.0, f64::max);
+    if dominant > 0.0 {
+        parts.iter_mut().for_each(|part| *part /= dominant);
+    }
+    parts
 }
 
 /// The largest fraction that an instance needs of what the cluster has; of what is nowhere, nothing can be shared.

@@ -104,7 +104,8 @@ impl<'a> EmptyCluster<'a> {
     pub(super) fn room_within(&self, task: usize, rooms: &[(usize, f64)]) -> f64 {
         let all = rooms.iter().map(|(_, room)| room).sum();
         let within = self.limits_on(task);
-        let within = within.map(|limit| self.within(limit, rooms, |room, max| room.min(max as f64)));
+        let within =
+            within.map(|limit| self.within(limit, rooms, |room, max| room.min(max as f64)));
         within.fold(all, f64::min)
     }
 
@@ -127,6 +128,8 @@ impl<'a> EmptyCluster<'a> {
             *by_domain.entry(domain).or_default() += amount;
         }
         let within = by_domain.into_iter();
-        within.map(|(domain, amount)| least(amount, limit.most(domain))).sum()
+        within
+            .map(|(domain, amount)| least(amount, limit.most(domain)))
+            .sum()
     }
 }

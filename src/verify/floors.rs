@@ -239,7 +239,12 @@ fn domains(market: &Market<'_>, witness: &BTreeMap<(usize, usize), f64>, finding
             let level = &state.cluster.levels[limit.rule.level.at()].name;
             let class = market.class_name(class);
             let text = "the witness goes beyond a limit per failure domain".to_owned();
-            (format!("domain[{},{level},{class}]", limit.name), most, sum, text)
+            (
+                format!("domain[{},{level},{class}]", limit.name),
+                most,
+                sum,
+                text,
+            )
         });
     }
 }

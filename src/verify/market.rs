@@ -225,7 +225,8 @@ impl<'a> Market<'a> {
             let room = (agent, self.empty.room(task, agent));
             rooms.entry(class).or_default().push(room);
         }
-        let within = |(class, rooms): (usize, Vec<_>)| (class, self.empty.room_within(task, &rooms));
+        let within =
+            |(class, rooms): (usize, Vec<_>)| (class, self.empty.room_within(task, &rooms));
         rooms.into_iter().map(within).collect()
     }
 
@@ -552,7 +553,10 @@ impl<'a> Market<'a> {
                         groups.any(|it| it.at() == group)
                     }
                 };
-                tasks.filter(counts).map(|(_, &(_, active))| active).collect()
+                tasks
+                    .filter(counts)
+                    .map(|(_, &(_, active))| active)
+                    .collect()
             }
             Row::Floor(active) => BTreeSet::from([active]),
             Row::Hold(role, _) => self.below(role).collect(),
@@ -603,7 +607,9 @@ impl<'a> Market<'a> {
             Row::Fit(task, class) => self.fits[task].get(&class).copied().unwrap_or_default(),
             Row::Half(row) => self.most_of_half(row),
             Row::Domain(row) => {
-                let most = self.limits_of(row).map(|limit| self.most_in_domains(limit, row.class));
+                let most = self
+                    .limits_of(row)
+                    .map(|limit| self.most_in_domains(limit, row.class));
                 most.min().unwrap_or_default()
             }
             Row::Limit(role, resource) => {

@@ -26,7 +26,9 @@ fn racks(agents: &[Value], jobs: &[Value]) -> Cluster {
         .iter()
         .map(|id| json!({"id": id, "policy": "service"}))
         .collect();
-    cluster(&json!({"version": "apportion/v1", "levels": ["rack"], "agents": agents, "frameworks": frameworks, "jobs": jobs}))
+    cluster(
+        &json!({"version": "apportion/v1", "levels": ["rack"], "agents": agents, "frameworks": frameworks, "jobs": jobs}),
+    )
 }
 
 /// Racks of 100 and 30 cpus: `a` may have 20 in each, `b` knows only the smaller one.
@@ -170,7 +172,11 @@ fn a_row_of_failure_domains_is_judged() {
     let beyond = broken(&|plan| {
         let witness = &mut plan.fairness.as_mut().unwrap().floor_witness;
         for it in witness.iter_mut().filter(|it| it.job == "a-1") {
-            it.instances = if it.class == "class-1" || it.class == "class-2" { 9.5 } else { 0.0 };
+            it.instances = if it.class == "class-1" || it.class == "class-2" {
+                9.5
+            } else {
+                0.0
+            };
         }
     });
     assert!(beyond.contains(&Rule::Floors), "{beyond:?}");

@@ -70,7 +70,11 @@ fn add_racks(random: &mut Random, file: &mut Value) {
     let n_racks = 2 + random.below(2);
     for (at, agent) in agents.iter_mut().enumerate() {
         // Racks that are alike are as frequent as others.
-        let rack = if at.is_multiple_of(2) { random.below(n_racks) } else { at as u64 % n_racks };
+        let rack = if at.is_multiple_of(2) {
+            random.below(n_racks)
+        } else {
+            at as u64 % n_racks
+        };
         agent["domains"] = json!({"rack": format!("r{rack}")});
     }
     file["levels"] = json!(["rack"]);
@@ -82,7 +86,8 @@ fn add_racks(random: &mut Random, file: &mut Value) {
             0 => {}
             1 => {
                 task["groups"] = json!([group]);
-                task["constraints"]["limit"] = json!([{"level": "rack", "max": max, "group": group}]);
+                task["constraints"]["limit"] =
+                    json!([{"level": "rack", "max": max, "group": group}]);
             }
             _ => task["constraints"]["limit"] = json!([{"level": "rack", "max": max}]),
         }

@@ -13,6 +13,9 @@ const SLACK: f64 = 1e-5;
 /// Terms of rows, by agent or role and by resource.
 type Terms = BTreeMap<(usize, usize), Vec<(usize, f64)>>;
 
+/// The most and the terms of rows by group, or else by first column, and by level and domain.
+type Domains = BTreeMap<(Option<GroupIdx>, usize, usize, usize), (i64, Vec<(usize, f64)>)>;
+
 /// A framework with a share.
 struct Player<'a> {
     id: &'a str,
@@ -129,9 +132,7 @@ impl<'a> Market<'a> {
         let mut devices: BTreeMap<usize, Vec<(usize, f64)>> = BTreeMap::new();
         let mut limits: Terms = BTreeMap::new();
         let mut usage: Terms = BTreeMap::new();
-        // By group, or position of the task, by its level and its domain.
-        let mut domains: BTreeMap<(Option<GroupIdx>, usize, usize, usize), (i64, Vec<_>)> =
-            BTreeMap::new();
+        let mut domains: Domains = BTreeMap::new();
         for &player in &part.players {
             for task in self.tasks(player) {
                 let mut all = Vec::new();
@@ -258,7 +259,9 @@ impl<'a> Market<'a> {
         });
         let mut least = BTreeMap::new();
         for rule in rules {
-            let known = least.entry((rule.group, rule.level.at())).or_insert(rule.max);
+            let known = least
+                .entry((rule.group, rule.level.at()))
+                .or_insert(rule.max);
             *known = rule.max.min(*known);
         }
         least

@@ -1,7 +1,7 @@
 //! Progressive filling in steps, for many members.
 //!
-//! Everybody's dominant share over weight rises by the same small step, on the classes where most room is left, until a
-//! step finds no room: then its member is done. First, what is guaranteed is taken by whoever it is guaranteed to, and what
+//! Everybody's dominant share over weight rises by the same small step (in a tree of roles, as `fluid` says), on the classes where
+//! most room is left, until a step finds no room: then its member is done. First, what is guaranteed is taken by whoever it is guaranteed to, and what
 //! they cannot use of it is held.
 
 use std::ops::Range;
@@ -9,7 +9,8 @@ use std::ops::Range;
 use apportion_models::welfare::Problem;
 
 use super::super::market::{Group, Market, Scope, needs};
-use super::dominant_share;
+use super::fluid::Fluid;
+use super::{dominant_share, held_parts, way};
 
 /// Steps in which the whole cluster would be filled if nobody shared a resource.
 const STEPS: f64 = 200.0;
@@ -92,7 +93,7 @@ pub(super) fn fill(
     market: &Market,
     whole: &Scope,
     problem: &Problem,
-    total: &[i128],
+    (fluid, total): (&Fluid, &[i128]),
 ) -> Vec<Vec<f64>> {
     let mut capacities = vec![vec![0.0; market.census.classes.len()]; total.len()];
     for (&(class, resource), &amount) in market.capacities.iter().zip(&whole.capacities) {
@@ -119,17 +120,24 @@ pub(super) fn fill(
     }
     let mut open: Vec<usize> = (0..market.members.len()).collect();
     let step = 1.0 / STEPS;
+    let weights: Vec<f64> = market.members.iter().map(|member| member.weight).collect();
+    let is_flat = fluid.is_flat();
     while !open.is_empty() {
+        let rates = if is_flat {
+            &weights
+        } else {
+            &room.rates(fluid, &weights, &open)
+        };
         open.retain(|&member| {
-            let mut left = step * market.members[member].weight;
+            let mut left = step * rates[member];
             for group in 0..room.groups[member].len() {
-                let unit = room.groups[member][group].dominant;
-                left -= unit * room.take(member, group, left / unit);
                 if left <= NOTHING {
                     return true;
                 }
+                let unit = room.groups[member][group].dominant;
+                left -= unit * room.take(member, group, left / unit);
             }
-            false
+            left <= NOTHING
         });
     }
     let nobody = Vec::new();
@@ -148,6 +156,30 @@ pub(super) fn fill(
 }
 
 impl Room<'_> {
+    /// How fast those who are open rise, as much together as their weights.
+    fn rates(&self, fluid: &Fluid, weights: &[f64], open: &[usize]) -> Vec<f64> {
+        let held = self.groups.iter().map(|groups| {
+            let taken = groups.iter().map(|it| it.taken.iter().sum());
+            let taken: Vec<f64> = taken.collect();
+            let amounts = groups.iter().zip(&taken);
+            let reached = amounts.clone().map(|(it, taken)| it.dominant * taken).sum();
+            held_parts(fluid, amounts.map(|(it, taken)| (it.group, taken)), reached)
+        });
+        let held: Vec<Vec<f64>> = held.collect();
+        let mut ways = vec![None; self.groups.len()];
+        for &member in open {
+            let groups = &self.groups[member];
+            let next = groups.iter().find(|it| it.demand > NOTHING);
+            let next = next.unwrap_or(&groups[0]);
+            ways[member] = Some(way(fluid, &next.group.demand));
+        }
+        let mut rates = fluid.course(&held, &ways).rates;
+        let sum: f64 = rates.iter().sum();
+        let most: f64 = open.iter().map(|&member| weights[member]).sum();
+        rates.iter_mut().for_each(|rate| *rate *= most / sum);
+        rates
+    }
+
     /// Takes up to `amount` instances of a group, where most room is left first; how many there were.
     fn take(&mut self, member: usize, group: usize, amount: f64) -> f64 {
         let market = self.market;

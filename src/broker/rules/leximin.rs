@@ -17,6 +17,7 @@ use apportion_models::welfare::{
 };
 
 use super::super::share::ACCURACY;
+use super::fluid::Course;
 
 /// Members up to which every satiation is a level of its own.
 const FEW_MEMBERS: usize = 250;
@@ -29,6 +30,8 @@ const MANY: Settings = Settings {
 };
 /// Programs after which a level is what is known to be reached.
 const MOST_PROGRAMS: usize = 16;
+/// Changes of course for each member, after which it is kept.
+const MOST_TURNS: usize = 8;
 /// How close to the level is close enough, relatively.
 const CLOSE: f64 = 1e-6;
 /// How far below its level whoever is settled may fall, relatively: with few members, and with many.
@@ -78,6 +81,49 @@ impl Leximin<'_> {
         best
     }
 
+    /// Amounts by block and column where members rise as `course` says of what they have reached, who can have more, and what they
+    /// take; scales and the most of each are not looked at.
+    pub fn follow(
+        &self,
+        stop: &dyn Fn() -> bool,
+        course: impl Fn(&[f64], &[bool], &[Vec<f64>]) -> Course,
+    ) -> Vec<Vec<f64>> {
+        let blocks = self.problem.blocks().iter();
+        let mut x: Vec<Vec<f64>> = blocks.map(|block| vec![0.0; block.columns()]).collect();
+        let n_members = self.scales.len();
+        let mut reached = vec![0.0; n_members];
+        // Of nothing there is never more.
+        let is_something = |values: &Vec<f64>| values.iter().any(|value| *value > 0.0);
+        let mut open: Vec<bool> = self.values[..n_members].iter().map(is_something).collect();
+        let mut turns = MOST_TURNS * n_members;
+        while open.contains(&true) && !stop() {
+            let mut course = course(&reached, &open, &x);
+            if turns == 0 {
+                course.until = f64::INFINITY;
+            }
+            let asks = reached.iter().zip(&course.rates).map(|(&from, &rate)| {
+                let from = from * (1.0 - SLACK.0);
+                match rate > 0.0 {
+                    true => Ask::Rise { from, rate },
+                    false => Ask::Keep(from),
+                }
+            });
+            let level = self.program(&asks.collect::<Vec<_>>(), course.until, stop);
+            for (reached, rate) in reached.iter_mut().zip(&course.rates) {
+                *reached += level.t.max(0.0) * rate;
+            }
+            if level.t < course.until * (1.0 - CLOSE) {
+                for member in self.bound(&level, &course.rates) {
+                    open[member] = false;
+                }
+            } else {
+                turns -= 1;
+            }
+            x = level.solution.x;
+        }
+        x
+    }
+
     fn is_large(&self) -> bool {
         self.scales.len() > FEW_MEMBERS && self.most.iter().all(|most| most.is_finite())
     }
@@ -92,17 +138,30 @@ impl Leximin<'_> {
 
     /// Settles whoever has a positive multiplier; the multipliers of a level add up to 1.
     fn settle_few(&self, settled: &mut [Option<f64>], level: &Level) {
-        let open = (0..settled.len()).filter(|&member| settled[member].is_none());
-        let mut open: Vec<(f64, usize)> = open
-            .map(|member| (level.prices[member] * self.scales[member], member))
-            .collect();
-        open.sort_by(|left, right| right.0.total_cmp(&left.0).then(left.1.cmp(&right.1)));
-        let largest = open[0].0;
-        for (at, (money, member)) in open.into_iter().enumerate() {
-            if at == 0 || money > POSITIVE * largest.max(POSITIVE) {
-                settled[member] = Some(level.t * self.scales[member]);
-            }
+        let rates = settled.iter().zip(self.scales);
+        let rates = rates.map(|(settled, &scale)| settled.map_or(scale, |_| 0.0));
+        let rates: Vec<f64> = rates.collect();
+        for member in self.bound(level, &rates) {
+            settled[member] = Some(level.t * self.scales[member]);
         }
+    }
+
+    /// Of those who rise, whoever has a positive multiplier; at least one.
+    fn bound(&self, level: &Level, rates: &[f64]) -> Vec<usize> {
+        let rising = (0..rates.len()).filter(|&member| rates[member] > 0.0);
+        let mut rising: Vec<(f64, usize)> = rising
+            .map(|member| (level.prices[member] * rates[member], member))
+            .collect();
+        rising.sort_by(|left, right| right.0.total_cmp(&left.0).then(left.1.cmp(&right.1)));
+        let largest = rising.first().map_or(0.0, |first| first.0);
+        let is_bound = |&(at, &(money, _)): &(usize, &(f64, usize))| {
+            at == 0 || money > POSITIVE * largest.max(POSITIVE)
+        };
+        let rising = rising.iter().enumerate();
+        rising
+            .filter(is_bound)
+            .map(|(_, &(_, member))| member)
+            .collect()
     }
 
     /// Settles the satiated, and whoever's level or floor binds.
@@ -171,9 +230,10 @@ impl Leximin<'_> {
                 .enumerate()
                 .map(|(member, level)| match level {
                     Some(level) => Ask::Keep(level * (1.0 - SLACK.1)),
-                    None => Ask::Rise(self.most[member].min(g * self.scales[member]) / g),
+                    None => Ask::rise(self.most[member].min(g * self.scales[member]) / g),
                 });
-            self.program(&asks.collect::<Vec<_>>(), stop).t
+            self.program(&asks.collect::<Vec<_>>(), f64::INFINITY, stop)
+                .t
         };
         let mut high = open().map(ratio).fold(0.0, f64::max);
         if high <= 0.0 {
@@ -244,14 +304,14 @@ impl Leximin<'_> {
             // Whoever was settled just now is not asked for less than what it could have at most.
             Some(level) if settled[member].is_some() => Ask::Keep(level * (1.0 - slack)),
             Some(level) => Ask::Keep(level * (1.0 - slack / 10.0)),
-            None => Ask::Rise(self.scales[member]),
+            None => Ask::rise(self.scales[member]),
         });
-        self.program(&asks.collect::<Vec<_>>(), stop)
+        self.program(&asks.collect::<Vec<_>>(), f64::INFINITY, stop)
     }
 
     /// With few members a level is a row of everybody's that all share, with `t` in a block of its own; with many, a row of
-    /// each one's own, with `t` in all of them.
-    fn program(&self, asks: &[Ask], stop: &dyn Fn() -> bool) -> Level {
+    /// each one's own, with `t`, at most `until`, in all of them.
+    fn program(&self, asks: &[Ask], until: f64, stop: &dyn Fn() -> bool) -> Level {
         let is_large = self.is_large();
         let mut problem = Problem::new(Objective::Linear);
         for &bound in self.problem.shared_bounds() {
@@ -267,7 +327,7 @@ impl Leximin<'_> {
             let row = asks.get(at).map(|ask| {
                 let (bound, scale) = match *ask {
                     Ask::Keep(level) => (-level, None),
-                    Ask::Rise(scale) => (0.0, Some(scale)),
+                    Ask::Rise { from, rate } => (-from, Some(rate)),
                 };
                 let row = match is_large {
                     true => block.add_own_row(bound),
@@ -294,12 +354,12 @@ impl Leximin<'_> {
         if !is_large {
             let mut t = Block::new(1.0);
             let entries = entries.into_iter().map(|(_, row, scale)| (row, scale));
-            t.add_column(1.0, f64::INFINITY, entries, []);
+            t.add_column(1.0, until, entries, []);
             problem.add_block(t);
         } else if !entries.is_empty() {
             problem.set_common(Common {
                 value: 1.0,
-                upper: f64::INFINITY,
+                upper: until,
                 entries,
             });
         }
@@ -330,6 +390,12 @@ impl Leximin<'_> {
 enum Ask {
     /// At least this value.
     Keep(f64),
-    /// At least this times the level.
-    Rise(f64),
+    /// At least this much, and this times the level.
+    Rise { from: f64, rate: f64 },
+}
+
+impl Ask {
+    fn rise(rate: f64) -> Self {
+        Self::Rise { from: 0.0, rate }
+    }
 }

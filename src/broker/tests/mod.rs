@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod fluid;
 mod random;
 mod support;
 mod worked;
