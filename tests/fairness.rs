@@ -202,6 +202,20 @@ fn the_sorter_orders_by_dominant_share_over_weight() {
     assert_eq!(sorter.next(), Some(FrameworkIdx::of(2)));
 }
 
+/// 3 of 10 over a weight of 3 is 1 of 10 over 1, whatever floating point makes of three tenths: the path decides.
+#[test]
+fn equal_shares_are_equal_whatever_their_weights() {
+    let roles = json!([{"path": "a", "weight": 1}, {"path": "b", "weight": 3}]);
+    let frameworks = ["a", "b"].map(|id| json!({"id": id, "policy": "service", "role": id}));
+    let cluster = cluster(&json!({"version": "apportion/v1",
+        "agents": [{"id": "one", "resources": {"cpu_milli": 10}}],
+        "roles": roles, "frameworks": frameworks}));
+    let mut sorter = Sorter::new(&cluster);
+    sorter.allocate(FrameworkIdx::of(0), &Quantities(vec![1]), 1);
+    sorter.allocate(FrameworkIdx::of(1), &Quantities(vec![3]), 1);
+    assert_eq!(sorter.next(), Some(FrameworkIdx::of(0)));
+}
+
 /// Three GPUs and two queues with one job of two GPUs each: they take turns, plan after plan.
 #[test]
 fn who_lost_a_rounding_is_first_next_time() {

@@ -443,23 +443,36 @@ impl<'a> Auditor<'a> {
                 *paid[at].entry(row).or_default() += dual.value * dual.rhs * part;
             }
         }
-        let name = |paid: Paid<'_>| match paid {
-            Paid::Row(name) => name.to_owned(),
-            Paid::Resource(resource, _) if self.shares.classes.len() == 1 => {
-                cluster.resources[resource].clone()
+        let name = |resource: usize, class: Option<usize>| {
+            let resource = &cluster.resources[resource];
+            match class {
+                Some(class) if self.shares.classes.len() > 1 => {
+                    format!("{resource} of {}", self.shares.classes[class].name)
+                }
+                _ => resource.clone(),
             }
-            Paid::Resource(resource, class) => format!(
-                "{} of {}",
-                cluster.resources[resource], self.shares.classes[class].name
-            ),
         };
         let told = |(paid, share): (BTreeMap<Paid<'_>, f64>, &FrameworkShare)| {
             let least = LEAST_PART * share.weight;
-            let mut paid: Vec<(Paid<'_>, f64)> = paid.into_iter().collect();
-            paid.retain(|&(_, money)| money > least);
-            paid.sort_by(|left, right| right.1.total_cmp(&left.1).then(left.0.cmp(&right.0)));
-            paid.truncate(MOST_NAMED);
-            paid.into_iter().map(|(paid, _)| name(paid)).collect()
+            // A resource that it pays for on several classes is told once, for all of them.
+            let mut resources: BTreeMap<usize, (f64, Option<usize>)> = BTreeMap::new();
+            let mut told: Vec<(String, f64)> = Vec::new();
+            for (paid, money) in paid.into_iter().filter(|(_, money)| *money > 0.0) {
+                match paid {
+                    Paid::Row(row) => told.push((row.to_owned(), money)),
+                    Paid::Resource(resource, class) => {
+                        let known = resources.entry(resource).or_insert((0.0, Some(class)));
+                        known.0 += money;
+                        known.1 = known.1.filter(|&only| only == class);
+                    }
+                }
+            }
+            let resources = resources.into_iter();
+            told.extend(resources.map(|(resource, (money, class))| (name(resource, class), money)));
+            told.retain(|&(_, money)| money > least);
+            told.sort_by(|left, right| right.1.total_cmp(&left.1).then(left.0.cmp(&right.0)));
+            told.truncate(MOST_NAMED);
+            told.into_iter().map(|(name, _)| name).collect()
         };
         paid.into_iter().zip(frameworks).map(told).collect()
     }

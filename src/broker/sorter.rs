@@ -107,10 +107,10 @@ impl Sorter {
         let it = &self.vertices[vertex];
         let parts = it.held.iter().zip(&self.total);
         let parts = parts.filter(|(_, total)| **total > 0);
+        // One division of numbers that are exact where weights are whole: what is equal is equal in floating point too.
         parts
-            .map(|(&held, &total)| held as f64 / total as f64)
+            .map(|(&held, &total)| held as f64 / (total as f64 * it.weight))
             .fold(0.0, f64::max)
-            / it.weight
     }
 
     /// A framework's largest fraction of any resource, over its weight among its siblings.

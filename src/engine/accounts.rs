@@ -127,7 +127,8 @@ fn sentence(
         [] => String::new(),
         [own] if own == "its own demand" => ", all that it wants,".to_owned(),
         _ if wanted == 0 && is_even => ", all that it wants,".to_owned(),
-        names => format!(", bound by {},", names.join(" and ")),
+        [only] => format!(", bound by {only},"),
+        [names @ .., last] => format!(", bound by {} and {last},", names.join(", ")),
     };
     let base = format!(
         "weight {:.1} % deserves {:.2}{binds} and holds {utility}",

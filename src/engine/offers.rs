@@ -98,7 +98,7 @@ pub(super) fn first_offers(
     }
     let turns = in_turn(state, shares, context, &wanting);
     let claims = best_claims(state, shares, context, &turns);
-    hand_out(context, claims)
+    hand_out(state, context, claims)
 }
 
 /// A framework's turn, and the whole instances of its share.
@@ -265,7 +265,7 @@ impl<'a> Claims<'a> {
         mut manner: Manner<'_>,
         until: Option<Instant>,
     ) -> Self {
-        let (state, shares) = (scene.state, scene.shares);
+        let state = scene.state;
         let is_over = || until.is_some_and(|until| Instant::now() >= until);
         let mut free = Free {
             resources: nonnegative(&state.free),
@@ -279,7 +279,7 @@ impl<'a> Claims<'a> {
                 is_cut = true;
                 let limited = roles.is_limited(*framework);
                 let turn = (*framework, share.clone());
-                claimants.push(Claimant::without(state.cluster, shares, turn, limited));
+                claimants.push(Claimant::without(scene, turn, limited));
                 continue;
             }
             let claimed = (&mut free, &mut roles, &mut manner);
@@ -440,7 +440,7 @@ fn claim(
     let claimant = Claimant {
         served: part_served(state.cluster, &share, &witness.placements),
         weight: weight(shares, framework),
-        urgency: weight(shares, framework) * (1.0 + scene.context.credit(framework).max(0.0)),
+        urgency: urgency(scene, framework),
         share,
         counts,
         framework,
@@ -498,23 +498,22 @@ fn complete(
     claimant.take(state, free, roles);
 }
 
+fn urgency(scene: &Scene<'_, '_>, framework: FrameworkIdx) -> f64 {
+    weight(scene.shares, framework) * (1.0 + scene.context.credit(framework).max(0.0))
+}
+
 impl Claimant {
     /// One that claims nothing, for want of time: what it needs is re-offered.
-    fn without(
-        cluster: &Cluster,
-        shares: &Shares,
-        (framework, share): Turn,
-        is_limited: bool,
-    ) -> Self {
+    fn without(scene: &Scene<'_, '_>, (framework, share): Turn, is_limited: bool) -> Self {
         Self {
             framework,
             witness: Proposal::default(),
             counts: is_limited.then(Counts::new),
             usable: None,
             unmet: true,
-            weight: weight(shares, framework),
-            urgency: weight(shares, framework),
-            served: part_served(cluster, &share, &[]),
+            weight: weight(scene.shares, framework),
+            urgency: urgency(scene, framework),
+            served: part_served(scene.state.cluster, &share, &[]),
             share,
             given: 0.0,
         }
@@ -763,7 +762,7 @@ fn in_turn(
 }
 
 /// Gives every agent's leftovers to one framework that may use them: that wants more, then that has data there.
-fn hand_out(context: &Context<'_>, claims: Claims<'_>) -> Vec<FirstOffer> {
+fn hand_out(state: &State<'_>, context: &Context<'_>, claims: Claims<'_>) -> Vec<FirstOffer> {
     let Claims {
         mut claimants,
         free,
@@ -785,11 +784,6 @@ fn hand_out(context: &Context<'_>, claims: Claims<'_>) -> Vec<FirstOffer> {
             devices,
         };
         roles.withhold_all(&mut leftover);
-        let Offer {
-            resources: leftover,
-            devices,
-            ..
-        } = leftover;
         let usable = || {
             let open = |c: &usize| {
                 let claimant = &claimants[*c];
@@ -817,13 +811,14 @@ fn hand_out(context: &Context<'_>, claims: Claims<'_>) -> Vec<FirstOffer> {
                 .then(left.2.total_cmp(&right.2))
         });
         if let Some(best) = best {
-            claimants[best].given += fraction(&leftover, &cluster.agent(agent).capacity);
+            state.leave_useless(claimants[best].framework, &mut leftover);
+            claimants[best].given += fraction(&leftover.resources, &cluster.agent(agent).capacity);
             let offer = offers[best]
                 .entry(agent)
                 .or_insert_with(|| nothing(cluster, agent));
-            offer.resources.add(&leftover, 1);
+            offer.resources.add(&leftover.resources, 1);
             let offered = offer.devices.iter_mut().flatten();
-            for (offered, left) in offered.zip(devices.iter().flatten()) {
+            for (offered, left) in offered.zip(leftover.devices.iter().flatten()) {
                 *offered += left;
             }
         }

@@ -1,11 +1,11 @@
 //! What is where while a plan is made.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use apportion_cluster::{
-    AgentIdx, Cluster, Eligibility, FrameworkIdx, JobIdx, Offer, Proposal, Quantities, Running,
-    RunningDevices, RunningUnit, Slice, TaskIdx, Timed, UnitAmounts,
+    AgentIdx, Cluster, DeviceIdx, Eligibility, FrameworkIdx, JobIdx, Offer, Proposal, Quantities,
+    Running, RunningDevices, RunningUnit, Slice, TaskIdx, Timed, UnitAmounts,
 };
 
 use super::devices::{self, Devices};
@@ -62,6 +62,35 @@ pub(super) struct State<'a> {
     pub seats: Seats,
     /// The most that each framework could use on each agent in any round, beside what is kept.
     pub offered: Vec<BTreeMap<AgentIdx, Offer>>,
+    /// What the tasks of each framework need.
+    uses: Vec<Uses>,
+}
+
+/// Resources and devices that some task of a framework needs.
+#[derive(Clone, Default)]
+struct Uses {
+    resources: Vec<bool>,
+    devices: BTreeSet<DeviceIdx>,
+}
+
+fn uses(cluster: &Cluster) -> Vec<Uses> {
+    let nothing = Uses {
+        resources: vec![false; cluster.resources.len()],
+        devices: BTreeSet::new(),
+    };
+    let mut uses = vec![nothing; cluster.frameworks.len()];
+    for task in cluster.task_indices() {
+        let uses = &mut uses[cluster.framework_of(task).at()];
+        let task = cluster.task(task);
+        // Who needs nothing is offered an agent by what is free there.
+        let is_anything = task.demand.is_zero();
+        for (used, &need) in uses.resources.iter_mut().zip(&task.demand.0) {
+            *used |= need > 0 || is_anything;
+        }
+        uses.devices
+            .extend(task.devices.iter().map(|need| need.kind));
+    }
+    uses
 }
 
 impl<'a> State<'a> {
@@ -98,6 +127,7 @@ impl<'a> State<'a> {
             roles,
             seats: Seats::default(),
             offered: vec![BTreeMap::new(); cluster.frameworks.len()],
+            uses: uses(cluster),
         }
     }
 
@@ -214,7 +244,21 @@ impl<'a> State<'a> {
         }
     }
 
-    /// Everything that is free, and what the framework added, agent by agent.
+    /// Takes out of an offer what no task of the framework needs.
+    pub(super) fn leave_useless(&self, framework: FrameworkIdx, offer: &mut Offer) {
+        let uses = &self.uses[framework.at()];
+        for (amount, &used) in offer.resources.0.iter_mut().zip(&uses.resources) {
+            *amount *= i64::from(used);
+        }
+        let kinds = &self.cluster.agent(offer.agent).devices;
+        for (devices, kind) in offer.devices.iter_mut().zip(kinds) {
+            if !uses.devices.contains(&kind.kind) {
+                devices.fill(0);
+            }
+        }
+    }
+
+    /// Everything that is free and of use to the framework, and what it added, agent by agent.
     pub(super) fn everything(&self, framework: FrameworkIdx) -> Vec<Offer> {
         let mut room = self.free.clone();
         for (agent, amounts) in self.occupied(framework) {
@@ -238,6 +282,7 @@ impl<'a> State<'a> {
                     ),
                 };
                 self.roles.withhold(framework, &mut offer);
+                self.leave_useless(framework, &mut offer);
                 offer
             },
         );

@@ -787,6 +787,8 @@ fn a_suggestion_is_made_where_a_name_is_nearly_right() {
         action(rest(r#", "fairness": "nahs""#)),
         "did you mean `nash`?"
     );
+    let roles = r#", "roles": [{"path": "a", "guarantee": {"cpu_mili": 10}}]"#;
+    assert_eq!(action(rest(roles)), "did you mean `cpu_milli`?");
     let near = placements(r#"{"job": "wep", "task": "api", "agent": "a1", "instances": 1}"#);
     assert_eq!(action(near), "did you mean `web`?");
 }

@@ -1,7 +1,7 @@
 //! Roles and frameworks.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use apportion_cluster::file::{AgentFile, RoleFile, SnapshotFile};
 use apportion_cluster::{WHOLE_DEVICE, device_resource};
@@ -131,12 +131,15 @@ pub(super) fn guarantees(file: &SnapshotFile, faults: &mut Faults) {
                 text::quote(resource),
                 each.join(", ")
             );
-            faults.add(
-                code::GUARANTEES,
-                &Path::Root.key("roles"),
-                cause,
-                "lower a guarantee or add agents",
-            );
+            let action = if capacity == 0 {
+                let had = file.agents.iter().flat_map(|agent| agent.resources.keys());
+                let had: BTreeSet<&str> = had.map(String::as_str).collect();
+                suggestion(resource, had, "resources of agents", faults)
+            } else {
+                "lower a guarantee or add agents".to_owned()
+            };
+            let path = Path::Root.key("roles");
+            faults.add(code::GUARANTEES, &path, cause, action);
         }
     }
 }
