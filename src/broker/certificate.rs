@@ -616,9 +616,9 @@ fn with_agents(mut prices: Vec<ClassPrice>, classes: &[AgentClassFile]) -> Vec<C
 fn floor_witness(cluster: &Cluster, shares: &Shares) -> Vec<FloorWitness> {
     let market = &shares.market;
     let mut entries = Vec::new();
-    for (member, amounts) in market.members.iter().zip(&shares.witness) {
-        for (group, amounts) in member.groups.iter().zip(amounts) {
-            for (task, column, instances) in group.split(amounts, &market.census) {
+    for (member, own) in market.members.iter().zip(&shares.witness) {
+        for (group, parts) in member.groups.iter().zip(&own.parts) {
+            for &(task, column, instances) in parts {
                 entries.push(FloorWitness {
                     job: cluster.job(cluster.task(task).job).id.clone(),
                     task: cluster.task(task).id.clone(),

@@ -68,13 +68,33 @@ impl Wanted {
         }
     }
 
+    /// Whether limits say anything beside what is wanted of it.
+    pub fn has_limits(&self) -> bool {
+        !self.within.is_empty() || !self.caps.is_empty()
+    }
+
+    /// Whether what fits in some set of domains, and is wanted, could be more than a limit lets in.
+    fn can_reach(&self, cap: &Cap, census: &Census) -> bool {
+        let classes = self.shape.classes.iter().map(|entry| entry.0);
+        let strays = self.strays.iter();
+        let strays = strays.map(|stray| census.class_of(stray.agent));
+        let classes: BTreeSet<usize> = classes.chain(strays).collect();
+        let mut fits = vec![0.0; cap.most.len()];
+        for class in classes {
+            fits[cap.sets.of_class[class]] += self.fit(class, census);
+        }
+        let mut pairs = fits.into_iter().zip(&cap.most);
+        pairs.any(|(fit, &most)| fit.min(self.most) > most)
+    }
+
     /// Whether it is its limits, and not the room on agents, that say what fits on a class.
     pub fn is_limited(&self, class: usize) -> bool {
         let within = self.within.binary_search_by_key(&class, |entry| entry.0);
         within.is_ok()
     }
 
-    fn room(&self, class: usize, census: &Census) -> f64 {
+    /// The same, its limits aside.
+    pub fn room(&self, class: usize, census: &Census) -> f64 {
         let wanted = self.instances as f64;
         let open = match self
             .shape
@@ -237,7 +257,22 @@ impl<'a> Demands<'a> {
             .sum();
         wanted.most = wanted.most.max(runs);
         wanted.whole = wanted.whole.max(runs);
+        // What the task by itself cannot reach keeps it from being counted with others that are alike.
+        let caps = std::mem::take(&mut wanted.caps);
+        let alone = |cap: &Cap| !self.counts_several(cap.counted);
+        let kept = caps
+            .into_iter()
+            .filter(|cap| !alone(cap) || wanted.can_reach(cap, self.census));
+        wanted.caps = kept.collect();
         wanted
+    }
+
+    /// Whether a limit counts more than one task.
+    fn counts_several(&self, counted: Counted) -> bool {
+        match counted {
+            Counted::Task(_) => false,
+            Counted::Group(group) => self.groups.get(&group).is_some_and(|it| it.len() > 1),
+        }
     }
 
     fn shape(&mut self, task: TaskIdx) -> Arc<Shape> {

@@ -12,11 +12,11 @@
 
 use std::collections::BTreeMap;
 
-use apportion_cluster::Cluster;
+use apportion_cluster::{Cluster, TaskIdx};
 use apportion_models::welfare::{Objective, solve_until};
 
 use super::alone::{Room, alone, fit_into_rows};
-use super::market::{Amounts, Market, Member, Scope, needs};
+use super::market::{Limits, Market, Member, Scope, needs};
 use super::share::ACCURACY;
 
 /// A part of the cluster: of every class, of every half row, and of the limits above.
@@ -28,12 +28,42 @@ struct Slice {
     limits: BTreeMap<usize, f64>,
 }
 
-/// What each member reaches on its own, by group and column: all of it together satisfies every row.
-pub(super) fn witness(market: &Market, cluster: &Cluster, stop: &dyn Fn() -> bool) -> Amounts {
-    let empty = |member: &Member| -> Vec<Vec<f64>> {
+/// What a member reaches on its own.
+#[derive(Clone, Debug)]
+pub(super) struct Own {
+    /// By group and column.
+    pub amounts: Vec<Vec<f64>>,
+    /// The same by group, taken apart by task and column.
+    pub parts: Vec<Vec<(TaskIdx, usize, f64)>>,
+}
+
+impl Own {
+    fn nothing(member: &Member) -> Self {
         let groups = member.groups.iter();
-        groups.map(|group| vec![0.0; group.columns.len()]).collect()
-    };
+        Self {
+            amounts: groups.map(|group| vec![0.0; group.columns.len()]).collect(),
+            parts: vec![Vec::new(); member.groups.len()],
+        }
+    }
+
+    /// As much of amounts as tasks can take within their own limits, so that what is published reaches the floor that is used.
+    fn of(member: &Member, mut amounts: Vec<Vec<f64>>, market: &Market) -> Self {
+        member.fit_into_domains(&mut amounts);
+        let groups = member.groups.iter().zip(&amounts);
+        let parts = groups.map(|(group, amounts)| group.split(amounts, &market.census));
+        let parts: Vec<Vec<(TaskIdx, usize, f64)>> = parts.collect();
+        for (amounts, parts) in amounts.iter_mut().zip(&parts) {
+            amounts.fill(0.0);
+            for &(_, column, amount) in parts {
+                amounts[column] += amount;
+            }
+        }
+        Self { amounts, parts }
+    }
+}
+
+/// What each member reaches on its own: all of it together satisfies every row.
+pub(super) fn witness(market: &Market, cluster: &Cluster, stop: &dyn Fn() -> bool) -> Vec<Own> {
     let mut recursion = Recursion {
         market,
         cluster,
@@ -41,7 +71,7 @@ pub(super) fn witness(market: &Market, cluster: &Cluster, stop: &dyn Fn() -> boo
         own: own_parts(market, cluster),
         direct: vec![Vec::new(); cluster.roles.len()],
         below: vec![Vec::new(); cluster.roles.len()],
-        amounts: market.members.iter().map(empty).collect(),
+        reached: market.members.iter().map(Own::nothing).collect(),
     };
     for (position, member) in market.members.iter().enumerate() {
         let role = cluster.framework(member.framework).role.at();
@@ -57,7 +87,7 @@ pub(super) fn witness(market: &Market, cluster: &Cluster, stop: &dyn Fn() -> boo
         limits: BTreeMap::new(),
     };
     recursion.divide(None, slice);
-    recursion.amounts
+    recursion.reached
 }
 
 /// What is sure for each subtree, by capacity row; `None` where nothing is promised in it.
@@ -140,7 +170,7 @@ struct Recursion<'a> {
     /// Members directly at each role, and below it.
     direct: Vec<Vec<usize>>,
     below: Vec<Vec<usize>>,
-    amounts: Amounts,
+    reached: Vec<Own>,
 }
 
 /// Who gets a part of a slice.
@@ -208,7 +238,7 @@ impl Recursion<'_> {
                     };
                     if !(self.stop)() {
                         let found = alone(&market.members[member], &place);
-                        self.amounts[member] = together(&market.members[member], found, market);
+                        self.reached[member] = Own::of(&market.members[member], found, market);
                     }
                 }
             }
@@ -306,8 +336,9 @@ impl Recursion<'_> {
             holds: holds
                 .map(|hold| hold.role != role && below(hold.role))
                 .collect(),
+            of_domains: Limits::All,
         };
-        let before = market.values(&self.amounts);
+        let before = market.values_of(&self.reached);
         let floors: Vec<f64> = before.iter().map(|value| value * (1.0 - 1e-9)).collect();
         let problem = market.problem(&scope, Objective::LogUtility, Some(&floors));
         let solution = solve_until(&problem, &ACCURACY, self.stop)
@@ -315,35 +346,19 @@ impl Recursion<'_> {
         let mut x = solution.x;
         fit_into_rows(&problem, &mut x);
         let found = market.amounts(&scope.members, &x);
-        let found: Vec<Vec<Vec<f64>>> = scope
+        let found: Vec<Own> = scope
             .members
             .iter()
             .zip(found)
-            .map(|(&member, amounts)| together(&market.members[member], amounts, market))
+            .map(|(&member, amounts)| Own::of(&market.members[member], amounts, market))
             .collect();
-        let reached = scope.members.iter().zip(&found).all(|(&member, amounts)| {
-            market.value(member, amounts) >= before[member] * (1.0 - 1e-7)
+        let is_reached = scope.members.iter().zip(&found).all(|(&member, own)| {
+            market.value(member, &own.amounts) >= before[member] * (1.0 - 1e-7)
         });
-        if reached {
-            for (&member, amounts) in scope.members.iter().zip(found) {
-                self.amounts[member] = amounts;
+        if is_reached {
+            for (&member, own) in scope.members.iter().zip(found) {
+                self.reached[member] = own;
             }
         }
     }
-}
-
-/// Amounts taken apart by task and put together again, so that the witness that is published reaches the floor that is
-/// used.
-fn together(member: &Member, mut amounts: Vec<Vec<f64>>, market: &Market) -> Vec<Vec<f64>> {
-    for (group, amounts) in member.groups.iter().zip(&mut amounts) {
-        if group.tasks.len() > 1 {
-            let mut placed = vec![0.0; amounts.len()];
-            for (_, column, amount) in group.split(amounts, &market.census) {
-                placed[column] += amount;
-            }
-            *amounts = placed;
-        }
-    }
-    member.fit_into_domains(&mut amounts);
-    amounts
 }

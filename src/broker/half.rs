@@ -59,7 +59,7 @@ impl Market {
                 .fold(f64::INFINITY, f64::min);
             let by_capacity = self.census.classes[class].capacity[resource] as f64 <= most * least;
             let alone = matches!(columns[..], [((m, g, c), count)]
-                if self.members[m].groups[g].columns[c].fit * count <= most);
+                if self.members[m].groups[g].columns[c].room * count <= most);
             let copied = rows
                 .iter()
                 .any(|(half, other)| half.class == class && half.most == most && *other == columns);

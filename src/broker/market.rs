@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use apportion_cluster::{Cluster, FrameworkIdx, LevelIdx, Quantities, TaskIdx};
-use apportion_models::welfare::{Block, Objective, Problem};
+use apportion_models::welfare::{Block, Duals, Objective, Problem};
 use apportion_policies::Bid;
 use rayon::prelude::*;
 
@@ -18,6 +18,8 @@ use super::weights::weights;
 /// Rows of limits per failure domain up to which they are among those of the programs: each makes a member's columns differ,
 /// which costs time.
 const MOST_DOMAIN_ROWS: usize = 2_000;
+/// A limit is reached by what is more than it by this, relatively and in instances.
+const REACHED: f64 = 1e-9;
 
 /// Tasks of one framework that are alike to the broker: equal demand, value and rules. One column per class stands
 /// for all of them; what fits and what is wanted adds up.
@@ -36,7 +38,12 @@ pub(super) struct Group {
 #[derive(Debug)]
 pub(super) struct Column {
     pub class: usize,
+    /// Room on the class's agents.
+    pub room: f64,
+    /// The same within limits per failure domain.
     pub fit: f64,
+    /// Whether some share would be more than what fits.
+    is_reached: bool,
     /// Half rows that count it, by position in [`Market::halves`], and how much of each one instance takes.
     halves: Vec<(usize, f64)>,
     /// Rows of failure domains that count it, by position in [`Member::domains`].
@@ -44,6 +51,14 @@ pub(super) struct Column {
 }
 
 impl Column {
+    /// What a share may be at most.
+    pub fn most(&self, limits: Limits) -> f64 {
+        match limits == Limits::All || self.is_reached {
+            true => self.fit,
+            false => self.room,
+        }
+    }
+
     /// Of the first so many half rows, those that count it, and how much of each one instance takes.
     pub fn halves(&self, n_rows: usize) -> impl Iterator<Item = (usize, f64)> {
         let halves = self.halves.iter().copied();
@@ -80,6 +95,16 @@ pub(super) struct DomainRow {
     pub most: f64,
     /// The counted columns, by group and position.
     columns: Vec<(usize, usize)>,
+    /// Whether some share would be more.
+    is_reached: bool,
+}
+
+/// Which limits per failure domain are among the rows of a program. Those that no share reaches would only draw shares away from them:
+/// what has a bound on a class stays clear of it, and is spread over classes as bounds are, instead of as capacity is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Limits {
+    All,
+    Reached,
 }
 
 impl DomainRow {
@@ -180,6 +205,7 @@ pub(super) struct Scope {
     pub limits: Vec<Option<f64>>,
     /// By guarantee row: whether it is a part of this.
     pub holds: Vec<bool>,
+    pub of_domains: Limits,
 }
 
 impl Market {
@@ -427,6 +453,54 @@ impl Market {
         }
     }
 
+    /// Positions of the rows of failure domains that a program with these limits has.
+    pub fn domains_in<'m>(
+        &self,
+        member: &'m Member,
+        limits: Limits,
+    ) -> impl Iterator<Item = usize> + use<'m> {
+        let rows = self.domains(member).iter().enumerate();
+        let rows = rows.filter(move |(_, row)| limits == Limits::All || row.is_reached);
+        rows.map(|(at, _)| at)
+    }
+
+    /// Notes which limits per failure domain amounts go beyond; whether there are any.
+    pub fn reach(&mut self, amounts: &Amounts) -> bool {
+        let has_domains = self.has_domains;
+        let mut is_more = false;
+        let mut note = |reached: &mut bool, amount: f64, most: f64| {
+            if !*reached && amount > most * (1.0 + REACHED) + REACHED {
+                *reached = true;
+                is_more = true;
+            }
+        };
+        for (member, amounts) in self.members.iter_mut().zip(amounts) {
+            for (group, amounts) in member.groups.iter_mut().zip(amounts) {
+                for (column, &amount) in group.columns.iter_mut().zip(amounts) {
+                    note(&mut column.is_reached, amount, column.fit);
+                }
+            }
+            for row in member.domains.iter_mut().filter(|_| has_domains) {
+                let load = row.columns.iter().map(|&(g, c)| amounts[g][c]).sum();
+                note(&mut row.is_reached, load, row.most);
+            }
+        }
+        is_more
+    }
+
+    /// Multipliers of a program that has the limits that were reached, for one that has all of them.
+    pub fn with_all_limits(&self, mut duals: Duals) -> Duals {
+        for (member, own) in self.members.iter().zip(&mut duals.own) {
+            let mut rest = own.split_off(member.groups.len()).into_iter();
+            for row in self.domains(member) {
+                let known = if row.is_reached { rest.next() } else { None };
+                own.push(known.unwrap_or(0.0));
+            }
+            own.extend(rest);
+        }
+        duals
+    }
+
     /// Everything and everybody, as shares see it: a part of a device is as good as any other, and what whole devices
     /// lose is the plan's to show.
     pub fn fractional(&self) -> Scope {
@@ -448,6 +522,7 @@ impl Market {
             halves: self.halves.iter().map(|half| half.most).collect(),
             limits: self.limits.iter().map(|limit| Some(limit.amount)).collect(),
             holds: vec![true; self.holds.len()],
+            of_domains: Limits::All,
         }
     }
 
@@ -567,9 +642,9 @@ impl Market {
             .iter()
             .map(|group| block.add_own_row(group.most))
             .collect();
-        let first_domain = demands.len();
-        for row in self.domains(member) {
-            block.add_own_row(row.most);
+        let mut domain_row = vec![None; member.domains.len()];
+        for at in self.domains_in(member, scope.of_domains) {
+            domain_row[at] = Some(block.add_own_row(member.domains[at].most));
         }
         let (limits, holds) = self.own_rows(position, scope);
         let limits = limits.into_iter().map(|at| {
@@ -618,9 +693,10 @@ impl Market {
                 let halves = halves.map(|(half, count)| (first_half + half, count));
                 let shared = needs.chain(halves).chain(across.iter().copied());
                 let domains = self.domains_of(column).iter();
-                let domains = domains.map(|&row| (first_domain + row, 1.0));
+                let domains = domains.filter_map(|&row| Some((domain_row[row]?, 1.0)));
                 let own = own.iter().copied().chain(domains);
-                block.add_column(group.value as f64, column.fit, shared, own);
+                let most = column.most(scope.of_domains);
+                block.add_column(group.value as f64, most, shared, own);
             }
         }
         if let Some(floor) = floor {
@@ -687,37 +763,80 @@ impl Group {
                 .map(|(column, &amount)| (only.task, column, amount))
                 .collect();
         }
-        let mut left: Vec<(usize, f64)> = amounts
-            .iter()
-            .copied()
-            .enumerate()
-            .filter(|(_, amount)| *amount > 0.0)
+        let mut left = amounts.to_vec();
+        let mut tasks: Vec<Open<'_>> = (self.tasks.iter())
+            .map(|wanted| Open::new(wanted, self.columns.len()))
             .collect();
-        let mut parts = Vec::new();
-        for wanted in &self.tasks {
-            let mut open = wanted.most;
-            let own = wanted.caps.iter();
-            let own = own.filter(|cap| matches!(cap.counted, Counted::Task(_)));
-            let mut domains: Vec<(&[usize], Vec<f64>)> = own
-                .map(|cap| (&cap.sets.of_class[..], cap.most.clone()))
-                .collect();
-            for (column, amount) in &mut left {
-                let class = self.columns[*column].class;
-                let within = domains.iter().map(|(set_of, open)| open[set_of[class]]);
-                let within = within.fold(wanted.fit(class, census), f64::min);
-                let part = amount.min(open).min(within);
-                if part > 0.0 {
-                    parts.push((wanted.task, *column, part));
-                    *amount -= part;
-                    open -= part;
-                    for (set_of, open) in &mut domains {
-                        open[set_of[class]] -= part;
-                    }
+        let total: f64 = left.iter().sum();
+        if self.tasks.iter().any(Wanted::has_limits) {
+            // Each as it all lies, or the last ones find nothing but classes where they are at their limits.
+            let mut rest = total;
+            for task in &mut tasks {
+                let part = task.open.min(rest) / total;
+                rest -= part * total;
+                for (column, &amount) in amounts.iter().enumerate() {
+                    let class = self.columns[column].class;
+                    left[column] -= task.take((column, class), part * amount, census);
                 }
             }
-            left.retain(|(_, amount)| *amount > 0.0);
         }
-        parts
+        for task in &mut tasks {
+            for (column, amount) in left.iter_mut().enumerate() {
+                let class = self.columns[column].class;
+                *amount -= task.take((column, class), *amount, census);
+            }
+        }
+        let parts = tasks.iter().flat_map(|task| {
+            let taken = task.taken.iter().enumerate();
+            let taken = taken.filter(|(_, amount)| **amount > 0.0);
+            taken.map(|(column, &amount)| (task.wanted.task, column, amount))
+        });
+        parts.collect()
+    }
+}
+
+/// What a task may still take of amounts by column.
+struct Open<'w> {
+    wanted: &'w Wanted,
+    open: f64,
+    /// By limit of its own: the set of each class, and the most that is left in each set.
+    domains: Vec<(&'w [usize], Vec<f64>)>,
+    taken: Vec<f64>,
+}
+
+impl<'w> Open<'w> {
+    fn new(wanted: &'w Wanted, n_columns: usize) -> Self {
+        let own = wanted.caps.iter();
+        let own = own.filter(|cap| matches!(cap.counted, Counted::Task(_)));
+        Self {
+            wanted,
+            open: wanted.most,
+            domains: own
+                .map(|cap| (&cap.sets.of_class[..], cap.most.clone()))
+                .collect(),
+            taken: vec![0.0; n_columns],
+        }
+    }
+
+    /// Takes up to `amount` of a column; how much.
+    fn take(&mut self, (column, class): (usize, usize), amount: f64, census: &Census) -> f64 {
+        if amount <= 0.0 || self.open <= 0.0 {
+            return 0.0;
+        }
+        let fit = self.wanted.fit(class, census) - self.taken[column];
+        let domains = self
+            .domains
+            .iter()
+            .map(|(set_of, open)| open[set_of[class]]);
+        let part = domains
+            .fold(fit.min(amount).min(self.open), f64::min)
+            .max(0.0);
+        self.taken[column] += part;
+        self.open -= part;
+        for (set_of, open) in &mut self.domains {
+            open[set_of[class]] -= part;
+        }
+        part
     }
 }
 
@@ -804,14 +923,12 @@ fn groups(
             .map(|stray| census.class_of(stray.agent));
         let classes: BTreeSet<usize> = open.chain(strays).collect();
         let columns = classes.into_iter().map(|class| {
-            let fit = group
-                .tasks
-                .iter()
-                .map(|wanted| wanted.fit(class, census))
-                .sum();
+            let tasks = group.tasks.iter();
             Column {
                 class,
-                fit,
+                room: tasks.clone().map(|wanted| wanted.room(class, census)).sum(),
+                fit: tasks.map(|wanted| wanted.fit(class, census)).sum(),
+                is_reached: false,
                 halves: Vec::new(),
                 domains: Vec::new(),
             }
@@ -874,6 +991,7 @@ fn domain_rows(groups: &[Group]) -> Vec<DomainRow> {
                         .collect(),
                     most,
                     columns,
+                    is_reached: false,
                 });
             }
         }

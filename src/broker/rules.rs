@@ -78,7 +78,7 @@ fn floor_rows(market: &Market, scope: &Scope) -> Vec<usize> {
     let members = market.members.iter().enumerate();
     let row = |(position, member): (usize, &Member)| {
         let (limits, holds) = market.own_rows(position, scope);
-        let domains = market.domains(member).len();
+        let domains = market.domains_in(member, scope.of_domains).count();
         member.groups.len() + domains + limits.len() + holds.len()
     };
     members.map(row).collect()

@@ -8,9 +8,9 @@ use apportion_policies::Bid;
 
 use super::alone::fit_into_rows;
 use super::classes::AgentClass;
-use super::floors::witness;
+use super::floors::{Own, witness};
 use super::guarantees::Guarantee;
-use super::market::{Amounts, Market, Scope};
+use super::market::{Amounts, Limits, Market, Scope};
 use super::rules;
 
 /// Relative accuracy of shares and of the numbers that prove them.
@@ -42,6 +42,8 @@ const ROUGH: Settings = Settings {
     tolerance: 1e-3,
     max_iterations: 60,
 };
+/// Times that shares are computed before every limit per failure domain is a row, whether something reached it or not.
+const MOST_TURNS: usize = 4;
 /// A share below this part of what a framework reaches by itself is none: its price would be no number to work with.
 const LEAST_PART: f64 = 1e-9;
 /// How much below what its witness reaches a floor is set: what rounding may take from the witness.
@@ -68,7 +70,7 @@ pub struct Shares {
     /// Everybody and everything, rows left out that the floors imply.
     scope: Scope,
     /// What each member could place alone in its fraction.
-    pub(super) witness: Amounts,
+    pub(super) witness: Vec<Own>,
     pub(super) deserved: Vec<f64>,
 }
 
@@ -112,7 +114,7 @@ pub fn shares(
     stop: &dyn Fn() -> bool,
 ) -> Shares {
     let mut out = Vec::new();
-    let (market, witness) = loop {
+    let (mut market, witness) = loop {
         let market = Market::of(cluster, bids, &out);
         let witness = witness(&market, cluster, stop);
         let shut_out = shut_out(&market, &witness, stop);
@@ -127,7 +129,7 @@ pub fn shares(
         );
     };
     let mut floors: Vec<f64> = market
-        .values(&witness)
+        .values_of(&witness)
         .iter()
         .map(|value| value * (1.0 - FLOOR_MARGIN))
         .collect();
@@ -140,55 +142,40 @@ pub fn shares(
     if has_floors {
         market.leave_out_reached(&mut whole, &floors);
     }
-    let problem = market.problem(&whole, Objective::LogUtility, floor_rows);
-    let n_columns = market.n_columns();
-    let accuracies: &[Settings] = if n_columns <= FEW_COLUMNS {
-        &[EXACT]
-    } else if n_columns <= MANY_COLUMNS || fairness != Fairness::Nash {
-        &[ACCURACY]
-    } else {
-        // Where quick is too far below a floor, as well as can be.
-        &[QUICK, ACCURACY]
-    };
-    let reached = |values: &[f64], slack: f64| {
-        let mut pairs = values.iter().zip(&floors);
-        let holds = !above_floors || pairs.all(|(value, floor)| *value >= floor * (1.0 - slack));
-        // What a solve that was stopped leaves may be nearly nothing: no price could pay for that.
-        let is_something =
-            |(value, floor): (&f64, &f64)| *value > floor * LEAST_PART && value.recip().is_finite();
-        holds && values.iter().zip(&floors).all(is_something)
-    };
-    // Where a solve is stopped early, the witnesses together are feasible, and each reaches its floor.
-    let mut amounts = witness.clone();
-    let mut duals = None;
-    for (at, accuracy) in accuracies.iter().enumerate() {
-        let (mut x, found) = match fairness {
-            Fairness::Nash => {
-                let solution = solve_until(&problem, accuracy, stop)
-                    .expect("capacities, demands, values and weights are finite");
-                (solution.x, Some(solution.duals))
-            }
-            Fairness::Maxmin => (rules::maxmin(&market, &whole, floor_rows, stop), None),
-            Fairness::Drf => (rules::drf(cluster, &market, &whole, &problem, stop), None),
-        };
-        fit_into_rows(&problem, &mut x);
-        let found_amounts = market.amounts(&whole.members, &x);
-        duals = found;
-        let is_quick = at + 1 < accuracies.len();
-        let slack = if is_quick { QUICK_SLACK } else { FLOOR_SLACK };
-        if reached(&market.values(&found_amounts), slack) {
-            amounts = found_amounts;
+    whole.of_domains = Limits::Reached;
+    let mut division = divide(cluster, &market, (fairness, &whole, floor_rows), stop);
+    for turn in 1.. {
+        if whole.of_domains == Limits::All || stop() || !market.reach(&division.amounts) {
             break;
         }
+        if turn == MOST_TURNS {
+            whole.of_domains = Limits::All;
+        }
+        division = divide(cluster, &market, (fairness, &whole, floor_rows), stop);
     }
+    let mut duals = division.duals;
+    if whole.of_domains == Limits::Reached {
+        duals = duals.map(|duals| market.with_all_limits(duals));
+        whole.of_domains = Limits::All;
+    }
+    let problem = market.problem(&whole, Objective::LogUtility, floor_rows);
+    let fitted = |mut x: Vec<Vec<f64>>| {
+        fit_into_rows(&problem, &mut x);
+        market.amounts(&whole.members, &x)
+    };
+    let found = fitted(division.x);
+    let is_fair = !above_floors || are_above(&market.values(&found), &floors, FLOOR_SLACK);
+    // Where a solve is stopped early, the witnesses together are feasible, and each reaches its floor.
+    let mut amounts = match is_fair && is_something(&market.values(&found), &floors) {
+        true => found,
+        false => witness.iter().map(|own| own.amounts.clone()).collect(),
+    };
     let is_nothing = |value: &f64| *value <= 0.0 || !value.recip().is_finite();
     if market.values(&amounts).iter().any(is_nothing) && stop() {
         // Too early for witnesses and levels: where the method for `nash` begins, everybody has something.
-        let solution = solve_until(&problem, &accuracies[0], stop)
+        let solution = solve_until(&problem, accuracies(&market, fairness)[0], stop)
             .expect("capacities, demands, values and weights are finite");
-        let mut x = solution.x;
-        fit_into_rows(&problem, &mut x);
-        amounts = market.amounts(&whole.members, &x);
+        amounts = fitted(solution.x);
     }
     let deserved = market.values(&amounts);
     if above_floors {
@@ -211,6 +198,71 @@ pub fn shares(
         deserved,
         market,
     }
+}
+
+/// Shares by the columns of a program and by member, and multipliers, if the rule finds some.
+struct Division {
+    x: Vec<Vec<f64>>,
+    amounts: Amounts,
+    duals: Option<Duals>,
+}
+
+/// The shares of a rule over a scope.
+fn divide(
+    cluster: &Cluster,
+    market: &Market,
+    (fairness, scope, floors): (Fairness, &Scope, Option<&[f64]>),
+    stop: &dyn Fn() -> bool,
+) -> Division {
+    let problem = market.problem(scope, Objective::LogUtility, floors);
+    let solved = |accuracy: &Settings| {
+        let solution = solve_until(&problem, accuracy, stop)
+            .expect("capacities, demands, values and weights are finite");
+        (solution.x, Some(solution.duals))
+    };
+    let (x, duals) = match fairness {
+        Fairness::Nash => {
+            let accuracies = accuracies(market, fairness);
+            let is_close = |(x, _): &(Vec<Vec<f64>>, _)| {
+                let mut x = x.clone();
+                fit_into_rows(&problem, &mut x);
+                let values = market.values(&market.amounts(&scope.members, &x));
+                floors.is_none_or(|floors| are_above(&values, floors, QUICK_SLACK))
+            };
+            let quick = accuracies.split_last().map(|(last, quick)| {
+                let mut quick = quick.iter().map(|accuracy| solved(accuracy));
+                quick.find(is_close).unwrap_or_else(|| solved(last))
+            });
+            quick.expect("there is an accuracy")
+        }
+        Fairness::Maxmin => (rules::maxmin(market, scope, floors, stop), None),
+        Fairness::Drf => (rules::drf(cluster, market, scope, &problem, stop), None),
+    };
+    let amounts = market.amounts(&scope.members, &x);
+    Division { x, amounts, duals }
+}
+
+/// How well shares are computed: where the first is too far below a floor, as the next says.
+fn accuracies(market: &Market, fairness: Fairness) -> &'static [&'static Settings] {
+    let n_columns = market.n_columns();
+    if n_columns <= FEW_COLUMNS {
+        &[&EXACT]
+    } else if n_columns <= MANY_COLUMNS || fairness != Fairness::Nash {
+        &[&ACCURACY]
+    } else {
+        &[&QUICK, &ACCURACY]
+    }
+}
+
+fn are_above(values: &[f64], floors: &[f64], slack: f64) -> bool {
+    let mut pairs = values.iter().zip(floors);
+    pairs.all(|(value, floor)| *value >= floor * (1.0 - slack))
+}
+
+/// Whether everybody has something: what a solve that was stopped leaves may be nearly nothing, and no price could pay for that.
+fn is_something(values: &[f64], floors: &[f64]) -> bool {
+    let mut pairs = values.iter().zip(floors);
+    pairs.all(|(value, floor)| *value > floor * LEAST_PART && value.recip().is_finite())
 }
 
 impl Shares {
@@ -277,11 +329,11 @@ fn multipliers(
 
 /// Frameworks that can have nothing beside what is held for others. Whoever runs something takes part, and so does whoever
 /// there was no time to look at.
-fn shut_out(market: &Market, witness: &Amounts, stop: &dyn Fn() -> bool) -> Vec<FrameworkIdx> {
+fn shut_out(market: &Market, witness: &[Own], stop: &dyn Fn() -> bool) -> Vec<FrameworkIdx> {
     if market.holds.is_empty() || stop() {
         return Vec::new();
     }
-    let values = market.values(witness);
+    let values = market.values_of(witness);
     let runs = |position: usize| {
         let groups = &market.members[position].groups;
         groups
@@ -314,6 +366,13 @@ impl Market {
         groups
             .map(|(group, amounts)| group.value as f64 * amounts.iter().sum::<f64>())
             .sum()
+    }
+
+    /// The value of what each member reaches on its own.
+    pub(super) fn values_of(&self, witness: &[Own]) -> Vec<f64> {
+        let each = witness.iter().enumerate();
+        each.map(|(member, own)| self.value(member, &own.amounts))
+            .collect()
     }
 
     /// The value of each member's amounts.

@@ -20,11 +20,11 @@ const MOST_FRAMEWORKS: usize = 12;
 /// Plan one snapshot in every mode and by every fairness rule, and show what each is worth
 #[derive(clap::Args)]
 #[command(after_help = "\
-Brokered by nash, maxmin and drf, monolithic, and greedy; every plan is verified before it is shown.
-Welfare is the weighted mean of ln(utility); its gap is the part of its utility that a framework
-could still gain, on the weighted geometric mean. `1 unit` is epsilon with one unit more for each.
-The price of brokering (`broker`) compares with the monolithic plan, the price of fairness (`fair`)
-with the most value that could be placed.
+Brokered by nash, maxmin and drf, monolithic, and greedy; every plan is verified before it is
+shown. Welfare is the weighted mean of ln(utility); its gap is the part of its utility that a
+framework could still gain, on the weighted geometric mean. `1 unit` is epsilon with one unit
+more for each. The price of brokering (`broker`) compares with the monolithic plan, the price of
+fairness (`fair`) with the most value that could be placed.
 
 Examples:
   apportion compare cluster.json

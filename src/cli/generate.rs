@@ -18,8 +18,9 @@ use crate::snapshot;
 Examples:
   apportion generate --agents 100 --jobs 40 --frameworks 3 --seed 1 -o cluster.json
   apportion generate --agents 400 --jobs 120 --policies service,ml --load 1.1 --seed 1 -o gpus.json
-  apportion generate --agents 1000 --jobs 200 --frameworks 5 --policies service,ml,mapreduce,storage,workflow -o all.json
-  apportion generate --agents 5000 --jobs 200 --instances 20000 --shapes 30 --seed 7 | apportion plan -")]
+  apportion generate --agents 1000 --jobs 200 --frameworks 5 -o all.json \\
+    --policies service,ml,mapreduce,storage,workflow
+  apportion generate --agents 5000 --jobs 200 --instances 20000 --seed 7 | apportion plan -")]
 pub(super) struct Arguments {
     /// Agents
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]

@@ -20,7 +20,8 @@ const CODE: &str = "import";
 /// Make a snapshot from another system's files
 #[derive(clap::Args)]
 #[command(after_help = "\
-Names of the source are kept. What a snapshot cannot say, or says in other words, is listed as a note, never dropped in silence.
+Names of the source are kept. What a snapshot cannot say, or says in other words, is listed as a
+note, never dropped in silence.
 
 Examples:
   kubectl get nodes,pods -A -o json | apportion import kubernetes - -o cluster.json
@@ -29,9 +30,9 @@ Examples:
   apportion import openb openb_node_list_gpu_node.csv openb_pod_list_default.csv -o openb.json
   apportion import openb NODES.csv PODS.csv --demand 1.3 --seed 42 --order arrivals.txt -o full.json
   apportion import vm-topology servers.csv racks.csv vms.csv -o vms.json
-  apportion import dlrm disaggregated_DLRM_trace.csv node_info_df.csv --cpu-nodes 8000 --seed 1 -o dlrm.json
+  apportion import dlrm disaggregated_DLRM_trace.csv node_info_df.csv --cpu-nodes 8000 -o dlrm.json
   apportion import wfcommons montage.json blast.json --agents 20 --racks 4 -o workflows.json
-  apportion import swim FB-2010.tsv --agents 600 --racks 30 --hour 7 --scale 0.2 --seed 1 -o hour.json
+  apportion import swim FB-2010.tsv --agents 600 --racks 30 --hour 7 --scale 0.2 -o hour.json
   apportion import --list")]
 pub(super) struct Arguments {
     /// The format

@@ -13,8 +13,9 @@ use crate::snapshot::{self, Fault, InputFaults};
 /// Say what is wrong with a snapshot, and what looks wrong
 #[derive(clap::Args)]
 #[command(after_help = "\
-Errors are input faults: no plan can be made. Warnings and notes are what a person would want to know: a rule that matches
-no agent, a request larger than any agent, amounts that look like another unit. Exits with 2 if there is an error.
+Errors are input faults: no plan can be made. Warnings and notes are what a person would want to
+know: a rule that matches no agent, a request larger than any agent, amounts that look like
+another unit. Exits with 2 if there is an error.
 
 Examples:
   apportion lint cluster.json

@@ -25,9 +25,10 @@ const RESERVE_DIVISOR: u32 = 40;
 /// Solve one model: a dumped one, or a foreign one
 #[derive(clap::Args)]
 #[command(after_help = "\
-Formats: LP, MPS and flow networks by their extension (.lp, .mps, .min) or content, generalized assignment
-instances by --format gap. Flow networks (DIMACS minimum cost flow) are solved by a network simplex of our
-own, in whole numbers; --changes solves them again after each change, from where it was.
+Formats: LP, MPS and flow networks by their extension (.lp, .mps, .min) or content, generalized
+assignment instances by --format gap. Flow networks (DIMACS minimum cost flow) are solved by a
+network simplex of our own, in whole numbers; --changes solves them again after each change,
+from where it was.
 
 Examples:
   apportion solve models/web.placed.lp
@@ -35,12 +36,12 @@ Examples:
   apportion solve knapsack.mps --repeat 5
   apportion solve cluster.min --changes arrivals.txt --json
 
-JSON: {\"status\", \"reason\"?, \"objective\", \"bound\", \"gap\", \"backend\",
-\"timings_ms\": {\"read\", \"solve\"}}; with --repeat, one line for each run; with --changes, one for
-the network and one for each change. Of a network also \"pivots\", and \"cut\" (nodes that supply more
-than can leave them, or demand more than can reach them) where no flow meets it, or \"cycle\" (arcs
-without limit that cost less than nothing) where none costs least.
-status: optimal, feasible, no_solution, infeasible, unbounded.")]
+JSON: {\"status\", \"reason\"?, \"objective\", \"bound\", \"gap\", \"backend\", \"timings_ms\":
+{\"read\", \"solve\"}}; with --repeat, one line for each run; with --changes, one for the
+network and one for each change. Of a network also \"pivots\", and \"cut\" (nodes that supply
+more than can leave them, or demand more than can reach them) where no flow meets it, or
+\"cycle\" (arcs without limit that cost less than nothing) where none costs least. The
+status is one of optimal, feasible, no_solution, infeasible, unbounded.")]
 pub(super) struct Arguments {
     /// Model file, or - for standard input
     file: PathBuf,

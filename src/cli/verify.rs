@@ -17,8 +17,9 @@ const MOST_OF_A_RULE: usize = 5;
 /// Check every rule, certificate and bound of a plan that can be recomputed
 #[derive(clap::Args)]
 #[command(after_help = "\
-The verifier shares no code with the planner and needs no solver. It exits with 0 if every claim holds, with 5 if one does
-not. Bounds that a solver found by search cannot be recomputed; they are listed as claimed.
+The verifier shares no code with the planner and needs no solver. It exits with 0 if every claim
+holds, with 5 if one does not. Bounds that a solver found by search cannot be recomputed; they
+are listed as claimed.
 
 Examples:
   apportion verify cluster.json plan.json

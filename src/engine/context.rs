@@ -110,9 +110,14 @@ impl<'a> Context<'a> {
         self.is_left_of_reserve(2)
     }
 
-    /// Whether the certificate has to end now, which says of all else how good it is: a quarter of the reserve is left.
+    /// Whether constructive answers that take next to no time have to end now: a third of the reserve is left.
+    pub(super) fn must_report(&self) -> bool {
+        self.is_left_of_reserve(3)
+    }
+
+    /// Whether the certificate has to end now, which says of all else how good it is: a fifth of the reserve is left.
     pub(super) fn must_certify(&self) -> bool {
-        self.is_left_of_reserve(4)
+        self.is_left_of_reserve(5)
     }
 
     /// Whether at most the `part`th part of the reserve is left, or the plan was cancelled.

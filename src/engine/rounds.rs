@@ -253,7 +253,7 @@ pub(super) fn again(
                 deadline => Effort::Ladder(deadline),
             };
             let is_over = match is_quick(state, framework, n_wanting) {
-                true => context.must_certify(),
+                true => context.must_report(),
                 false => context.must_stop(),
             };
             if is_over {

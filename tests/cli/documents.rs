@@ -188,3 +188,41 @@ fn links_between_documents_lead_somewhere() {
         }
     }
 }
+
+/// Lines that the terminal would break cannot be copied: every example of `--help` begins where examples begin.
+#[test]
+fn examples_of_the_help_stand_on_lines_of_their_own() {
+    let help = |command: &[&str]| -> String {
+        let output = Command::new(assert_cmd::cargo::cargo_bin!("apportion"))
+            .args(command)
+            .arg("--help")
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let main = help(&[]);
+    let commands = main.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let commands = commands.take_while(|line| !line.is_empty());
+    let commands: Vec<&str> = commands
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    assert!(commands.contains(&"plan"), "{commands:?}");
+    let mut n_examples = 0;
+    for command in commands {
+        let text = help(&[command]);
+        assert!(
+            text.lines().all(|line| line.chars().count() <= 100),
+            "{text}"
+        );
+        let examples = text.lines().skip_while(|line| *line != "Examples:").skip(1);
+        for line in examples.take_while(|line| !line.is_empty()) {
+            let begins = ["  apportion ", "  kubectl ", "    "];
+            assert!(
+                begins.iter().any(|begin| line.starts_with(begin)),
+                "{command}: {line}"
+            );
+            n_examples += 1;
+        }
+    }
+    assert!(n_examples > 20, "{n_examples}");
+}

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use apportion_models::welfare::Problem;
 
-use super::super::market::{Group, Market, Scope, needs};
+use super::super::market::{Group, Limits, Market, Scope, needs};
 use super::fluid::Fluid;
 use super::{dominant_share, held_parts, way};
 
@@ -50,7 +50,7 @@ struct Open<'a> {
 }
 
 impl<'a> Open<'a> {
-    fn new(group: &'a Group, total: &[i128], n_halves: usize) -> Self {
+    fn new(group: &'a Group, total: &[i128], (n_halves, limits): (usize, Limits)) -> Self {
         // Columns are in the order of their classes.
         let first = group.columns.first().map_or(0, |column| column.class);
         let end = group.columns.last().map_or(0, |column| column.class + 1);
@@ -58,7 +58,7 @@ impl<'a> Open<'a> {
         let mut fits = vec![0.0; classes.len()];
         let mut columns = vec![None; classes.len()];
         for (at, column) in group.columns.iter().enumerate() {
-            fits[column.class - first] = column.fit;
+            fits[column.class - first] = column.most(limits);
             columns[column.class - first] = Some(at);
         }
         let needs = needs(&group.demand);
@@ -109,7 +109,7 @@ pub(super) fn fill(
             .map(|member| {
                 let groups = member.groups.iter();
                 groups
-                    .map(|group| Open::new(group, total, whole.halves.len()))
+                    .map(|group| Open::new(group, total, (whole.halves.len(), whole.of_domains)))
                     .collect()
             })
             .collect(),

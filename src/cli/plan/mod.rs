@@ -25,8 +25,9 @@ use dump::Dump;
 /// Say where everything should go, why the rest has no place, how fair that is, and how far from the best
 #[derive(clap::Args)]
 #[command(after_help = "\
-The plan's placements are the whole final state. Every number in it can be checked: see `apportion verify`.
-Without --deadline, equal snapshots and options give byte-identical plans (with --no-timings).
+The plan's placements are the whole final state. Every number in it can be checked: see
+`apportion verify`. Without --deadline, equal snapshots and options give byte-identical plans
+(with --no-timings).
 
 Examples:
   apportion plan cluster.json
@@ -38,12 +39,14 @@ Examples:
   apportion plan cluster.json --online shuffled --seed 3 --rule best_fit
   apportion plan cluster.json --online arrivals.txt -o plan.json
 
---online: tasks arrive one at a time; each is placed at once or refused for good, without knowledge of
-what is to come. What runs stays. All hard rules of the snapshot hold at every step; the tasks of a gang
-arrive together. Frameworks share the cluster first come, first served: no shares, and no bounds. A file
-lists one `job` or `job/task` a line, with blank lines and # comments; what it does not list never arrives.
+--online: tasks arrive one at a time; each is placed at once or refused for good, without
+knowledge of what is to come. What runs stays. All hard rules of the snapshot hold at every
+step; the tasks of a gang arrive together. Frameworks share the cluster first come, first
+served: no shares, and no bounds. A file lists one `job` or `job/task` a line, with blank lines
+and # comments; what it does not list never arrives.
 
-With --detailed-exitcode: 0 nothing to do, 3 something with demand is unplaced, 4 changes are proposed.")]
+With --detailed-exitcode: 0 nothing to do, 3 something with demand is unplaced, 4 changes are
+proposed.")]
 pub(super) struct Arguments {
     /// Snapshot file (JSON or YAML, also gzipped), or - for standard input
     snapshot: PathBuf,

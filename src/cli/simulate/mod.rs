@@ -23,13 +23,14 @@ use crate::snapshot;
 /// Let a virtual cluster live: work arrives and ends, agents fail and return, and the broker plans
 #[derive(clap::Args)]
 #[command(after_help = "\
-Without EVENTS, events are drawn with the seed: jobs like those of the snapshot arrive and run for a drawn
-time, instances end or restart, agents fail and return. --write-events keeps them, so that a run can be
-repeated, changed, or run under another rule. Every plan passes the verifier. Nothing waits for the clock.
+Without EVENTS, events are drawn with the seed: jobs like those of the snapshot arrive and run
+for a drawn time, instances end or restart, agents fail and return. --write-events keeps them,
+so that a run can be repeated, changed, or run under another rule. Every plan passes the
+verifier. Nothing waits for the clock.
 
 Examples:
   apportion simulate cluster.json --events 200 --seed 7
-  apportion simulate cluster.json --events 200 --seed 7 --chart shares.svg --write-events events.json
+  apportion simulate cluster.json --events 200 --chart shares.svg --write-events events.json
   apportion simulate cluster.json events.json --fairness drf
   apportion simulate cluster.json --events 20 --transcript
   apportion simulate cluster.json --events 1000 --mix restart=1 --json")]
