@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::console::{self, Tone, styled};
 use super::numbers::counted;
-use super::{Context, Exit, Failure, faults, files};
+use super::{Context, Exit, Failure, faults, files, table};
 use crate::lint::{Finding, Severity, lint};
 use crate::snapshot::{self, Fault, InputFaults};
 
@@ -64,12 +64,12 @@ fn text(name: &str, faults: &[Fault], findings: &[Finding]) -> String {
             Severity::Note => (Tone::Faint, "note"),
         };
         text.push_str(&format!(
-            "{} {} {}\n    {}\n    {}\n",
+            "{} {} {}\n{}{}",
             styled(tone, word),
             finding.code,
             finding.path,
-            finding.text,
-            styled(Tone::Faint, &finding.action),
+            table::indented(&finding.text, 4),
+            table::indented(&styled(Tone::Faint, &finding.action), 4),
         ));
     }
     if !findings.is_empty() {

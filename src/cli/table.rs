@@ -1,9 +1,14 @@
 //! Tables for people, at most 100 columns wide.
 
-use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
+use comfy_table::{
+    CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle,
+};
 
 /// The widest line of any table.
 pub(crate) const WIDTH: u16 = 100;
+
+/// Names of rows up to this length are not broken.
+const SHORT_NAME: usize = 16;
 
 /// A line under the headings, and nothing else.
 const STYLE: TableStyle =
@@ -34,6 +39,12 @@ pub(crate) fn render(columns: &[(&str, Align)], rows: &[Vec<String>]) -> String 
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
+    let names = rows.iter().filter_map(|row| row.first());
+    if names.map(|name| name.chars().count()).max().unwrap_or(0) <= SHORT_NAME
+        && let Some(names) = table.column_mut(0)
+    {
+        names.set_constraint(ColumnConstraint::ContentWidth);
+    }
     let mut text = String::new();
     for line in table.lines() {
         text.push_str(line.trim_end());
@@ -59,10 +70,16 @@ pub(crate) fn fill(cells: &[String]) -> String {
 
 /// A paragraph in lines of at most the width; words longer than that stand alone.
 pub(crate) fn wrapped(paragraph: &str) -> String {
+    indented(paragraph, 0)
+}
+
+/// The same, behind so many blanks on every line.
+pub(crate) fn indented(paragraph: &str, indent: usize) -> String {
     // A number and its percent sign stay together.
     const GLUE: char = '\u{e000}';
     let paragraph = paragraph.replace(" %", &format!("{GLUE}%"));
-    let mut text = String::new();
+    let blanks = " ".repeat(indent);
+    let mut text = blanks.clone();
     let mut column = 0;
     for word in paragraph.split_whitespace() {
         // Styles take no room.
@@ -70,8 +87,9 @@ pub(crate) fn wrapped(paragraph: &str) -> String {
             .to_string()
             .chars()
             .count();
-        if column > 0 && column + 1 + length > usize::from(WIDTH) {
+        if column > 0 && indent + column + 1 + length > usize::from(WIDTH) {
             text.push('\n');
+            text.push_str(&blanks);
             column = 0;
         }
         if column > 0 {
@@ -101,6 +119,13 @@ mod tests {
             lines.iter().map(String::len).collect::<Vec<_>>(),
             [99, 99, 99, 4]
         );
+        let text = indented(&"four ".repeat(30), 4);
+        let lines: Vec<usize> = text.lines().map(str::len).collect();
+        assert_eq!(lines, [98, 58]);
+        assert!(
+            text.lines().all(|line| line.starts_with("    four")),
+            "{text}"
+        );
     }
 
     #[test]
@@ -116,6 +141,15 @@ mod tests {
             "{text}"
         );
         assert!(text.lines().count() > 3, "{text}");
+    }
+
+    #[test]
+    fn the_name_of_a_row_is_not_broken() {
+        let columns: Vec<(&str, Align)> = ["mode"; 14].map(|name| (name, Align::Right)).into();
+        let mut cells = vec!["12345.678".to_owned(); 14];
+        cells[0] = "monolithic".to_owned();
+        let text = render(&columns, &[cells]);
+        assert!(text.contains("monolithic"), "{text}");
     }
 
     #[test]
