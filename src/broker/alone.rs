@@ -28,8 +28,8 @@ impl Room<'_> {
 /// column; they satisfy every row.
 ///
 /// Classes meet only in the rows of demand, failure domains and limits, groups only in those of classes, limits, and domains
-/// that count several: the program has a block for each class, or for each group if there are more of these than rows of classes. It takes time linear in the blocks and
-/// cubic in the rows that they share, the fewer of the two.
+/// that count several: the program has a block for each class, or for each group if there are more of these than rows of
+/// classes. It takes time linear in the blocks and cubic in the rows that they share, the fewer of the two.
 pub(super) fn alone(member: &Member, room: &Room<'_>) -> Vec<Vec<f64>> {
     if let [group] = &member.groups[..]
         && room.market.domains(member).is_empty()

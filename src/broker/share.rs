@@ -164,7 +164,7 @@ pub fn shares(
         market.amounts(&whole.members, &x)
     };
     let found = fitted(division.x);
-    let is_fair = !above_floors || are_above(&market.values(&found), &floors, FLOOR_SLACK);
+    let is_fair = !above_floors || are_above(&market.values(&found), &floors, division.slack);
     // Where a solve is stopped early, the witnesses together are feasible, and each reaches its floor.
     let mut amounts = match is_fair && is_something(&market.values(&found), &floors) {
         true => found,
@@ -205,6 +205,8 @@ struct Division {
     x: Vec<Vec<f64>>,
     amounts: Amounts,
     duals: Option<Duals>,
+    /// How far below its floor a share may be, relatively, for it to count as reached.
+    slack: f64,
 }
 
 /// The shares of a rule over a scope.
@@ -220,26 +222,33 @@ fn divide(
             .expect("capacities, demands, values and weights are finite");
         (solution.x, Some(solution.duals))
     };
-    let (x, duals) = match fairness {
-        Fairness::Nash => {
-            let accuracies = accuracies(market, fairness);
-            let is_close = |(x, _): &(Vec<Vec<f64>>, _)| {
-                let mut x = x.clone();
-                fit_into_rows(&problem, &mut x);
-                let values = market.values(&market.amounts(&scope.members, &x));
-                floors.is_none_or(|floors| are_above(&values, floors, QUICK_SLACK))
-            };
-            let quick = accuracies.split_last().map(|(last, quick)| {
-                let mut quick = quick.iter().map(|accuracy| solved(accuracy));
-                quick.find(is_close).unwrap_or_else(|| solved(last))
-            });
-            quick.expect("there is an accuracy")
-        }
-        Fairness::Maxmin => (rules::maxmin(market, scope, floors, stop), None),
-        Fairness::Drf => (rules::drf(cluster, market, scope, &problem, stop), None),
+    let is_close = |x: &[Vec<f64>]| {
+        let mut x = x.to_vec();
+        fit_into_rows(&problem, &mut x);
+        let values = market.values(&market.amounts(&scope.members, &x));
+        floors.is_none_or(|floors| are_above(&values, floors, QUICK_SLACK))
     };
-    let amounts = market.amounts(&scope.members, &x);
-    Division { x, amounts, duals }
+    let mut slack = FLOOR_SLACK;
+    let (x, duals) = match (fairness, accuracies(market, fairness)) {
+        (Fairness::Nash, [quick, exact]) => {
+            let (x, duals) = solved(quick);
+            if is_close(&x) {
+                slack = QUICK_SLACK;
+                (x, duals)
+            } else {
+                solved(exact)
+            }
+        }
+        (Fairness::Nash, accuracies) => solved(accuracies[0]),
+        (Fairness::Maxmin, _) => (rules::maxmin(market, scope, floors, stop), None),
+        (Fairness::Drf, _) => (rules::drf(cluster, market, scope, &problem, stop), None),
+    };
+    Division {
+        amounts: market.amounts(&scope.members, &x),
+        x,
+        duals,
+        slack,
+    }
 }
 
 /// How well shares are computed: where the first is too far below a floor, as the next says.
