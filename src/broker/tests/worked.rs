@@ -168,3 +168,35 @@ fn a_framework_of_which_nothing_fits_is_excluded_by_name_and_reason() {
     close(shares.frameworks[3].weight, 1.0);
     close(shares.frameworks[3].deserved, 4.0);
 }
+
+/// More columns than are solved exactly: shares are quick ones, and close to the best all the same.
+#[test]
+fn quick_shares_are_close_to_the_best() {
+    let agents: Vec<Value> = (0..60)
+        .map(|at| {
+            let capacity = json!({"cpu_milli": 1000 + 10 * at, "memory_mib": 1600 - 10 * at});
+            agent(&format!("a{at}"), capacity)
+        })
+        .collect();
+    let ids: Vec<String> = (0..520).map(|at| format!("f{at:03}")).collect();
+    let frameworks = ids.iter().enumerate().map(|(at, id)| {
+        let mut framework = framework(id, 1.0);
+        framework["role"] = json!(["x", "y"][at % 2]);
+        framework
+    });
+    let frameworks: Vec<Value> = frameworks.collect();
+    let jobs = ids.iter().enumerate().map(|(at, id)| {
+        let demand = json!({"cpu_milli": 20 + 7 * (at % 5), "memory_mib": 50 - 9 * (at % 4)});
+        // What some of x leave is their siblings': floors bind.
+        job(id, if at % 4 == 0 { 1 } else { 50 }, 1, demand)
+    });
+    let cluster = cluster(
+        json!(agents),
+        json!(frameworks),
+        json!(jobs.collect::<Vec<_>>()),
+    );
+    let (shares, certificate) = shared(&cluster);
+    assert_eq!(shares.classes.len(), 60);
+    let epsilon = certificate.epsilon_fractional;
+    assert!(epsilon < 1e-3, "{epsilon}");
+}
