@@ -288,13 +288,13 @@ fn by_domains(
         }
     }
     let finer = apart(cluster, &levels, kind_of.clone(), most.min(MOST_APART));
-    let mut agents: BTreeMap<(usize, usize), Vec<AgentIdx>> = BTreeMap::new();
-    for (agent, key) in cluster.agent_indices().zip(kind_of.into_iter().zip(finer)) {
-        agents.entry(key).or_default().push(agent);
+    let mut agents: BTreeMap<usize, Vec<AgentIdx>> = BTreeMap::new();
+    for (agent, part) in cluster.agent_indices().zip(finer) {
+        agents.entry(part).or_default().push(agent);
     }
     let mut parts: Vec<(usize, Vec<AgentIdx>)> = agents
-        .into_iter()
-        .map(|((kind, _), agents)| (kind, agents))
+        .into_values()
+        .map(|agents| (kind_of[agents[0].at()], agents))
         .collect();
     parts.sort_by_key(|(_, agents)| agents[0]);
     let admits = admits

@@ -130,6 +130,16 @@ pub(super) struct Cap {
     pub most: Vec<f64>,
 }
 
+impl Cap {
+    /// The group that it counts, if it is not one task.
+    pub fn group(&self) -> Option<GroupIdx> {
+        match self.counted {
+            Counted::Task(_) => None,
+            Counted::Group(group) => Some(group),
+        }
+    }
+}
+
 /// What is special about a domain: what runs there of all that a limit counts, and by class what a task has there where it may
 /// not be placed anew.
 #[derive(Debug, Default)]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use apportion_cluster::{Cluster, FrameworkIdx, LevelIdx, Quantities, TaskIdx};
+use apportion_cluster::{Cluster, FrameworkIdx, GroupIdx, LevelIdx, Quantities, TaskIdx};
 use apportion_models::welfare::{Block, Duals, Objective, Problem};
 use apportion_policies::Bid;
 use rayon::prelude::*;
@@ -806,8 +806,7 @@ struct Open<'w> {
 
 impl<'w> Open<'w> {
     fn new(wanted: &'w Wanted, n_columns: usize) -> Self {
-        let own = wanted.caps.iter();
-        let own = own.filter(|cap| matches!(cap.counted, Counted::Task(_)));
+        let own = wanted.caps.iter().filter(|cap| cap.group().is_none());
         Self {
             wanted,
             open: wanted.most,
@@ -882,7 +881,7 @@ fn groups(
     census: &Census,
     wanted: impl Iterator<Item = (i64, Wanted)>,
 ) -> Vec<Group> {
-    type Limits = Vec<(Option<Counted>, LevelIdx, i64)>;
+    type Limits = Vec<(Option<GroupIdx>, LevelIdx, i64)>;
     type Key = (usize, Quantities, i64, Option<TaskIdx>, Limits);
     let mut position: BTreeMap<Key, usize> = BTreeMap::new();
     let mut groups: Vec<Group> = Vec::new();
@@ -890,10 +889,8 @@ fn groups(
         let demand = &cluster.task(wanted.task).demand;
         // A task that runs where it could not be placed is like no other.
         let apart = (!wanted.strays.is_empty()).then_some(wanted.task);
-        let limits = wanted.caps.iter().map(|cap| {
-            let of_group = matches!(cap.counted, Counted::Group(_)).then_some(cap.counted);
-            (of_group, cap.level, cap.max)
-        });
+        let limits = wanted.caps.iter();
+        let limits = limits.map(|cap| (cap.group(), cap.level, cap.max));
         let rules = census.rules_of(wanted.task);
         let key = (rules, demand.clone(), value, apart, limits.collect());
         let at = *position.entry(key).or_insert_with(|| {
@@ -942,28 +939,20 @@ fn groups(
 /// Limits per failure domain of a member's groups, where what fits and what is wanted do not imply them.
 fn domain_rows(groups: &[Group]) -> Vec<DomainRow> {
     // What a limit of its own lets in of each group, and a limit of several tasks of all that it counts.
-    let mut limits: BTreeMap<(usize, Option<Counted>, LevelIdx), Vec<usize>> = BTreeMap::new();
+    let mut limits: BTreeMap<(usize, Option<GroupIdx>, LevelIdx), Vec<usize>> = BTreeMap::new();
     for (g, group) in groups.iter().enumerate() {
         for cap in &group.tasks[0].caps {
-            let key = match cap.counted {
-                Counted::Task(_) => (g, None, cap.level),
-                counted @ Counted::Group(_) => (groups.len(), Some(counted), cap.level),
-            };
-            limits.entry(key).or_default().push(g);
+            let alone = cap.group().map_or(g, |_| groups.len());
+            let counted = limits.entry((alone, cap.group(), cap.level)).or_default();
+            counted.push(g);
         }
     }
     let mut rows = Vec::new();
     for ((_, of_group, level), counted_groups) in limits {
-        let is_this = |cap: &&Cap| match of_group {
-            Some(group) => cap.counted == group && cap.level == level,
-            None => matches!(cap.counted, Counted::Task(_)) && cap.level == level,
-        };
-        let caps_of = |group: &'_ Group| -> Vec<Cap> {
-            let tasks = group.tasks.iter();
-            let caps = tasks.filter_map(|wanted| wanted.caps.iter().find(is_this).cloned());
-            caps.collect()
-        };
-        let mut caps = caps_of(&groups[counted_groups[0]]);
+        let is_this = |cap: &&Cap| (cap.group(), cap.level) == (of_group, level);
+        let tasks = groups[counted_groups[0]].tasks.iter();
+        let caps = tasks.filter_map(|wanted| wanted.caps.iter().find(is_this));
+        let mut caps: Vec<&Cap> = caps.collect();
         if of_group.is_some() {
             // All that it counts has the same one.
             caps.truncate(1);

@@ -133,10 +133,17 @@ pub(super) fn drf(
     leximin.follow(stop, |reached, is_open, x| {
         let mut held = Vec::with_capacity(reached.len());
         let mut ways = Vec::with_capacity(reached.len());
+        let amounts = market.amounts(&whole.members, x);
         for (at, member) in market.members.iter().enumerate() {
-            let taken = by_group(member, &x[at]);
-            let amounts = member.groups.iter().zip(&taken);
-            held.push(held_parts(&fluid, amounts, reached[at]));
+            let taken: Vec<f64> = amounts[at].iter().map(|own| own.iter().sum()).collect();
+            let mut parts = held_parts(&fluid, member.groups.iter().zip(&taken));
+            let has: f64 = (member.groups.iter().zip(&taken))
+                .map(|(group, taken)| taken * dominant_share(&group.demand, &total))
+                .sum();
+            if has > 0.0 {
+                parts.iter_mut().for_each(|part| *part *= reached[at] / has);
+            }
+            held.push(parts);
             // What it takes next: of the first of its tasks that it does not have all of.
             let mut groups = member.groups.iter().zip(&taken);
             let next = groups.find(|(group, taken)| **taken < group.most * (1.0 - 1e-6));
@@ -147,35 +154,15 @@ pub(super) fn drf(
     })
 }
 
-/// The sum over classes of each group.
-fn by_group(member: &Member, x: &[f64]) -> Vec<f64> {
-    let mut rest = x;
-    let cut = |group: &Group| {
-        let (own, after) = rest.split_at(group.columns.len());
-        rest = after;
-        own.iter().sum()
-    };
-    member.groups.iter().map(cut).collect()
-}
-
-/// Parts of the cluster that amounts of groups are, scaled to this much of dominant shares.
-fn held_parts<'g>(
-    fluid: &Fluid,
-    amounts: impl Iterator<Item = (&'g Group, &'g f64)>,
-    reached: f64,
-) -> Vec<f64> {
+/// Parts of the cluster that amounts of groups are.
+fn held_parts<'g>(fluid: &Fluid, amounts: impl Iterator<Item = (&'g Group, &'g f64)>) -> Vec<f64> {
     let mut held = Vec::new();
-    let mut dominant = 0.0;
     for (group, amount) in amounts {
         let parts = fluid.parts(&group.demand);
-        dominant += amount * parts.iter().copied().fold(0.0, f64::max);
         held.resize(parts.len(), 0.0);
         for (held, part) in held.iter_mut().zip(parts) {
             *held += amount * part;
         }
-    }
-    if dominant > 0.0 {
-        held.iter_mut().for_each(|held| *held *= reached / dominant);
     }
     held
 }

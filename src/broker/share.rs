@@ -145,7 +145,8 @@ pub fn shares(
     whole.of_domains = Limits::Reached;
     let mut division = divide(cluster, &market, (fairness, &whole, floor_rows), stop);
     for turn in 1.. {
-        if whole.of_domains == Limits::All || stop() || !market.reach(&division.amounts) {
+        let amounts = market.amounts(&whole.members, &division.x);
+        if whole.of_domains == Limits::All || stop() || !market.reach(&amounts) {
             break;
         }
         if turn == MOST_TURNS {
@@ -200,10 +201,9 @@ pub fn shares(
     }
 }
 
-/// Shares by the columns of a program and by member, and multipliers, if the rule finds some.
+/// Shares by the columns of a program, and multipliers, if the rule finds some.
 struct Division {
     x: Vec<Vec<f64>>,
-    amounts: Amounts,
     duals: Option<Duals>,
     /// How far below its floor a share may be, relatively, for it to count as reached.
     slack: f64,
@@ -243,12 +243,7 @@ fn divide(
         (Fairness::Maxmin, _) => (rules::maxmin(market, scope, floors, stop), None),
         (Fairness::Drf, _) => (rules::drf(cluster, market, scope, &problem, stop), None),
     };
-    Division {
-        amounts: market.amounts(&scope.members, &x),
-        x,
-        duals,
-        slack,
-    }
+    Division { x, duals, slack }
 }
 
 /// How well shares are computed: where the first is too far below a floor, as the next says.

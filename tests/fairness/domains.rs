@@ -181,3 +181,34 @@ fn a_row_of_failure_domains_is_judged() {
     });
     assert!(beyond.contains(&Rule::Floors), "{beyond:?}");
 }
+
+/// More rows than programs take: shares know limits class by class, floors keep within all of them, and the plan is accepted.
+#[test]
+fn more_rows_than_are_stated_leave_floors_that_can_be_had() {
+    let agents: Vec<Value> = (0..4)
+        .flat_map(|rack| {
+            let n = if rack < 2 { 8 } else { 1 };
+            let sizes = (0..n).flat_map(|at| [(8, at), (20, at)]);
+            sizes.map(move |(cpus, at)| {
+                agent(&format!("r{rack}-{cpus}-{at}"), &format!("r{rack}"), cpus)
+            })
+        })
+        .collect();
+    // Each task is like no other, may have two in a rack, and would have room for all eight in the two large racks.
+    let limited = json!({"limit": [{"level": "rack", "max": 2}]});
+    let jobs: Vec<Value> = (0..1_050)
+        .map(|at| {
+            let mut job = job(if at < 1_049 { "a" } else { "b" }, 20, 1, &limited);
+            job["id"] = json!(format!("j{at:04}"));
+            job["tasks"][0]["resources"] = json!({"cpu_milli": 20});
+            job["tasks"][0]["value"] = json!(1 + at);
+            job
+        })
+        .collect();
+    let plan = planned(&racks(&agents, &jobs), &options(Fairness::Nash));
+    assert_eq!(plan.fairness.as_ref().unwrap().classes.len(), 4);
+    let all: i64 = (1..=1_049).map(|value| 8 * value).sum();
+    close(share(&plan, "a").deserved, all as f64);
+    // The racks' limits leave four in the large ones, and the small ones have no room for as many.
+    assert!(share(&plan, "a").floor < 0.95 * all as f64);
+}

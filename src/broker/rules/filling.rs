@@ -161,9 +161,8 @@ impl Room<'_> {
         let held = self.groups.iter().map(|groups| {
             let taken = groups.iter().map(|it| it.taken.iter().sum());
             let taken: Vec<f64> = taken.collect();
-            let amounts = groups.iter().zip(&taken);
-            let reached = amounts.clone().map(|(it, taken)| it.dominant * taken).sum();
-            held_parts(fluid, amounts.map(|(it, taken)| (it.group, taken)), reached)
+            let groups = groups.iter().map(|it| it.group);
+            held_parts(fluid, groups.zip(&taken))
         });
         let held: Vec<Vec<f64>> = held.collect();
         let mut ways = vec![None; self.groups.len()];

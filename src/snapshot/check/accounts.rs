@@ -132,8 +132,13 @@ pub(super) fn guarantees(file: &SnapshotFile, faults: &mut Faults) {
                 each.join(", ")
             );
             let action = if capacity == 0 {
-                let had = file.agents.iter().flat_map(|agent| agent.resources.keys());
-                let had: BTreeSet<&str> = had.map(String::as_str).collect();
+                let had = file.agents.iter().flat_map(|agent| {
+                    let devices = agent.devices.iter();
+                    let totals = devices.map(|devices| device_resource(&devices.name));
+                    agent.resources.keys().cloned().chain(totals)
+                });
+                let had: BTreeSet<String> = had.collect();
+                let had = had.iter().map(String::as_str);
                 suggestion(resource, had, "resources of agents", faults)
             } else {
                 "lower a guarantee or add agents".to_owned()
