@@ -77,7 +77,6 @@ impl Kept {
         self.extent = extent;
         let node = free.unwrap_or_else(|| {
             self.supplies.push(0);
-            self.prices.push(0);
             self.nodes.push(Node::default());
             self.lists.push(List::default());
             self.has_node.push(false);

@@ -101,7 +101,7 @@ impl Kept {
                 continue;
             }
             // Nothing is sent over it at these prices, one way or the other.
-            let price = self.prices[end.other as usize] - end.cost;
+            let price = self.nodes[end.other as usize].price - end.cost;
             if end.way % 2 == 0 {
                 highest = highest.max(Some(price));
             } else {
@@ -115,7 +115,7 @@ impl Kept {
         };
         let price = price.unwrap_or(0);
         self.lost |= price.abs() > LARGEST;
-        self.prices[node as usize] = price;
+        self.nodes[node as usize].price = price;
     }
 
     /// Fills or empties arcs that changes have touched, as prices ask for. Arcs without limit that should be full get one that no bounded flow

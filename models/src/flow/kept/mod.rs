@@ -31,12 +31,13 @@ const ENDLESS: i64 = i64::MAX / 2;
 /// waits overlap.
 const BATCH: usize = 16;
 
-/// What is known of a node but its price.
+/// What is known of a node, on one line of memory: a look at it needs nearly all of that.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(align(32))]
 struct Node {
     /// Its supply less what leaves it and is not made up for by what enters.
     excess: i64,
+    price: i64,
     mark: search::Mark,
 }
 
@@ -101,8 +102,6 @@ impl Places for Vec<Arc> {
 pub(super) struct Kept {
     arcs: Vec<Arc>,
     supplies: Vec<i64>,
-    /// By node, and apart from the rest: of most neighbors a search looks at nothing else.
-    prices: Vec<i64>,
     nodes: Vec<Node>,
     lists: Vec<List>,
     extent: Extent,
@@ -141,7 +140,6 @@ impl Kept {
             degrees[arc.head as usize] += 1;
         }
         let mut kept = Self {
-            prices: vec![0; n_nodes],
             nodes: vec![Node::default(); n_nodes],
             lists: degrees.into_iter().map(List::with_capacity).collect(),
             has_node: vec![true; n_nodes],
@@ -167,9 +165,12 @@ impl Kept {
         for (arc, flow) in self.arcs.iter_mut().zip(flows) {
             arc.flow = flow;
         }
-        self.prices.clear();
-        self.prices.extend(potentials);
-        self.nodes.fill(Node::default());
+        for (node, &price) in self.nodes.iter_mut().zip(potentials) {
+            *node = Node {
+                price,
+                ..Node::default()
+            };
+        }
         self.fresh.clear();
         self.touched.clear();
         if !supported {
@@ -268,7 +269,7 @@ impl Kept {
         let FlowArc {
             tail, head, cost, ..
         } = self.arcs[arc].is;
-        cost + self.prices[tail as usize] - self.prices[head as usize]
+        cost + self.nodes[tail as usize].price - self.nodes[head as usize].price
     }
 
     /// Whether there is nothing to mend, so that the network has to be solved from scratch.
@@ -321,7 +322,7 @@ impl Kept {
     }
 
     pub(super) fn potentials(&self) -> Vec<i64> {
-        self.prices.clone()
+        self.nodes.iter().map(|node| node.price).collect()
     }
 
     /// What the flow costs.
@@ -334,7 +335,7 @@ impl Kept {
     /// What the prices prove.
     pub(super) fn bound(&self) -> Option<i128> {
         proved_bound(self.arcs.iter().map(|arc| arc.is), &self.supplies, |node| {
-            self.prices[node]
+            self.nodes[node].price
         })
     }
 }

@@ -13,7 +13,7 @@ const SIGNPOSTS: [u32; 2] = [2, 3];
 /// The number of the first search.
 const FIRST: u32 = 4;
 /// Neighbors whose prices are read at once, so that the waits for memory overlap.
-const LOOKS_AT_ONCE: usize = 8;
+const LOOKS_AT_ONCE: usize = 16;
 
 /// What searches need, kept so that none has to allocate or clear anything.
 #[derive(Clone, Debug, Default)]
@@ -67,10 +67,10 @@ impl Signposts {
         from: u32,
         wanted: Wanted,
         nodes: &mut [Node],
-        (prices, arcs): (&[i64], &[Arc]),
+        arcs: &[Arc],
     ) -> Option<Meeting> {
         let meeting = wanted.meeting(nodes[from as usize].mark.search)?;
-        self.follow(from, (wanted, meeting), nodes, (prices, arcs))
+        self.follow(from, (wanted, meeting), nodes, arcs)
     }
 
     fn follow(
@@ -78,7 +78,7 @@ impl Signposts {
         from: u32,
         (wanted, meeting): (Wanted, Meeting),
         nodes: &mut [Node],
-        (prices, arcs): (&[i64], &[Arc]),
+        arcs: &[Arc],
     ) -> Option<Meeting> {
         self.followed.clear();
         let mut node = from;
@@ -92,7 +92,8 @@ impl Signposts {
             mark.search = NOTHING;
             let way = mark.arrived;
             let arc = &arcs[way as usize / 2];
-            let reduced = arc.is.cost + prices[arc.is.tail as usize] - prices[arc.is.head as usize];
+            let price = |node: u32| nodes[node as usize].price;
+            let reduced = arc.is.cost + price(arc.is.tail) - price(arc.is.head);
             let flow = match meeting {
                 Meeting::Wanted => wanted.flow_to(way),
                 Meeting::Rival => wanted.flow_from(way),
@@ -271,9 +272,8 @@ impl Kept {
         search.level.clear();
         search.heap.clear();
         search.settled.clear();
-        let known = (&self.prices[..], &self.arcs[..]);
         let signposts = &mut search.signposts;
-        if let Some(meeting) = signposts.lead(wanted.from, wanted, &mut self.nodes, known) {
+        if let Some(meeting) = signposts.lead(wanted.from, wanted, &mut self.nodes, &self.arcs) {
             (search.limit, search.met) = (0, Some((wanted.from, 0, meeting)));
             return;
         }
@@ -287,7 +287,7 @@ impl Kept {
         let sign = wanted.direction.sign();
         for &node in &self.search.settled {
             let distance = self.nodes[node as usize].mark.distance;
-            let price = &mut self.prices[node as usize];
+            let price = &mut self.nodes[node as usize].price;
             *price += sign * (distance - self.search.distance).min(0);
             self.lost |= price.abs() > LARGEST;
         }
@@ -362,7 +362,7 @@ impl Kept {
         let search = &mut self.search;
         let number = search.number;
         self.nodes[node as usize].mark.search = number + 1;
-        let (base, sign) = (self.prices[node as usize], wanted.direction.sign());
+        let (base, sign) = (self.nodes[node as usize].price, wanted.direction.sign());
         search.settled.push(node);
         self.expect(wanted.direction);
         let search = &mut self.search;
@@ -375,7 +375,7 @@ impl Kept {
                 // Their prices first: nothing has to wait for another.
                 let read = batch.iter_mut().zip(&mut ends);
                 looks = 0..read.fold(0, |n, (look, end)| {
-                    *look = (*end, self.prices[end.other as usize]);
+                    *look = (*end, self.nodes[end.other as usize].price);
                     n + 1
                 });
             }
@@ -404,8 +404,7 @@ impl Kept {
             let meeting = if wanted.is(end.other, other.excess) {
                 Some(Meeting::Wanted)
             } else {
-                let known = (&self.prices[..], &self.arcs[..]);
-                (search.signposts).lead(end.other, wanted, &mut self.nodes, known)
+                (search.signposts).lead(end.other, wanted, &mut self.nodes, &self.arcs)
             };
             if let Some(meeting) = meeting {
                 (search.limit, search.met) = (length, Some((end.other, end.way, meeting)));
@@ -422,7 +421,7 @@ impl Kept {
             }
         }
         if least > 0 && least != FAR && node != wanted.from {
-            let price = &mut self.prices[node as usize];
+            let price = &mut self.nodes[node as usize].price;
             *price -= sign * least;
             self.lost |= price.abs() > LARGEST;
             self.nodes[node as usize].mark.distance += least;
