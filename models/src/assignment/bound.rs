@@ -24,8 +24,8 @@
 //! All but the first are conditional on the values reached in earlier stages.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::devices::copies_on;
@@ -163,60 +163,50 @@ impl<'a> Room<'a> {
                 caps_of[item as usize].push(position as u32);
             }
         }
-        // Which family last covered a bin.
-        let mut covered = vec![0_usize; self.assignment.bins.len()];
-        let mut family = 0;
-        // What fits of the item in each bin.
+        let mut items_of: Vec<Vec<usize>> = vec![Vec::new(); self.shapes.len()];
+        for (item, &shape) in self.shape_of.iter().enumerate() {
+            items_of[shape].push(item);
+        }
+        // Items under the same caps share their families.
+        let mut known: BTreeMap<&[u32], Vec<&[u32]>> = BTreeMap::new();
+        // What fits in each bin.
         let mut copies = vec![0_i64; self.assignment.bins.len()];
-        for (item, caps) in caps_of.iter().enumerate() {
-            let fits = &self.shapes[self.shape_of[item]].copies;
-            for &(bin, fit) in fits {
+        for (shape, items) in self.shapes.iter().zip(items_of) {
+            for &(bin, fit) in &shape.copies {
                 copies[bin as usize] = fit;
             }
-            let mut rest = caps.as_slice();
-            while !rest.is_empty() {
-                family += 1;
-                let (most, length) = self.family_most(item, rest, &copies, (&mut covered, family));
-                self.most[item] = self.most[item].min(most);
-                rest = &rest[length..];
+            for item in items {
+                let caps = caps_of[item].as_slice();
+                let families =
+                    (known.entry(caps)).or_insert_with(|| families(self.assignment, caps));
+                for family in families {
+                    self.most[item] = self.most_under(item, family, shape.total, &copies);
+                }
             }
-            for &(bin, _) in fits {
+            for &(bin, _) in &shape.copies {
                 copies[bin as usize] = 0;
             }
         }
     }
 
-    /// The most copies under the longest family of disjoint caps that `caps` begins with, and its length.
-    fn family_most(
-        &self,
-        item: usize,
-        caps: &[u32],
-        copies: &[i64],
-        (covered, family): (&mut [usize], usize),
-    ) -> (i64, usize) {
-        let first = &self.assignment.caps[caps[0] as usize];
-        let (mut most, mut inside, mut length) = (0_i64, 0_i64, 0);
-        for &cap in caps {
+    /// `most` of the item, of which there are so many copies in all, lowered by a family of caps.
+    fn most_under(&self, item: usize, family: &[u32], total: i64, copies: &[i64]) -> i64 {
+        let (mut most, mut inside) = (0_i64, 0_i64);
+        for &cap in family {
             let cap = &self.assignment.caps[cap as usize];
-            let is_taken = |&bin: &u32| covered[bin as usize] == family;
-            let same = Arc::ptr_eq(&cap.items, &first.items) || cap.items == first.items;
-            if !same || cap.bins.iter().any(is_taken) {
-                break;
-            }
-            let mut here = 0_i64;
-            for &bin in cap.bins.iter() {
-                covered[bin as usize] = family;
-                here = here.saturating_add(copies[bin as usize]);
-            }
+            let here = cap
+                .bins
+                .iter()
+                .fold(0_i64, |sum, &bin| sum.saturating_add(copies[bin as usize]));
             let room = cap.max.checked_div(cap.weight(item as u32));
             most = most.saturating_add(here.min(room.unwrap_or(UNLIMITED)));
+            if most >= self.most[item] {
+                return self.most[item];
+            }
             inside = inside.saturating_add(here);
-            length += 1;
         }
-        let outside = self.shapes[self.shape_of[item]]
-            .total
-            .saturating_sub(inside);
-        (most.saturating_add(outside), length)
+        let outside = total.saturating_sub(inside);
+        self.most[item].min(most.saturating_add(outside))
     }
 
     /// The bound on a stage that needs no prices, for plans at least as good as `reached` in the earlier stages.
@@ -526,6 +516,24 @@ impl Shape {
             by_group: BTreeMap::new(),
         }
     }
+}
+
+/// The caps over an item, divided into families one after the other, each as long as it gets: the same items, and no bin twice.
+fn families<'c>(assignment: &Assignment, mut caps: &'c [u32]) -> Vec<&'c [u32]> {
+    let mut families = Vec::new();
+    while let Some((&first, others)) = caps.split_first() {
+        let first = &assignment.caps[first as usize];
+        let mut covered: BTreeSet<u32> = first.bins.iter().copied().collect();
+        let joins = |&&cap: &&u32| {
+            let cap = &assignment.caps[cap as usize];
+            let same = Arc::ptr_eq(&cap.items, &first.items) || cap.items == first.items;
+            same && cap.bins.iter().all(|&bin| covered.insert(bin))
+        };
+        let (family, rest) = caps.split_at(1 + others.iter().take_while(joins).count());
+        families.push(family);
+        caps = rest;
+    }
+    families
 }
 
 /// See [`Room::usable`].

@@ -22,6 +22,7 @@ use super::placement::Placement;
 use super::tally::{Index, Rule, Stop, Tally, span};
 use super::types::{Assignment, Bin, Objective, Stage};
 use super::validate::NO_GROUP;
+use super::worth::Tolls;
 use crate::outcome::StopReason;
 
 /// How many steps are made between two looks at the clock.
@@ -272,14 +273,31 @@ struct Cells {
     finest: Option<usize>,
 }
 
-/// What an item's rules count: in zones, in cells, and where each group is one bin.
-struct Divisions {
+/// What an item's rules count: in zones, in cells, and where each group is one bin; and its tolls.
+struct Divisions<'a> {
     zoned: Vec<u32>,
     coarse: Vec<u32>,
     fine: Vec<u32>,
     cells: Rc<Cells>,
     /// [`Key::fit`] of each cell, where it matters.
     fits: Vec<i64>,
+    /// With the place of their stage in [`Key::raises`].
+    tolls: Vec<(usize, Tolls<'a>)>,
+    /// The least of the [first tolls](Self::first_tolls) of each cell, where tolls come first: most cells need not be looked at more closely.
+    least_tolls: Vec<f64>,
+}
+
+impl Divisions<'_> {
+    /// Whether tolls are the first that keys of bins differ in.
+    fn tolls_come_first(&self) -> bool {
+        self.tolls.iter().any(|&(slot, _)| slot == 0)
+    }
+
+    /// What the key of a bin raises first is no less than this.
+    fn first_tolls(&self, bin: u32) -> f64 {
+        let first = self.tolls.iter().filter(|&&(slot, _)| slot == 0);
+        first.fold(0.0, |sum, (_, tolls)| sum + tolls.of(bin) as f64)
+    }
 }
 
 struct Filler<'s> {
@@ -362,6 +380,7 @@ impl<'s> Filler<'s> {
             self.eligible[bin as usize] = true;
         }
         let mut divisions = self.divisions(tally, item);
+        divisions.least_tolls = self.least_tolls(&divisions);
         loop {
             let added = self.pass(tally, item, &mut divisions, log);
             let balanced = (tally.index.rules_of[item as usize].iter())
@@ -380,7 +399,7 @@ impl<'s> Filler<'s> {
         &mut self,
         tally: &mut Tally<'_>,
         item: u32,
-        divisions: &mut Divisions,
+        divisions: &mut Divisions<'_>,
         log: &mut Vec<(u32, u32, i64)>,
     ) -> bool {
         let before = log.len();
@@ -416,7 +435,8 @@ impl<'s> Filler<'s> {
                 if tally.remaining(item) == 0 {
                     break;
                 }
-                of_cell.push(Reverse(self.bin_key(tally, item, key.bin, &divisions.fine)));
+                let key = self.bin_key(tally, item, key.bin, divisions);
+                of_cell.push(Reverse(key));
             }
             let now = worst_counts(tally, divisions);
             if now.in_cells != worst.in_cells {
@@ -424,7 +444,7 @@ impl<'s> Filler<'s> {
                 waiting = self.waiting(tally, divisions);
                 continue;
             }
-            cells.push(Reverse((self.cell_key(tally, divisions, cell), cell)));
+            cells.push(Reverse((self.least_key(tally, divisions, cell), cell)));
             if now.in_zones != worst.in_zones {
                 waiting.zones = self.zones(tally, divisions, &waiting.cells);
             } else if let Some(Reverse((best, _))) = cells.peek() {
@@ -449,7 +469,7 @@ impl<'s> Filler<'s> {
         &self,
         tally: &Tally<'_>,
         item: u32,
-        divisions: &Divisions,
+        divisions: &Divisions<'_>,
         cells: &mut BinaryHeap<Reverse<(Key, usize)>>,
         bins: &mut [Option<BinaryHeap<Reverse<Key>>>],
     ) -> Option<Key> {
@@ -471,14 +491,14 @@ impl<'s> Filler<'s> {
         &self,
         tally: &Tally<'_>,
         item: u32,
-        divisions: &Divisions,
+        divisions: &Divisions<'_>,
         cell: usize,
         heap: &mut Option<BinaryHeap<Reverse<Key>>>,
     ) -> Option<Key> {
         let heap = heap.get_or_insert_with(|| {
             (divisions.cells.bins[cell].iter())
                 .filter(|&&bin| self.eligible[bin as usize] && tally.room(item, bin) > 0)
-                .map(|&bin| Reverse(self.bin_key(tally, item, bin, &divisions.fine)))
+                .map(|&bin| Reverse(self.bin_key(tally, item, bin, divisions)))
                 .collect()
         });
         while let Some(Reverse(of_bin)) = heap.peek().copied() {
@@ -499,11 +519,11 @@ impl<'s> Filler<'s> {
         None
     }
 
-    fn waiting(&self, tally: &Tally<'_>, divisions: &Divisions) -> Waiting {
+    fn waiting(&self, tally: &Tally<'_>, divisions: &Divisions<'_>) -> Waiting {
         let zones = divisions.cells.zones.iter();
         let cells = zones.map(|cells| {
             let keys = cells.iter();
-            keys.map(|&cell| Reverse((self.cell_key(tally, divisions, cell), cell)))
+            keys.map(|&cell| Reverse((self.least_key(tally, divisions, cell), cell)))
                 .collect()
         });
         let cells: Vec<BinaryHeap<_>> = cells.collect();
@@ -516,7 +536,7 @@ impl<'s> Filler<'s> {
     fn zones(
         &self,
         tally: &Tally<'_>,
-        divisions: &Divisions,
+        divisions: &Divisions<'_>,
         cells: &[BinaryHeap<Reverse<(Key, usize)>>],
     ) -> BinaryHeap<Reverse<(Key, usize)>> {
         let of_zone = |(zone, cells): (usize, &BinaryHeap<Reverse<(Key, usize)>>)| {
@@ -528,13 +548,31 @@ impl<'s> Filler<'s> {
     }
 
     /// What the groups of a zone add to the keys of its bins.
-    fn zone_key(&self, tally: &Tally<'_>, divisions: &Divisions, zone: usize) -> Key {
+    fn zone_key(&self, tally: &Tally<'_>, divisions: &Divisions<'_>, zone: usize) -> Key {
         let bin = divisions.cells.bins[divisions.cells.zones[zone][0]][0];
         self.key_of(tally, &divisions.zoned, bin)
     }
 
     /// A key that no bin of the cell is below, but for the zone.
-    fn cell_key(&self, tally: &Tally<'_>, divisions: &Divisions, cell: usize) -> Key {
+    fn least_key(&self, tally: &Tally<'_>, divisions: &Divisions<'_>, cell: usize) -> Key {
+        let mut key = self.cell_key(tally, divisions, cell);
+        key.raises[0] += divisions.least_tolls.get(cell).copied().unwrap_or(0.0);
+        key
+    }
+
+    fn least_tolls(&self, divisions: &Divisions<'_>) -> Vec<f64> {
+        if !divisions.tolls_come_first() {
+            return Vec::new();
+        }
+        let of_cell = |bins: &Vec<u32>| {
+            let eligible = bins.iter().filter(|&&bin| self.eligible[bin as usize]);
+            (eligible.map(|&bin| divisions.first_tolls(bin))).fold(f64::INFINITY, f64::min)
+        };
+        divisions.cells.bins.iter().map(of_cell).collect()
+    }
+
+    /// What the rules add to the keys of all bins of a cell.
+    fn cell_key(&self, tally: &Tally<'_>, divisions: &Divisions<'_>, cell: usize) -> Key {
         Key {
             fit: divisions.fits.get(cell).copied().unwrap_or(0),
             ..self.key_of(tally, &divisions.coarse, divisions.cells.bins[cell][0])
@@ -559,7 +597,7 @@ impl<'s> Filler<'s> {
 
     /// By cell, how well what is left of the item fits: nothing where copies are that it is to be with; then the cells with enough room
     /// for all, the tightest first; then those with the most room. Empty when it is to be with none.
-    fn fits(&self, tally: &Tally<'_>, item: u32, divisions: &Divisions) -> Vec<i64> {
+    fn fits(&self, tally: &Tally<'_>, item: u32, divisions: &Divisions<'_>) -> Vec<i64> {
         const TOO_SMALL: i64 = i64::MAX / 2;
         let is_span = |&&rule: &&u32| matches!(tally.index.rules[rule as usize], Rule::Span(..));
         let counted = self.counted(&divisions.zoned).iter();
@@ -620,7 +658,8 @@ impl<'s> Filler<'s> {
 
     /// The part of the key that only concerns the bin, for the order within a cell: what it costs to open it, then the counts of groups
     /// that are this bin alone (whether they raise a worst count follows from them).
-    fn bin_key(&self, tally: &Tally<'_>, item: u32, bin: u32, fine: &[u32]) -> Key {
+    fn bin_key(&self, tally: &Tally<'_>, item: u32, bin: u32, divisions: &Divisions<'_>) -> Key {
+        let fine = &divisions.fine;
         let demand = &tally.assignment.items[item as usize].demand;
         let closed = tally.load[bin as usize] == 0;
         let is_spread = |&&rule: &&u32| {
@@ -649,11 +688,8 @@ impl<'s> Filler<'s> {
         }
         self.add_spans(tally, &mut key, fine, bin);
         self.add_traffic(tally, &mut key, fine, bin);
-        for &stage in &tally.index.toll_stages {
-            if let Some(slot) = self.slots[stage] {
-                let objective = &tally.assignment.stages[stage].objective;
-                key.raises[slot] += objective.toll(item, bin) as f64;
-            }
+        for (slot, tolls) in &divisions.tolls {
+            key.raises[*slot] += tolls.of(bin) as f64;
         }
         for &stage in &tally.index.peak_stages {
             if let (Some(slot), Objective::Peak(peak)) =
@@ -734,7 +770,7 @@ impl<'s> Filler<'s> {
         }
     }
 
-    fn divisions(&mut self, tally: &Tally<'_>, item: u32) -> Divisions {
+    fn divisions<'a>(&mut self, tally: &Tally<'a>, item: u32) -> Divisions<'a> {
         let (mut coarse, mut fine) = (Vec::new(), Vec::new());
         for &rule in &tally.index.rules_of[item as usize] {
             let packing = tally.index.rules[rule as usize].packing(tally.assignment);
@@ -759,12 +795,19 @@ impl<'s> Filler<'s> {
             .or_insert_with(|| Rc::new(Cells::new(&divisions, n_bins)));
         let is_finest = |&rule: &u32| cells.finest == Some(division(rule).as_ptr() as usize);
         let (coarse, zoned) = coarse.into_iter().partition(is_finest);
+        let stages = &tally.assignment.stages;
+        let tolls = (tally.index.toll_stages.iter())
+            .filter_map(|&stage| Some((self.slots[stage]?, stages[stage].objective.tolls(item))))
+            .filter(|(_, tolls)| tolls.are_any())
+            .collect();
         Divisions {
             zoned,
             coarse,
             fine,
             cells: Rc::clone(cells),
             fits: Vec::new(),
+            tolls,
+            least_tolls: Vec::new(),
         }
     }
 }
@@ -776,7 +819,7 @@ struct Worst {
     in_cells: i64,
 }
 
-fn worst_counts(tally: &Tally<'_>, divisions: &Divisions) -> Worst {
+fn worst_counts(tally: &Tally<'_>, divisions: &Divisions<'_>) -> Worst {
     let count = |rule: u32| match tally.index.rules[rule as usize] {
         Rule::Span(..) => tally.counts[rule as usize].n_used as i64,
         Rule::End(..) => 0,
@@ -871,7 +914,7 @@ fn together(n: usize, key: impl Fn(usize) -> Vec<u32>) -> Vec<Vec<usize>> {
 }
 
 /// How many copies go into the bin at once: as many as fit when nothing is counted by group; else one, or a small part of very many.
-fn step(tally: &Tally<'_>, item: u32, bin: u32, divisions: &Divisions) -> i64 {
+fn step(tally: &Tally<'_>, item: u32, bin: u32, divisions: &Divisions<'_>) -> i64 {
     let room = tally.room(item, bin);
     let rules = (divisions.zoned.iter()).chain(&divisions.coarse);
     let counted = rules.chain(&divisions.fine).any(|&rule| {

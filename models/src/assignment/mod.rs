@@ -64,3 +64,4 @@ pub use types::{
     Yield,
 };
 pub use validate::{AssignmentFault, LARGEST_COUNT, LARGEST_QUANTITY, NO_GROUP};
+pub use worth::Tolls;

@@ -24,13 +24,50 @@ impl Objective {
     }
 }
 
+/// What copies of one item cost in the bins, or are worth less there than in the best class of bins.
+#[derive(Clone, Copy, Debug)]
+pub struct Tolls<'a> {
+    class_of: &'a [u32],
+    /// By class; empty if there are none.
+    values: &'a [i64],
+    /// The value that they are less than.
+    best: Option<i64>,
+}
+
+impl Tolls<'_> {
+    /// Whether there are any; else all are 0.
+    #[must_use]
+    pub fn are_any(&self) -> bool {
+        !self.values.is_empty()
+    }
+
+    /// The toll of a copy in the bin, at least 0.
+    #[inline]
+    #[must_use]
+    pub fn of(&self, bin: u32) -> i64 {
+        if self.values.is_empty() {
+            return 0;
+        }
+        let value = self.values[self.class_of[bin as usize] as usize];
+        self.best.map_or(value, |best| best - value)
+    }
+}
+
 impl Objective {
-    /// What a copy of the item in the bin is worth less than in the best class of bins, or what it costs there.
-    pub(super) fn toll(&self, item: u32, bin: u32) -> i64 {
-        match self {
-            Self::Yield(by_class) => by_class.lost(item, bin),
-            Self::Cost(by_class) => by_class.of(item, bin),
-            _ => 0,
+    /// The tolls of an item. To be asked once for many bins.
+    #[must_use]
+    pub fn tolls(&self, item: u32) -> Tolls<'_> {
+        let (by_class, is_worth) = match self {
+            Self::Yield(by_class) => (Some(by_class), true),
+            Self::Cost(by_class) => (Some(by_class), false),
+            _ => (None, false),
+        };
+        let values = by_class.and_then(|by_class| by_class.values_of(item));
+        let values = values.unwrap_or(&[]);
+        Tolls {
+            class_of: by_class.map_or(&[], |by_class| &by_class.class_of),
+            values,
+            best: (values.iter().copied().max()).filter(|_| is_worth),
         }
     }
 }
@@ -82,13 +119,5 @@ impl Yield {
         found
             .ok()
             .map(|position| self.rates[position].values.as_slice())
-    }
-
-    /// What a copy in the bin is worth less than in the best class.
-    fn lost(&self, item: u32, bin: u32) -> i64 {
-        self.values_of(item).map_or(0, |values| {
-            let best = values.iter().copied().max().unwrap_or(0);
-            best - values[self.class_of[bin as usize] as usize]
-        })
     }
 }

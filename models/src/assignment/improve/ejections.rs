@@ -29,11 +29,12 @@ pub(in crate::assignment) fn put_by_ejection(
         }
         let eligible = &tally.assignment.items[other as usize].eligible;
         *looks = looks.saturating_sub(1 + eligible.len());
-        let limit = objective.toll(other, from).saturating_add(most);
+        let tolls = objective.tolls(other);
+        let limit = tolls.of(from).saturating_add(most);
         let cheapest = |tally: &Tally<'_>| {
             let mut best: Option<(i64, u32)> = None;
             for &to in eligible.iter().filter(|&&to| to != from) {
-                let toll = objective.toll(other, to);
+                let toll = tolls.of(to);
                 let is_less = best.map_or(toll <= limit, |best| toll < best.0);
                 if is_less && tally.room(other, to) > 0 {
                     best = Some((toll, to));

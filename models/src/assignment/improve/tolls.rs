@@ -59,16 +59,18 @@ impl Search {
 
     /// Moves a copy to the bin where its toll is least, if that is better.
     fn lower_toll(&self, tally: &mut Tally<'_>, item: u32, from: u32, looks: &mut usize) -> bool {
-        let objective = &tally.assignment.stages[self.stage].objective;
         let eligible = &tally.assignment.items[item as usize].eligible;
         *looks = looks.saturating_sub(eligible.len());
-        let here = objective.toll(item, from);
+        let targets = self.cheaper(tally, item, from);
         tally.change(item, from, -1);
-        let target = (eligible.iter().copied())
-            .filter(|&bin| objective.toll(item, bin) < here && tally.room(item, bin) > 0)
-            .min_by_key(|&bin| (objective.toll(item, bin), raised(tally, item, bin), bin));
+        let mut with_room = (targets.into_iter()).filter(|&(_, bin)| tally.room(item, bin) > 0);
+        let target = with_room.next().map(|(least, bin)| {
+            let as_cheap = with_room.take_while(|&(change, _)| change == least);
+            let bins = std::iter::once(bin).chain(as_cheap.map(|(_, bin)| bin));
+            bins.min_by_key(|&bin| (raised(tally, item, bin), bin))
+        });
         tally.change(item, from, 1);
-        target.is_some_and(|to| move_if_better(tally, item, from, to))
+        (target.flatten()).is_some_and(|to| move_if_better(tally, item, from, to))
     }
 
     /// Lets a copy change places with one of another item in a bin where its toll is less, if that is better.
@@ -80,7 +82,8 @@ impl Search {
                     return false;
                 }
                 *looks -= 1;
-                let back = objective.toll(other, from) - objective.toll(other, to);
+                let tolls = objective.tolls(other);
+                let back = tolls.of(from) - tolls.of(to);
                 if other != item
                     && change + back < 0
                     && tally.assignment.is_eligible(other, from)
@@ -109,11 +112,11 @@ impl Search {
 
     /// Bins in which a copy's toll is less than in the one where it is, with the change, the least first.
     fn cheaper(&self, tally: &Tally<'_>, item: u32, from: u32) -> Vec<(i64, u32)> {
-        let objective = &tally.assignment.stages[self.stage].objective;
-        let here = objective.toll(item, from);
+        let tolls = tally.assignment.stages[self.stage].objective.tolls(item);
+        let here = tolls.of(from);
         let eligible = tally.assignment.items[item as usize].eligible.iter();
         let mut bins: Vec<(i64, u32)> = eligible
-            .map(|&bin| (objective.toll(item, bin) - here, bin))
+            .map(|&bin| (tolls.of(bin) - here, bin))
             .filter(|&(change, _)| change < 0)
             .collect();
         bins.sort_unstable();
@@ -125,10 +128,10 @@ impl Search {
         let objective = &tally.assignment.stages[self.stage].objective;
         let items = (0_u32..).zip(&tally.assignment.items);
         let of_item = |(item, of_item): (u32, &Item)| {
-            let least = of_item.eligible.iter();
-            let least = least.map(|&bin| objective.toll(item, bin)).min();
+            let tolls = objective.tolls(item);
+            let least = of_item.eligible.iter().map(|&bin| tolls.of(bin)).min();
             let bins = tally.at[item as usize].keys().copied();
-            let above = bins.filter(|&bin| Some(objective.toll(item, bin)) > least);
+            let above = bins.filter(|&bin| Some(tolls.of(bin)) > least);
             above.map(|bin| (item, bin)).collect::<Vec<_>>()
         };
         items.flat_map(of_item).collect()
@@ -136,11 +139,10 @@ impl Search {
 
     /// A copy whose toll is less elsewhere, its bin, and bins where it is.
     pub(super) fn around_toll(&mut self, tally: &Tally<'_>) -> Option<(Vec<u32>, Vec<u32>)> {
-        let objective = &tally.assignment.stages[self.stage].objective;
         let (item, from) = *self.random.pick(&self.above_least(tally))?;
-        let eligible = tally.assignment.items[item as usize].eligible.iter();
-        let here = objective.toll(item, from);
-        let better = eligible.filter(|&&bin| objective.toll(item, bin) < here);
+        let tolls = tally.assignment.stages[self.stage].objective.tolls(item);
+        let better = (tally.assignment.items[item as usize].eligible.iter())
+            .filter(|&&bin| tolls.of(bin) < tolls.of(from));
         let better: Vec<u32> = better.copied().collect();
         let mut bins = vec![from];
         self.add_random(&better, &mut bins);
