@@ -44,7 +44,8 @@ pub trait Policy: Send + Sync {
         false
     }
 
-    /// Everything that is wrong with a framework's parameters.
+    /// Everything that is wrong with a framework's parameters. Beside other faults of a snapshot it is asked too: the cluster then has its
+    /// levels and frameworks, and nothing else.
     fn check(&self, cluster: &Cluster, framework: &Framework) -> Vec<ParameterFault>;
 
     /// What the framework can use, for the broker: in this version all that its tasks ask for at the values that

@@ -13,6 +13,7 @@ mod error;
 pub mod mapreduce;
 pub mod ml;
 pub mod online;
+mod parameters;
 mod registry;
 mod rules;
 pub mod service;

@@ -29,8 +29,10 @@ pub(crate) mod text;
 mod tree;
 mod yaml;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use apportion_cluster::Cluster;
-use apportion_cluster::file::SnapshotFile;
+use apportion_cluster::file::{FrameworkFile, SnapshotFile};
 use apportion_policies::Registry;
 
 pub use canonical::{canonical, digest};
@@ -162,27 +164,59 @@ fn report<'t>(faults: Faults, tree: Option<Tree<'t>>, text: &'t str) -> InputFau
 /// Checks everything; the cluster if nothing was found, now or before.
 fn checked(mut file: SnapshotFile, registry: &Registry, faults: &mut Faults) -> Option<Cluster> {
     check::check(&file, registry, faults);
-    if !faults.is_empty() {
-        return None;
-    }
     let frameworks: Vec<String> = file.frameworks.iter().map(|f| f.id.clone()).collect();
+    let is_whole = faults.is_empty();
+    if !is_whole {
+        if faults.lost("levels") {
+            return None;
+        }
+        file = who_asks(file, registry);
+    }
     canonical::canonicalize(&mut file);
     let digest = canonical::digest_of(&file);
     let cluster = build::build(&file, digest);
     parameters(&frameworks, &cluster, registry, faults);
-    faults.is_empty().then_some(cluster)
+    (is_whole && faults.is_empty()).then_some(cluster)
+}
+
+/// Of a file with faults, what policies need to judge their parameters: its levels, and the frameworks whose policies are known.
+fn who_asks(file: SnapshotFile, registry: &Registry) -> SnapshotFile {
+    let levels: BTreeSet<String> = file.levels.into_iter().collect();
+    let mut known: BTreeMap<String, FrameworkFile> = BTreeMap::new();
+    for framework in file.frameworks {
+        if registry.get(&framework.policy).is_some() {
+            known.entry(framework.id.clone()).or_insert(FrameworkFile {
+                role: Some("any".to_owned()),
+                weight: None,
+                ..framework
+            });
+        }
+    }
+    SnapshotFile {
+        version: file.version,
+        levels: levels.into_iter().collect(),
+        frameworks: known.into_values().collect(),
+        ..SnapshotFile::default()
+    }
 }
 
 /// What the policies say about the parameters of `frameworks`, which are in the file's order.
 fn parameters(frameworks: &[String], cluster: &Cluster, registry: &Registry, faults: &mut Faults) {
     let root = Path::Root;
     let list = root.key("frameworks");
+    let mut judged = BTreeSet::new();
     for (index, id) in frameworks.iter().enumerate() {
         let found = cluster.frameworks.binary_search_by(|f| f.id.cmp(id));
-        let framework = &cluster.frameworks[found.expect("every framework is resolved")];
-        let policy = registry
-            .get(&framework.policy)
-            .expect("policies were checked");
+        let Some(framework) = found.ok().map(|at| &cluster.frameworks[at]) else {
+            continue;
+        };
+        let Some(policy) = registry.get(&framework.policy) else {
+            continue;
+        };
+        // Of two with one id, which is a fault, the first is known.
+        if !judged.insert(id) {
+            continue;
+        }
         let path = list.element(index, id);
         let path = path.key("parameters");
         for fault in policy.check(cluster, framework) {

@@ -59,6 +59,7 @@ use apportion_cluster::{Cluster, Framework, Slice};
 
 use crate::contract::{Bid, Formulation, ParameterFault, Policy, Standing, View};
 use crate::error::PolicyError;
+use crate::parameters;
 use crate::rules::{self, Tables};
 
 /// The policy `ml`; see the [module](self).
@@ -75,13 +76,7 @@ impl Policy for Ml {
     }
 
     fn check(&self, _: &Cluster, framework: &Framework) -> Vec<ParameterFault> {
-        let keys = framework.parameters.keys();
-        keys.map(|key| ParameterFault {
-            key: key.clone(),
-            cause: "the policy `ml` has no parameters".to_owned(),
-            action: "remove it".to_owned(),
-        })
-        .collect()
+        parameters::refuse_all("ml", framework)
     }
 
     fn bid(&self, view: &View<'_>) -> Bid {

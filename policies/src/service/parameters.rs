@@ -3,6 +3,7 @@
 use apportion_cluster::{Cluster, Framework};
 
 use crate::contract::ParameterFault;
+use crate::parameters::{declared_level, fault, unknown};
 
 /// Validated parameters.
 #[derive(Clone, Debug)]
@@ -33,16 +34,12 @@ impl Parameters {
                         }
                     }
                 }
-                ("level_weights", None) => faults.push(ParameterFault {
-                    key: key.clone(),
-                    cause: "must be an object of level names and weights".to_owned(),
-                    action: "write {\"rack\": 2, \"zone\": 1}".to_owned(),
-                }),
-                _ => faults.push(ParameterFault {
-                    key: key.clone(),
-                    cause: "the policy `service` has no such parameter".to_owned(),
-                    action: "remove it, or use `level_weights`".to_owned(),
-                }),
+                ("level_weights", None) => faults.push(fault(
+                    key,
+                    "must be an object of level names and weights",
+                    "write {\"rack\": 2, \"zone\": 1}",
+                )),
+                _ => faults.push(unknown("service", key, &["level_weights"])),
             }
         }
         if faults.is_empty() {
@@ -58,33 +55,12 @@ fn read_weight(
     level: &str,
     weight: &serde_json::Value,
 ) -> Result<(usize, f64), ParameterFault> {
-    let fault = |cause: &str, action: String| ParameterFault {
-        key: format!("level_weights.{level}"),
-        cause: cause.to_owned(),
-        action,
-    };
-    let declared = || {
-        let names: Vec<&str> = cluster
-            .levels
-            .iter()
-            .filter(|l| l.declared)
-            .map(|l| l.name.as_str())
-            .collect();
-        format!("use one of: {}", names.join(", "))
-    };
-    let at = cluster
-        .levels
-        .iter()
-        .position(|l| l.declared && l.name == level);
-    let at = at.ok_or_else(|| fault("is no declared level", declared()))?;
+    let key = format!("level_weights.{level}");
+    let at = declared_level(cluster, &key, level)?;
     let weight = weight
         .as_f64()
         .filter(|w| w.is_finite() && (0.0..=1e6).contains(w));
-    let weight = weight.ok_or_else(|| {
-        fault(
-            "must be a number from 0 to 1000000",
-            "write a number".to_owned(),
-        )
-    })?;
-    Ok((at, weight))
+    let weight = weight
+        .ok_or_else(|| fault(&key, "must be a number from 0 to 1000000", "write a number"))?;
+    Ok((at.at(), weight))
 }

@@ -56,6 +56,7 @@ use apportion_models::assignment::Placement;
 
 use crate::contract::{Bid, Formulation, ParameterFault, Policy, Standing, View};
 use crate::error::PolicyError;
+use crate::parameters;
 use crate::rules::{self, Tables};
 
 /// The policy `storage`; see the [module](self).
@@ -72,13 +73,7 @@ impl Policy for Storage {
     }
 
     fn check(&self, _: &Cluster, framework: &Framework) -> Vec<ParameterFault> {
-        let keys = framework.parameters.keys();
-        keys.map(|key| ParameterFault {
-            key: key.clone(),
-            cause: "the policy `storage` has no parameters".to_owned(),
-            action: "remove it".to_owned(),
-        })
-        .collect()
+        parameters::refuse_all("storage", framework)
     }
 
     fn bid(&self, view: &View<'_>) -> Bid {

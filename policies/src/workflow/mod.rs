@@ -106,13 +106,8 @@ impl Policy for Workflow {
 
     fn formulate(&self, slice: &Slice<'_>) -> Result<Formulation, PolicyError> {
         let framework = slice.cluster.framework(slice.framework);
-        let parameters = Parameters::read(slice.cluster, framework).map_err(|mut faults| {
-            let first = faults.swap_remove(0);
-            PolicyError::Parameter {
-                key: first.key,
-                cause: first.cause,
-            }
-        })?;
+        let parameters = Parameters::read(slice.cluster, framework);
+        let parameters = parameters.map_err(PolicyError::of_parameters)?;
         let tables = Tables::new(slice);
         if is_batch(slice.cluster, slice.framework) {
             return Ok(batch::formulation(&tables, &parameters));

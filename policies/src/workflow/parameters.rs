@@ -4,6 +4,16 @@ use apportion_cluster::{Cluster, Framework, LevelIdx};
 use serde_json::Value;
 
 use crate::contract::ParameterFault;
+use crate::parameters::{declared_level, fault, find_declared, unknown, whole};
+
+const NAMES: [&str; 6] = [
+    "order",
+    "level",
+    "within_rack_mib_s",
+    "across_racks_mib_s",
+    "agent_weight",
+    "rack_weight",
+];
 
 /// The rate of a network of which nothing is said: a gigabit.
 const USUAL_MIB_S: i64 = 125;
@@ -48,55 +58,15 @@ impl Parameters {
         let within = usual_rate(cluster);
         let mut read = Self {
             order: Order::default(),
-            level: declared(cluster, "rack"),
+            level: find_declared(cluster, "rack"),
             within_rack_mib_s: within,
             across_racks_mib_s: 0,
             agent_weight: 1,
             rack_weight: 1,
         };
-        let mut faults = Vec::new();
-        for (key, value) in &framework.parameters {
-            let number = |faults: &mut Vec<ParameterFault>, least: i64, most: i64| {
-                let number = value.as_i64().filter(|it| (least..=most).contains(it));
-                if number.is_none() {
-                    faults.push(ParameterFault {
-                        key: key.clone(),
-                        cause: format!("must be a whole number from {least} to {most}"),
-                        action: "write a number".to_owned(),
-                    });
-                }
-                number.unwrap_or(least)
-            };
-            match key.as_str() {
-                "order" => match value.as_str() {
-                    Some("makespan") => read.order = Order::Makespan,
-                    Some("traffic") => read.order = Order::Traffic,
-                    _ => faults.push(ParameterFault {
-                        key: key.clone(),
-                        cause: "must be `makespan` or `traffic`".to_owned(),
-                        action: "write what a batch wants first".to_owned(),
-                    }),
-                },
-                "level" => match level(cluster, value) {
-                    Ok(level) => read.level = Some(level),
-                    Err(fault) => faults.push(fault),
-                },
-                "within_rack_mib_s" => {
-                    read.within_rack_mib_s = number(&mut faults, 1, MOST_MIB_S);
-                }
-                "across_racks_mib_s" => {
-                    read.across_racks_mib_s = number(&mut faults, 1, MOST_MIB_S);
-                }
-                "agent_weight" => read.agent_weight = number(&mut faults, 0, MOST_WEIGHT),
-                "rack_weight" => read.rack_weight = number(&mut faults, 0, MOST_WEIGHT),
-                _ => faults.push(ParameterFault {
-                    key: key.clone(),
-                    cause: "the policy `workflow` has no such parameter".to_owned(),
-                    action: "remove it, or use `order`, `level`, `within_rack_mib_s`, `across_racks_mib_s`, `agent_weight` or `rack_weight`"
-                        .to_owned(),
-                }),
-            }
-        }
+        let parameters = framework.parameters.iter();
+        let faults = parameters.filter_map(|(key, value)| read.set(cluster, key, value).err());
+        let faults: Vec<ParameterFault> = faults.collect();
         if read.across_racks_mib_s == 0 {
             read.across_racks_mib_s = (read.within_rack_mib_s / 2).max(1);
         }
@@ -105,6 +75,29 @@ impl Parameters {
         } else {
             Err(faults)
         }
+    }
+
+    fn set(&mut self, cluster: &Cluster, key: &str, value: &Value) -> Result<(), ParameterFault> {
+        match (key, value.as_str()) {
+            ("order", Some("makespan")) => self.order = Order::Makespan,
+            ("order", Some("traffic")) => self.order = Order::Traffic,
+            ("order", _) => {
+                let cause = "must be `makespan` or `traffic`";
+                return Err(fault(key, cause, "write what a batch wants first"));
+            }
+            ("level", Some(name)) => self.level = Some(declared_level(cluster, key, name)?),
+            ("level", None) => {
+                return Err(fault(key, "must be text", "name a level, such as \"rack\""));
+            }
+            ("within_rack_mib_s", _) => self.within_rack_mib_s = whole(key, value, 1..=MOST_MIB_S)?,
+            ("across_racks_mib_s", _) => {
+                self.across_racks_mib_s = whole(key, value, 1..=MOST_MIB_S)?;
+            }
+            ("agent_weight", _) => self.agent_weight = whole(key, value, 0..=MOST_WEIGHT)?,
+            ("rack_weight", _) => self.rack_weight = whole(key, value, 0..=MOST_WEIGHT)?,
+            _ => return Err(unknown("workflow", key, &NAMES)),
+        }
+        Ok(())
     }
 }
 
@@ -120,26 +113,4 @@ fn usual_rate(cluster: &Cluster) -> i64 {
     });
     let least = stated.filter(|&rate| rate > 0).min();
     least.unwrap_or(USUAL_MIB_S).min(MOST_MIB_S)
-}
-
-fn declared(cluster: &Cluster, name: &str) -> Option<LevelIdx> {
-    let mut levels = cluster.levels.iter();
-    let at = levels.position(|level| level.declared && level.name == name)?;
-    Some(LevelIdx::of(at))
-}
-
-fn level(cluster: &Cluster, value: &Value) -> Result<LevelIdx, ParameterFault> {
-    let found = value.as_str().and_then(|name| declared(cluster, name));
-    found.ok_or_else(|| {
-        let levels = cluster.levels.iter().filter(|level| level.declared);
-        let names: Vec<&str> = levels.map(|level| level.name.as_str()).collect();
-        ParameterFault {
-            key: "level".to_owned(),
-            cause: "is no declared level".to_owned(),
-            action: match names.is_empty() {
-                true => "declare it in `levels`".to_owned(),
-                false => format!("use one of: {}", names.join(", ")),
-            },
-        }
-    })
 }
