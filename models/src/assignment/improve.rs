@@ -243,6 +243,10 @@ impl Search {
             Objective::Fragmentation(probes) => self.around_fragments(tally, probes),
             Objective::Opened(costs) => self.around_open(tally, costs),
         }?;
+        // What is worst may be nowhere that anything could come to.
+        if bins.is_empty() {
+            return None;
+        }
         let n_columns = run.part_columns();
         loop {
             let mut all = items.clone();
