@@ -58,8 +58,8 @@ fn draw(random: &mut Random, n: usize) -> Schedule {
         group_of: Arc::new(vec![0, 0, 1]),
         edges,
         network: Network {
-            within_group: 1,
-            across: 3,
+            within_group: 1_000_000,
+            across: 300_000,
         },
         stages: vec![
             stage("placed", TimeObjective::Value),
@@ -111,11 +111,11 @@ fn every_row_is_noticed() {
         edges: vec![Edge {
             from: 0,
             to: 1,
-            amount: 1000,
+            amount: 7,
         }],
         network: Network {
-            within_group: 1,
-            across: 7,
+            within_group: 7000,
+            across: 1000,
         },
         stages: Vec::new(),
     };

@@ -76,9 +76,9 @@ impl Shop<'_> {
         match self.nearest(edge) {
             None | Some(Distance::Same) => 0,
             Some(Distance::WithinGroup) => {
+                let of = |rate: i64| self.schedule.transfer_at(edge, rate);
                 let network = &self.schedule.network;
-                self.schedule
-                    .transfer_at(edge, network.within_group.min(network.across))
+                of(network.within_group).min(of(network.across))
             }
             Some(Distance::Across) => self
                 .schedule

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::profile::Profile;
 use super::timetable::{TimedEntry, Timetable};
-use super::types::{Edge, Schedule, TimeObjective};
+use super::types::{Edge, Network, Schedule, TimeObjective};
 use crate::assignment::{NO_GROUP, Stop};
 
 /// Copies in the order of their operations' ranks, each where and when it ends first; of equal ends the one with the least traffic, then the cheapest.
@@ -70,7 +70,8 @@ fn by_rank(schedule: &Schedule) -> Vec<u32> {
     let mut ranked = Vec::new();
     while let Some(operation) = ready.pop() {
         let longest = following[operation].iter().map(|edge| {
-            let transfer = schedule.network.across as f64 * edge.amount as f64 / 1000.0;
+            let seconds = Network::seconds(schedule.network.across);
+            let transfer = 1000.0 * seconds * edge.amount as f64;
             transfer + ranks[edge.to as usize]
         });
         let durations = &schedule.operations[operation].durations;

@@ -1,7 +1,7 @@
 //! In which order operations are placed: the longest way to the end first.
 
 use super::slots::Shop;
-use super::types::Distance;
+use super::types::{Distance, Network};
 
 /// What the way to the end is made of.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -48,14 +48,14 @@ impl Shop<'_> {
         for one in 0..n_bins {
             for other in (0..n_bins).filter(|&other| other != one) {
                 let network = &self.schedule.network;
-                sum += match self.schedule.distance(one, other) {
-                    Distance::WithinGroup => network.within_group as f64,
-                    _ => network.across as f64,
-                };
+                sum += Network::seconds(match self.schedule.distance(one, other) {
+                    Distance::WithinGroup => network.within_group,
+                    _ => network.across,
+                });
                 pairs += 1.0;
             }
         }
-        let across = self.schedule.network.across as f64;
+        let across = Network::seconds(self.schedule.network.across);
         let is_known = pairs > 0.0 && across > 0.0;
         Measure {
             least: false,
@@ -66,8 +66,7 @@ impl Shop<'_> {
     /// The longest way from each operation to the end.
     pub(super) fn ranks(&self, measure: Measure) -> Vec<f64> {
         let mut ranks = vec![0.0_f64; self.schedule.operations.len()];
-        let network = &self.schedule.network;
-        let per_unit = network.across as f64 / 1000.0 * measure.transfer;
+        let per_unit = 1000.0 * Network::seconds(self.schedule.network.across) * measure.transfer;
         for &operation in self.topological.iter().rev() {
             let ways = self.ways[operation as usize].iter().map(|way| way.1);
             let duration = if measure.least {

@@ -58,13 +58,20 @@ pub struct Edge {
     pub amount: i64,
 }
 
-/// How long it takes to hand over an amount. Within a bin it takes no time.
+/// How fast amounts are handed over. Within a bin it takes no time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Network {
-    /// Milliseconds for a thousand units between bins of one group.
+    /// Units per second between bins of one group; 0 is no time.
     pub within_group: i64,
     /// The same between groups.
     pub across: i64,
+}
+
+impl Network {
+    /// Seconds that a unit takes at a rate.
+    pub(super) fn seconds(rate: i64) -> f64 {
+        if rate == 0 { 0.0 } else { 1.0 / rate as f64 }
+    }
 }
 
 /// One stage of a lexicographic objective.
@@ -142,12 +149,15 @@ impl Schedule {
         }
     }
 
-    /// Milliseconds that a part of what an edge hands over takes, at so many for a thousand units.
-    pub(super) fn transfer_at(&self, edge: &Edge, per_thousand: i64) -> i64 {
+    /// Milliseconds that what an edge hands over between two copies takes at so many units per second.
+    pub(super) fn transfer_at(&self, edge: &Edge, rate: i64) -> i64 {
+        if rate == 0 {
+            return 0;
+        }
         let count = |operation: u32| self.operations[operation as usize].count.max(1);
         let pairs = i128::from(count(edge.from)) * i128::from(count(edge.to));
-        let whole = i128::from(edge.amount) * i128::from(per_thousand);
-        let parts = pairs * 1000;
+        let whole = i128::from(edge.amount) * 1000;
+        let parts = pairs * i128::from(rate);
         i64::try_from((whole + parts - 1) / parts).unwrap_or(i64::MAX)
     }
 }

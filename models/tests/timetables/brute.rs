@@ -17,9 +17,10 @@ pub fn best(schedule: &Schedule) -> Vec<f64> {
             .copied()
             .unwrap_or(0)
     };
-    let transfer = |amount: i64| {
-        (amount * schedule.network.across.max(schedule.network.within_group) + 999) / 1000
-    };
+    let rates = [schedule.network.within_group, schedule.network.across];
+    let slowest = rates.into_iter().filter(|&rate| rate > 0).min();
+    let transfer =
+        |amount: i64| slowest.map_or(0, |slowest| (amount * 1000 + slowest - 1) / slowest);
     let longest_transfer = schedule
         .edges
         .iter()

@@ -109,8 +109,8 @@ pub fn tiny(seed: u64) -> Schedule {
         group_of: Arc::new(groups),
         edges,
         network: Network {
-            within_group: random.within(0, 1),
-            across: random.within(1, 2),
+            within_group: random.within(0, 1) * 1_000_000,
+            across: random.within(1, 2) * 500_000,
         },
         stages: stages(random.within(0, 1) == 0),
     }
@@ -310,8 +310,8 @@ pub fn layers(seed: u64, n: u32) -> Schedule {
         group_of: Arc::new((0..n_bins).map(|bin| bin % 4).collect()),
         edges,
         network: Network {
-            within_group: 8000,
-            across: 16_000,
+            within_group: 125,
+            across: 62,
         },
         stages: stages(seed.is_multiple_of(2)),
     }

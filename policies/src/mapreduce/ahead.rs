@@ -10,7 +10,7 @@ use apportion_models::schedule::{Edge, Network, Operation, Schedule, TimeObjecti
 use super::data::{MILLIONTHS, Outputs, Prices, duration};
 use super::parameters::Parameters;
 use crate::contract::{Formulation, StageRole};
-use crate::rules::Tables;
+use crate::rules::{self, Short, Tables};
 
 /// Stages in time are stated in seconds.
 const MS_PER_S: i64 = 1000;
@@ -52,6 +52,7 @@ pub(super) fn add(formulation: &mut Formulation, tables: &Tables<'_>, parameters
         &cluster.framework(slice.framework).jobs,
     );
     let order = urgencies(tables);
+    rules::hold_back(formulation, &waiting(tables));
     let model = &formulation.assignment;
     let operations = model
         .items
@@ -143,6 +144,18 @@ pub(super) fn add(formulation: &mut Formulation, tables: &Tables<'_>, parameters
     formulation.roles = stages.iter().map(|stage| stage.2).collect();
     formulation.units = stages.iter().map(|stage| stage.3).collect();
     formulation.schedule = Some(schedule);
+}
+
+/// The reduce tasks of jobs of whose map tasks the slice has not all.
+fn waiting(tables: &Tables<'_>) -> BTreeSet<TaskIdx> {
+    let cluster = tables.slice.cluster;
+    let short = Short::of(tables.slice);
+    let jobs = tables.jobs.iter().map(|&(job, _)| job);
+    let jobs = jobs.filter(|&job| cluster.map_tasks(job).any(|map| short.has(map)));
+    let tasks = jobs.flat_map(|job| cluster.job(job).tasks.iter().copied());
+    tasks
+        .filter(|&task| matches!(cluster.task(task).phase, Some(Phase::Reduce(_))))
+        .collect()
 }
 
 /// Every priority and time waited of the framework, the least first.

@@ -1,5 +1,6 @@
 //! What policies share: the hard rules that every task may state, and the stages that several policies have.
 
+mod following;
 mod rows;
 mod stages;
 mod tables;
@@ -8,6 +9,7 @@ use apportion_models::assignment::{Assignment, Stage};
 
 use crate::contract::{Formulation, Places};
 
+pub(crate) use following::{Short, hold_back};
 pub(crate) use stages::{OwnStage, agents_used, min_available, placed};
 pub(crate) use tables::Tables;
 

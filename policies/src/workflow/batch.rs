@@ -1,6 +1,6 @@
 //! The model of batches: operations in time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use apportion_cluster::{AgentIdx, DomainIdx, TaskIdx};
@@ -10,10 +10,7 @@ use apportion_models::schedule::{Edge, Network, Operation, Schedule, TimeObjecti
 use super::graph;
 use super::parameters::{Order, Parameters};
 use crate::contract::{Formulation, StageRole};
-use crate::rules::{self, Tables, placed};
-
-/// Milliseconds that 1000 MiB take at 1 MiB per second.
-const MS_PER_THOUSAND: i64 = 1_000_000;
+use crate::rules::{self, Short, Tables, placed};
 
 /// The model of a slice whose tasks follow one another.
 pub(super) fn formulation(tables: &Tables<'_>, parameters: &Parameters) -> Formulation {
@@ -21,6 +18,7 @@ pub(super) fn formulation(tables: &Tables<'_>, parameters: &Parameters) -> Formu
     let placed = placed(tables).pop().expect("placing is always a stage");
     let constant = placed.constant;
     let mut formulation = rules::formulation(tables, &[placed]);
+    rules::hold_back(&mut formulation, &waiting(tables));
     let stages = stages(parameters);
     let n_stages = stages.len();
     formulation.schedule = Some(Schedule {
@@ -68,10 +66,9 @@ fn stages(parameters: &Parameters) -> Vec<(TimeStage, StageRole)> {
 }
 
 fn network(parameters: &Parameters) -> Network {
-    let per_thousand = |rate: i64| (MS_PER_THOUSAND + rate - 1) / rate;
     Network {
-        within_group: per_thousand(parameters.within_rack_mib_s),
-        across: per_thousand(parameters.across_racks_mib_s),
+        within_group: parameters.within_rack_mib_s,
+        across: parameters.across_racks_mib_s,
     }
 }
 
@@ -96,6 +93,27 @@ pub(super) fn duration(tables: &Tables<'_>, task: TaskIdx, agent: AgentIdx) -> i
     let work = i128::from(cluster.task(task).work_ms.unwrap_or(0)) * 1000;
     let speed = i128::from(cluster.agent(agent).speed.max(1));
     i64::try_from((work + speed - 1) / speed).unwrap_or(i64::MAX)
+}
+
+/// The tasks that follow, directly or not, one of which the slice has not all.
+fn waiting(tables: &Tables<'_>) -> BTreeSet<TaskIdx> {
+    let slice = tables.slice;
+    let short = Short::of(slice);
+    let mut followers: BTreeMap<TaskIdx, Vec<TaskIdx>> = BTreeMap::new();
+    for edge in graph::edges(slice.cluster, slice.framework) {
+        followers.entry(edge.from).or_default().push(edge.to);
+    }
+    let from = followers.keys().copied();
+    let mut reached: Vec<TaskIdx> = from.filter(|&task| short.has(task)).collect();
+    let mut waiting = BTreeSet::new();
+    while let Some(task) = reached.pop() {
+        for &follower in followers.get(&task).into_iter().flatten() {
+            if waiting.insert(follower) {
+                reached.push(follower);
+            }
+        }
+    }
+    waiting
 }
 
 fn operations(

@@ -233,6 +233,18 @@ fn rows_of_batches() {
 }
 
 #[test]
+fn what_follows_a_task_that_is_held_back_has_no_bin() {
+    let mib = EdgeLoad::Mib(1);
+    let cluster = cluster(&[(0, 3)], &[Some(1); 4], &[(0, 1, mib), (1, 2, mib)]);
+    let mut slice = Slice::whole(&cluster, FrameworkIdx(0));
+    slice.pending.remove(0);
+    let formulation = Workflow.formulate(&slice).unwrap();
+    let operations = formulation.schedule.unwrap().operations;
+    let bins: Vec<usize> = operations.iter().map(|it| it.eligible.len()).collect();
+    assert_eq!(bins, [0, 0, 1]);
+}
+
+#[test]
 fn the_two_orders_of_a_batch() {
     // Two tasks that could run at once on two agents, joined by a third.
     let edges = [(0, 2, EdgeLoad::Mib(10)), (1, 2, EdgeLoad::Mib(10))];
