@@ -183,7 +183,8 @@ struct Limit {
 
 impl Limit {
     fn allows(&self, domain: DomainIdx) -> bool {
-        self.counts.get(&domain).is_none_or(|&here| here < self.max)
+        let here = self.counts.get(&domain).copied().unwrap_or(0);
+        here < self.max
     }
 }
 
