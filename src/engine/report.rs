@@ -208,14 +208,18 @@ pub(super) fn moves(state: &State<'_>) -> Vec<Move> {
     moves
 }
 
-/// Everything that frameworks were offered, by (framework, agent); offers of nothing are left out.
+/// Everything that frameworks were offered, by (framework, agent); offers of nothing are left out, but for those that have a task which asks
+/// for nothing.
 pub(super) fn offers(state: &State<'_>) -> Vec<OfferFile> {
     let cluster = state.cluster;
     let mut files = Vec::new();
     for (framework, offered) in cluster.frameworks.iter().zip(&state.offered) {
+        let jobs = framework.jobs.iter().map(|&job| cluster.job(job));
+        let mut tasks = jobs.flat_map(|job| &job.tasks);
+        let takes_nothing = tasks.any(|&task| cluster.task(task).demand.is_zero());
         for (agent, offer) in offered
             .iter()
-            .filter(|(_, offer)| !offer.resources.is_zero())
+            .filter(|(_, offer)| takes_nothing || !offer.resources.is_zero())
         {
             let amounts = cluster
                 .resources

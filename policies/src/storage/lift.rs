@@ -160,15 +160,17 @@ fn classes(slice: &Slice<'_>, on_agents: &Formulation) -> Vec<Arc<Vec<usize>>> {
 fn lifted_bins(slice: &Slice<'_>, classes: &[Arc<Vec<usize>>]) -> Vec<Lifted> {
     let cluster = slice.cluster;
     let mut bins = Vec::new();
-    let mut pending = slice.pending.iter();
-    if pending.any(|&(task, _)| cluster.task(task).shard.is_none()) {
+    let shards = || (slice.pending.iter()).map(|&(task, _)| cluster.task(task).shard.as_ref());
+    if shards().any(|shard| shard.is_none()) {
         bins.extend(classes.iter().map(|class| Lifted {
             unit: None,
             offers: Arc::clone(class),
         }));
     }
+    // What takes nothing of its unit goes to any.
+    let takes_nothing = (shards().flatten()).any(|shard| shard.need.iter().all(|&need| need == 0));
     for unit in cluster.unit_indices() {
-        if slice.units[unit.at()].iter().all(|&amount| amount <= 0) {
+        if !takes_nothing && slice.units[unit.at()].iter().all(|&amount| amount <= 0) {
             continue;
         }
         for class in classes {
