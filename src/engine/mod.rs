@@ -201,7 +201,12 @@ impl<'a> Run<'a> {
             Mode::Greedy => self.greedy(),
             Mode::Online => self.online()?,
         }
-        self.put_back();
+        // What has to go back leaves other rules in force than those by which the rest was placed.
+        if self.put_back() && matches!(self.context.options.mode, Mode::Brokered | Mode::Monolithic)
+        {
+            let shares = self.shares.as_ref().map(|(shares, _)| shares);
+            rounds::again(&mut self.state, &self.context, shares, &mut self.records);
+        }
         Ok(self.report())
     }
 
@@ -332,14 +337,15 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Released instances that found no other place go on where they run: a plan evicts nothing.
-    fn put_back(&mut self) {
+    /// Released instances that found no other place go on where they run: a plan evicts nothing. Whether there are any.
+    fn put_back(&mut self) -> bool {
         let cluster = self.context.cluster;
-        for Running {
+        let back = self.state.put_back();
+        for &Running {
             task,
             agent,
             instances,
-        } in self.state.put_back()
+        } in &back
         {
             // Its answers were about what stayed before.
             self.records[cluster.framework_of(task).at()].forget();
@@ -351,7 +357,7 @@ impl<'a> Run<'a> {
                 .warn("rule_broken_by_running", &cluster.task_name(task), text);
         }
         if self.context.options.mode == Mode::Online {
-            return;
+            return !back.is_empty();
         }
         for it in release::beyond_moves(cluster) {
             let job = cluster.job(cluster.task(it.task).job);
@@ -365,6 +371,7 @@ impl<'a> Run<'a> {
             self.context
                 .warn("rule_broken_by_running", &cluster.task_name(it.task), text);
         }
+        !back.is_empty()
     }
 
     fn report(mut self) -> PlanFile {

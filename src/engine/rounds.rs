@@ -446,8 +446,7 @@ pub(super) fn resume(state: &mut State<'_>, context: &Context<'_>, records: &mut
                 return;
             }
             let left = open.len() - at;
-            let offers = state.within_offers(framework);
-            let slice = state.slice(framework, offers);
+            let slice = state.slice_within_offers(framework);
             let before = state.proposal(framework);
             let rows = state.rows(framework, None);
             let effort = Effort::Ladder(own_deadline(context, left, 1, 1.0));

@@ -291,8 +291,17 @@ impl<'a> State<'a> {
             .collect()
     }
 
-    /// What a framework was offered, as far as it is its own or free.
-    pub(super) fn within_offers(&self, framework: FrameworkIdx) -> Vec<Offer> {
+    /// The slice of `framework` with what it was offered of agents and units, as far as it is its own or free.
+    pub(super) fn slice_within_offers(&self, framework: FrameworkIdx) -> Slice<'a> {
+        let mut slice = self.slice(framework, self.within_offers(framework));
+        let most = self.offered_units[framework.at()].iter().flatten();
+        for (amount, &most) in slice.units.iter_mut().flatten().zip(most) {
+            *amount = (*amount).min(most);
+        }
+        slice
+    }
+
+    fn within_offers(&self, framework: FrameworkIdx) -> Vec<Offer> {
         let known = &self.offered[framework.at()];
         let mut offers = self.everything(framework);
         offers.retain_mut(|offer| {
@@ -427,13 +436,7 @@ impl<'a> State<'a> {
 
     /// Lets a released instance stay where it runs after all; its resources were never given away.
     pub(super) fn keep(&mut self, framework: FrameworkIdx, running: Running) {
-        let kept = &mut self.kept[framework.at()];
-        match kept.binary_search_by_key(&(running.task, running.agent), |kept| {
-            (kept.task, kept.agent)
-        }) {
-            Ok(at) => kept[at].instances += running.instances,
-            Err(at) => kept.insert(at, running),
-        }
+        stay(&mut self.kept[framework.at()], running);
     }
 
     /// What was released and found no other place stays where it runs, as far as that breaks no rule beside what was added: what would, has
@@ -515,7 +518,8 @@ impl<'a> State<'a> {
         let mut slice = self.slice(framework, Vec::new());
         let own = stays.iter().chain([&more]);
         let own = own.filter(|it| self.cluster.framework_of(it.task) == framework);
-        slice.kept.extend(own.filter(|it| it.instances > 0));
+        own.filter(|it| it.instances > 0)
+            .for_each(|it| stay(&mut slice.kept, *it));
         slice.kept_units = units::kept(self.cluster, &slice.kept);
         rules::broken(&slice, &added).is_some() || units::together(&slice, &added).is_some()
     }
@@ -527,5 +531,14 @@ impl<'a> State<'a> {
         placed
             .map(|placed| self.cluster.task(placed.task).value * placed.instances)
             .sum()
+    }
+}
+
+/// Adds what stays to what is kept, by (task, agent).
+fn stay(kept: &mut Vec<Running>, running: Running) {
+    let place = (running.task, running.agent);
+    match kept.binary_search_by_key(&place, |it| (it.task, it.agent)) {
+        Ok(at) => kept[at].instances += running.instances,
+        Err(at) => kept.insert(at, running),
     }
 }
