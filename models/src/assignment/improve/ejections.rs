@@ -3,7 +3,8 @@
 //! Where caps hold what bins have together, the bin that a copy wants may be full because of copies in other bins. One of these goes to the
 //! bin that costs it least of those that hold it, which may be any; an exchange of two places would be one of few such ways.
 
-use super::{give_way, inside};
+use super::inside;
+use super::unplaced::give_way;
 use crate::assignment::tally::Tally;
 use crate::assignment::types::{Assignment, Objective};
 

@@ -1,6 +1,7 @@
 //! Free devices that nothing could use.
 
-use super::{BINS, Search, move_if_better};
+use super::moves::move_if_better;
+use super::{BINS, Search};
 use crate::assignment::ladder::Run;
 use crate::assignment::tally::Tally;
 use crate::assignment::types::Probe;

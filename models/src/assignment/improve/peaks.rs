@@ -1,6 +1,7 @@
 //! Copies that leave the fullest cap.
 
-use super::{Search, exchange_if, inside, touched};
+use super::moves::{exchange_if, touched};
+use super::{Search, inside};
 use crate::assignment::evaluate::TIE;
 use crate::assignment::ladder::Run;
 use crate::assignment::tally::Tally;

@@ -1,6 +1,8 @@
 //! Groups that copies which are to be together might leave.
 
-use super::{BINS, Search, raised, touched};
+use super::moves::touched;
+use super::worst::raised;
+use super::{BINS, Search};
 use crate::assignment::tally::Tally;
 
 impl Search {

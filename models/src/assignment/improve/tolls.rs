@@ -1,7 +1,9 @@
 //! Copies that would be worth more, or cost less, in another bin.
 
 use super::ejections::{are_free, put_by_ejection};
-use super::{Search, exchange_if, inside, move_if_better, raised};
+use super::moves::{exchange_if, move_if_better};
+use super::worst::raised;
+use super::{Search, inside};
 use crate::assignment::ladder::Run;
 use crate::assignment::tally::Tally;
 use crate::assignment::types::Item;

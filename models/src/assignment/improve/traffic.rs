@@ -1,6 +1,7 @@
 //! Copies that would exchange more elsewhere.
 
-use super::{BINS, Search, touched};
+use super::moves::{move_if_better, touched};
+use super::{BINS, Search};
 use crate::assignment::ladder::Run;
 use crate::assignment::tally::{Rule, Tally};
 
@@ -93,7 +94,7 @@ fn better_place(tally: &mut Tally<'_>, item: u32, from: u32, looks: &mut usize) 
     targets.sort_by(|left, right| right.0.total_cmp(&left.0).then(left.1.cmp(&right.1)));
     for &(_, to) in targets.iter().take(TARGETS) {
         if tally.room(item, to) > 0 {
-            if super::move_if_better(tally, item, from, to) {
+            if move_if_better(tally, item, from, to) {
                 return true;
             }
             continue;

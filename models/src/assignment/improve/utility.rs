@@ -1,6 +1,7 @@
 //! Copies of items whose curve would rise more, in place of others whose curve falls less.
 
-use super::{Search, place_more};
+use super::Search;
+use super::unplaced::place_more;
 use crate::assignment::construct::fill_up;
 use crate::assignment::evaluate::TIE;
 use crate::assignment::ladder::Run;
