@@ -57,12 +57,14 @@ fn mean_transfer(model: &Schedule) -> f64 {
             let near =
                 model.group_of[one] == model.group_of[other] && model.group_of[one] != u32::MAX;
             let network = &model.network;
-            let per_thousand = if near {
+            let rate = if near {
                 network.within_group
             } else {
                 network.across
             };
-            sum += per_thousand as f64 / 1000.0;
+            if rate > 0 {
+                sum += 1000.0 / rate as f64;
+            }
             pairs += 1.0;
         }
     }

@@ -79,14 +79,17 @@ impl<'m> Plan<'m> {
         let group = |bin: u32| self.model.group_of[bin as usize];
         let near = group(one) == group(other) && group(one) != u32::MAX;
         let network = &self.model.network;
-        let per_thousand = if near {
+        let rate = if near {
             network.within_group
         } else {
             network.across
         };
+        if rate == 0 {
+            return 0;
+        }
         let count = |it: u32| i128::from(self.model.operations[it as usize].count.max(1));
-        let parts = count(edge.from) * count(edge.to) * 1000;
-        let whole = i128::from(edge.amount) * i128::from(per_thousand);
+        let parts = count(edge.from) * count(edge.to) * i128::from(rate);
+        let whole = i128::from(edge.amount) * 1000;
         i64::try_from((whole + parts - 1) / parts).unwrap_or(i64::MAX / 4)
     }
 
