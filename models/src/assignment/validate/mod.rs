@@ -13,7 +13,7 @@ pub const LARGEST_QUANTITY: i64 = 1_000_000_000_000_000;
 /// Counts of copies beyond this are refused: an item's, and those in place already.
 pub const LARGEST_COUNT: i64 = 1_000_000_000;
 
-/// The position in [`Packing::group_of`] that means "in no group".
+/// The position in [`Packing::group_of`](crate::assignment::Packing::group_of) that means "in no group".
 pub const NO_GROUP: u32 = u32::MAX;
 
 /// Why an [`Assignment`] means nothing. `place` says where, as in `item web: demand`.
