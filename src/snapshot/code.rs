@@ -136,6 +136,8 @@ codes! {
     EDGE_TWICE = "E0524";
     /// A framework has jobs of several kinds.
     STREAM_AND_BATCH = "E0525";
+    /// All work together takes longer than can be told exactly.
+    TOTAL_TIME = "E0526";
     /// A task is not clearly a map or a reduce task.
     PHASE = "E0530";
     /// What a reduce task pulls is stated for another number of map tasks than its job has, or does not add up.

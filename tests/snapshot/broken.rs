@@ -557,6 +557,16 @@ fn rules() -> Vec<Case> {
             "jobs[0].edges[0]",
         ),
         (
+            "work of more time than can be told",
+            flow(
+                r#", "work_ms": 1000000000000, "instances": 10000"#,
+                r#", "work_ms": 1"#,
+                r#"{"from": "a", "to": "b", "mib": 1}"#,
+            ),
+            "E0526",
+            "jobs",
+        ),
+        (
             "an edge with two amounts",
             flow(
                 r#", "work_ms": 1"#,

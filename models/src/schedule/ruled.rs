@@ -3,7 +3,7 @@
 //!
 //! # Method
 //! Where the schedule without the rules keeps them, it is the answer. Else copies are assigned to bins first, under the rules, with room for
-//! so much time in every bin: the least of a few amounts with which as much is placed as with any. Then each bin's copies are
+//! so much time in every bin: the least of a few amounts with which as much is placed as with any, and then where it takes least. Then each bin's copies are
 //! operations of their own, and what follows what is scheduled among them. What is left out takes along what follows it.
 //!
 //! Bounds are those of the schedule without the rules.
@@ -17,7 +17,9 @@ use super::places::{Places, fitting};
 use super::slots::Shop;
 use super::timetable::{TimedEntry, Timetable};
 use super::types::{Edge, Operation, Schedule};
-use crate::assignment::{self, Assignment, LadderOptions, Placement};
+use crate::assignment::{
+    self, Assignment, Costs, LARGEST_QUANTITY, LadderOptions, Objective, Placement, Rate, Stage, Term,
+};
 
 /// Amounts of time that are tried, each twice the one before.
 const DOUBLINGS: u32 = 24;
@@ -86,7 +88,41 @@ fn unlimited(schedule: &Schedule, rules: &Assignment) -> Assignment {
     for bin in &mut model.bins {
         bin.capacity.clone_from(&all);
     }
+    let items = (0_u32..).zip(&schedule.operations);
+    let values = items.map(|(item, operation)| Term {
+        item,
+        value: operation.value,
+    });
+    let stage = |name: &str, objective| Stage {
+        name: name.to_owned(),
+        objective,
+    };
+    model.stages = vec![
+        stage("placed", Objective::Value(values.collect())),
+        stage("duration", Objective::Cost(durations(schedule))),
+    ];
     model
+}
+
+/// How long a copy of each operation takes in each bin.
+fn durations(schedule: &Schedule) -> Costs {
+    let bins = 0..schedule.bins.len() as u32;
+    let operations = (0_u32..).zip(&schedule.operations);
+    let rates = operations.map(|(item, operation)| Rate {
+        item,
+        values: (bins.clone())
+            .map(|bin| {
+                operation
+                    .duration_in(bin)
+                    .unwrap_or(0)
+                    .min(LARGEST_QUANTITY)
+            })
+            .collect(),
+    });
+    Costs {
+        rates: rates.collect(),
+        class_of: Arc::new(bins.collect()),
+    }
 }
 
 /// Where how many copies go, at whatever time.

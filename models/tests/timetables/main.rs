@@ -307,3 +307,38 @@ fn schedules_keep_rules_on_counts() {
     // What follows is not looked at when copies are assigned: a little may be lost by that.
     assert!(bound > 50 && short * 20 <= cases, "{bound} {short} {cases}");
 }
+
+/// Of the bins that rules let a copy go to, it takes one where it is fast, though another would do.
+#[test]
+fn copies_under_rules_go_where_they_are_fast() {
+    let operation = |name: &str, durations: Vec<i64>| Operation {
+        name: name.to_owned(),
+        count: 1,
+        eligible: Arc::new((0..).take(durations.len()).collect()),
+        durations: Arc::new(durations),
+        value: 1,
+        ..Operation::default()
+    };
+    let bin = |name: &str| Bin {
+        name: name.to_owned(),
+        ..Bin::default()
+    };
+    let schedule = Schedule {
+        operations: vec![
+            operation("nowhere", vec![1000, 1, 1]),
+            operation("once", vec![1000, 2, 1]),
+        ],
+        bins: vec![bin("slow"), bin("fast"), bin("faster")],
+        group_of: Arc::new(vec![0, 1, 2]),
+        stages: generate::stages(true),
+        ..Schedule::default()
+    };
+    let mut rules = ruled(&schedule, 0);
+    rules.limits[0].max = 0;
+    Arc::make_mut(&mut rules.limits[0].packing.items).truncate(1);
+    let found = solve_within(&schedule, &rules, &LadderOptions::new(default_solver()));
+    let entries: Vec<(u32, u32)> = (found.timetable.entries().iter())
+        .map(|it| (it.operation, it.bin))
+        .collect();
+    assert_eq!(entries, [(1, 2)]);
+}

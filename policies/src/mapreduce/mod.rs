@@ -94,9 +94,10 @@ impl Policy for MapReduce {
     }
 
     fn check(&self, cluster: &Cluster, framework: &Framework) -> Vec<ParameterFault> {
-        Parameters::read(cluster, framework)
-            .err()
-            .unwrap_or_default()
+        match Parameters::read(cluster, framework) {
+            Ok(parameters) => parameters.beyond(cluster, framework),
+            Err(faults) => faults,
+        }
     }
 
     fn bid(&self, view: &View<'_>) -> Bid {

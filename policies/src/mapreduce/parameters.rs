@@ -1,6 +1,6 @@
 //! The parameters of a `mapreduce` framework.
 
-use apportion_cluster::{Cluster, Framework, LevelIdx};
+use apportion_cluster::{Cluster, Framework, LevelIdx, Phase};
 use serde_json::Value;
 
 use crate::contract::ParameterFault;
@@ -16,6 +16,8 @@ const NAMES: [&str; 5] = [
 
 /// What a number may be at most.
 const LARGEST: i64 = 1_000_000;
+/// What a wait, or a slow agent, may be worth at most, in MiB.
+const MOST_MIB: i128 = 300_000_000;
 
 /// Validated parameters.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +55,43 @@ impl Parameters {
         } else {
             Err(faults)
         }
+    }
+
+    /// Parameters at which waits or slow agents cost more than a model can say.
+    pub(super) fn beyond(&self, cluster: &Cluster, framework: &Framework) -> Vec<ParameterFault> {
+        let jobs = framework.jobs.iter().map(|&job| cluster.job(job));
+        let waited = jobs.clone().map(|job| job.waited_ms).max().unwrap_or(0);
+        let tasks = jobs.flat_map(|job| &job.tasks);
+        let work = tasks.map(|&task| match &cluster.task(task).phase {
+            Some(Phase::Map(map)) => map.work_ms,
+            Some(Phase::Reduce(reduce)) => reduce.work_ms,
+            None => 0,
+        });
+        let slowest = cluster.agents.iter().map(|agent| agent.speed.max(1)).min();
+        let slowed =
+            i128::from(work.max().unwrap_or(0)) * 1000 / i128::from(slowest.unwrap_or(1000));
+        let of = |key: &str, rate: i64, time: i128, what: &str| {
+            let most = i128::from(rate) * time / 1000;
+            (most > MOST_MIB).then(|| {
+                let cause = format!(
+                    "times {what}, {time} ms, it is worth {most} MiB; at most {MOST_MIB} can be told"
+                );
+                fault(key, cause, "state a lower rate, or shorter times")
+            })
+        };
+        let waiting = of(
+            "waiting_mib_per_s",
+            self.waiting_mib_per_s,
+            waited.into(),
+            "the longest wait of a job",
+        );
+        let slow = of(
+            "slow_mib_per_s",
+            self.slow_mib_per_s,
+            slowed,
+            "the longest work on the slowest agent",
+        );
+        waiting.into_iter().chain(slow).collect()
     }
 
     fn set(&mut self, cluster: &Cluster, key: &str, value: &Value) -> Result<(), ParameterFault> {

@@ -7,7 +7,8 @@ use apportion_policies::Registry;
 
 use super::Names;
 use super::lacking;
-use super::values::{amount, distinct, name, suggestion};
+use super::time::MAX_WORK_MS;
+use super::values::{amount_up_to, distinct, name, suggestion};
 use super::work::unknown_agent;
 use crate::snapshot::code;
 use crate::snapshot::fault::Faults;
@@ -15,8 +16,8 @@ use crate::snapshot::path::Path;
 use crate::snapshot::phases::{Stated, map_tasks, stated};
 use crate::snapshot::text;
 
-/// Largest block, in MiB.
-const LARGEST_BLOCK: i64 = 1_000_000_000;
+/// Largest block, and the most that a reduce task pulls from one map task or all, in MiB.
+const MOST_MIB: i64 = 1_000_000_000;
 
 /// Blocks are distinct, lie on agents, and have a size.
 pub(super) fn blocks(file: &SnapshotFile, names: &Names<'_>, faults: &mut Faults) {
@@ -28,11 +29,7 @@ pub(super) fn blocks(file: &SnapshotFile, names: &Names<'_>, faults: &mut Faults
     for (index, block) in blocks.iter().enumerate() {
         let path = list.element(index, &block.id);
         name(&block.id, &path.key("id"), faults);
-        if !(0..=LARGEST_BLOCK).contains(&block.mib) {
-            let cause = format!("{} MiB is not in 0 to {LARGEST_BLOCK}", block.mib);
-            let action = "state the size of the block in MiB";
-            faults.add(code::TOO_MUCH, &path.key("mib"), cause, action);
-        }
+        amount_up_to(MOST_MIB, block.mib, &path.key("mib"), faults);
         let replicas = path.key("replicas");
         if block.replicas.is_empty() {
             let action = "name an agent that holds a copy";
@@ -59,7 +56,7 @@ pub(super) fn phases(file: &SnapshotFile, registry: &Registry, faults: &mut Faul
     let list = root.key("jobs");
     for (index, job) in file.jobs.iter().enumerate() {
         let path = list.element(index, &job.id);
-        amount(job.waited_ms, &path.key("waited_ms"), faults);
+        amount_up_to(MAX_WORK_MS, job.waited_ms, &path.key("waited_ms"), faults);
         let n_maps = if states_any(job) {
             map_tasks(job).len()
         } else {
@@ -138,12 +135,12 @@ impl Check<'_> {
     }
 
     fn map(&self, map: &MapFile, path: &Path<'_>, faults: &mut Faults) {
-        amount(map.work_ms, &path.key("work_ms"), faults);
-        amount(
-            map.remote_penalty_ms,
-            &path.key("remote_penalty_ms"),
-            faults,
-        );
+        for (key, time) in [
+            ("work_ms", map.work_ms),
+            ("remote_penalty_ms", map.remote_penalty_ms),
+        ] {
+            amount_up_to(MAX_WORK_MS, time, &path.key(key), faults);
+        }
         let list = path.key("inputs");
         distinct(map.inputs.iter().map(String::as_str), &list, "", faults);
         for (index, input) in map.inputs.iter().enumerate() {
@@ -158,16 +155,16 @@ impl Check<'_> {
     }
 
     fn reduce(&self, reduce: &ReduceFile, path: &Path<'_>, faults: &mut Faults) {
-        amount(reduce.work_ms, &path.key("work_ms"), faults);
+        amount_up_to(MAX_WORK_MS, reduce.work_ms, &path.key("work_ms"), faults);
         if let Some(total) = reduce.shuffle_mib_total {
-            amount(total, &path.key("shuffle_mib_total"), faults);
+            amount_up_to(MOST_MIB, total, &path.key("shuffle_mib_total"), faults);
         }
         let list = path.key("shuffle_mib");
         let Some(amounts) = &reduce.shuffle_mib else {
             return;
         };
         for (index, &mib) in amounts.iter().enumerate() {
-            amount(mib, &list.at(index), faults);
+            amount_up_to(MOST_MIB, mib, &list.at(index), faults);
         }
         if amounts.len() != self.n_maps && !faults.lost("jobs") {
             let cause = format!(

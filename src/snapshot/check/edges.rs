@@ -7,15 +7,13 @@ use apportion_cluster::file::{EdgeFile, JobFile, SnapshotFile};
 use apportion_policies::Registry;
 
 use super::lacking;
-use super::values::suggestion;
+use super::time::MAX_WORK_MS;
+use super::values::{amount_up_to, suggestion};
 use crate::snapshot::circle;
 use crate::snapshot::code;
 use crate::snapshot::fault::Faults;
 use crate::snapshot::path::Path;
 use crate::snapshot::text;
-
-/// Longest work of one instance: about 31 years.
-const MAX_WORK_MS: i64 = 1_000_000_000_000;
 
 /// What a job's edges and work make of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,16 +94,8 @@ fn work(job: &JobFile, kind: Kind, path: &Path<'_>, faults: &mut Faults) {
                 let cause = "a task of a batch does not say how long it works";
                 faults.add(code::NO_WORK, &path, cause, "add `work_ms`");
             }
-            Some(work) if !(0..=MAX_WORK_MS).contains(&work) => {
-                let cause = format!("{work} ms is not in 0 to {MAX_WORK_MS}");
-                faults.add(
-                    code::COUNT,
-                    &path.key("work_ms"),
-                    cause,
-                    "state milliseconds",
-                );
-            }
-            _ => {}
+            Some(work) => amount_up_to(MAX_WORK_MS, work, &path.key("work_ms"), faults),
+            None => {}
         }
     }
 }

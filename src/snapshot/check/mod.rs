@@ -10,6 +10,7 @@ mod edges;
 mod names;
 mod placements;
 mod storage;
+mod time;
 mod values;
 mod work;
 
@@ -45,6 +46,7 @@ pub(super) fn check(file: &SnapshotFile, registry: &Registry, faults: &mut Fault
     data::blocks(file, &names, faults);
     data::phases(file, registry, faults);
     edges::edges(file, registry, faults);
+    time::total(file, faults);
     storage::policies(file, registry, faults);
     placements::placements(file, &names, faults);
 }

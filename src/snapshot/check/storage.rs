@@ -7,12 +7,15 @@ use apportion_policies::Registry;
 
 use super::Names;
 use super::lacking;
-use super::values::{amount, count, distinct, name, suggestion};
+use super::values::{amount, amount_up_to, count, distinct, name, suggestion};
 use super::work::{level_at, unknown_agent};
 use crate::snapshot::code;
 use crate::snapshot::fault::Faults;
 use crate::snapshot::path::Path;
 use crate::snapshot::text;
+
+/// The most MiB, operations or MiB per second of a shard.
+const MOST_OF_SHARD: i64 = 1_000_000_000_000;
 
 /// Units are distinct, on agents and in levels that are there, and hold what can be counted.
 pub(super) fn units(file: &SnapshotFile, names: &Names<'_>, faults: &mut Faults) {
@@ -72,7 +75,7 @@ pub(super) fn shards(
             ("mib_s", shard.mib_s),
         ];
         for (key, stated) in amounts {
-            amount(stated, &path.key(key), faults);
+            amount_up_to(MOST_OF_SHARD, stated, &path.key(key), faults);
         }
         let volumes = path.key("volumes");
         let ids = shard.volumes.iter().map(|volume| volume.id.as_str());
@@ -80,14 +83,14 @@ pub(super) fn shards(
         for (index, volume) in shard.volumes.iter().enumerate() {
             let path = volumes.element(index, &volume.id);
             name(&volume.id, &path.key("id"), faults);
-            amount(volume.mib, &path.key("mib"), faults);
+            amount_up_to(MOST_OF_SHARD, volume.mib, &path.key("mib"), faults);
             if let Some(unit) = &volume.unit {
                 unknown_unit(unit, names, &path.key("unit"), faults);
             }
         }
         let all = shard.volumes.iter().map(|volume| i128::from(volume.mib));
         let all: i128 = all.sum();
-        if all > i128::from(apportion_cluster::MAX_QUANTITY) {
+        if all > i128::from(MOST_OF_SHARD) {
             let cause = format!("its volumes are {all} MiB together, beyond any cluster");
             faults.add(code::TOO_MUCH, &volumes, cause, "state smaller volumes");
         }

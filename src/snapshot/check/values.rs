@@ -90,11 +90,16 @@ pub(super) fn amounts(amounts: &Amounts, path: &Path<'_>, faults: &mut Faults) {
 
 /// An amount lies in `0..=MAX_QUANTITY`.
 pub(super) fn amount(amount: i64, path: &Path<'_>, faults: &mut Faults) {
+    amount_up_to(MAX_QUANTITY, amount, path, faults);
+}
+
+/// An amount lies in `0..=most`.
+pub(super) fn amount_up_to(most: i64, amount: i64, path: &Path<'_>, faults: &mut Faults) {
     if amount < 0 {
         let cause = format!("{amount} is negative");
         faults.add(code::NEGATIVE, path, cause, "state an amount of 0 or more");
-    } else if amount > MAX_QUANTITY {
-        let cause = format!("{amount} is above the largest amount, {MAX_QUANTITY}");
+    } else if amount > most {
+        let cause = format!("{amount} is above the largest amount, {most}");
         let action = "check the unit that its name states";
         faults.add(code::TOO_MUCH, path, cause, action);
     }
