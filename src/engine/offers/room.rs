@@ -9,7 +9,10 @@ use std::collections::BTreeSet;
 use apportion_cluster::{Proposal, TaskIdx};
 use rayon::prelude::*;
 
-use super::{Claimant, Claims, Free, Scene, complete, fraction, part_served};
+use super::Free;
+use super::claimant::{Claimant, part_served};
+use super::claims::{Claims, Scene, complete};
+use super::leftovers::fraction;
 use crate::engine::roles::Roles;
 use crate::engine::state::by_shape;
 
@@ -163,7 +166,8 @@ mod tests {
     use crate::broker;
     use crate::engine::beside::Beside;
     use crate::engine::context::Context;
-    use crate::engine::offers::{Manner, Turn};
+    use crate::engine::offers::claims::Manner;
+    use crate::engine::offers::turns::Turn;
     use crate::engine::state::State;
     use crate::engine::{Options, quotas, release};
 

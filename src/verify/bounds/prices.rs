@@ -13,7 +13,7 @@ use crate::verify::state::{known_agent, known_resource};
 /// A published price.
 pub(super) struct Price<'p> {
     resource: usize,
-    pub(super) price: f64,
+    pub price: f64,
     parts: Option<Parts<'p>>,
 }
 
