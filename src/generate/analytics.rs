@@ -8,7 +8,9 @@ use apportion_cluster::file::{
     AgentFile, BlockFile, FrameworkFile, JobFile, MapFile, ReduceFile, TaskFile,
 };
 
-use super::{Demand, Random, Shape};
+use super::demands::Demand;
+use super::random::Random;
+use super::shapes::Shape;
 
 /// The size of every block, in MiB.
 const BLOCK_MIB: i64 = 128;

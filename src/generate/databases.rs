@@ -7,7 +7,9 @@ use apportion_cluster::file::{
     AgentFile, FrameworkFile, JobFile, ShardFile, TaskFile, UnitFile, VolumeFile,
 };
 
-use super::{Demand, Random, Shape};
+use super::demands::Demand;
+use super::random::Random;
+use super::shapes::Shape;
 
 /// Replicas of a shard.
 const REPLICAS: i64 = 3;

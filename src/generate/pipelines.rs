@@ -5,7 +5,9 @@
 
 use apportion_cluster::file::{EdgeFile, FrameworkFile, JobFile, TaskFile};
 
-use super::{Demand, Random, Shape};
+use super::demands::Demand;
+use super::random::Random;
+use super::shapes::Shape;
 
 /// Jobs with these demands.
 pub(super) fn jobs(

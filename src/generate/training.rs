@@ -12,7 +12,10 @@ use apportion_cluster::file::{
     TaskFile,
 };
 
-use super::{Demand, GenerateOptions, RACK, Random, share_out, size, weights};
+use super::RACK;
+use super::demands::{Demand, share_out, size, weights};
+use super::options::GenerateOptions;
+use super::random::Random;
 
 /// The kind of every device.
 const GPU: &str = "gpu";
@@ -71,7 +74,7 @@ pub(super) fn add_devices(agents: &mut [AgentFile], random: &mut Random) {
 /// What one instance needs.
 struct Shape {
     need: DeviceNeedFile,
-    resources: Amounts,
+    pub(super) resources: Amounts,
 }
 
 impl Shape {
