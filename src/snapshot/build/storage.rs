@@ -9,7 +9,9 @@ use apportion_cluster::{
     Volume,
 };
 
-use super::{Positions, domain_of, task_of};
+use super::agents::domain_of;
+use super::positions::Positions;
+use super::running::task_of;
 
 /// The domain of a unit at a level: as it states it, or its agent's, or its own.
 fn domain<'f>(
