@@ -18,7 +18,8 @@ use super::slots::Shop;
 use super::timetable::{TimedEntry, Timetable};
 use super::types::{Edge, Operation, Schedule};
 use crate::assignment::{
-    self, Assignment, Costs, LARGEST_QUANTITY, LadderOptions, Objective, Placement, Rate, Stage, Term,
+    self, Assignment, Costs, LARGEST_QUANTITY, LadderOptions, Objective, Placement, Rate, Stage,
+    Term,
 };
 
 /// Amounts of time that are tried, each twice the one before.

@@ -7,10 +7,12 @@ mod generate;
 use std::sync::Arc;
 
 use apportion_models::assignment::{
-    Assignment, Balance, Gang, Item, LadderOptions, Limit, Packing, Proof, Stop,
+    Assignment, Balance, Bin, Gang, Item, LadderOptions, Limit, Packing, Proof, Stop,
 };
 use apportion_models::default_solver;
-use apportion_models::schedule::{Schedule, Scheduled, audit, list_schedule, solve, solve_within};
+use apportion_models::schedule::{
+    Network, Operation, Schedule, Scheduled, audit, list_schedule, solve, solve_within,
+};
 
 fn solved(schedule: &Schedule) -> Scheduled {
     solve(schedule, &LadderOptions::new(default_solver()))
@@ -330,8 +332,10 @@ fn copies_under_rules_go_where_they_are_fast() {
         ],
         bins: vec![bin("slow"), bin("fast"), bin("faster")],
         group_of: Arc::new(vec![0, 1, 2]),
+        resources: Vec::new(),
+        edges: Vec::new(),
+        network: Network::default(),
         stages: generate::stages(true),
-        ..Schedule::default()
     };
     let mut rules = ruled(&schedule, 0);
     rules.limits[0].max = 0;

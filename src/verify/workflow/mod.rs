@@ -21,7 +21,7 @@ pub(super) struct Flows<'s> {
     pub wants_traffic_first: bool,
     /// What flows between agents costs, and what flows between racks costs on top.
     weights: (i128, i128),
-    /// Milliseconds for 1000 MiB within a rack, and beyond.
+    /// MiB per second within a rack, and beyond.
     network: (i128, i128),
 }
 
@@ -44,7 +44,6 @@ impl<'s> Flows<'s> {
         }
         let within = number("within_rack_mib_s").unwrap_or(least.unwrap_or(125).min(1_000_000_000));
         let across = number("across_racks_mib_s").unwrap_or((within / 2).max(1));
-        let per_thousand = |rate: i64| (1_000_000 + i128::from(rate) - 1) / i128::from(rate.max(1));
         Self {
             state,
             framework,
@@ -55,7 +54,7 @@ impl<'s> Flows<'s> {
                 number("agent_weight").unwrap_or(1).into(),
                 number("rack_weight").unwrap_or(1).into(),
             ),
-            network: (per_thousand(within), per_thousand(across)),
+            network: (within.max(1).into(), across.max(1).into()),
         }
     }
 

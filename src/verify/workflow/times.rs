@@ -15,9 +15,9 @@ impl Flows<'_> {
     }
 
     /// Milliseconds for a part of what an edge carries: an amount over so many pairs.
-    fn transfer(&self, amount: i128, pairs: i128, per_thousand: i128) -> i128 {
-        let parts = pairs.max(1) * 1000;
-        (amount * per_thousand + parts - 1) / parts
+    fn transfer(&self, amount: i128, pairs: i128, mib_per_s: i128) -> i128 {
+        let parts = pairs.max(1) * mib_per_s;
+        (amount * 1000 + parts - 1) / parts
     }
 
     pub(super) fn transfer_between(&self, edge: &Edge, one: usize, other: usize) -> i128 {
