@@ -30,7 +30,7 @@ fn is_quick(state: &State<'_>, framework: FrameworkIdx, n_sketches: usize) -> bo
         && !pending.iter().any(|&(task, _)| reads_blocks(task))
 }
 
-/// Re-offers until nobody can place more; see the [module](self).
+/// Re-offers until nobody can place more; see the [module](super).
 pub(in crate::engine) fn again(
     state: &mut State<'_>,
     context: &Context<'_>,
