@@ -144,7 +144,7 @@ pub struct Unplaced {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Reason {
-    /// `never_fits`, `no_eligible_agent`, `no_room`, `limit`, `spread`, `gang`, `not_arrived`, `preempted`, `deadline`
+    /// `never_fits`, `no_eligible_agent`, `no_room`, `limit`, `spread`, `gang`, `follows`, `not_arrived`, `preempted`, `deadline`
     pub code: String,
     /// A sentence with the numbers needed and available.
     pub text: String,

@@ -58,14 +58,14 @@ fn eligibility(state: &State<'_>, findings: &mut Findings) {
     }
 }
 
-/// `gang[job]`: nothing, or at least the minimum; where less runs, no less than that.
+/// `gang[job]`: nothing, or at least the minimum; where less runs, just that.
 fn gang(state: &State<'_>, findings: &mut Findings) {
     for job in &state.cluster.jobs {
         let Some(min) = job.gang_min else { continue };
         let tasks = || job.tasks.iter().map(|task| task.at());
         let placed: i128 = tasks().map(|task| total(&state.placed[task])).sum();
         let running: i128 = tasks().map(|task| total(&state.running[task])).sum();
-        let excused = running > 0 && running < i128::from(min) && placed >= running;
+        let excused = running < i128::from(min) && placed == running;
         let holds = placed == 0 || placed >= i128::from(min) || excused;
         findings.check(Rule::Gang, holds, || {
             let text = "fewer instances than the gang's minimum are placed".to_owned();

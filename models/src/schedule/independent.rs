@@ -28,6 +28,8 @@ const MOST_TRIES: usize = 24;
 pub(super) const EFFORT: usize = 100_000;
 /// Moments between which copies due are not told apart, when what is left over is divided.
 const MOST_MOMENTS: usize = 16;
+/// Copies that are queued between two looks at the clock.
+const COPIES_PER_LOOK: usize = 64;
 
 /// Queues of less makespan than `most`, or as good, if some are found, for operations without edges and of one demand; with what is kept
 /// at their ends.
@@ -45,7 +47,7 @@ pub(super) fn search<'s>(
         if low > high || stop.reason().is_some() {
             break;
         }
-        match fill(schedule, kinds, reserved, time, limits) {
+        match fill(schedule, kinds, reserved, time, (stop, limits)) {
             Some(queues) => {
                 high = time - 1;
                 best = Some(queues);
@@ -57,13 +59,13 @@ pub(super) fn search<'s>(
     best
 }
 
-/// Queues that end by `time` and hold every copy, if they are found.
+/// Queues that end by `time` and hold every copy, if they are found before something stops it.
 fn fill<'s>(
     schedule: &'s Schedule,
     kinds: &'s Kinds,
     reserved: &Reserved,
     time: i64,
-    limits: &Limits,
+    (stop, limits): (&Stop, &Limits),
 ) -> Option<Queues<'s>> {
     let mut queues = Queues::new(schedule, kinds, reserved.until(time), EFFORT);
     let mut rest = &kinds.list[..];
@@ -73,16 +75,30 @@ fn fill<'s>(
         rest = later;
         let mut now: Vec<&Kind> = now.iter().collect();
         now.sort_by_key(|kind| std::cmp::Reverse(kind.tail));
-        near(schedule, &mut queues, &now, time);
+        near(schedule, &mut queues, &now, time, stop)?;
         anywhere(schedule, &mut queues, &now, time, limits)?;
     }
     queues.cheapen();
     Some(queues)
 }
 
-/// Queues copies of some kinds, as long and in the order of what is due, in the bins that are nearest to them, as many as there is room for.
-fn near(schedule: &Schedule, queues: &mut Queues<'_>, kinds: &[&Kind], time: i64) {
+/// Queues copies of some kinds, as long and in the order of what is due, in the bins that are nearest to them, as many as there is room for;
+/// `None` if it was stopped.
+fn near(
+    schedule: &Schedule,
+    queues: &mut Queues<'_>,
+    kinds: &[&Kind],
+    time: i64,
+    stop: &Stop,
+) -> Option<()> {
     let mut waiting = Vec::new();
+    let mut looks = 0..COPIES_PER_LOOK;
+    let mut is_over = || {
+        looks.next().is_none() && {
+            looks = 0..COPIES_PER_LOOK;
+            stop.reason().is_some()
+        }
+    };
     for kind in kinds {
         for &operation in &kind.operations {
             let copy = Queued {
@@ -91,6 +107,9 @@ fn near(schedule: &Schedule, queues: &mut Queues<'_>, kinds: &[&Kind], time: i64
                 due: time - kind.tail,
             };
             for _ in 0..schedule.operations[operation as usize].count {
+                if is_over() {
+                    return None;
+                }
                 if !queues.queue_near(copy) {
                     waiting.push(copy);
                 }
@@ -100,12 +119,16 @@ fn near(schedule: &Schedule, queues: &mut Queues<'_>, kinds: &[&Kind], time: i64
     let mut closed = vec![false; schedule.bins.len()];
     let mut due = None;
     for copy in waiting {
+        if is_over() {
+            return None;
+        }
         if due != Some(copy.due) {
             closed.fill(false);
             due = Some(copy.due);
         }
         queues.squeeze(copy, &mut closed);
     }
+    Some(())
 }
 
 /// Queues what is left of some kinds anywhere, at the least cost; `None` if not all of it has room.

@@ -5,6 +5,9 @@ use super::places::fitting;
 use super::timetable::TimedEntry;
 use super::types::Schedule;
 
+/// Longer queues stay in the order of what is due, and none of their copies makes way: both look at all pairs.
+const LONGEST_QUEUE: usize = 2048;
+
 /// A copy in a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Queued {
@@ -49,6 +52,9 @@ impl Place {
     /// The copies in an order in which each ends in time: always the most urgent of those that may come next, of these the shortest.
     fn in_order(&self, schedule: &Schedule) -> Vec<Queued> {
         let mut left = self.queued.clone();
+        if left.len() > LONGEST_QUEUE {
+            return left;
+        }
         let mut order = Vec::with_capacity(left.len());
         let mut now = self.from;
         while !left.is_empty() {
@@ -245,6 +251,9 @@ impl<'s> Queues<'s> {
             }
             self.effort -= 1;
             for (place, of) in self.places[bin as usize].iter().enumerate() {
+                if of.queued.len() > LONGEST_QUEUE {
+                    continue;
+                }
                 for (position, other) in of.queued.iter().enumerate() {
                     if of.slack(copy.due, Some(position)) >= copy.duration {
                         let from = Some((at, place, position));

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use apportion_cluster::{
-    Cluster, DomainIdx, GroupIdx, LevelIdx, LimitRule, Running, SpreadRule, TaskIdx,
+    Cluster, DomainIdx, GroupIdx, LevelIdx, LimitRule, Phase, Running, SpreadRule, TaskIdx,
 };
 
 use super::super::state::State;
@@ -17,6 +17,8 @@ pub(super) struct Ground<'a> {
     pub state: &'a State<'a>,
     /// Instances in place, by job.
     placed: Vec<i64>,
+    /// What each task of a batch follows.
+    follows: BTreeMap<TaskIdx, Vec<TaskIdx>>,
     /// Placements of each task, as positions in `placements`.
     of_task: Vec<Vec<usize>>,
     placements: &'a [Running],
@@ -34,6 +36,7 @@ impl<'a> Ground<'a> {
         let mut ground = Self {
             state,
             placed: vec![0; cluster.jobs.len()],
+            follows: BTreeMap::new(),
             of_task: vec![Vec::new(); cluster.tasks.len()],
             placements,
             members: BTreeMap::new(),
@@ -41,6 +44,11 @@ impl<'a> Ground<'a> {
             spreads_of: BTreeMap::new(),
             counts: RefCell::default(),
         };
+        for edge in cluster.jobs.iter().flat_map(|job| &job.edges) {
+            if cluster.task(edge.to).work_ms.is_some() {
+                ground.follows.entry(edge.to).or_default().push(edge.from);
+            }
+        }
         for (at, placed) in placements.iter().enumerate() {
             ground.placed[cluster.task(placed.task).job.at()] += placed.instances;
             ground.of_task[placed.task.at()].push(at);
@@ -71,6 +79,24 @@ impl<'a> Ground<'a> {
     /// Instances of the task's job in place.
     pub(super) fn placed_of_job(&self, task: TaskIdx) -> i64 {
         self.placed[self.cluster().task(task).job.at()]
+    }
+
+    /// A task that this one waits for, of which not all have a place, with how many have none. Reduce tasks wait where something is planned ahead.
+    pub(super) fn waits_for(&self, task: TaskIdx) -> Option<(TaskIdx, i64)> {
+        let cluster = self.cluster();
+        let of = cluster.task(task);
+        let framework = cluster.framework_of(task);
+        let is_ahead = matches!(of.phase, Some(Phase::Reduce(_)))
+            && !self.state.added_times[framework.at()].is_empty();
+        let maps = cluster.map_tasks(of.job).filter(|_| is_ahead);
+        let before = self.follows.get(&task).into_iter().flatten().copied();
+        let missing = |task: TaskIdx| {
+            let placed = self.of_task[task.at()].iter();
+            let placed = placed.map(|&at| self.placements[at].instances);
+            cluster.task(task).instances - placed.sum::<i64>()
+        };
+        let mut before = before.chain(maps).map(|task| (task, missing(task)));
+        before.find(|&(_, missing)| missing > 0)
     }
 
     /// Limits that count a task: its own, and those of its groups, stated by whichever member.

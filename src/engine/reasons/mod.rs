@@ -117,7 +117,8 @@ struct Case<'a> {
 
 impl Case<'_> {
     fn reason(&self) -> Reason {
-        self.gang()
+        self.follows()
+            .or_else(|| self.gang())
             .or_else(|| self.limit())
             .or_else(|| self.limits_together())
             .or_else(|| self.spread())
@@ -133,6 +134,21 @@ impl Case<'_> {
 
     fn of(&self) -> &Task {
         self.cluster().task(self.task)
+    }
+
+    /// What it follows has no place.
+    fn follows(&self) -> Option<Reason> {
+        let (before, missing) = self.ground.waits_for(self.task)?;
+        let cluster = self.cluster();
+        let wanted = cluster.task(before).instances;
+        let name = cluster.task_name(before);
+        Some(Reason {
+            code: "follows".to_owned(),
+            text: format!(
+                "it starts when all of {name} has ended, of which {missing} of {wanted} have no place"
+            ),
+            rule: format!("follows[{name},{}]", cluster.task_name(self.task)),
+        })
     }
 
     /// The job has fewer instances in place than are of any use.
@@ -174,7 +190,7 @@ impl Case<'_> {
         let limits = self.ground.limits_on(self.task);
         let binding = limits.into_iter().find(|rule| {
             let counts = self.ground.counts(self.task, rule.group, rule.level);
-            let is_full = |domain| counts.get(domain).is_some_and(|&here| here >= rule.max);
+            let is_full = |domain| counts.get(domain).copied().unwrap_or(0) >= rule.max;
             self.room.candidates(rule.level).iter().all(is_full)
         })?;
         Some(self.limited_by(binding))
@@ -194,7 +210,7 @@ impl Case<'_> {
         let full_on = |agent: &AgentIdx| {
             let full = counts.iter().find(|(rule, counts)| {
                 let domain = self.cluster().domain(*agent, rule.level);
-                counts.get(&domain).is_some_and(|&here| here >= rule.max)
+                counts.get(&domain).copied().unwrap_or(0) >= rule.max
             });
             full.map(|(rule, _)| *rule)
         };

@@ -92,7 +92,7 @@ impl Reach<'_> {
                 let text = format!("a price of {} is negative", it.resource);
                 (subject.clone(), 0.0, it.price, text)
             });
-            if it.price < 0.0 {
+            if it.price < 0.0 || !it.price.is_finite() {
                 return None;
             }
             let parts = if it.weights.is_empty() {

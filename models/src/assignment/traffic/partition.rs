@@ -4,7 +4,8 @@
 //! some bin could hold the result. They are then placed, each beside what it exchanges most with; one that has no room anywhere
 //! falls apart into the two it was made of.
 
-use std::collections::BTreeMap;
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BinaryHeap};
 
 use crate::assignment::placement::Placement;
 use crate::assignment::tally::{Index, Rule, Stop, Tally};
@@ -54,13 +55,15 @@ pub(in crate::assignment) fn partition(
 fn leaves(assignment: &Assignment) -> Vec<Cluster> {
     let mut clusters = Vec::new();
     for (position, item) in (0_u32..).zip(&assignment.items) {
-        let most = item.eligible.iter();
-        let most = most
-            .map(|&bin| assignment.copies_that_fit(position, bin))
-            .max();
-        let size = (item.count + CLUSTERS_PER_ITEM - 1) / CLUSTERS_PER_ITEM;
-        let size = size.clamp(1, most.unwrap_or(0).max(1));
-        let mut left = item.count;
+        let fit = item.eligible.iter();
+        let fit = fit.map(|&bin| assignment.copies_that_fit(position, bin));
+        let (most, all) = fit.fold((1, 0_i64), |(most, all), fit| {
+            (most.max(fit), all.saturating_add(fit))
+        });
+        // Of what can have a place.
+        let mut left = item.count.min(all);
+        let size = (left + CLUSTERS_PER_ITEM - 1) / CLUSTERS_PER_ITEM;
+        let size = size.clamp(1, most);
         while left > 0 {
             let copies = size.min(left);
             left -= copies;
@@ -226,24 +229,44 @@ fn order(
             .map(|(&demand, &most)| demand as f64 / most as f64)
             .fold(0.0, f64::max)
     };
-    let mut left: BTreeMap<usize, f64> = live.iter().map(|&at| (at, 0.0)).collect();
+    let mut drawn: BTreeMap<usize, f64> = live.iter().map(|&at| (at, 0.0)).collect();
+    // Under keys some of which are out of date: draws only grow.
+    let mut next: BinaryHeap<Next> = live.iter().map(|&at| Next(0.0, size(at), at)).collect();
     let mut order = Vec::with_capacity(live.len());
-    while !left.is_empty() {
-        let next = left.iter().max_by(|left, right| {
-            let by_draw = left.1.total_cmp(right.1);
-            let by_size = size(*left.0).total_cmp(&size(*right.0));
-            by_draw.then(by_size).then(right.0.cmp(left.0))
-        });
-        let next = *next.expect("there are some left").0;
-        left.remove(&next);
-        order.push(next);
-        for (other, weight) in &connected[next] {
-            if let Some(drawn) = left.get_mut(other) {
+    while let Some(Next(draw, _, cluster)) = next.pop() {
+        if drawn.get(&cluster) != Some(&draw) {
+            continue;
+        }
+        drawn.remove(&cluster);
+        order.push(cluster);
+        for (&other, weight) in &connected[cluster] {
+            if let Some(drawn) = drawn.get_mut(&other) {
                 *drawn += weight;
+                next.push(Next(*drawn, size(other), other));
             }
         }
     }
     order
+}
+
+/// A cluster that is still to be placed, with what it exchanges with those before it, and its size: the largest of both first, then the first.
+#[derive(PartialEq)]
+struct Next(f64, f64, usize);
+
+impl Eq for Next {}
+
+impl Ord for Next {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let by_draw = self.0.total_cmp(&other.0);
+        let by_size = self.1.total_cmp(&other.1);
+        by_draw.then(by_size).then(other.2.cmp(&self.2))
+    }
+}
+
+impl PartialOrd for Next {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 struct Placer<'p> {
