@@ -824,6 +824,11 @@ mod recorded_workflows {
                 "workflow.execution.tasks[0].runtimeInSeconds",
             ),
             (
+                r#""runtimeInSeconds": 1.001"#,
+                r#""runtimeInSeconds": 1e10"#,
+                "workflow.execution.tasks[0].runtimeInSeconds",
+            ),
+            (
                 r#""children": ["join"]"#,
                 r#""children": ["jon"]"#,
                 "workflow.specification.tasks[1].children[0]",

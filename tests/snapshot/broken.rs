@@ -665,7 +665,7 @@ fn rules() -> Vec<Case> {
         (
             "work of less than nothing",
             flow(r#", "work_ms": -1"#, r#", "work_ms": 1"#, ""),
-            "E0303",
+            "E0301",
             "jobs[0].tasks[0].work_ms",
         ),
         (

@@ -107,7 +107,7 @@ fn cases() -> Vec<(String, &'static str, &'static str)> {
         ),
         (
             blocks(r#"{"id": "b1", "mib": -1, "replicas": ["a1"]}"#),
-            "E0302",
+            "E0301",
             "data.blocks[0].mib",
         ),
         (

@@ -43,10 +43,12 @@ const MOST_REDUCES: i64 = 1000;
 const MIB: u64 = 1 << 20;
 /// More bytes of one job are a mistake.
 const MOST_BYTES: u64 = 1 << 60;
-/// A century in seconds: later jobs are a mistake.
-const LATEST: u64 = 100 * 366 * 24 * 3600;
+/// Nine years in seconds: later jobs are a mistake, and waits as long as that can still be told.
+const LATEST: u64 = 9 * 366 * 24 * 3600;
 /// More map tasks are no snapshot that anybody could use.
 const MOST_MAPS: u64 = 5_000_000;
+/// The most that a snapshot can state that a job shuffles.
+const MOST_SHUFFLE_MIB: u64 = 1_000_000_000;
 /// Job, submit time, gap, map input, shuffle, output.
 const COLUMNS: [&str; 6] = ["job", "submit", "gap", "input", "shuffle", "output"];
 
@@ -287,11 +289,19 @@ fn row(
         let scaled = u128::from(bytes) * u128::from(options.scale_milli) / 1000;
         u64::try_from(scaled).unwrap_or(MOST_BYTES)
     };
+    let shuffle = scaled(shuffle);
+    if shuffle.div_ceil(MIB) > MOST_SHUFFLE_MIB {
+        let cause = format!(
+            "{shuffle} bytes are shuffled, more than the {MOST_SHUFFLE_MIB} MiB that a snapshot can state"
+        );
+        fault(cause, "correct the number, or scale it down");
+        return None;
+    }
     let row = Row {
         name: fields[0].to_owned(),
         submit,
         input: scaled(input),
-        shuffle: scaled(shuffle),
+        shuffle,
         path: fields.get(6).copied().unwrap_or_default().to_owned(),
     };
     Some((row, output))

@@ -279,6 +279,9 @@ fn scaled(number: f64, factor: f64, noun: &str) -> Result<i64, String> {
     Ok(scaled as i64)
 }
 
+/// The longest work that a snapshot can state.
+const MOST_WORK_MS: i64 = 1_000_000_000_000;
+
 fn seconds_to_ms(seconds: f64) -> Result<i64, String> {
     // Decimal seconds are no binary fractions: 1.001 s is 1001 ms, not 1002.
     let ms = seconds * 1000.0;
@@ -288,7 +291,12 @@ fn seconds_to_ms(seconds: f64) -> Result<i64, String> {
     } else {
         ms
     };
-    scaled(ms, 1.0, "ms")
+    match scaled(ms, 1.0, "ms")? {
+        work if work > MOST_WORK_MS => Err(format!(
+            "{seconds} s are more than the {MOST_WORK_MS} ms that a snapshot can state"
+        )),
+        work => Ok(work),
+    }
 }
 
 pub(super) fn cores_to_milli(cores: f64) -> Result<i64, String> {
