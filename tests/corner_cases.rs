@@ -11,7 +11,7 @@ use apportion_cluster::plan::PlanFile;
 use common::{planned, quiet};
 
 /// What it is, the snapshot but for its version, how many instances have a place.
-const CASES: [(&str, &str, i64); 11] = [
+const CASES: [(&str, &str, i64); 12] = [
     (
         "a map that asks for nothing, on an agent that states nothing",
         r#""agents": [{"id": "a"}], "frameworks": [{"id": "f", "policy": "mapreduce"}],
@@ -104,6 +104,16 @@ const CASES: [(&str, &str, i64); 11] = [
            "jobs": [{"id": "j", "framework": "f", "edges": [{"from": "a", "to": "b", "mib": 300000}],
                      "tasks": [{"id": "a", "work_ms": 1000, "resources": {"cpu_milli": 1}, "constraints": {"agents": ["a1"]}},
                                {"id": "b", "work_ms": 1000, "resources": {"cpu_milli": 2}}]}]"#,
+        2,
+    ),
+    (
+        "a framework all of which runs where a limit allows none",
+        r#""agents": [{"id": "a", "resources": {"cpu_milli": 4}}],
+           "frameworks": [{"id": "f", "policy": "service"}, {"id": "g", "policy": "service"}],
+           "jobs": [{"id": "j", "framework": "f", "tasks": [{"id": "t", "instances": 2, "resources": {"cpu_milli": 1},
+                       "constraints": {"limit": [{"level": "agent", "max": 0}]}}]},
+                    {"id": "k", "framework": "g", "tasks": [{"id": "t", "resources": {"cpu_milli": 1}}]}],
+           "placements": [{"job": "j", "task": "t", "agent": "a", "instances": 1}]"#,
         2,
     ),
 ];

@@ -157,7 +157,9 @@ fn epsilon_of(
         let owner = &market.active[active];
         let phi = dual(duals, Row::Floor(active));
         let need = (owner.weight / utility(owner) + phi) * market.state.value(task) as f64;
-        for &class in market.fits[at].keys() {
+        // Where no copy fits, there is none at any price.
+        let classes = market.fits[at].iter().filter(|it| *it.1 > 0);
+        for (&class, _) in classes {
             let have = column(market, duals, at, class);
             let holds = have >= need * (1.0 - COLUMN_TOLERANCE);
             findings.check(Rule::Columns, holds, || {
