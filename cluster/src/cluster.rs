@@ -402,6 +402,18 @@ impl Cluster {
         self.agent(agent).domains[level.at()]
     }
 
+    /// What all agents together have of each resource.
+    #[must_use]
+    pub fn total(&self) -> Vec<i128> {
+        let mut total = vec![0; self.resources.len()];
+        for agent in &self.agents {
+            for (total, &amount) in total.iter_mut().zip(&agent.capacity.0) {
+                *total += i128::from(amount);
+            }
+        }
+        total
+    }
+
     /// What each agent has free beside what runs there; negative where it is overcommitted.
     #[must_use]
     pub fn free(&self) -> Vec<Quantities> {

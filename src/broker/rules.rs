@@ -93,12 +93,7 @@ pub(super) fn drf(
     problem: &Problem,
     stop: &dyn Fn() -> bool,
 ) -> Vec<Vec<f64>> {
-    let mut total = vec![0_i128; cluster.resources.len()];
-    for agent in &cluster.agents {
-        for (total, &amount) in total.iter_mut().zip(&agent.capacity.0) {
-            *total += i128::from(amount);
-        }
-    }
+    let total = cluster.total();
     let fluid = Fluid::of(cluster, market, &total);
     if market.members.len() > MANY_MEMBERS {
         return filling::fill(market, whole, problem, (&fluid, &total));

@@ -50,12 +50,7 @@ impl Sorter {
     #[must_use]
     pub fn new(cluster: &Cluster) -> Self {
         let n_resources = cluster.resources.len();
-        let mut total = vec![0; n_resources];
-        for agent in &cluster.agents {
-            for (total, &amount) in total.iter_mut().zip(&agent.capacity.0) {
-                *total += i128::from(amount);
-            }
-        }
+        let total = cluster.total();
         let tree = Tree::of(cluster);
         let n_roles = cluster.roles.len();
         let mut vertices = vec![Vertex {

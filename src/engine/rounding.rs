@@ -18,13 +18,8 @@ const HALF: f64 = 0.5 + 1e-6;
 
 /// What the cluster has of each resource.
 pub(super) fn total(cluster: &Cluster) -> Vec<f64> {
-    let mut total = vec![0.0; cluster.resources.len()];
-    for agent in &cluster.agents {
-        for (total, &amount) in total.iter_mut().zip(&agent.capacity.0) {
-            *total += amount as f64;
-        }
-    }
-    total
+    let total = cluster.total().into_iter();
+    total.map(|amount| amount as f64).collect()
 }
 
 /// A framework's share in whole pending instances by task; `total` is [what the cluster has](total).

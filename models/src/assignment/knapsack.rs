@@ -393,7 +393,8 @@ fn mixtures(all: &[i64]) -> Vec<Vec<f64>> {
     weights
 }
 
-fn dot(weights: &[f64], amounts: &[i64]) -> f64 {
+#[inline]
+pub(super) fn dot(weights: &[f64], amounts: &[i64]) -> f64 {
     weights
         .iter()
         .zip(amounts)

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use apportion_models::assignment::{
-    Assignment, Bin, End, Flow, Item, NO_GROUP, Objective, Packing, Proof, Stage, Term, Traffic,
-    solve,
+    Assignment, AssignmentFault, Bin, End, Flow, Item, NO_GROUP, Objective, Packing, Proof, Stage,
+    Term, Traffic, solve,
 };
 
 use crate::generate::{self, Random, Size, TINY};
@@ -77,6 +77,22 @@ fn with_traffic(seed: u64, size: &Size) -> Assignment {
     let at = random.within(0, assignment.stages.len() as i64) as usize;
     assignment.stages.insert(at, stage);
     assignment
+}
+
+#[test]
+fn an_end_counts_the_same_items_in_every_division() {
+    let mut assignment = with_traffic(1, &TINY);
+    assert_eq!(assignment.validate(), Ok(()));
+    let stages = assignment.stages.iter_mut();
+    let mut found = stages.filter_map(|stage| match &mut stage.objective {
+        Objective::Traffic(traffic) => Some(&mut traffic.ends[0].packings[1].items),
+        _ => None,
+    });
+    // As many, but another.
+    *found.next().unwrap() = Arc::new(vec![1]);
+    let faults = assignment.validate().unwrap_err();
+    let is_divided = |fault: &AssignmentFault| matches!(fault, AssignmentFault::Divided { .. });
+    assert!(faults.iter().any(is_divided), "{faults:?}");
 }
 
 #[test]

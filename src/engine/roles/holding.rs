@@ -223,7 +223,7 @@ impl Roles<'_> {
         open
     }
 
-    /// Whether anything is held for roles that a framework is not below, on some agent.
+    /// Whether anything is held for any role.
     pub(in crate::engine) fn holds_anything(&self) -> bool {
         !self.holds.is_empty()
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::shapes::address;
 use super::{Room, UNLIMITED};
-use crate::assignment::types::{Assignment, Term, Yield};
+use crate::assignment::types::{Assignment, Term, Yield, greatest_common_divisor};
 
 impl Room<'_> {
     pub(super) fn most_of(&self, item: usize) -> i64 {
@@ -137,11 +137,4 @@ pub(super) fn usable(assignment: &Assignment) -> Vec<Vec<i64>> {
             .collect()
     });
     bins.collect()
-}
-
-fn greatest_common_divisor(mut left: i64, mut right: i64) -> i64 {
-    while right != 0 {
-        (left, right) = (right, left % right);
-    }
-    left
 }

@@ -10,8 +10,8 @@
 //!
 //! Bins that agree in every group of several bins form a cell, and cells that agree in all but the finest of these divisions a zone. Zones
 //! wait in a heap, the cells of each in a heap of the zone, under keys that only grow while one item is placed (the heaps are rebuilt when a
-//! worst group rises); a cell looks at its bins only when it comes up. What a zone counts is in the keys of none of its cells: a copy that
-//! is placed changes the keys of its own cell and zone.
+//! worst group rises); a cell looks at its bins only when it comes up, and where costs of bins come first, the least of its bins is in its key.
+//! What a zone counts is in the keys of none of its cells: a copy that is placed changes the keys of its own cell and zone.
 
 mod bins;
 mod cells;

@@ -1,6 +1,7 @@
 //! What each item would choose at given prices, and the bound that this makes.
 
 use super::{Copies, Least};
+use crate::assignment::knapsack::dot;
 use crate::assignment::prices::Prices;
 use crate::assignment::types::Limit;
 use crate::assignment::validate::NO_GROUP;
@@ -168,11 +169,6 @@ impl<'a> Least<'a> {
         }
         choice
     }
-}
-
-fn dot(prices: &[f64], amounts: &[i64]) -> f64 {
-    let terms = prices.iter().zip(amounts);
-    terms.map(|(price, &amount)| price * amount as f64).sum()
 }
 
 #[cfg(test)]

@@ -79,7 +79,7 @@ pub(in crate::assignment) struct Index {
     pub(in crate::assignment) peak_stages: Vec<usize>,
     /// The gang of each item.
     pub(in crate::assignment) gang_of: Vec<Option<u32>>,
-    /// The sum of the costs of a bin in all stages that count open bins, by stage: position of the stage.
+    /// The stages that count open bins.
     pub(in crate::assignment) opened_stages: Vec<usize>,
     /// Stages that count what is free of devices and cannot be used.
     pub(in crate::assignment) fragmentation_stages: Vec<usize>,

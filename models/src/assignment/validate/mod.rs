@@ -20,6 +20,12 @@ pub const NO_GROUP: u32 = u32::MAX;
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AssignmentFault {
+    /// The divisions of one end of a flow do not count the same items.
+    #[error("{place} counts other items in one division than in another")]
+    Divided {
+        /// Where.
+        place: String,
+    },
     /// A list has the wrong length.
     #[error("{place} has {given} entries instead of {expected}")]
     Length {

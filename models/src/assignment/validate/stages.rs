@@ -115,7 +115,8 @@ impl Check<'_> {
             for packing in &end.packings {
                 self.packing(&of_end(), packing);
                 if packing.items != end.packings[0].items {
-                    self.length(of_end, packing.items.len(), end.packings[0].items.len());
+                    self.faults
+                        .push(AssignmentFault::Divided { place: of_end() });
                 }
             }
         }
