@@ -7,6 +7,22 @@ use serde_json::Value;
 
 use crate::contract::ParameterFault;
 
+/// Reads each parameter of a framework into what has its defaults, or says everything that is wrong with them.
+pub(crate) fn read<P>(
+    framework: &Framework,
+    mut defaults: P,
+    mut set: impl FnMut(&mut P, &str, &Value) -> Result<(), ParameterFault>,
+) -> Result<P, Vec<ParameterFault>> {
+    let parameters = framework.parameters.iter();
+    let faults = parameters.filter_map(|(key, value)| set(&mut defaults, key, value).err());
+    let faults: Vec<ParameterFault> = faults.collect();
+    if faults.is_empty() {
+        Ok(defaults)
+    } else {
+        Err(faults)
+    }
+}
+
 /// The faults of a framework whose policy has no parameters.
 pub(crate) fn refuse_all(policy: &str, framework: &Framework) -> Vec<ParameterFault> {
     let keys = framework.parameters.keys();

@@ -164,7 +164,10 @@ fn report<'t>(faults: Faults, tree: Option<Tree<'t>>, text: &'t str) -> InputFau
 /// Checks everything; the cluster if nothing was found, now or before.
 fn checked(mut file: SnapshotFile, registry: &Registry, faults: &mut Faults) -> Option<Cluster> {
     check::check(&file, registry, faults);
-    let frameworks: Vec<String> = file.frameworks.iter().map(|f| f.id.clone()).collect();
+    let frameworks = file.frameworks.iter();
+    let frameworks: Vec<(String, String)> = frameworks
+        .map(|it| (it.id.clone(), it.policy.clone()))
+        .collect();
     let is_whole = faults.is_empty();
     if !is_whole {
         if faults.lost("levels") {
@@ -200,23 +203,23 @@ fn who_asks(file: SnapshotFile, registry: &Registry) -> SnapshotFile {
     }
 }
 
-/// What the policies say about the parameters of `frameworks`, which are in the file's order.
-fn parameters(frameworks: &[String], cluster: &Cluster, registry: &Registry, faults: &mut Faults) {
+/// What the policies say about the parameters of `frameworks`, ids and policies in the file's order.
+fn parameters(
+    frameworks: &[(String, String)],
+    cluster: &Cluster,
+    registry: &Registry,
+    faults: &mut Faults,
+) {
     let root = Path::Root;
     let list = root.key("frameworks");
     let mut judged = BTreeSet::new();
-    for (index, id) in frameworks.iter().enumerate() {
+    for (index, (id, policy)) in frameworks.iter().enumerate() {
+        // What is not known, or has an id that another one before it has, is a fault already.
+        let Some(policy) = registry.get(policy).filter(|_| judged.insert(id)) else {
+            continue;
+        };
         let found = cluster.frameworks.binary_search_by(|f| f.id.cmp(id));
-        let Some(framework) = found.ok().map(|at| &cluster.frameworks[at]) else {
-            continue;
-        };
-        let Some(policy) = registry.get(&framework.policy) else {
-            continue;
-        };
-        // Of two with one id, which is a fault, the first is known.
-        if !judged.insert(id) {
-            continue;
-        }
+        let framework = &cluster.frameworks[found.expect("every known framework is resolved")];
         let path = list.element(index, id);
         let path = path.key("parameters");
         for fault in policy.check(cluster, framework) {

@@ -669,6 +669,12 @@ fn rules() -> Vec<Case> {
             "jobs[0].tasks[0].work_ms",
         ),
         (
+            "more operations than can be told",
+            database(r#", "iops": 1000000000001"#, "s"),
+            "E0302",
+            "jobs[0].shards[0].iops",
+        ),
+        (
             "shards of a service",
             task(r#", "shards": [{"id": "s", "replicas": 3}]"#),
             "E0513",

@@ -111,6 +111,38 @@ fn cases() -> Vec<(String, &'static str, &'static str)> {
             "data.blocks[0].mib",
         ),
         (
+            blocks(r#"{"id": "b1", "mib": 1000000001, "replicas": ["a1"]}"#),
+            "E0302",
+            "data.blocks[0].mib",
+        ),
+        (
+            task(r#", "map": {"work_ms": 1000000000001}"#),
+            "E0302",
+            "jobs[0].tasks[0].map.work_ms",
+        ),
+        (
+            task(r#", "reduce": {"shuffle_mib_total": 1000000001}"#),
+            "E0302",
+            "jobs[0].tasks[0].reduce.shuffle_mib_total",
+        ),
+        (
+            job(r#", "waited_ms": 1000000000001"#),
+            "E0302",
+            "jobs[0].waited_ms",
+        ),
+        // A second of waiting is worth a MiB.
+        (
+            job(r#", "waited_ms": 300000001000"#),
+            "E0506",
+            "frameworks[0].parameters.waiting_mib_per_s",
+        ),
+        // A second of work on a slow agent is worth 100.
+        (
+            task(r#", "map": {"work_ms": 3000000010}"#),
+            "E0506",
+            "frameworks[0].parameters.slow_mib_per_s",
+        ),
+        (
             blocks(r#"{"id": "b1", "replicas": ["a1"]}"#),
             "E0206",
             "data.blocks[0].mib",

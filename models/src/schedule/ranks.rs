@@ -1,7 +1,7 @@
 //! In which order operations are placed: the longest way to the end first.
 
 use super::slots::Shop;
-use super::types::{Distance, Network};
+use super::types::Network;
 
 /// What the way to the end is made of.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -47,11 +47,7 @@ impl Shop<'_> {
         let n_bins = self.schedule.bins.len() as u32;
         for one in 0..n_bins {
             for other in (0..n_bins).filter(|&other| other != one) {
-                let network = &self.schedule.network;
-                sum += Network::seconds(match self.schedule.distance(one, other) {
-                    Distance::WithinGroup => network.within_group,
-                    _ => network.across,
-                });
+                sum += Network::seconds(self.schedule.rate(one, other));
                 pairs += 1.0;
             }
         }

@@ -140,13 +140,20 @@ impl Schedule {
         }
     }
 
-    /// Milliseconds until a copy in `other` has what a copy in `one` hands over to it.
-    pub(super) fn transfer(&self, edge: &Edge, one: u32, other: u32) -> i64 {
+    /// Units per second from one bin to another; 0 where that takes no time, as within a bin.
+    #[must_use]
+    pub fn rate(&self, one: u32, other: u32) -> i64 {
         match self.distance(one, other) {
             Distance::Same => 0,
-            Distance::WithinGroup => self.transfer_at(edge, self.network.within_group),
-            Distance::Across => self.transfer_at(edge, self.network.across),
+            Distance::WithinGroup => self.network.within_group,
+            Distance::Across => self.network.across,
         }
+    }
+
+    /// Milliseconds until a copy in `other` has what a copy in `one` hands over to it.
+    #[must_use]
+    pub fn transfer(&self, edge: &Edge, one: u32, other: u32) -> i64 {
+        self.transfer_at(edge, self.rate(one, other))
     }
 
     /// Milliseconds that what an edge hands over between two copies takes at so many units per second.

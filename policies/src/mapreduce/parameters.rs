@@ -4,7 +4,7 @@ use apportion_cluster::{Cluster, Framework, LevelIdx, Phase};
 use serde_json::Value;
 
 use crate::contract::ParameterFault;
-use crate::parameters::{declared_level, fault, find_declared, unknown, whole};
+use crate::parameters::{self, declared_level, fault, find_declared, unknown, whole};
 
 const NAMES: [&str; 5] = [
     "plan_ahead",
@@ -40,21 +40,16 @@ impl Parameters {
         cluster: &Cluster,
         framework: &Framework,
     ) -> Result<Self, Vec<ParameterFault>> {
-        let mut read = Self {
+        let defaults = Self {
             plan_ahead: true,
             rack: find_declared(cluster, "rack"),
             rack_percent: 10,
             slow_mib_per_s: 100,
             waiting_mib_per_s: 1,
         };
-        let parameters = framework.parameters.iter();
-        let faults = parameters.filter_map(|(key, value)| read.set(cluster, key, value).err());
-        let faults: Vec<ParameterFault> = faults.collect();
-        if faults.is_empty() {
-            Ok(read)
-        } else {
-            Err(faults)
-        }
+        parameters::read(framework, defaults, |it, key, value| {
+            it.set(cluster, key, value)
+        })
     }
 
     /// Parameters at which waits or slow agents cost more than a model can say.

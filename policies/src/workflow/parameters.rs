@@ -4,7 +4,7 @@ use apportion_cluster::{Cluster, Framework, LevelIdx};
 use serde_json::Value;
 
 use crate::contract::ParameterFault;
-use crate::parameters::{declared_level, fault, find_declared, unknown, whole};
+use crate::parameters::{self, declared_level, fault, find_declared, unknown, whole};
 
 const NAMES: [&str; 6] = [
     "order",
@@ -56,7 +56,7 @@ impl Parameters {
     /// Every parameter that is unknown or has no sensible value.
     pub fn read(cluster: &Cluster, framework: &Framework) -> Result<Self, Vec<ParameterFault>> {
         let within = usual_rate(cluster);
-        let mut read = Self {
+        let defaults = Self {
             order: Order::default(),
             level: find_declared(cluster, "rack"),
             within_rack_mib_s: within,
@@ -64,17 +64,13 @@ impl Parameters {
             agent_weight: 1,
             rack_weight: 1,
         };
-        let parameters = framework.parameters.iter();
-        let faults = parameters.filter_map(|(key, value)| read.set(cluster, key, value).err());
-        let faults: Vec<ParameterFault> = faults.collect();
+        let mut read = parameters::read(framework, defaults, |it, key, value| {
+            it.set(cluster, key, value)
+        })?;
         if read.across_racks_mib_s == 0 {
             read.across_racks_mib_s = (read.within_rack_mib_s / 2).max(1);
         }
-        if faults.is_empty() {
-            Ok(read)
-        } else {
-            Err(faults)
-        }
+        Ok(read)
     }
 
     fn set(&mut self, cluster: &Cluster, key: &str, value: &Value) -> Result<(), ParameterFault> {

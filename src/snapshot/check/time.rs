@@ -3,6 +3,7 @@
 use apportion_cluster::MAX_INSTANCES;
 use apportion_cluster::file::{JobFile, SnapshotFile, TaskFile};
 
+use super::work::USUAL_SPEED;
 use crate::snapshot::code;
 use crate::snapshot::fault::Faults;
 use crate::snapshot::path::Path;
@@ -12,8 +13,6 @@ use crate::snapshot::phases::{Stated, stated};
 pub(super) const MAX_WORK_MS: i64 = 1_000_000_000_000;
 /// The longest time that all work may take one instance after the other: every whole number up to here is a binary floating-point number.
 const MAX_TOTAL_MS: i128 = 1 << 53;
-/// Speeds are in thousandths of the usual one.
-const USUAL_SPEED: i128 = 1000;
 
 /// All work, one instance after the other on the slowest agent, with a transfer at 1 MiB per second for each edge between, can be told in
 /// milliseconds: so can every moment of a plan.

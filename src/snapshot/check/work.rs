@@ -22,7 +22,7 @@ const MAX_VALUE: i64 = 1_000_000_000;
 const MAX_TOTAL_VALUE: i128 = 1 << 53;
 
 /// Throughput, in thousandths, where nothing else is stated.
-const USUAL_SPEED: i128 = 1000;
+pub(super) const USUAL_SPEED: i128 = 1000;
 
 /// Jobs are distinct, belong to frameworks, and ask for what can be counted.
 pub(super) fn jobs(file: &SnapshotFile, names: &Names<'_>, faults: &mut Faults) {

@@ -16,14 +16,8 @@ impl Search {
         costs: &[i64],
         looks: &mut usize,
     ) -> bool {
-        let mut open: Vec<(i64, u32)> = (0_u32..)
-            .zip(tally.load.iter().zip(costs))
-            .filter(|&(_, (&load, &cost))| load > 0 && cost > 0)
-            .map(|(bin, (&load, _))| (load, bin))
-            .collect();
-        open.sort_unstable();
         let mut closed = false;
-        for (_, bin) in open {
+        for bin in open_bins(tally, costs) {
             if *looks == 0 || run.must_stop() {
                 break;
             }
@@ -38,13 +32,8 @@ impl Search {
         tally: &Tally<'_>,
         costs: &[i64],
     ) -> Option<(Vec<u32>, Vec<u32>)> {
-        let mut open: Vec<(i64, u32)> = (0_u32..)
-            .zip(tally.load.iter().zip(costs))
-            .filter(|&(_, (&load, &cost))| load > 0 && cost > 0)
-            .map(|(bin, (&load, _))| (load, bin))
-            .collect();
-        open.sort_unstable();
-        let smallest: Vec<u32> = open.iter().take(BINS).map(|&(_, bin)| bin).collect();
+        let mut smallest = open_bins(tally, costs);
+        smallest.truncate(BINS);
         let first = *self.random.pick(&smallest)?;
         let mut bins = vec![first];
         let used: Vec<u32> = (0_u32..)
@@ -55,6 +44,17 @@ impl Search {
         self.add_random(&used, &mut bins);
         Some((Vec::new(), bins))
     }
+}
+
+/// Bins that hold something and cost something, those with the fewest copies first.
+fn open_bins(tally: &Tally<'_>, costs: &[i64]) -> Vec<u32> {
+    let mut open: Vec<(i64, u32)> = (0_u32..)
+        .zip(tally.load.iter().zip(costs))
+        .filter(|&(_, (&load, &cost))| load > 0 && cost > 0)
+        .map(|(bin, (&load, _))| (load, bin))
+        .collect();
+    open.sort_unstable();
+    open.into_iter().map(|(_, bin)| bin).collect()
 }
 
 /// Empties a bin, or leaves everything as it is.

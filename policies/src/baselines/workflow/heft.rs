@@ -50,18 +50,11 @@ pub(super) fn heft(model: &Schedule) -> Timetable {
 
 /// Milliseconds for one unit, mean over all pairs of different bins.
 fn mean_transfer(model: &Schedule) -> f64 {
-    let n = model.bins.len();
+    let n = model.bins.len() as u32;
     let (mut sum, mut pairs) = (0.0, 0.0);
     for one in 0..n {
         for other in (0..n).filter(|&other| other != one) {
-            let near =
-                model.group_of[one] == model.group_of[other] && model.group_of[one] != u32::MAX;
-            let network = &model.network;
-            let rate = if near {
-                network.within_group
-            } else {
-                network.across
-            };
+            let rate = model.rate(one, other);
             if rate > 0 {
                 sum += 1000.0 / rate as f64;
             }

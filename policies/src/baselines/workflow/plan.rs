@@ -39,7 +39,8 @@ impl<'m> Plan<'m> {
                 return None;
             }
             for entry in from {
-                ready = ready.max(entry.end + self.transfer(edge, entry.bin, bin));
+                let transfer = self.model.transfer(edge, entry.bin, bin);
+                ready = ready.max(entry.end.saturating_add(transfer));
             }
         }
         let ends = self.in_bin[bin as usize].iter().map(|entry| entry.end);
@@ -70,27 +71,6 @@ impl<'m> Plan<'m> {
             }
             demand.iter().zip(free).all(|(&need, free)| need <= free)
         })
-    }
-
-    fn transfer(&self, edge: &Edge, one: u32, other: u32) -> i64 {
-        if one == other {
-            return 0;
-        }
-        let group = |bin: u32| self.model.group_of[bin as usize];
-        let near = group(one) == group(other) && group(one) != u32::MAX;
-        let network = &self.model.network;
-        let rate = if near {
-            network.within_group
-        } else {
-            network.across
-        };
-        if rate == 0 {
-            return 0;
-        }
-        let count = |it: u32| i128::from(self.model.operations[it as usize].count.max(1));
-        let parts = count(edge.from) * count(edge.to) * i128::from(rate);
-        let whole = i128::from(edge.amount) * 1000;
-        i64::try_from((whole + parts - 1) / parts).unwrap_or(i64::MAX / 4)
     }
 
     pub(super) fn put(&mut self, operation: u32, bin: u32, start: i64) -> bool {
