@@ -32,6 +32,6 @@ pub use index::{
     ResourceIdx, RoleIdx, TaskIdx, UnitIdx,
 };
 pub use phase::{Block, Distances, MapWork, Phase, ReduceWork, Shuffle};
-pub use quantities::{MAX_INSTANCES, MAX_QUANTITY, Quantities};
+pub use quantities::{MAX_DATA_MIB, MAX_INSTANCES, MAX_QUANTITY, MAX_WORK_MS, Quantities};
 pub use slice::{Offer, Proposal, Slice, Timed};
 pub use storage::{RunningUnit, Shard, UNIT_RESOURCES, Unit, UnitAmounts, Volume};

@@ -9,6 +9,12 @@ pub const MAX_QUANTITY: i64 = 1_000_000_000_000_000;
 /// The largest number of instances that one task may ask for.
 pub const MAX_INSTANCES: i64 = 1_000_000_000;
 
+/// Longest work of one instance, and longest wait of a job, in milliseconds: about 31 years.
+pub const MAX_WORK_MS: i64 = 1_000_000_000_000;
+
+/// Largest block, and the most that a reduce task pulls from one map task or all, in MiB.
+pub const MAX_DATA_MIB: i64 = 1_000_000_000;
+
 /// An amount of each resource, in the unit that the resource's name states.
 ///
 /// Shape: one entry per entry of [`Cluster::resources`](crate::Cluster::resources), same order.

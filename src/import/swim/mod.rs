@@ -18,6 +18,7 @@ mod blocks;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use apportion_cluster::MAX_DATA_MIB;
 use apportion_cluster::file::{
     AgentFile, DataFile, FrameworkFile, JobFile, MapFile, ReduceFile, SnapshotFile, TaskFile,
     VERSION,
@@ -47,8 +48,6 @@ const MOST_BYTES: u64 = 1 << 60;
 const LATEST: u64 = 9 * 366 * 24 * 3600;
 /// More map tasks are no snapshot that anybody could use.
 const MOST_MAPS: u64 = 5_000_000;
-/// The most that a snapshot can state that a job shuffles.
-const MOST_SHUFFLE_MIB: u64 = 1_000_000_000;
 /// Job, submit time, gap, map input, shuffle, output.
 const COLUMNS: [&str; 6] = ["job", "submit", "gap", "input", "shuffle", "output"];
 
@@ -290,9 +289,9 @@ fn row(
         u64::try_from(scaled).unwrap_or(MOST_BYTES)
     };
     let shuffle = scaled(shuffle);
-    if shuffle.div_ceil(MIB) > MOST_SHUFFLE_MIB {
+    if shuffle.div_ceil(MIB) > MAX_DATA_MIB.unsigned_abs() {
         let cause = format!(
-            "{shuffle} bytes are shuffled, more than the {MOST_SHUFFLE_MIB} MiB that a snapshot can state"
+            "{shuffle} bytes are shuffled, more than the {MAX_DATA_MIB} MiB that a snapshot can state"
         );
         fault(cause, "correct the number, or scale it down");
         return None;

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use apportion_cluster::MAX_QUANTITY;
 use apportion_cluster::file::{Amounts, EdgeFile, JobFile, TaskFile};
+use apportion_cluster::{MAX_QUANTITY, MAX_WORK_MS};
 
 use super::format::{Instance, Run, Task};
 use super::{CPU_USE, EDGE_OF_FILES, FILE_IO, ONE_CORE, PLACES, PRIORITY, ROUNDED_UP, fault};
@@ -279,9 +279,6 @@ fn scaled(number: f64, factor: f64, noun: &str) -> Result<i64, String> {
     Ok(scaled as i64)
 }
 
-/// The longest work that a snapshot can state.
-const MOST_WORK_MS: i64 = 1_000_000_000_000;
-
 fn seconds_to_ms(seconds: f64) -> Result<i64, String> {
     // Decimal seconds are no binary fractions: 1.001 s is 1001 ms, not 1002.
     let ms = seconds * 1000.0;
@@ -292,8 +289,8 @@ fn seconds_to_ms(seconds: f64) -> Result<i64, String> {
         ms
     };
     match scaled(ms, 1.0, "ms")? {
-        work if work > MOST_WORK_MS => Err(format!(
-            "{seconds} s are more than the {MOST_WORK_MS} ms that a snapshot can state"
+        work if work > MAX_WORK_MS => Err(format!(
+            "{seconds} s are more than the {MAX_WORK_MS} ms that a snapshot can state"
         )),
         work => Ok(work),
     }

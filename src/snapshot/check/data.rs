@@ -3,11 +3,11 @@
 use std::collections::HashSet;
 
 use apportion_cluster::file::{JobFile, MapFile, ReduceFile, SnapshotFile};
+use apportion_cluster::{MAX_DATA_MIB, MAX_WORK_MS};
 use apportion_policies::Registry;
 
 use super::Names;
 use super::lacking;
-use super::time::MAX_WORK_MS;
 use super::values::{amount_up_to, distinct, name, suggestion};
 use super::work::unknown_agent;
 use crate::snapshot::code;
@@ -15,9 +15,6 @@ use crate::snapshot::fault::Faults;
 use crate::snapshot::path::Path;
 use crate::snapshot::phases::{Stated, map_tasks, stated};
 use crate::snapshot::text;
-
-/// Largest block, and the most that a reduce task pulls from one map task or all, in MiB.
-const MOST_MIB: i64 = 1_000_000_000;
 
 /// Blocks are distinct, lie on agents, and have a size.
 pub(super) fn blocks(file: &SnapshotFile, names: &Names<'_>, faults: &mut Faults) {
@@ -29,7 +26,7 @@ pub(super) fn blocks(file: &SnapshotFile, names: &Names<'_>, faults: &mut Faults
     for (index, block) in blocks.iter().enumerate() {
         let path = list.element(index, &block.id);
         name(&block.id, &path.key("id"), faults);
-        amount_up_to(MOST_MIB, block.mib, &path.key("mib"), faults);
+        amount_up_to(MAX_DATA_MIB, block.mib, &path.key("mib"), faults);
         let replicas = path.key("replicas");
         if block.replicas.is_empty() {
             let action = "name an agent that holds a copy";
@@ -157,14 +154,14 @@ impl Check<'_> {
     fn reduce(&self, reduce: &ReduceFile, path: &Path<'_>, faults: &mut Faults) {
         amount_up_to(MAX_WORK_MS, reduce.work_ms, &path.key("work_ms"), faults);
         if let Some(total) = reduce.shuffle_mib_total {
-            amount_up_to(MOST_MIB, total, &path.key("shuffle_mib_total"), faults);
+            amount_up_to(MAX_DATA_MIB, total, &path.key("shuffle_mib_total"), faults);
         }
         let list = path.key("shuffle_mib");
         let Some(amounts) = &reduce.shuffle_mib else {
             return;
         };
         for (index, &mib) in amounts.iter().enumerate() {
-            amount_up_to(MOST_MIB, mib, &list.at(index), faults);
+            amount_up_to(MAX_DATA_MIB, mib, &list.at(index), faults);
         }
         if amounts.len() != self.n_maps && !faults.lost("jobs") {
             let cause = format!(

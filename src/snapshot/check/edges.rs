@@ -2,12 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use apportion_cluster::MAX_QUANTITY;
 use apportion_cluster::file::{EdgeFile, JobFile, SnapshotFile};
+use apportion_cluster::{MAX_QUANTITY, MAX_WORK_MS};
 use apportion_policies::Registry;
 
 use super::lacking;
-use super::time::MAX_WORK_MS;
 use super::values::{amount_up_to, suggestion};
 use crate::snapshot::circle;
 use crate::snapshot::code;

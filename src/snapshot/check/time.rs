@@ -1,7 +1,7 @@
 //! Times: how long an instance works, and all of them one after the other.
 
-use apportion_cluster::MAX_INSTANCES;
 use apportion_cluster::file::{JobFile, SnapshotFile, TaskFile};
+use apportion_cluster::{MAX_INSTANCES, MAX_WORK_MS};
 
 use super::work::USUAL_SPEED;
 use crate::snapshot::code;
@@ -9,8 +9,6 @@ use crate::snapshot::fault::Faults;
 use crate::snapshot::path::Path;
 use crate::snapshot::phases::{Stated, stated};
 
-/// Longest work of one instance, and longest wait of a job: about 31 years.
-pub(super) const MAX_WORK_MS: i64 = 1_000_000_000_000;
 /// The longest time that all work may take one instance after the other: every whole number up to here is a binary floating-point number.
 const MAX_TOTAL_MS: i128 = 1 << 53;
 
